@@ -1,1 +1,3 @@
-//! Placeholder.
+//! `steep`: a load-soak test harness. See ARCHITECTURE.md for the map of the modules.
+
+pub mod units;

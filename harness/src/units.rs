@@ -1,0 +1,370 @@
+//! Quantities with their units: what a number means travels in its type, and its `Display` says the unit.
+//!
+//! Pure: no files, processes, sockets, clocks or output.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Seconds in an hour: growth is fitted per second and told per hour.
+pub const SECONDS_PER_HOUR: f64 = 3600.0;
+
+/// An amount of memory.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bytes(u64);
+
+impl Bytes {
+    /// No memory at all.
+    pub const ZERO: Self = Self(0);
+
+    /// `count` bytes.
+    #[must_use]
+    pub const fn new(count: u64) -> Self {
+        Self(count)
+    }
+
+    /// `count` × 1024 bytes.
+    #[must_use]
+    pub const fn kib(count: u64) -> Self {
+        Self(count << 10)
+    }
+
+    /// `count` × 1024² bytes.
+    #[must_use]
+    pub const fn mib(count: u64) -> Self {
+        Self(count << 20)
+    }
+
+    /// The number of bytes.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The number of bytes, for statistics.
+    #[must_use]
+    pub const fn as_f64(self) -> f64 {
+        self.0 as f64
+    }
+
+    /// `self - other`, or zero.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Add for Bytes {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl std::iter::Sum for Bytes {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::ZERO, Add::add)
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&binary_prefixed(self.as_f64()))
+    }
+}
+
+/// Writes a signed number of bytes with three significant digits and a binary prefix: `-1.25 MiB`, `512 B`.
+fn binary_prefixed(bytes: f64) -> String {
+    const PREFIXES: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes;
+    let mut prefix = 0;
+    // 999.5 and not 1024: "1010 KiB" needs a fourth digit.
+    while value.abs() >= 999.5 && prefix + 1 < PREFIXES.len() {
+        value /= 1024.0;
+        prefix += 1;
+    }
+    let decimals = match value.abs() {
+        v if prefix == 0 && v.fract() == 0.0 => 0,
+        v if v >= 99.95 => 0,
+        v if v >= 9.995 => 1,
+        _ => 2,
+    };
+    // No "-0 B": a tiny negative number rounds to zero.
+    let text = format!("{value:.decimals$}");
+    let text = if text.trim_start_matches('-').chars().all(|c| c == '0' || c == '.') { "0".to_owned() } else { text };
+    format!("{text} {}", PREFIXES[prefix])
+}
+
+/// Growth of memory over time.
+#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BytesPerHour(f64);
+
+impl BytesPerHour {
+    /// `rate` bytes in an hour.
+    #[must_use]
+    pub const fn new(rate: f64) -> Self {
+        Self(rate)
+    }
+
+    /// `rate` bytes in a second.
+    #[must_use]
+    pub const fn per_second(rate: f64) -> Self {
+        Self(rate * SECONDS_PER_HOUR)
+    }
+
+    /// Bytes in an hour.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+
+    /// Bytes in a second.
+    #[must_use]
+    pub const fn get_per_second(self) -> f64 {
+        self.0 / SECONDS_PER_HOUR
+    }
+}
+
+impl fmt::Display for BytesPerHour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/h", binary_prefixed(self.0)))
+    }
+}
+
+/// Growth of memory with the work done.
+#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BytesPerRequest(f64);
+
+impl BytesPerRequest {
+    /// `rate` bytes for each completed request.
+    #[must_use]
+    pub const fn new(rate: f64) -> Self {
+        Self(rate)
+    }
+
+    /// Bytes for each completed request.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+
+    /// The same growth over time, at `rps`.
+    #[must_use]
+    pub const fn at(self, rps: Rps) -> BytesPerHour {
+        BytesPerHour::per_second(self.0 * rps.get())
+    }
+}
+
+impl fmt::Display for BytesPerRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/request", binary_prefixed(self.0)))
+    }
+}
+
+/// Requests per second: an offered, a delivered or a completed rate.
+#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rps(f64);
+
+impl Rps {
+    /// `rate` requests per second.
+    #[must_use]
+    pub const fn new(rate: f64) -> Self {
+        Self(rate)
+    }
+
+    /// Requests per second.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Rps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{} requests/s", (self.0 * 10.0).round() / 10.0))
+    }
+}
+
+/// A moment of a cell, on the monotonic clock, counted from the start of its load. Serialised as seconds (`t_s`).
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SinceStart(Duration);
+
+impl SinceStart {
+    /// The start of the load.
+    pub const ZERO: Self = Self(Duration::ZERO);
+
+    /// `elapsed` after the start of the load.
+    #[must_use]
+    pub const fn new(elapsed: Duration) -> Self {
+        Self(elapsed)
+    }
+
+    /// `seconds` after the start; negative and non-finite numbers are the start itself.
+    #[must_use]
+    pub fn from_secs_f64(seconds: f64) -> Self {
+        Self(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+    }
+
+    /// How long after the start.
+    #[must_use]
+    pub const fn elapsed(self) -> Duration {
+        self.0
+    }
+
+    /// Seconds after the start.
+    #[must_use]
+    pub fn as_secs_f64(self) -> f64 {
+        self.0.as_secs_f64()
+    }
+
+    /// The time from `earlier` to here; zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for SinceStart {
+    type Output = Self;
+    fn add(self, wait: Duration) -> Self {
+        Self(self.0 + wait)
+    }
+}
+
+impl Sub for SinceStart {
+    type Output = Duration;
+    fn sub(self, earlier: Self) -> Duration {
+        self.since(earlier)
+    }
+}
+
+impl fmt::Display for SinceStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&in_words(self.0))
+    }
+}
+
+impl Serialize for SinceStart {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Microseconds suffice for samples a second apart and keep the lines short.
+        serializer.serialize_f64((self.0.as_secs_f64() * 1e6).round() / 1e6)
+    }
+}
+
+impl<'de> Deserialize<'de> for SinceStart {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        f64::deserialize(deserializer).map(Self::from_secs_f64)
+    }
+}
+
+/// Where all randomness of a scenario comes from.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seed(pub u64);
+
+/// A number and the interval that it lies in with 95 % confidence. No figure is shown without.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Estimate<T> {
+    /// The most plausible value.
+    pub value: T,
+    /// Lower end of the interval.
+    pub low: T,
+    /// Upper end of the interval.
+    pub high: T,
+}
+
+impl<T> Estimate<T> {
+    /// The same estimate in another unit; `convert` must be increasing.
+    pub fn map<U>(self, mut convert: impl FnMut(T) -> U) -> Estimate<U> {
+        Estimate { value: convert(self.value), low: convert(self.low), high: convert(self.high) }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Estimate<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{} ({} to {})", self.value, self.low, self.high))
+    }
+}
+
+/// A duration as a person would say it, in at most two units: `65s`, `3m 20s`, `2h 30m`, `3.1 days`.
+#[must_use]
+pub fn in_words(duration: Duration) -> String {
+    const DAY: u64 = 86_400;
+    const TWO_MINUTES: u64 = 120;
+    let seconds = duration.as_secs_f64().round() as u64;
+    match seconds {
+        _ if duration < Duration::from_secs(1) && !duration.is_zero() => format!("{} ms", duration.as_millis()),
+        0..TWO_MINUTES => format!("{seconds}s"),
+        TWO_MINUTES..3600 if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        TWO_MINUTES..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        3600..DAY if seconds % 3600 < 60 => format!("{}h", seconds / 3600),
+        3600..DAY => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{:.1} days", duration.as_secs_f64() / DAY as f64),
+    }
+}
+
+/// Serialises a [`Duration`] as a number of seconds; the field is to be named `…_s`.
+pub mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// As seconds.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    /// From seconds.
+    ///
+    /// # Errors
+    /// A number that is negative, not finite, or too large for a duration.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown_with_three_digits_and_their_unit() {
+        let shown = [0, 512, 1000, 1024, 1536, 10 << 20, 1_000_000_000].map(|n| Bytes::new(n).to_string());
+        assert_eq!(shown, ["0 B", "512 B", "0.98 KiB", "1.00 KiB", "1.50 KiB", "10.0 MiB", "954 MiB"]);
+    }
+
+    #[test]
+    fn growth_keeps_its_sign_and_never_shows_a_negative_zero() {
+        assert_eq!(BytesPerHour::new(-1_310_720.0).to_string(), "-1.25 MiB/h");
+        assert_eq!(BytesPerRequest::new(-0.001).to_string(), "0 B/request");
+        assert_eq!(BytesPerRequest::new(3.456).to_string(), "3.46 B/request");
+    }
+
+    #[test]
+    fn growth_per_request_becomes_growth_per_hour_through_the_rate() {
+        assert_eq!(BytesPerRequest::new(4.0).at(Rps::new(100.0)), BytesPerHour::new(1_440_000.0));
+    }
+
+    #[test]
+    fn durations_are_said_in_at_most_two_units() {
+        let said = [0.25, 65.0, 120.0, 200.0, 9000.0, 7200.0, 267_840.0].map(|s| in_words(Duration::from_secs_f64(s)));
+        assert_eq!(said, ["250 ms", "65s", "2m", "3m 20s", "2h 30m", "2h", "3.1 days"]);
+    }
+
+    #[test]
+    fn a_moment_is_written_in_seconds_and_read_back() {
+        let moment = SinceStart::from_secs_f64(12.345_678);
+        let line = serde_json::to_string(&moment).expect("a number");
+        assert_eq!(line, "12.345678");
+        assert_eq!(serde_json::from_str::<SinceStart>(&line).expect("the same number"), moment);
+    }
+}
