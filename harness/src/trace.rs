@@ -1,0 +1,369 @@
+//! What one soak wrote down: the lines of `trace.jsonl`, and the trace that is read back from them.
+//!
+//! One JSON object a line, told apart by `record`. The first is the header, the last of a finished cell is `end`; between
+//! them a line for each sample, each second of traffic, each change of phase and each disturbance. Counts are cumulative,
+//! so a lost line loses no request. Pure: `Trace::read` takes text.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Bytes, SinceStart};
+
+/// One line of a trace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Record {
+    /// The load entered a phase.
+    Phase(PhaseChange),
+    /// Memory, read at one moment.
+    Sample(Sample),
+    /// What the driver did until one moment.
+    Traffic(Traffic),
+    /// Something that was not the service's doing.
+    Disturbance(Disturbance),
+    /// The cell is finished; nothing follows.
+    End(End),
+}
+
+/// The load entered a phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseChange {
+    /// When.
+    pub t_s: SinceStart,
+    /// Name of the phase.
+    pub phase: String,
+}
+
+/// Memory, read at one moment over the whole process tree, each page counted once.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// When.
+    pub t_s: SinceStart,
+    /// How long the reading took, in microseconds.
+    pub read_us: u64,
+    /// What the kernel says.
+    pub memory: Memory,
+    /// Live bytes, where the service carries the probe and answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
+    /// Completed requests by name, counted from the start of the load.
+    pub requests: BTreeMap<String, u64>,
+    /// Threads, descriptors, faults and CPU of the tree.
+    pub activity: Activity,
+    /// The processes that were read.
+    pub processes: Vec<ProcessId>,
+    /// The exact and costly reading, on its slow cadence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollup: Option<Rollup>,
+    /// Memory of each dependency, by name; recorded, not judged.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dependencies: BTreeMap<String, Memory>,
+    /// steep itself.
+    pub steep: Own,
+}
+
+/// Resident memory by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Anonymous resident pages: heap and stacks.
+    pub anon_bytes: Bytes,
+    /// Resident pages of files.
+    pub file_bytes: Bytes,
+    /// Resident pages of shared memory.
+    pub shmem_bytes: Bytes,
+    /// Swapped-out anonymous memory.
+    pub swap_bytes: Bytes,
+    /// The kernel's own high-water mark of resident memory, so that a spike between two samples is seen. Summed over a
+    /// tree, less the pages counted twice, and so an upper bound there.
+    pub peak_bytes: Bytes,
+}
+
+impl Memory {
+    /// What a leak shows in: anonymous, shared and swapped-out memory; no pages of files.
+    #[must_use]
+    pub fn judged(&self) -> Bytes {
+        self.anon_bytes + self.shmem_bytes + self.swap_bytes
+    }
+}
+
+/// What the program itself holds, whatever its allocator keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// Bytes requested and not yet freed.
+    pub live_bytes: Bytes,
+    /// Allocations not yet freed.
+    pub live_objects: u64,
+}
+
+/// What the tree does beside holding memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Threads.
+    pub threads: u64,
+    /// Open file descriptors.
+    pub fds: u64,
+    /// Page faults that needed no disk, since each process started.
+    pub minor_faults: u64,
+    /// Page faults that did.
+    pub major_faults: u64,
+    /// CPU time, user and system, of the processes alive now.
+    pub cpu_s: f64,
+}
+
+/// A process, told from a later one with the same number by its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Number.
+    pub pid: u32,
+    /// Start in clock ticks since boot (field 22 of `/proc/PID/stat`).
+    pub start_ticks: u64,
+}
+
+/// `/proc/PID/smaps_rollup`, summed over the tree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollup {
+    /// Proportional set size: a page shared by n processes counts 1/n in each.
+    pub pss_bytes: Bytes,
+    /// Its anonymous part.
+    pub pss_anon_bytes: Bytes,
+    /// Pages of this process alone, written.
+    pub private_dirty_bytes: Bytes,
+    /// Pages of this process alone, not written.
+    pub private_clean_bytes: Bytes,
+    /// Given back with `MADV_FREE` and not yet taken.
+    pub lazy_free_bytes: Bytes,
+    /// Held by transparent huge pages.
+    pub anon_huge_pages_bytes: Bytes,
+}
+
+/// steep's own memory and CPU: its users may ask whether it disturbs what it measures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Own {
+    /// Anonymous resident memory.
+    pub anon_bytes: Bytes,
+    /// CPU time since its start.
+    pub cpu_s: f64,
+}
+
+/// What the driver did until one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// When.
+    pub t_s: SinceStart,
+    /// By request name, cumulative.
+    pub requests: BTreeMap<String, Counts>,
+    /// Connections, cumulative.
+    pub connections: Connections,
+    /// Sent or waiting for a connection, now.
+    pub in_flight: u64,
+    /// The most there were since the record before.
+    pub in_flight_peak: u64,
+    /// Latency from the due time of what was completed since the record before, by request name.
+    pub latency: BTreeMap<String, Percentiles>,
+    /// How late the driver sent what it sent since the record before.
+    pub lateness: Percentiles,
+}
+
+/// What became of the requests of one name. `due = sent + missed + dropped`, always; and everything sent is ok, failed
+/// or still in flight.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Came due by the schedule.
+    pub due: u64,
+    /// Given to a connection, or waiting for one.
+    pub sent: u64,
+    /// Not sent, because the driver was starved when they were due.
+    pub missed: u64,
+    /// Not sent, because too many were in flight.
+    pub dropped: u64,
+    /// Answered as expected.
+    pub ok: u64,
+    /// Answered with another status.
+    pub failed_status: u64,
+    /// No connection could be opened.
+    pub failed_connect: u64,
+    /// No whole answer in time.
+    pub failed_timeout: u64,
+    /// The connection ended, or spoke no HTTP, before the answer was whole; or the answer was larger than the bound.
+    pub failed_body: u64,
+    /// Bytes of request bodies.
+    pub body_bytes_sent: u64,
+    /// Bytes of answers' bodies.
+    pub body_bytes_received: u64,
+}
+
+impl Counts {
+    /// Answered by the service, well or not: the work that growth per request is told by.
+    #[must_use]
+    pub fn completed(&self) -> u64 {
+        self.ok + self.failed_status
+    }
+
+    /// Sent, and ended otherwise than expected.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failed_status + self.failed_connect + self.failed_timeout + self.failed_body
+    }
+
+    /// Adds what happened to the requests of another name.
+    pub fn add(&mut self, other: &Self) {
+        self.due += other.due;
+        self.sent += other.sent;
+        self.missed += other.missed;
+        self.dropped += other.dropped;
+        self.ok += other.ok;
+        self.failed_status += other.failed_status;
+        self.failed_connect += other.failed_connect;
+        self.failed_timeout += other.failed_timeout;
+        self.failed_body += other.failed_body;
+        self.body_bytes_sent += other.body_bytes_sent;
+        self.body_bytes_received += other.body_bytes_received;
+    }
+}
+
+/// Connections of the driver.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connections {
+    /// Opened.
+    pub opened: u64,
+    /// Ended, by either side.
+    pub closed: u64,
+    /// Could not be opened.
+    pub refused: u64,
+}
+
+/// A distribution of times, in microseconds, from a histogram of fixed size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// How many.
+    pub count: u64,
+    /// Median.
+    pub p50_us: u64,
+    /// 90th percentile.
+    pub p90_us: u64,
+    /// 99th percentile.
+    pub p99_us: u64,
+    /// 99.9th percentile.
+    pub p999_us: u64,
+    /// Largest.
+    pub max_us: u64,
+}
+
+/// Something that was not the service's doing, and that the statistics must know of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Disturbance {
+    /// When it ended.
+    pub t_s: SinceStart,
+    /// What it was.
+    pub kind: DisturbanceKind,
+    /// How long it lasted.
+    pub seconds: f64,
+}
+
+/// Kinds of disturbance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisturbanceKind {
+    /// Samples are missing.
+    SamplingGap,
+    /// The driver got no CPU, and requests were missed.
+    DriverStarved,
+    /// The host slept: its clock since boot went on, the monotonic one stood still.
+    HostSlept,
+}
+
+impl fmt::Display for DisturbanceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::SamplingGap => "samples are missing",
+            Self::DriverStarved => "the driver was starved",
+            Self::HostSlept => "the host slept",
+        })
+    }
+}
+
+/// How the cell ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// When.
+    pub t_s: SinceStart,
+    /// Why.
+    pub reason: EndReason,
+    /// What happened, in words, where the reason does not say it all: a compiler's message, the last lines of a log.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// How the service's main process ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Exit>,
+    /// Whether it had to be killed after the grace.
+    #[serde(default)]
+    pub killed_after_grace: bool,
+    /// Latency from the due time over the whole cell, by request name: all due requests, missed and dropped ones as
+    /// not answered by the end.
+    #[serde(default)]
+    pub latency: BTreeMap<String, Percentiles>,
+    /// From sending to the end of the answer, of the completed ones.
+    #[serde(default)]
+    pub service_time: BTreeMap<String, Percentiles>,
+    /// How late the driver sent.
+    #[serde(default)]
+    pub lateness: Percentiles,
+}
+
+/// Why a cell ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// All phases were soaked.
+    Completed,
+    /// The user stopped it.
+    Interrupted,
+    /// The service ended by itself.
+    Crashed,
+    /// The service, or a dependency, was not ready in time or ended before.
+    NotReady,
+    /// The service could not be built.
+    BuildFailed,
+    /// A flag or axis did not take effect.
+    NotVerified,
+    /// Something else that steep needs failed.
+    Failed,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// Exit status, where it exited.
+    pub code: Option<i32>,
+    /// Signal, where it was killed by one.
+    pub signal: Option<i32>,
+    /// Whether the kernel counted an out-of-memory kill meanwhile.
+    pub oom_kill: bool,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code, self.signal) {
+            (_, Some(9)) if self.oom_kill => f.pad("killed by the kernel, out of memory (signal 9)"),
+            (_, Some(signal)) => f.pad(&format!("killed by signal {signal}{}", signal_name(signal))),
+            (Some(code), None) => f.pad(&format!("exit status {code}")),
+            (None, None) => f.pad("ended, status unknown"),
+        }
+    }
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        2 => " (SIGINT)",
+        4 => " (SIGILL)",
+        6 => " (SIGABRT)",
+        7 => " (SIGBUS)",
+        8 => " (SIGFPE)",
+        9 => " (SIGKILL)",
+        11 => " (SIGSEGV)",
+        15 => " (SIGTERM)",
+        _ => "",
+    }
+}
