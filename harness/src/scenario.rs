@@ -1,7 +1,14 @@
 //! What the user asks for: a scenario file, checked, with every default filled in.
 //!
-//! `keys` lists every key, `decode` reads a TOML text against that list, `check` looks at what spans several keys.
+//! `keys` lists every key, `read` takes typed values out of TOML against that list, `decode` makes the scenario of them, `check` looks
+//! at what spans several keys, and `package` at what the cargo package has.
 //! Pure: paths are kept as they were given, and nothing is opened here.
+
+pub mod check;
+pub mod decode;
+pub mod keys;
+pub mod package;
+mod read;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

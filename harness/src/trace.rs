@@ -4,17 +4,24 @@
 //! them a line for each sample, each second of traffic, each change of phase and each disturbance. Counts are cumulative,
 //! so a lost line loses no request. Pure: `Trace::read` takes text.
 
+mod header;
+mod read;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::header::{FORMAT, Header, PhaseSpan, Provenance};
+pub use self::read::{Trace, TraceError};
 use crate::units::{Bytes, SinceStart};
 
 /// One line of a trace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum Record {
+    /// What was soaked, and how: the first line.
+    Header(Box<Header>),
     /// The load entered a phase.
     Phase(PhaseChange),
     /// Memory, read at one moment.

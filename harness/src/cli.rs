@@ -1,0 +1,115 @@
+//! The command line: types only.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Soaks a service under realistic traffic and says whether its memory keeps growing, how fast, and which flag does it.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  clean: nothing was found
+  1  finding: a verdict in fail_on (leak, step, crashed, headroom unless the scenario says otherwise)
+  2  the command line or the scenario is wrong
+  3  undecided: nothing was found, and at least one cell is inconclusive
+  4  could not be done: a build failed, the service was never ready, the load was not delivered, interrupted
+Where several apply, the first of 2, 1, 4, 3, 0 counts.
+
+Results go to stdout, progress and messages to stderr.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a scenario and report every problem at once
+    #[command(after_help = "Example:\n  steep check scenarios/quickstart.toml")]
+    Check {
+        /// Scenario file (TOML)
+        scenario: PathBuf,
+    },
+    /// Show what a run would soak: cells, builds and machine-hours; nothing is built
+    #[command(after_help = "Example:\n  steep plan scenarios/quickstart.toml --format json")]
+    Plan {
+        /// Scenario file (TOML)
+        scenario: PathBuf,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+        format: PlanFormat,
+    },
+    /// Build the service, soak every cell, judge and report
+    #[command(after_help = "Examples:\n  steep run scenarios/quickstart.toml\n  steep run soak.toml --cell baseline --cell sessions\n  steep run soak.toml --resume results/checkout-20261122T220000Z")]
+    Run {
+        /// Scenario file (TOML)
+        scenario: PathBuf,
+        /// Folder of the run [default: results/<name>-<utc time>]
+        #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+        out: Option<PathBuf>,
+        /// Soak only this cell of the plan; may be given several times
+        #[arg(long = "cell", value_name = "ID")]
+        cells: Vec<String>,
+        /// Soak again what this run did not finish, in its folder
+        #[arg(long, value_name = "RUN_DIR")]
+        resume: Option<PathBuf>,
+        /// How to print the result
+        #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+        format: ResultFormat,
+    },
+    /// Judge recorded data again: folders of runs or cells, trace files, CSV files
+    #[command(after_help = ANALYZE_HELP)]
+    Analyze {
+        /// Run folder, cell folder, trace.jsonl, or CSV with the columns t_s,rss_bytes,requests
+        #[arg(required = true, value_name = "RUN_DIR|TRACE|CSV")]
+        inputs: Vec<PathBuf>,
+        /// How to print the result; json: one object per input and line
+        #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+        format: ResultFormat,
+    },
+    /// Print the report of a run
+    #[command(after_help = "Example:\n  steep report results/quickstart-20261122T220000Z --format json -o report.json")]
+    Report {
+        /// Folder of a run
+        run: PathBuf,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+        format: ResultFormat,
+        /// Write to this file instead of stdout
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Keeps a service and all its descendants; steep starts it by itself
+    #[command(hide = true)]
+    Supervise {
+        /// The supervisor's own arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
+}
+
+const ANALYZE_HELP: &str = "\
+Examples:
+  steep analyze results/quickstart-20261122T220000Z
+  steep analyze results/quickstart-20261122T220000Z/sessions/trace.jsonl --format json";
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ResultFormat {
+    /// For people
+    Terminal,
+    /// For programs
+    Json,
+}

@@ -1,0 +1,139 @@
+//! Sets of flags, and the ids of cells that are made of them.
+//!
+//! Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::scenario::{AxisKind, Scenario};
+
+/// The flags that are on, by name. All others are off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FlagSet(BTreeSet<String>);
+
+impl FlagSet {
+    /// Whether `flag` is on.
+    #[must_use]
+    pub fn contains(&self, flag: &str) -> bool {
+        self.0.contains(flag)
+    }
+
+    /// The flags that are on, in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Whether none is on.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same set with `flag` on.
+    #[must_use]
+    pub fn with(&self, flag: &str) -> Self {
+        let mut flags = self.0.clone();
+        flags.insert(flag.to_owned());
+        Self(flags)
+    }
+
+    /// The same set with `flag` off.
+    #[must_use]
+    pub fn without(&self, flag: &str) -> Self {
+        let mut flags = self.0.clone();
+        flags.remove(flag);
+        Self(flags)
+    }
+}
+
+impl<S: Into<String>> FromIterator<S> for FlagSet {
+    fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
+        Self(names.into_iter().map(Into::into).collect())
+    }
+}
+
+impl fmt::Display for FlagSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.pad("no flags");
+        }
+        f.pad(&self.iter().collect::<Vec<_>>().join("+"))
+    }
+}
+
+/// What a cell is called, in its folder and from night to night: `cache+sessions@jemalloc#2`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CellId(String);
+
+/// Id of the cell in which everything is as in production.
+const BASELINE: &str = "baseline";
+/// Before a flag that is on in production and off in the cell.
+const NOT: &str = "not-";
+/// The longest id that is not shortened by a hash: folder names may have 255 bytes, and files are written below.
+const LONGEST_ID: usize = 120;
+
+impl CellId {
+    /// The id of the cell with these `flags` on, these `axes`, and this `replicate` (from 1). It names only what differs
+    /// from production, in alphabetical order, so that it stays the same when the scenario's lists are put in another order.
+    #[must_use]
+    pub fn new(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String>, replicate: u32) -> Self {
+        let mut names: Vec<String> = scenario
+            .flags
+            .iter()
+            .filter(|flag| flags.contains(&flag.name) != flag.default)
+            .map(|flag| if flag.default { format!("{NOT}{}", flag.name) } else { flag.name.clone() })
+            .collect();
+        names.sort();
+        let mut id = if names.is_empty() { BASELINE.to_owned() } else { names.join("+") };
+        let differing = |name: &String, value: &String| {
+            let axis = scenario.axes.iter().find(|axis| &axis.name == name)?;
+            (axis.values.first() != Some(value)).then(|| match axis.kind {
+                AxisKind::Allocator => format!("@{value}"),
+                AxisKind::Env { .. } => format!("@{name}={value}"),
+            })
+        };
+        id.extend(axes.iter().filter_map(|(name, value)| differing(name, value)));
+        if id.len() > LONGEST_ID {
+            let hash = hex(&Sha256::digest(id.as_bytes()));
+            id.truncate(LONGEST_ID - 17);
+            id = format!("{id}~{}", &hash[..16]);
+        }
+        if replicate > 1 {
+            id = format!("{id}#{replicate}");
+        }
+        Self(id)
+    }
+
+    /// The id that `text` means, whatever the order of its flags.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let end = text.find(['@', '#', '~']).unwrap_or(text.len());
+        let (flags, rest) = text.split_at(end);
+        let mut flags: Vec<&str> = flags.split('+').collect();
+        flags.sort_unstable();
+        Self(format!("{}{rest}", flags.join("+")))
+    }
+
+    /// The id as a text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CellId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// `bytes` in hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

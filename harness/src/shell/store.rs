@@ -1,0 +1,276 @@
+//! The folder of a run: what is written there, when, and how it is read again.
+//!
+//! Everything is appended or replaced whole, so that a run that was killed at any moment can be read.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::flags::CellId;
+use crate::plan::Plan;
+use crate::scenario::Scenario;
+use crate::trace::{Record, Trace, TraceError};
+
+/// Version of `run.json`.
+const RUN_FORMAT: &str = "1.0";
+/// The run: scenario resolved, plan, provenance.
+const RUN_FILE: &str = "run.json";
+/// The scenario as it was given.
+const SCENARIO_FILE: &str = "scenario.toml";
+/// The trace of a cell.
+const TRACE_FILE: &str = "trace.jsonl";
+/// Lines of a trace between two times that the disk is waited for: a machine that dies loses at most this.
+const LINES_PER_SYNC: u32 = 120;
+
+/// What cannot be written or read.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// A file or folder.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// A file that should hold JSON.
+    #[error("{path} is not what steep wrote: {source}")]
+    Json {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// A trace.
+    #[error("{path}: {source}")]
+    Trace {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: TraceError,
+    },
+    /// A run of another version.
+    #[error("{path} has format {found}, and this steep reads {RUN_FORMAT}")]
+    Format {
+        /// Which.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
+}
+
+/// `run.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`RUN_FORMAT`].
+    pub format: String,
+    /// Version of steep.
+    pub steep: String,
+    /// Start of the run, RFC 3339.
+    pub started: String,
+    /// Folder of the scenario file: its paths are relative to it.
+    pub scenario_folder: PathBuf,
+    /// The scenario with every default filled in.
+    pub scenario: Scenario,
+    /// The cells.
+    pub plan: Plan,
+}
+
+impl RunRecord {
+    /// The record of a run that begins now.
+    #[must_use]
+    pub fn new(scenario: Scenario, scenario_folder: PathBuf, plan: Plan) -> Self {
+        let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let steep = env!("CARGO_PKG_VERSION").to_owned();
+        Self { format: RUN_FORMAT.to_owned(), steep, started, scenario_folder, scenario, plan }
+    }
+}
+
+/// The folder of a run.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// A new folder for `run` at `path`, or below `results` with a name of its own.
+    ///
+    /// # Errors
+    /// It exists already with a run in it, or cannot be written.
+    pub fn create(path: Option<&Path>, run: &RunRecord, scenario_text: &str) -> Result<Self, StoreError> {
+        let path = match path {
+            Some(path) => path.to_owned(),
+            None => unused(&run.scenario.name, &run.started),
+        };
+        let folder = Self { path };
+        if folder.path.join(RUN_FILE).exists() {
+            let source = io::Error::new(io::ErrorKind::AlreadyExists, "there is a run in this folder already: give another --out, or --resume it");
+            return Err(StoreError::File { path: folder.path, source });
+        }
+        fs::create_dir_all(&folder.path).map_err(|source| StoreError::File { path: folder.path.clone(), source })?;
+        replace(&folder.path.join(SCENARIO_FILE), scenario_text.as_bytes())?;
+        folder.write_json(RUN_FILE, run)?;
+        Ok(folder)
+    }
+
+    /// The folder of a run that exists.
+    ///
+    /// # Errors
+    /// There is no readable `run.json` of this version in it.
+    pub fn open(path: &Path) -> Result<(Self, RunRecord), StoreError> {
+        let folder = Self { path: path.to_owned() };
+        let file = folder.path.join(RUN_FILE);
+        let text = fs::read_to_string(&file).map_err(|source| StoreError::File { path: file.clone(), source })?;
+        let run: RunRecord =
+            serde_json::from_str(&text).map_err(|source| StoreError::Json { path: file.clone(), source })?;
+        if run.format.split('.').next() != RUN_FORMAT.split('.').next() {
+            return Err(StoreError::Format { path: file, found: run.format });
+        }
+        Ok((folder, run))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the binary of the build `index` is copied to.
+    #[must_use]
+    pub fn build(&self, index: usize) -> PathBuf {
+        self.path.join("builds").join(index.to_string())
+    }
+
+    /// The folder of a cell.
+    #[must_use]
+    pub fn cell(&self, id: &CellId) -> PathBuf {
+        self.path.join(id.as_str())
+    }
+
+    /// Makes the folder of `cell` ready for a new attempt, and says which it is: what an earlier one left is moved into
+    /// `attempts/<n>/`, never thrown away.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn begin_attempt(&self, cell: &CellId) -> Result<u32, StoreError> {
+        let folder = self.cell(cell);
+        let failed = |source| StoreError::File { path: folder.clone(), source };
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let mut attempt = 1;
+        while folder.join("attempts").join(attempt.to_string()).exists() {
+            attempt += 1;
+        }
+        if !folder.join(TRACE_FILE).exists() {
+            return Ok(attempt);
+        }
+        let kept = folder.join("attempts").join(attempt.to_string());
+        fs::create_dir_all(&kept).map_err(failed)?;
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name() != "attempts" {
+                fs::rename(entry.path(), kept.join(entry.file_name())).map_err(failed)?;
+            }
+        }
+        Ok(attempt + 1)
+    }
+
+    /// The trace of `cell`; none if it was never begun.
+    ///
+    /// # Errors
+    /// It cannot be read, or is broken.
+    pub fn trace(&self, cell: &CellId) -> Result<Option<Trace>, StoreError> {
+        let path = self.cell(cell).join(TRACE_FILE);
+        if path.exists() { read_trace(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// Writes `value` as the JSON file `name`, whole or not at all.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_json(&self, name: impl AsRef<Path>, value: &impl Serialize) -> Result<(), StoreError> {
+        let path = self.path.join(name);
+        let mut text =
+            serde_json::to_vec_pretty(value).map_err(|source| StoreError::Json { path: path.clone(), source })?;
+        text.push(b'\n');
+        replace(&path, &text)
+    }
+}
+
+/// Reads a trace from its file, or from the cell's folder.
+///
+/// # Errors
+/// It cannot be read, or is broken.
+pub fn read_trace(path: &Path) -> Result<Trace, StoreError> {
+    let path = if path.is_dir() { path.join(TRACE_FILE) } else { path.to_owned() };
+    let bytes = fs::read(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+    // A machine that died may leave anything in the last line.
+    let text = String::from_utf8_lossy(&bytes);
+    Trace::read(&text).map_err(|source| StoreError::Trace { path, source })
+}
+
+/// A folder below `results` for a run called `name` that began at `started`; runs that begin in the same second get numbers.
+fn unused(name: &str, started: &str) -> PathBuf {
+    let stamp: String = started.chars().filter(|c| !matches!(c, ':' | '-')).collect();
+    let path = |suffix: &str| Path::new("results").join(format!("{name}-{stamp}{suffix}"));
+    let numbered = (2..).map(|number| path(&format!("-{number}")));
+    std::iter::once(path("")).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| path(""))
+}
+
+/// Writes `bytes` to `path` whole: a reader sees the old file or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let failed = |source| StoreError::File { path: path.to_owned(), source };
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let mut file = File::create(&temporary).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    fs::rename(&temporary, path).map_err(failed)
+}
+
+/// A trace that is being written, a line for each record.
+#[derive(Debug)]
+pub struct TraceWriter {
+    file: File,
+    path: PathBuf,
+    line: Vec<u8>,
+    unsynced: u32,
+}
+
+impl TraceWriter {
+    /// A new trace in the folder of a cell.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn create(cell: &Path) -> Result<Self, StoreError> {
+        let path = cell.join(TRACE_FILE);
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|source| StoreError::File { path: path.clone(), source })?;
+        Ok(Self { file, path, line: Vec::new(), unsynced: 0 })
+    }
+
+    /// Appends `record`. The line is handed to the kernel at once and whole, so that killing steep loses nothing.
+    ///
+    /// # Errors
+    /// The disk is full, or the like.
+    pub fn write(&mut self, record: &Record) -> Result<(), StoreError> {
+        let failed = |path: &Path, source| StoreError::File { path: path.to_owned(), source };
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, record)
+            .map_err(|source| StoreError::Json { path: self.path.clone(), source })?;
+        self.line.push(b'\n');
+        self.file.write_all(&self.line).map_err(|source| failed(&self.path, source))?;
+        self.unsynced += 1;
+        if self.unsynced >= LINES_PER_SYNC || matches!(record, Record::Header(_) | Record::End(_)) {
+            self.unsynced = 0;
+            self.file.sync_data().map_err(|source| failed(&self.path, source))?;
+        }
+        Ok(())
+    }
+}

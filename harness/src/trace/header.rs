@@ -1,0 +1,140 @@
+//! The first line of a trace: what was soaked and how, so that a cell's folder can be judged by itself.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::flags::{CellId, FlagSet};
+use crate::scenario::{Judge, Phase, Role};
+use crate::units::{Bytes, Rps, Seed, SinceStart};
+
+/// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
+pub const FORMAT: &str = "1.0";
+
+/// What was soaked, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// The cell.
+    pub cell: CellId,
+    /// The flags that were on.
+    pub flags: FlagSet,
+    /// All flags that the scenario knows.
+    pub known_flags: Vec<String>,
+    /// Flags without a `verify`: nothing showed that they took effect.
+    pub unverified_flags: Vec<String>,
+    /// Value of each axis.
+    pub axes: BTreeMap<String, String>,
+    /// Which repetition, from 1.
+    pub replicate: u32,
+    /// Which attempt at this cell, from 1: resuming a run adds one.
+    pub attempt: u32,
+    /// Seed of the scenario.
+    pub seed: Seed,
+    /// Hash of the plan.
+    pub plan_hash: String,
+    /// Hash of the schedule of requests: equal in every cell that got the same traffic.
+    pub schedule_hash: String,
+    /// Wall clock at the start of the load, RFC 3339.
+    pub started: String,
+    /// The same in seconds since 1970.
+    pub started_unix_s: f64,
+    /// The clock since boot at the start of the load, which goes on while the host sleeps.
+    pub started_boot_s: f64,
+    /// The phases, with their places on the cell's clock.
+    pub phases: Vec<PhaseSpan>,
+    /// Time between two samples.
+    pub sampling_every_s: f64,
+    /// What counts as a finding.
+    pub judge: Judge,
+    /// What production gives the service.
+    pub memory_limit_bytes: Option<Bytes>,
+    /// Where the service and the machine come from.
+    pub provenance: Provenance,
+}
+
+/// A phase on the cell's clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhaseSpan {
+    /// Its name.
+    pub name: String,
+    /// What the statistics make of it.
+    pub role: Role,
+    /// Its beginning.
+    pub start_s: SinceStart,
+    /// Its end.
+    pub end_s: SinceStart,
+    /// Scheduled rate at its beginning.
+    pub start_requests_per_second: Rps,
+    /// Scheduled rate at its end.
+    pub end_requests_per_second: Rps,
+}
+
+impl PhaseSpan {
+    /// The `phases` of a scenario, one after the other.
+    #[must_use]
+    pub fn chain(phases: &[Phase]) -> Vec<Self> {
+        let mut start = SinceStart::ZERO;
+        let span = |phase: &Phase| {
+            let end = start + phase.duration;
+            let span = Self {
+                name: phase.name.clone(),
+                role: phase.role,
+                start_s: start,
+                end_s: end,
+                start_requests_per_second: phase.shape.rate_at(0.0),
+                end_requests_per_second: phase.shape.rate_at(1.0),
+            };
+            start = end;
+            span
+        };
+        phases.iter().map(span).collect()
+    }
+
+    /// Whether it is fitted.
+    #[must_use]
+    pub fn is_fitted(&self) -> bool {
+        matches!(self.role, Role::Warmup | Role::Steady)
+    }
+}
+
+/// Where the service and the machine come from. What is not known is empty.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Provenance {
+    /// Version of steep.
+    pub steep: String,
+    /// Commit of the service's repository.
+    pub git_commit: String,
+    /// Whether files differed from that commit.
+    pub git_dirty: bool,
+    /// SHA-256 of `Cargo.lock`.
+    pub lockfile_sha256: String,
+    /// `rustc --version`.
+    pub rustc: String,
+    /// Cargo profile.
+    pub profile: String,
+    /// Cargo features.
+    pub features: Vec<String>,
+    /// Flags for rustc.
+    pub rustflags: Vec<String>,
+    /// The program that ran, and its arguments.
+    pub command: Vec<String>,
+    /// SHA-256 of the program's file.
+    pub binary_sha256: String,
+    /// Variables of the service's environment that are known to change how memory is managed.
+    pub allocator_env: BTreeMap<String, String>,
+    /// Kernel.
+    pub kernel: String,
+    /// Processor.
+    pub cpu: String,
+    /// Logical processors.
+    pub cpus: u64,
+    /// Memory of the host.
+    pub memory_bytes: Bytes,
+    /// Setting of transparent huge pages.
+    pub transparent_huge_pages: String,
+}
