@@ -30,8 +30,11 @@ pub fn period(ts: &[f64], ys: &[f64]) -> Option<f64> {
     remove_cubic(&mut grid)?;
     let correlations = autocorrelation(&grid, grid.len() / 3)?;
     let negative = correlations.iter().position(|&a| a < 0.0)?;
-    let (lag, &highest) =
-        correlations.iter().enumerate().skip(negative).reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+    let (lag, &highest) = correlations
+        .iter()
+        .enumerate()
+        .skip(negative)
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })?;
     (highest > LEAST_CORRELATION && lag + 2 < correlations.len() && lag >= SHORTEST).then_some(step * lag as f64)
 }
 
@@ -113,7 +116,8 @@ fn fourier(values: &mut [[f64; 2]]) {
             let (evens, odds) = pair.split_at_mut(half);
             for ((even, odd), &(sin, cos)) in evens.iter_mut().zip(odds).zip(&roots) {
                 let turned = [odd[0] * cos - odd[1] * sin, odd[0] * sin + odd[1] * cos];
-                (*even, *odd) = ([even[0] + turned[0], even[1] + turned[1]], [even[0] - turned[0], even[1] - turned[1]]);
+                (*even, *odd) =
+                    ([even[0] + turned[0], even[1] + turned[1]], [even[0] - turned[0], even[1] - turned[1]]);
             }
         }
         half *= 2;

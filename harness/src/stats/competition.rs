@@ -66,9 +66,11 @@ impl Competition {
 
     /// The best fit among those of means and slopes that `admit` lets in.
     pub fn best(&self, admit: impl Fn(&Mean, &Fit) -> bool) -> Option<Fit> {
-        self.fits.iter().copied().filter(|fit| admit(&self.means[fit.mean], fit)).reduce(|best, next| {
-            if next.score > best.score { next } else { best }
-        })
+        self.fits
+            .iter()
+            .copied()
+            .filter(|fit| admit(&self.means[fit.mean], fit))
+            .reduce(|best, next| if next.score > best.score { next } else { best })
     }
 }
 
@@ -105,9 +107,8 @@ impl Whitened {
     fn fit(&self, mean: &Mean) -> Option<Fit> {
         let (columns, target) = (&mean.columns, self.width - 1);
         let size = columns.len();
-        let normal = Triangle::factor(size, |i, j| {
-            self.product(columns[i], columns[j]) + if i == j { RIDGE } else { 0.0 }
-        })?;
+        let normal =
+            Triangle::factor(size, |i, j| self.product(columns[i], columns[j]) + if i == j { RIDGE } else { 0.0 })?;
         // Two right-hand sides: the target, and the first unit vector, which gives the (0, 0) entry of the inverse.
         let mut sides: Vec<f64> =
             columns.iter().enumerate().flat_map(|(i, &c)| [self.product(c, target), f64::from(i == 0)]).collect();
