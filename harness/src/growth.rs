@@ -83,6 +83,11 @@ pub struct Growth {
     /// Growth over the whole run below which nothing is called a leak.
     #[serde(rename = "least_growth_bytes")]
     pub least_growth: Bytes,
+    /// Growth that the curve itself shows over the second half of the run, whatever the models explain it by.
+    #[serde(rename = "second_half_bytes_per_hour")]
+    pub second_half: BytesPerHour,
+    /// Whether load or disturbances are part of the models, and may have absorbed growth.
+    pub adjusted: bool,
     /// Typical memory: the median over the blocks.
     #[serde(rename = "typical_bytes")]
     pub typical: Bytes,
@@ -107,6 +112,12 @@ impl Growth {
     #[must_use]
     pub fn over_run(&self) -> f64 {
         self.per_hour.value.get_per_second() * self.seconds
+    }
+
+    /// Whether the run was shorter than [`SHORT_RUN_SECONDS`].
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.seconds < SHORT_RUN_SECONDS
     }
 
     /// Whether the growth is large enough to be called a leak, whatever the evidence.
@@ -163,6 +174,15 @@ impl Readings {
     }
 }
 
+/// Growth from the middle twelfth of the blocks to the last one, by their medians.
+fn second_half(cut: &Blocks) -> BytesPerHour {
+    let n = cut.at.len();
+    let twelfth = n / 12 + 1;
+    let (middle, last) = (n / 2 - twelfth / 2..n / 2 - twelfth / 2 + twelfth, n - twelfth..n);
+    let rise = median(&cut.level[last.clone()]) - median(&cut.level[middle.clone()]);
+    BytesPerHour::per_second(rise / (mean(&cut.at[last]) - mean(&cut.at[middle])))
+}
+
 /// A checked series on its way to a [`Growth`].
 struct Run {
     readings: Readings,
@@ -207,6 +227,8 @@ impl Run {
             seen_at_least: materiality::seen_at_least(interval.detectable, least, worth_finding, seconds),
             worth_finding,
             least_growth: Bytes::new(least.ceil() as u64),
+            second_half: second_half(&cut),
+            adjusted: !environment.covariates.is_empty(),
             typical: Bytes::new(typical.max(0.0) as u64),
             jumps,
             period_s: sawtooth,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::growth::{Growth, Materiality, MemorySource, SHORT_RUN_SECONDS, Series, Unjudgeable, fit};
+use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
 use crate::units::{Bytes, BytesPerHour, in_words};
 
 /// A run is cleared only if the evidence stays this far below the strictness (METHOD.md, verdict).
@@ -21,6 +21,10 @@ const STEP_EVIDENCE: f64 = 1.0;
 
 /// A calm model that beats the constant by this much means that memory grew and stopped.
 const PLATEAU_GAIN: f64 = 2.0;
+
+/// Allocators take memory from the kernel in chunks of up to this size (jemalloc and mimalloc were measured to step by
+/// 1–2 MiB): less growth than that over a short run may have stayed hidden in a chunk.
+const CHUNK: Bytes = Bytes::mib(1);
 
 /// Longest time that is asked for: more is no advice.
 const LONGEST_NEED: Duration = Duration::from_secs(30 * 86_400);
@@ -198,7 +202,19 @@ fn leak_reason(growth: &Growth) -> String {
 /// Whether all growth that is worth finding is excluded.
 fn is_cleared(growth: &Growth, strictness: f64, material: bool) -> bool {
     let (high, worth) = (growth.per_hour.high.get().max(0.0), growth.worth_finding.get());
+    if growth.is_short() && could_hide(growth) {
+        return false;
+    }
     high < worth && (growth.evidence < strictness - CLEARING_MARGIN || !material) || high < NEGLIGIBLE_SHARE * worth
+}
+
+/// Whether a short run could hide what is worth finding: within a chunk of the allocator, or in what was ascribed to
+/// the load or to disturbances.
+fn could_hide(growth: &Growth) -> bool {
+    let worth = growth.worth_finding;
+    let in_a_chunk = growth.source == MemorySource::Anonymous
+        && worth.get_per_second() * growth.seconds < CHUNK.as_f64();
+    in_a_chunk || growth.adjusted && growth.second_half.get() > worth.get()
 }
 
 fn clear(growth: &Growth) -> Decision {
@@ -220,11 +236,16 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
     let factor = (1.2 * (half_width / growth.worth_finding.get()).powf(2.0 / 3.0)).max(1.3);
     let seconds = (growth.seconds * factor).min(LONGEST_NEED.as_secs_f64());
     let need = Duration::from_secs_f64(seconds);
-    if growth.evidence > strictness && !material && growth.seconds < SHORT_RUN_SECONDS {
+    if growth.evidence > strictness && !material && growth.is_short() {
         let least = growth.least_growth;
         let grown = Bytes::new(growth.over_run().max(0.0) as u64);
         let reason = format!("grew by {grown}, and a run this short needs {least}: allocators take that by themselves");
         return (reason, need.max(Duration::from_secs(300)));
+    }
+    if growth.is_short() && growth.per_hour.high.get() < growth.worth_finding.get() {
+        let chunk = CHUNK.as_f64() / growth.worth_finding.get_per_second();
+        let reason = format!("a run this short could hide {}, which is worth finding", worth(growth));
+        return (reason, need.max(Duration::from_secs_f64(chunk.min(300.0))));
     }
     let reason = format!("growth of {} is too uncertain to tell from none below {}", growth.per_hour, worth(growth));
     (reason, need)

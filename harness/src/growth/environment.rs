@@ -19,6 +19,9 @@ const GAP_INTERVALS: f64 = 4.0;
 /// A rate is a disturbance above this multiple of any earlier one, and five Poisson deviations.
 const RATE_EXCESS: f64 = 1.25;
 
+/// Seconds over which memory follows a change of the load: decay times of jemalloc and mimalloc are about ten seconds.
+const LOAD_MEMORY: f64 = 10.0;
+
 /// Covariates that vary less are left out: they would only repeat the constant.
 const LEAST_VARIATION: f64 = 1e-3;
 
@@ -68,15 +71,10 @@ impl Environment {
         let all = (readings.requests[readings.requests.len() - 1] - first).max(1.0);
         self.cumulative = Some(cut.counted.iter().map(|counted| (counted - first) / all).collect());
         let relative: Vec<f64> = cut.rate.iter().map(|rate| rate / typical - 1.0).collect();
-        let previous: Vec<f64> = relative.iter().take(1).chain(&relative).take(relative.len()).copied().collect();
-        let highest = relative
-            .iter()
-            .scan(f64::NEG_INFINITY, |highest, &rate| {
-                *highest = highest.max(rate);
-                Some(*highest)
-            })
-            .collect();
-        self.covariates.extend([relative, previous, highest].into_iter().filter(|c| deviation(c) > LEAST_VARIATION));
+        let fine = block < LOAD_MEMORY;
+        let earlier = if fine { smoothed(&relative, block) } else { previous(&relative) };
+        let highest = highest_so_far(if fine { &earlier } else { &relative });
+        self.covariates.extend([relative, earlier, highest].into_iter().filter(|c| deviation(c) > LEAST_VARIATION));
     }
 
     fn add_disturbances(&mut self, readings: &Readings, cut: &Blocks) {
@@ -96,6 +94,36 @@ impl Environment {
             (after > 1.0 && after < n - 1.0).then_some(step)
         }));
     }
+}
+
+/// The rate of the block before: blocks of a long run last as long as memory takes to follow the load.
+fn previous(rates: &[f64]) -> Vec<f64> {
+    rates.iter().take(1).chain(rates).take(rates.len()).copied().collect()
+}
+
+/// The rate as memory feels it, for blocks that are shorter than memory takes to follow the load. Without it half of
+/// the runs of a minute with a spike were called leaks.
+fn smoothed(rates: &[f64], block: f64) -> Vec<f64> {
+    let keep = (-block / LOAD_MEMORY).exp();
+    let mut felt = rates.first().copied().unwrap_or_default();
+    rates
+        .iter()
+        .map(|rate| {
+            felt = keep * felt + (1.0 - keep) * rate;
+            felt
+        })
+        .collect()
+}
+
+/// The running maximum: what an allocator that gives nothing back follows.
+fn highest_so_far(rates: &[f64]) -> Vec<f64> {
+    rates
+        .iter()
+        .scan(f64::NEG_INFINITY, |highest, &rate| {
+            *highest = highest.max(rate);
+            Some(*highest)
+        })
+        .collect()
 }
 
 /// The known disturbances that lie in the run, in order.
