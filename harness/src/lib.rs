@@ -1,10 +1,16 @@
 //! `steep`: a load-soak test harness. See ARCHITECTURE.md for the map of the modules.
 
+pub mod cli;
+pub mod exit;
 pub mod flags;
+pub mod growth;
 pub mod plan;
 pub mod problem;
 pub mod scenario;
+pub mod shell;
 pub mod soak;
+pub mod stats;
 pub mod template;
 pub mod trace;
 pub mod units;
+pub mod verdict;

@@ -1,0 +1,242 @@
+//! Turns a series of memory readings into growth with its interval and its evidence.
+//!
+//! Pure: no files, processes, sockets, clocks, threads or output. The method is told in METHOD.md.
+
+mod environment;
+mod interval;
+mod materiality;
+mod series;
+mod staircase;
+
+use serde::Serialize;
+
+pub use self::materiality::{ALLOCATOR_DRIFT, Materiality, SHORT_RUN_SECONDS};
+pub use self::series::{LEAST_SECONDS, MemorySource, Series, Unjudgeable};
+pub use self::staircase::Jumps;
+pub use crate::stats::shapes::Shape;
+
+use self::environment::Environment;
+use self::interval::Interval;
+use self::series::Readings;
+use crate::stats::autocorrelation::{period, rolling_minimum};
+use crate::stats::blocks::{Blocks, blocks};
+use crate::stats::competition::Competition;
+use crate::stats::order::{deviation, mean, median};
+use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate};
+
+/// Number of blocks that a run is cut into: 30 and 120 do no better (METHOD.md, ablation).
+const BLOCKS: f64 = 60.0;
+
+/// Narrowest block in seconds, of a run of [`SHORT_RUN_SECONDS`] and of a shorter one.
+const BLOCK_SECONDS: f64 = 5.0;
+/// See [`BLOCK_SECONDS`].
+const SHORT_BLOCK_SECONDS: f64 = 1.0;
+
+/// Fewest blocks that can be fitted, of a run of [`SHORT_RUN_SECONDS`] and of a shorter one.
+const FEWEST_BLOCKS: usize = 20;
+/// See [`FEWEST_BLOCKS`].
+const FEWEST_SHORT_BLOCKS: usize = 40;
+
+/// The rolling minimum spans this many periods of a sawtooth, so that each window holds a trough.
+const PERIODS: f64 = 1.15;
+
+/// Whether growth keeps step with the work done or with the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Follows {
+    /// With completed requests.
+    Requests,
+    /// With time, whatever the load.
+    Time,
+    /// The load did not vary enough to tell.
+    Undecided,
+}
+
+/// How memory grew during a run, and how surely.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Growth {
+    /// Which memory was fitted.
+    pub source: MemorySource,
+    /// Growth per hour with its 95 % interval: the union over all plausible leaking models.
+    #[serde(rename = "growth_bytes_per_hour")]
+    pub per_hour: Estimate<BytesPerHour>,
+    /// The same per completed request; `None` if no requests are known of.
+    #[serde(rename = "growth_bytes_per_request")]
+    pub per_request: Option<Estimate<BytesPerRequest>>,
+    /// Logarithm of the likelihood ratio of the best leaking to the best calm model, after their penalties
+    /// (at least −100).
+    pub evidence: f64,
+    /// The best leaking model.
+    pub leak_model: Shape,
+    /// The best calm model.
+    pub calm_model: Shape,
+    /// How much better the best calm model is than a constant, in the unit of `evidence`.
+    pub calm_gain: f64,
+    /// Whether growth follows requests or time.
+    pub follows: Follows,
+    /// The smallest growth that this run would have called a leak: see [`Materiality`].
+    #[serde(rename = "seen_at_least_bytes_per_hour")]
+    pub seen_at_least: BytesPerHour,
+    /// The smallest growth that is worth finding (δ), at the rate of this run.
+    #[serde(rename = "worth_finding_bytes_per_hour")]
+    pub worth_finding: BytesPerHour,
+    /// Growth over the whole run below which nothing is called a leak.
+    #[serde(rename = "least_growth_bytes")]
+    pub least_growth: Bytes,
+    /// Growth that the curve itself shows over the second half of the run, whatever the models explain it by.
+    #[serde(rename = "second_half_bytes_per_hour")]
+    pub second_half: BytesPerHour,
+    /// Whether load or disturbances are part of the models, and may have absorbed growth.
+    pub adjusted: bool,
+    /// Typical memory: the median over the blocks.
+    #[serde(rename = "typical_bytes")]
+    pub typical: Bytes,
+    /// Lasting jumps at the full sampling rate.
+    pub jumps: Jumps,
+    /// Period of a sawtooth, in seconds, if one was found.
+    pub period_s: Option<f64>,
+    /// Disturbances of the run, close ones merged; with more than eight the run is not judged.
+    pub disturbances: usize,
+    /// Whether there were too many disturbances.
+    pub environment_noisy: bool,
+    /// Readings that were used.
+    pub samples: usize,
+    /// From the first to the last reading.
+    pub seconds: f64,
+    /// Blocks that were fitted.
+    pub blocks: usize,
+}
+
+impl Growth {
+    /// Growth over the whole run at the fitted rate, in bytes.
+    #[must_use]
+    pub fn over_run(&self) -> f64 {
+        self.per_hour.value.get_per_second() * self.seconds
+    }
+
+    /// Whether the run was shorter than [`SHORT_RUN_SECONDS`].
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.seconds < SHORT_RUN_SECONDS
+    }
+
+    /// Whether the growth is large enough to be called a leak, whatever the evidence.
+    #[must_use]
+    pub fn is_material(&self) -> bool {
+        self.over_run() >= self.least_growth.as_f64()
+            && self.per_hour.low.get() > materiality::SHARE_OF_WORTH_FINDING * self.worth_finding.get()
+    }
+}
+
+/// Fits the growth of the memory of one `source` in `series`.
+///
+/// # Errors
+/// Why the series cannot be judged. Never a panic, whatever the numbers.
+pub fn fit(series: &Series, source: MemorySource, materiality: &Materiality) -> Result<Growth, Unjudgeable> {
+    let readings = Readings::checked(series, source)?;
+    let sawtooth = period(&readings.ts, &readings.memory);
+    let cut = readings.blocks(sawtooth)?;
+    let run = Run { worth_finding: materiality.worth_finding(readings.rps()), readings, cut, sawtooth };
+    if run.readings.memory.iter().all(|m| *m == run.readings.memory[0]) || deviation(&run.cut.level) == 0.0 {
+        return Ok(run.constant(materiality));
+    }
+    let environment = Environment::of(&run.readings, &run.cut, series.disturbances_s.as_deref());
+    let moments = run.moments();
+    let competition =
+        Competition::new(&moments, &run.cut.level, environment.cumulative.as_deref(), &environment.covariates);
+    // Without a fit of each kind there is nothing to compare: all covariances or all means were singular.
+    let interval = Interval::of(&competition, run.cut.at.len(), materiality.strictness).ok_or(Unjudgeable::Singular)?;
+    Ok(run.growth(&interval, &environment, materiality))
+}
+
+impl Readings {
+    /// Cuts the readings into blocks, a sawtooth under steady traffic replaced by its rolling minimum.
+    fn blocks(&self, sawtooth: Option<f64>) -> Result<Blocks, Unjudgeable> {
+        let (narrowest, fewest) =
+            if self.is_short() { (SHORT_BLOCK_SECONDS, FEWEST_SHORT_BLOCKS) } else { (BLOCK_SECONDS, FEWEST_BLOCKS) };
+        // A block narrower than the sampling interval would be empty every other time.
+        let width = narrowest.max(self.seconds() / BLOCKS).max(self.interval * 0.999);
+        let smoothed = sawtooth
+            .filter(|p| *p < self.seconds() / 5.0 && self.is_steady())
+            .map(|period| rolling_minimum(&self.memory, ((PERIODS * period / self.interval).round() as usize).max(3)));
+        let cut = blocks(&self.ts, smoothed.as_deref().unwrap_or(&self.memory), &self.requests, width);
+        if cut.at.len() < fewest {
+            return Err(Unjudgeable::TooFewBlocks { blocks: cut.at.len(), fewest });
+        }
+        Ok(cut)
+    }
+
+    /// Whether the load varied no more than its arrivals do by chance, and a third.
+    fn is_steady(&self) -> bool {
+        let increments: Vec<f64> = self.requests.windows(2).map(|w| w[1] - w[0]).collect();
+        let typical = mean(&increments);
+        deviation(&increments) <= 0.3 * typical + 5.0 * typical.sqrt()
+    }
+}
+
+/// Growth from the middle twelfth of the blocks to the last one, by their medians.
+fn second_half(cut: &Blocks) -> BytesPerHour {
+    let n = cut.at.len();
+    let twelfth = n / 12 + 1;
+    let (middle, last) = (n / 2 - twelfth / 2..n / 2 - twelfth / 2 + twelfth, n - twelfth..n);
+    let rise = median(&cut.level[last.clone()]) - median(&cut.level[middle.clone()]);
+    BytesPerHour::per_second(rise / (mean(&cut.at[last]) - mean(&cut.at[middle])))
+}
+
+/// A checked series on its way to a [`Growth`].
+struct Run {
+    readings: Readings,
+    cut: Blocks,
+    sawtooth: Option<f64>,
+    worth_finding: BytesPerHour,
+}
+
+impl Run {
+    /// Mean time of each block as a share of the run.
+    fn moments(&self) -> Vec<f64> {
+        let (start, length) = (self.readings.ts[0], self.readings.seconds());
+        self.cut.at.iter().map(|t| (t - start) / length).collect()
+    }
+
+    /// The growth of a series that never changes: nothing to fit, and nothing that could have hidden a leak.
+    fn constant(self, materiality: &Materiality) -> Growth {
+        let environment = Environment::default();
+        self.growth(&Interval::NOTHING, &environment, materiality)
+    }
+
+    fn growth(self, interval: &Interval, environment: &Environment, materiality: &Materiality) -> Growth {
+        let Self { readings, cut, sawtooth, worth_finding } = self;
+        let seconds = readings.seconds();
+        let typical = median(&cut.level);
+        let least = materiality.least_growth(&readings, typical);
+        let per_hour = interval.growth.map(|over_run| BytesPerHour::per_second(over_run / seconds));
+        let rps = readings.rps().get();
+        let per_request =
+            (rps > 0.0).then(|| per_hour.map(|growth| BytesPerRequest::new(growth.get_per_second() / rps)));
+        let drift = materiality::allocator_drift(&readings);
+        let jumps = Jumps::of(&readings, &cut, environment, worth_finding, drift);
+        Growth {
+            source: readings.source,
+            per_hour,
+            per_request,
+            evidence: interval.evidence,
+            leak_model: interval.leak_model,
+            calm_model: interval.calm_model,
+            calm_gain: interval.calm_gain,
+            follows: interval.follows,
+            seen_at_least: materiality::seen_at_least(interval.detectable, least, worth_finding, seconds),
+            worth_finding,
+            least_growth: Bytes::new(least.ceil() as u64),
+            second_half: second_half(&cut),
+            adjusted: !environment.covariates.is_empty(),
+            typical: Bytes::new(typical.max(0.0) as u64),
+            jumps,
+            period_s: sawtooth,
+            disturbances: environment.disturbances,
+            environment_noisy: environment.is_noisy(),
+            samples: readings.ts.len(),
+            seconds,
+            blocks: cut.at.len(),
+        }
+    }
+}

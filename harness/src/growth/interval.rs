@@ -1,0 +1,116 @@
+//! From the competition of models to growth with its interval and evidence. Everything is over the whole run.
+
+use super::Follows;
+use crate::stats::competition::{Competition, Fit};
+use crate::stats::shapes::{Drift, Shape};
+use crate::stats::student;
+use crate::units::Estimate;
+
+/// Models whose score is within this of the best are plausible (METHOD.md, interval).
+const PLAUSIBLE: f64 = 3.0;
+
+/// Blocks per degree of freedom of the t quantile: neighbouring blocks are correlated.
+const BLOCKS_PER_FREEDOM: f64 = 6.0;
+
+/// Least degrees of freedom.
+const LEAST_FREEDOM: f64 = 4.0;
+
+/// Quantile of a two-sided 95 % interval.
+const UPPER: f64 = 0.975;
+
+/// Requests and time are told apart when their best models differ by more than this (METHOD.md, schedule).
+const TOLD_APART: f64 = 3.0;
+
+/// Evidence never falls below this: a number stands in a report where no leaking model has a positive slope.
+const LEAST_EVIDENCE: f64 = -100.0;
+
+/// What the competition says.
+#[derive(Debug, Clone)]
+pub(super) struct Interval {
+    /// Growth over the run, in bytes.
+    pub(super) growth: Estimate<f64>,
+    /// Log-likelihood ratio after penalties, leaking over calm.
+    pub(super) evidence: f64,
+    pub(super) leak_model: Shape,
+    pub(super) calm_model: Shape,
+    /// Score of the best calm model over the best constant one.
+    pub(super) calm_gain: f64,
+    pub(super) follows: Follows,
+    /// Growth over the run that the noise would have let through, in bytes.
+    pub(super) detectable: f64,
+}
+
+impl Interval {
+    /// Of a series that never changes.
+    pub(super) const NOTHING: Self = Self {
+        growth: Estimate { value: 0.0, low: 0.0, high: 0.0 },
+        evidence: 0.0,
+        leak_model: Shape::Line,
+        calm_model: Shape::Constant,
+        calm_gain: 0.0,
+        follows: Follows::Undecided,
+        detectable: 0.0,
+    };
+
+    /// From all fits to `blocks` blocks; `None` without a calm and a leaking fit.
+    pub(super) fn of(competition: &Competition, blocks: usize, strictness: f64) -> Option<Self> {
+        let leaking = competition.best(|mean, _| mean.drift.is_some())?;
+        let calm = competition.best(|mean, _| mean.drift.is_none())?;
+        let constant = competition.best(|mean, _| mean.shape == Shape::Constant)?;
+        let growing = competition.best(|mean, fit| mean.drift.is_some() && fit.slope > 0.0);
+        let chosen = growing.unwrap_or(leaking);
+        let evidence = growing.map_or(LEAST_EVIDENCE, |fit| (fit.score - calm.score).max(LEAST_EVIDENCE));
+
+        let n = blocks as f64;
+        let t = student::quantile(UPPER, LEAST_FREEDOM.max(n / BLOCKS_PER_FREEDOM));
+        let mut growth = union(competition, leaking.score, t);
+        let half_width = (growth.high - growth.low) / 2.0;
+        if calm.score > chosen.score - PLAUSIBLE {
+            growth.low = growth.low.min(0.0);
+        }
+        if evidence <= strictness && calm.score > chosen.score {
+            growth.value *= (chosen.score - calm.score).exp();
+        }
+        Some(Self {
+            growth,
+            evidence,
+            leak_model: competition.means[chosen.mean].shape,
+            calm_model: competition.means[calm.mean].shape,
+            calm_gain: calm.score - constant.score,
+            follows: follows(competition),
+            // A line that is z standard errors steep gains about z²/2 over a constant and pays ½ ln n for it.
+            detectable: half_width * ((2.0 * (strictness + 0.5 * n.ln())).sqrt() / t).max(1.0),
+        })
+    }
+}
+
+/// The mean slope of all plausible leaking fits, weighted by their likelihood, and the union of their intervals.
+fn union(competition: &Competition, best_score: f64, t: f64) -> Estimate<f64> {
+    let plausible = competition
+        .fits
+        .iter()
+        .filter(|fit| competition.means[fit.mean].drift.is_some() && fit.score >= best_score - PLAUSIBLE);
+    let (mut weights, mut weighted) = (0.0, 0.0);
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for Fit { score, slope, error, .. } in plausible {
+        let weight = (score - best_score).exp();
+        weights += weight;
+        weighted += weight * slope;
+        low = low.min(slope - t * error);
+        high = high.max(slope + t * error);
+    }
+    Estimate { value: weighted / weights, low, high }
+}
+
+/// Whether the best growing line runs against requests or time. A late line is tried against time only, and so does
+/// not count.
+fn follows(competition: &Competition) -> Follows {
+    let best = |drift: Drift| {
+        competition.best(|mean, fit| mean.drift == Some(drift) && mean.shape != Shape::LateLine && fit.slope > 0.0)
+    };
+    match (best(Drift::Requests), best(Drift::Time)) {
+        (Some(requests), Some(time)) if requests.score > time.score + TOLD_APART => Follows::Requests,
+        (Some(requests), Some(time)) if time.score > requests.score + TOLD_APART => Follows::Time,
+        (Some(_) | None, Some(_) | None) => Follows::Undecided,
+    }
+}

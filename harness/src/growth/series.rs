@@ -1,0 +1,243 @@
+//! What is fitted, and whether it can be.
+
+use serde::Serialize;
+use std::time::Duration;
+
+use super::materiality::SHORT_RUN_SECONDS;
+use crate::stats::order::median;
+use crate::units::{Rps, in_words};
+
+/// Shortest run that is judged: a phase of 60 s has a little less between its first and last reading.
+pub const LEAST_SECONDS: f64 = 55.0;
+
+/// What a run must last, when it was too short.
+const LEAST_PHASE: Duration = Duration::from_secs(60);
+
+/// Fewest readings of a short run, and of one of [`SHORT_RUN_SECONDS`] (METHOD.md, input).
+const FEWEST_SHORT_SAMPLES: usize = 40;
+/// See [`FEWEST_SHORT_SAMPLES`].
+const FEWEST_SAMPLES: usize = 120;
+
+/// Readings closer than this are one, in seconds.
+const SAME_MOMENT: f64 = 1e-6;
+
+/// Larger numbers are broken ones: an exabyte, 30 billion years, requests of 30 years at a billion a second. Their
+/// squares still fit.
+const LARGEST: f64 = 1e18;
+
+/// Share of the readings that must be there, and share of them that must carry live bytes for those to decide.
+const LEAST_PRESENT: f64 = 0.5;
+/// See [`LEAST_PRESENT`].
+const LEAST_LIVE: f64 = 0.9;
+
+/// Readings of one process over one run. All vectors but `live_bytes` have one length.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Series {
+    /// Moments in seconds, increasing; repeated ones are dropped.
+    pub t_s: Vec<f64>,
+    /// Anonymous memory (`RssAnon`, shared memory and swap) in bytes; of foreign data, whatever was recorded.
+    pub memory_bytes: Vec<f64>,
+    /// Live bytes as the service's allocator counts them; NaN where a reading is missing. Empty without a probe.
+    pub live_bytes: Vec<f64>,
+    /// Completed requests since the start; all zero if unknown.
+    pub requests: Vec<f64>,
+    /// Moments in seconds at which the run is known to have been disturbed (a gap in sampling, load not delivered as
+    /// scheduled). `None` for foreign data: they are then guessed from gaps and peaks of the rate.
+    pub disturbances_s: Option<Vec<f64>>,
+}
+
+impl Series {
+    /// Whether at least 90 % of the readings carry live bytes.
+    #[must_use]
+    pub fn has_live_bytes(&self) -> bool {
+        let present = self.live_bytes.iter().filter(|live| live.is_finite()).count();
+        present > 0 && present as f64 >= LEAST_LIVE * self.t_s.len() as f64
+    }
+}
+
+/// Which memory a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemorySource {
+    /// Bytes that the program has allocated and not freed.
+    Live,
+    /// Anonymous memory as the kernel sees it: live bytes and whatever the allocator holds.
+    Anonymous,
+}
+
+/// Why a series cannot be judged.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Unjudgeable {
+    /// No reading at all.
+    #[error("there are no readings")]
+    Empty,
+    /// The vectors of the series differ in length.
+    #[error("the columns have different lengths")]
+    Ragged,
+    /// A number is NaN, infinite, or beyond any amount of memory, requests or time.
+    #[error("reading {index} is not a number that can be")]
+    Impossible {
+        /// Its index.
+        index: usize,
+    },
+    /// Time goes backwards.
+    #[error("time goes backwards at reading {index}")]
+    TimeBackwards {
+        /// Index of the earlier moment that comes later.
+        index: usize,
+    },
+    /// The run is too short, or has too few readings.
+    #[error("too short: {samples} readings over {}", in_words(*.lasted))]
+    TooShort {
+        /// Readings.
+        samples: usize,
+        /// From the first to the last.
+        lasted: Duration,
+        /// How long a run must last at this sampling interval.
+        need: Duration,
+    },
+    /// The request counter went back: the service, or what counts, was restarted.
+    #[error("the request counter goes back at {at_s:.0} s: something was restarted")]
+    CounterReset {
+        /// When.
+        at_s: f64,
+    },
+    /// More than half of the readings are missing.
+    #[error("{samples} readings where about {expected} were due")]
+    TooManyMissing {
+        /// Readings.
+        samples: usize,
+        /// What the typical interval between readings would have given.
+        expected: usize,
+    },
+    /// Too few blocks with enough readings.
+    #[error("readings for {blocks} blocks only, {fewest} are needed")]
+    TooFewBlocks {
+        /// Blocks.
+        blocks: usize,
+        /// Fewest.
+        fewest: usize,
+    },
+    /// No model could be fitted.
+    #[error("no model can be fitted to these numbers")]
+    Singular,
+}
+
+impl Unjudgeable {
+    /// Whether the numbers are broken, rather than too few.
+    #[must_use]
+    pub const fn is_invalid(&self) -> bool {
+        match self {
+            Self::Ragged | Self::Impossible { .. } | Self::TimeBackwards { .. } | Self::Singular => true,
+            Self::Empty
+            | Self::TooShort { .. }
+            | Self::CounterReset { .. }
+            | Self::TooManyMissing { .. }
+            | Self::TooFewBlocks { .. } => false,
+        }
+    }
+
+    /// How long a run would have to last, if a longer one helps.
+    #[must_use]
+    pub const fn need(&self) -> Option<Duration> {
+        match self {
+            Self::TooShort { need, .. } => Some(*need),
+            Self::Empty => Some(LEAST_PHASE),
+            _ => None,
+        }
+    }
+}
+
+/// A series that can be judged: finite, in order, long and dense enough. Never empty.
+#[derive(Debug, Clone)]
+pub(super) struct Readings {
+    pub(super) source: MemorySource,
+    pub(super) ts: Vec<f64>,
+    pub(super) memory: Vec<f64>,
+    pub(super) requests: Vec<f64>,
+    /// Median seconds between readings.
+    pub(super) interval: f64,
+}
+
+impl Readings {
+    /// The readings of one source of `series`.
+    pub(super) fn checked(series: &Series, source: MemorySource) -> Result<Self, Unjudgeable> {
+        let memory = match source {
+            MemorySource::Live => &series.live_bytes,
+            MemorySource::Anonymous => &series.memory_bytes,
+        };
+        let readings = Self::in_order(series, memory, source)?;
+        readings.long_enough()?;
+        if let Some(i) = readings.requests.windows(2).position(|w| w[1] < w[0]) {
+            return Err(Unjudgeable::CounterReset { at_s: readings.ts[i + 1] });
+        }
+        let expected = readings.seconds() / readings.interval;
+        if (readings.ts.len() as f64) < LEAST_PRESENT * expected {
+            return Err(Unjudgeable::TooManyMissing { samples: readings.ts.len(), expected: expected as usize });
+        }
+        Ok(readings)
+    }
+
+    fn in_order(series: &Series, memory: &[f64], source: MemorySource) -> Result<Self, Unjudgeable> {
+        let n = series.t_s.len();
+        if n == 0 {
+            return Err(Unjudgeable::Empty);
+        }
+        if memory.len() != n || series.requests.len() != n {
+            return Err(Unjudgeable::Ragged);
+        }
+        let mut readings = Self { source, ts: Vec::new(), memory: Vec::new(), requests: Vec::new(), interval: 0.0 };
+        for (index, &t) in series.t_s.iter().enumerate() {
+            // One reading of the probe may fail without spoiling the run; the kernel's never does.
+            if source == MemorySource::Live && memory[index].is_nan() {
+                continue;
+            }
+            // NaN fails the comparison too.
+            if ![t, memory[index], series.requests[index]].iter().all(|number| number.abs() < LARGEST) {
+                return Err(Unjudgeable::Impossible { index });
+            }
+            let since = readings.ts.last().map_or(f64::INFINITY, |last| t - last);
+            if since < 0.0 {
+                return Err(Unjudgeable::TimeBackwards { index });
+            }
+            if since > SAME_MOMENT {
+                readings.ts.push(t);
+                readings.memory.push(memory[index]);
+                readings.requests.push(series.requests[index]);
+            }
+        }
+        if readings.ts.is_empty() {
+            return Err(Unjudgeable::Empty);
+        }
+        let steps: Vec<f64> = readings.ts.windows(2).map(|w| w[1] - w[0]).collect();
+        readings.interval = median(&steps);
+        Ok(readings)
+    }
+
+    fn long_enough(&self) -> Result<(), Unjudgeable> {
+        let (samples, seconds) = (self.ts.len(), self.seconds());
+        let fewest = if self.is_short() { FEWEST_SHORT_SAMPLES } else { FEWEST_SAMPLES };
+        if seconds >= LEAST_SECONDS && samples >= fewest {
+            return Ok(());
+        }
+        // A slow sampler needs longer for as many readings. A single reading has no interval, and NaN loses here.
+        let need = LEAST_PHASE.as_secs_f64().max(self.interval * FEWEST_SAMPLES as f64);
+        let lasted = Duration::from_secs_f64(seconds);
+        Err(Unjudgeable::TooShort { samples, lasted, need: Duration::from_secs_f64(need.min(LARGEST)) })
+    }
+
+    /// From the first to the last reading.
+    pub(super) fn seconds(&self) -> f64 {
+        self.ts[self.ts.len() - 1] - self.ts[0]
+    }
+
+    /// Whether the run is shorter than what the method was calibrated for by experiment.
+    pub(super) fn is_short(&self) -> bool {
+        self.seconds() < SHORT_RUN_SECONDS
+    }
+
+    /// Mean completed requests per second.
+    pub(super) fn rps(&self) -> Rps {
+        Rps::new((self.requests[self.requests.len() - 1] - self.requests[0]) / self.seconds())
+    }
+}

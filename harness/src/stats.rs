@@ -1,0 +1,13 @@
+//! Statistics over plain slices of `f64`: what a number means (bytes, seconds, requests) is the caller's.
+//!
+//! Pure: no files, processes, sockets, clocks, threads or output, and no type of the domain.
+
+pub mod autocorrelation;
+pub mod blocks;
+pub mod cholesky;
+pub mod competition;
+pub mod jumps;
+pub mod noise;
+pub mod order;
+pub mod shapes;
+pub mod student;

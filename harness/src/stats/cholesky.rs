@@ -1,0 +1,100 @@
+//! The one matrix factorisation that generalised least squares needs.
+
+/// Lower triangle `L` of a Cholesky factorisation `A = L Lᵀ`, its rows packed one after the other.
+#[derive(Debug, Clone)]
+pub struct Triangle {
+    size: usize,
+    packed: Vec<f64>,
+}
+
+/// Where row `i` of a packed lower triangle starts.
+const fn row_start(i: usize) -> usize {
+    i * (i + 1) / 2
+}
+
+impl Triangle {
+    /// Factors the symmetric matrix whose lower entries are `entry(row, column)`, `column <= row`.
+    /// `None` if it is not positive definite to machine precision. Cost: size³/6 multiplications.
+    #[must_use]
+    pub fn factor(size: usize, entry: impl Fn(usize, usize) -> f64) -> Option<Self> {
+        let mut packed = vec![0.0; row_start(size)];
+        for i in 0..size {
+            let (above, rest) = packed.split_at_mut(row_start(i));
+            let current = &mut rest[..=i];
+            for j in 0..i {
+                let other = &above[row_start(j)..=row_start(j) + j];
+                current[j] = (entry(i, j) - dot(&current[..j], &other[..j])) / other[j];
+            }
+            let pivot = entry(i, i) - dot(&current[..i], &current[..i]);
+            // NaN fails this comparison too.
+            if !(pivot > 0.0 && pivot.is_finite()) {
+                return None;
+            }
+            current[i] = pivot.sqrt();
+        }
+        Some(Self { size, packed })
+    }
+
+    /// Row `i` up to the diagonal, which is its last entry.
+    #[must_use]
+    pub fn row(&self, i: usize) -> &[f64] {
+        &self.packed[row_start(i)..=row_start(i) + i]
+    }
+
+    /// Half the logarithm of the determinant of the factored matrix: Σ ln Lᵢᵢ.
+    #[must_use]
+    pub fn half_log_determinant(&self) -> f64 {
+        (0..self.size).map(|i| self.row(i)[i].ln()).sum()
+    }
+
+    /// Solves `L x = b` in place for every column of `b`, a matrix of `size` rows of `width` numbers each.
+    pub fn solve_rows(&self, b: &mut [f64], width: usize) {
+        for i in 0..self.size {
+            let (solved, rest) = b.split_at_mut(i * width);
+            let current = &mut rest[..width];
+            let row = self.row(i);
+            for (factor, earlier) in row[..i].iter().zip(solved.chunks_exact(width)) {
+                for (c, e) in current.iter_mut().zip(earlier) {
+                    *c -= factor * e;
+                }
+            }
+            current.iter_mut().for_each(|c| *c /= row[i]);
+        }
+    }
+}
+
+/// Scalar product of two slices of equal length.
+#[must_use]
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The textbook matrix of Wikipedia's article on the decomposition: every number of the factor is an integer.
+    const TEXTBOOK: [[f64; 3]; 3] = [[4.0, 12.0, -16.0], [12.0, 37.0, -43.0], [-16.0, -43.0, 98.0]];
+
+    #[test]
+    fn the_textbook_matrix_has_its_textbook_factor() {
+        let factor = Triangle::factor(3, |i, j| TEXTBOOK[i][j]).expect("positive definite");
+        assert_eq!([factor.row(0), factor.row(1), factor.row(2)], [&[2.0][..], &[6.0, 1.0], &[-8.0, 5.0, 3.0]]);
+        assert!((factor.half_log_determinant() - 6.0_f64.ln()).abs() < 1e-14);
+    }
+
+    #[test]
+    fn solving_gives_back_the_right_hand_sides() {
+        let factor = Triangle::factor(3, |i, j| TEXTBOOK[i][j]).expect("positive definite");
+        // Columns x = (1, 2, 3) and (0, 1, 0): L x by hand.
+        let mut b = [2.0, 0.0, 8.0, 1.0, 11.0, 5.0];
+        factor.solve_rows(&mut b, 2);
+        assert_eq!(b, [1.0, 0.0, 2.0, 1.0, 3.0, 0.0]);
+    }
+
+    #[test]
+    fn an_indefinite_or_broken_matrix_has_no_factor() {
+        assert!(Triangle::factor(2, |i, j| if i == j { 1.0 } else { 2.0 }).is_none());
+        assert!(Triangle::factor(1, |_, _| f64::NAN).is_none());
+    }
+}

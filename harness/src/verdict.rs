@@ -1,0 +1,252 @@
+//! Turns growth into a verdict with its reason and, where it is open, with what would decide it.
+//!
+//! Pure: no files, processes, sockets, clocks, threads or output.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
+use crate::units::{Bytes, BytesPerHour, in_words};
+
+/// A run is cleared only if the evidence stays this far below the strictness (METHOD.md, verdict).
+const CLEARING_MARGIN: f64 = 1.5;
+
+/// Growth below this share of what is worth finding is cleared whatever the evidence.
+const NEGLIGIBLE_SHARE: f64 = 0.25;
+
+/// Step of the evidence per jump verdict: jumps that are spread over the run need this much evidence of growth.
+const STEP_EVIDENCE: f64 = 1.0;
+
+/// A calm model that beats the constant by this much means that memory grew and stopped.
+const PLATEAU_GAIN: f64 = 2.0;
+
+/// Allocators take memory from the kernel in chunks of up to this size (jemalloc and mimalloc were measured to step by
+/// 1–2 MiB): less growth than that over a short run may have stayed hidden in a chunk.
+const CHUNK: Bytes = Bytes::mib(1);
+
+/// Longest time that is asked for: more is no advice.
+const LONGEST_NEED: Duration = Duration::from_secs(30 * 86_400);
+
+/// What is said about a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Sustained growth.
+    Leak,
+    /// Growth in lasting jumps.
+    Step,
+    /// It grew, and then stopped.
+    Plateau,
+    /// No growth that is worth finding.
+    Stable,
+    /// Resident memory grows, live bytes do not.
+    Retention,
+    /// Not decided.
+    Inconclusive,
+    /// The service ended by itself.
+    Crashed,
+    /// The run cannot be judged.
+    Invalid,
+}
+
+impl Verdict {
+    /// As written in scenarios and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Leak => "leak",
+            Self::Step => "step",
+            Self::Plateau => "plateau",
+            Self::Stable => "stable",
+            Self::Retention => "retention",
+            Self::Inconclusive => "inconclusive",
+            Self::Crashed => "crashed",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    /// What the verdict means, in plain words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Leak => "growing, and if it is a cache, one that fills more slowly than this run lasted",
+            Self::Step => "growing in lasting jumps",
+            Self::Plateau => "it grew, and then stopped",
+            Self::Stable => "no growth that is worth finding was active during this run",
+            Self::Retention => "resident memory keeps growing while live bytes do not: the allocator holds it",
+            Self::Inconclusive => "not decided",
+            Self::Crashed => "the service ended by itself",
+            Self::Invalid => "the run cannot be judged",
+        }
+    }
+
+    /// Whether this verdict clears the service.
+    #[must_use]
+    pub const fn is_clear(self) -> bool {
+        matches!(self, Self::Plateau | Self::Stable)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A verdict with everything that led to it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, in one sentence with its numbers.
+    pub reason: String,
+    /// How long a run would have to last to decide, if it is open.
+    #[serde(rename = "need_seconds", serialize_with = "as_seconds")]
+    pub need: Option<Duration>,
+    /// Growth of the memory that the verdict rests on; `None` if nothing could be fitted.
+    pub growth: Option<Growth>,
+    /// Growth of the anonymous memory, where live bytes decided.
+    pub anonymous: Option<Growth>,
+}
+
+fn as_seconds<S: Serializer>(need: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    need.map(|need| need.as_secs_f64()).serialize(serializer)
+}
+
+impl Judgement {
+    /// The same numbers under a verdict that something else than growth decides: a crash, load not delivered.
+    #[must_use]
+    pub fn overruled(self, verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self { verdict, reason: reason.into(), need: None, ..self }
+    }
+
+    /// A judgement without numbers.
+    #[must_use]
+    pub fn without_growth(verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self { verdict, reason: reason.into(), need: None, growth: None, anonymous: None }
+    }
+}
+
+impl From<Unjudgeable> for Judgement {
+    fn from(unjudgeable: Unjudgeable) -> Self {
+        let verdict = if unjudgeable.is_invalid() { Verdict::Invalid } else { Verdict::Inconclusive };
+        Self { need: unjudgeable.need(), ..Self::without_growth(verdict, unjudgeable.to_string()) }
+    }
+}
+
+/// Judges a series: by live bytes where at least 90 % of the readings carry them, else by anonymous memory.
+#[must_use]
+pub fn judge(series: &Series, materiality: &Materiality) -> Judgement {
+    let anonymous = fit(series, MemorySource::Anonymous, materiality);
+    if !series.has_live_bytes() {
+        return anonymous.map_or_else(Judgement::from, |growth| by_growth(growth, materiality));
+    }
+    let mut judgement = fit(series, MemorySource::Live, materiality)
+        .map_or_else(Judgement::from, |growth| by_growth(growth, materiality));
+    let Ok(anonymous) = anonymous else { return judgement };
+    let held = by_growth(anonymous, materiality);
+    if judgement.verdict.is_clear() && matches!(held.verdict, Verdict::Leak | Verdict::Step) {
+        judgement.verdict = Verdict::Retention;
+        judgement.reason = format!("live bytes are calm ({}); resident memory: {}", judgement.reason, held.reason);
+    }
+    judgement.anonymous = held.growth;
+    judgement
+}
+
+/// The verdict on one fit. The order of the rules is part of the method.
+fn by_growth(growth: Growth, materiality: &Materiality) -> Judgement {
+    let (verdict, reason, need) = decide(&growth, materiality.strictness);
+    Judgement { verdict, reason, need: need.map(|n| n.min(LONGEST_NEED)), growth: Some(growth), anonymous: None }
+}
+
+type Decision = (Verdict, String, Option<Duration>);
+
+fn decide(growth: &Growth, strictness: f64) -> Decision {
+    let Growth { jumps, evidence, .. } = growth;
+    let material = growth.is_material();
+    let lasted = Duration::from_secs_f64(growth.seconds);
+    if jumps.doubling || jumps.spread && *evidence > STEP_EVIDENCE {
+        let kind = if jumps.doubling { " that double" } else { "" };
+        let last = in_words(lasted.mul_f64(jumps.last_at));
+        return (
+            Verdict::Step,
+            format!("{} jumps{kind}, together {}, the last after {last}", jumps.count, jumps.total),
+            None,
+        );
+    }
+    if *evidence > strictness && material && !growth.environment_noisy {
+        return (Verdict::Leak, leak_reason(growth), None);
+    }
+    if growth.environment_noisy {
+        let reason = format!("disturbed {} times: load or sampling was not even", growth.disturbances);
+        return (Verdict::Inconclusive, reason, Some(lasted));
+    }
+    if jumps.dominant {
+        let reason = format!("{} late jumps, together {}, of an open cause", jumps.count, jumps.total);
+        return (Verdict::Inconclusive, reason, Some(lasted * 2));
+    }
+    if is_cleared(growth, strictness, material) {
+        return clear(growth);
+    }
+    let (reason, need) = open(growth, strictness, material);
+    (Verdict::Inconclusive, reason, Some(need))
+}
+
+fn leak_reason(growth: &Growth) -> String {
+    let amount = growth.per_request.map_or_else(|| growth.per_hour.to_string(), |growth| growth.to_string());
+    format!("grows by {amount}, evidence {:.1}", growth.evidence)
+}
+
+/// Whether all growth that is worth finding is excluded.
+fn is_cleared(growth: &Growth, strictness: f64, material: bool) -> bool {
+    let (high, worth) = (growth.per_hour.high.get().max(0.0), growth.worth_finding.get());
+    if growth.is_short() && could_hide(growth) {
+        return false;
+    }
+    high < worth && (growth.evidence < strictness - CLEARING_MARGIN || !material) || high < NEGLIGIBLE_SHARE * worth
+}
+
+/// Whether a short run could hide what is worth finding: within a chunk of the allocator, or in what was ascribed to
+/// the load or to disturbances.
+fn could_hide(growth: &Growth) -> bool {
+    let worth = growth.worth_finding;
+    let in_a_chunk = growth.source == MemorySource::Anonymous
+        && worth.get_per_second() * growth.seconds < CHUNK.as_f64();
+    in_a_chunk || growth.adjusted && growth.second_half.get() > worth.get()
+}
+
+fn clear(growth: &Growth) -> Decision {
+    let ended = growth.calm_model != crate::growth::Shape::Constant && growth.calm_gain > PLATEAU_GAIN;
+    let bound = BytesPerHour::new(growth.per_hour.high.get().max(0.0));
+    let reason = format!("no leak of {} or more was active during this run: growth is at most {bound}", worth(growth));
+    (if ended { Verdict::Plateau } else { Verdict::Stable }, reason, None)
+}
+
+/// δ as the user gave it.
+fn worth(growth: &Growth) -> String {
+    growth.worth_finding.to_string()
+}
+
+/// Why the run stays open, and how long one must last that decides.
+fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) {
+    let half_width = (growth.per_hour.high.get() - growth.per_hour.low.get()) / 2.0;
+    // The standard error falls with T^(−3/2) (METHOD.md, verdict).
+    let factor = (1.2 * (half_width / growth.worth_finding.get()).powf(2.0 / 3.0)).max(1.3);
+    let seconds = (growth.seconds * factor).min(LONGEST_NEED.as_secs_f64());
+    let need = Duration::from_secs_f64(seconds);
+    if growth.evidence > strictness && !material && growth.is_short() {
+        let least = growth.least_growth;
+        let grown = Bytes::new(growth.over_run().max(0.0) as u64);
+        let reason = format!("grew by {grown}, and a run this short needs {least}: allocators take that by themselves");
+        return (reason, need.max(Duration::from_secs(300)));
+    }
+    if growth.is_short() && growth.per_hour.high.get() < growth.worth_finding.get() {
+        let chunk = CHUNK.as_f64() / growth.worth_finding.get_per_second();
+        let reason = format!("a run this short could hide {}, which is worth finding", worth(growth));
+        return (reason, need.max(Duration::from_secs_f64(chunk.min(300.0))));
+    }
+    let reason = format!("growth of {} is too uncertain to tell from none below {}", growth.per_hour, worth(growth));
+    (reason, need)
+}
