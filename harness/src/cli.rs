@@ -43,7 +43,9 @@ pub enum Command {
         format: PlanFormat,
     },
     /// Build the service, soak every cell, judge and report
-    #[command(after_help = "Examples:\n  steep run scenarios/quickstart.toml\n  steep run soak.toml --cell baseline --cell sessions\n  steep run soak.toml --resume results/checkout-20261122T220000Z")]
+    #[command(
+        after_help = "Examples:\n  steep run scenarios/quickstart.toml\n  steep run soak.toml --cell baseline --cell sessions\n  steep run soak.toml --resume results/checkout-20261122T220000Z"
+    )]
     Run {
         /// Scenario file (TOML)
         scenario: PathBuf,
@@ -63,7 +65,7 @@ pub enum Command {
     /// Judge recorded data again: folders of runs or cells, trace files, CSV files
     #[command(after_help = ANALYZE_HELP)]
     Analyze {
-        /// Run folder, cell folder, trace.jsonl, or CSV with the columns t_s,rss_bytes,requests
+        /// Run folder, cell folder, trace.jsonl, or CSV with the columns `t_s,rss_bytes,requests`
         #[arg(required = true, value_name = "RUN_DIR|TRACE|CSV")]
         inputs: Vec<PathBuf>,
         /// How to print the result; json: one object per input and line

@@ -76,16 +76,29 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// Writes a signed number of bytes with three significant digits and a binary prefix: `-1.25 MiB`, `512 B`.
-fn binary_prefixed(bytes: f64) -> String {
-    const PREFIXES: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes;
+const PREFIXES: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/// How many steps of 1024 leave at most three digits of `bytes` before the point.
+fn prefix_of(bytes: f64) -> usize {
+    let mut value = bytes.abs();
     let mut prefix = 0;
     // 999.5 and not 1024: "1010 KiB" needs a fourth digit.
-    while value.abs() >= 999.5 && prefix + 1 < PREFIXES.len() {
+    while value >= 999.5 && prefix + 1 < PREFIXES.len() {
         value /= 1024.0;
         prefix += 1;
     }
+    prefix
+}
+
+/// Writes a signed number of bytes with three significant digits and a binary prefix: `-1.25 MiB`, `512 B`.
+fn binary_prefixed(bytes: f64) -> String {
+    let prefix = prefix_of(bytes);
+    format!("{} {}", in_prefix(bytes, prefix), PREFIXES[prefix])
+}
+
+/// Writes a signed number of bytes in units of a prefix, without the unit.
+fn in_prefix(bytes: f64, prefix: usize) -> String {
+    let value = bytes / 1024_f64.powi(prefix as i32);
     let decimals = match value.abs() {
         v if prefix == 0 && v.fract() == 0.0 => 0,
         v if v >= 99.95 => 0,
@@ -94,8 +107,7 @@ fn binary_prefixed(bytes: f64) -> String {
     };
     // No "-0 B": a tiny negative number rounds to zero.
     let text = format!("{value:.decimals$}");
-    let text = if text.trim_start_matches('-').chars().all(|c| c == '0' || c == '.') { "0".to_owned() } else { text };
-    format!("{text} {}", PREFIXES[prefix])
+    if text.trim_start_matches('-').chars().all(|c| c == '0' || c == '.') { "0".to_owned() } else { text }
 }
 
 /// Growth of memory over time.
@@ -286,6 +298,28 @@ impl<T> Estimate<T> {
     }
 }
 
+impl Estimate<BytesPerHour> {
+    /// Value and interval in one unit, without "per hour": `4.20 (4.11 to 4.29) GiB`.
+    #[must_use]
+    pub fn compact(&self) -> String {
+        compact(self.map(BytesPerHour::get))
+    }
+}
+
+impl Estimate<BytesPerRequest> {
+    /// Value and interval in one unit, without "per request": `4.20 (4.11 to 4.29) KiB`.
+    #[must_use]
+    pub fn compact(&self) -> String {
+        compact(self.map(BytesPerRequest::get))
+    }
+}
+
+fn compact(bytes: Estimate<f64>) -> String {
+    let prefix = prefix_of(bytes.value.abs().max(bytes.low.abs()).max(bytes.high.abs()));
+    let [value, low, high] = [bytes.value, bytes.low, bytes.high].map(|number| in_prefix(number, prefix));
+    format!("{value} ({low} to {high}) {}", PREFIXES[prefix])
+}
+
 impl<T: fmt::Display> fmt::Display for Estimate<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{} ({} to {})", self.value, self.low, self.high))
@@ -352,6 +386,12 @@ mod tests {
     #[test]
     fn growth_per_request_becomes_growth_per_hour_through_the_rate() {
         assert_eq!(BytesPerRequest::new(4.0).at(Rps::new(100.0)), BytesPerHour::new(1_440_000.0));
+    }
+
+    #[test]
+    fn an_estimate_is_shown_in_one_unit() {
+        let growth = Estimate { value: 4200.0, low: -100.0, high: 8000.0 }.map(BytesPerRequest::new);
+        assert_eq!(growth.compact(), "4.10 (-0.10 to 7.81) KiB");
     }
 
     #[test]

@@ -212,8 +212,8 @@ fn is_cleared(growth: &Growth, strictness: f64, material: bool) -> bool {
 /// the load or to disturbances.
 fn could_hide(growth: &Growth) -> bool {
     let worth = growth.worth_finding;
-    let in_a_chunk = growth.source == MemorySource::Anonymous
-        && worth.get_per_second() * growth.seconds < CHUNK.as_f64();
+    let in_a_chunk =
+        growth.source == MemorySource::Anonymous && worth.get_per_second() * growth.seconds < CHUNK.as_f64();
     in_a_chunk || growth.adjusted && growth.second_half.get() > worth.get()
 }
 

@@ -115,12 +115,19 @@ impl Workspace {
     ///
     /// # Errors
     /// See [`BuildError`].
-    pub fn build(&self, package: &Package, build: &Build, folder: &Path, mut line: impl FnMut(&str)) -> Result<Built, BuildError> {
+    pub fn build(
+        &self,
+        package: &Package,
+        build: &Build,
+        folder: &Path,
+        mut line: impl FnMut(&str),
+    ) -> Result<Built, BuildError> {
         let mut command = self.command(package, build);
         let shown = shown(&command);
         let mut child = command.spawn().map_err(BuildError::NoCargo)?;
         // Both pipes are read to their ends, each by a thread of its own, or cargo could wait for a full one forever.
-        let artifacts = child.stdout.take().map(|stdout| std::thread::spawn(move || executables(BufReader::new(stdout))));
+        let artifacts =
+            child.stdout.take().map(|stdout| std::thread::spawn(move || executables(BufReader::new(stdout))));
         let mut message = String::new();
         if let Some(stderr) = child.stderr.take() {
             for text in BufReader::new(stderr).lines().map_while(Result::ok) {
@@ -138,7 +145,9 @@ impl Workspace {
             return Err(BuildError::Failed { command: shown, message: message.trim_end().to_owned() });
         }
         let binary = self.binary_name(package);
-        let Some(executable) = executables.get(&binary) else { return Err(BuildError::NoBinary { command: shown, binary }) };
+        let Some(executable) = executables.get(&binary) else {
+            return Err(BuildError::NoBinary { command: shown, binary });
+        };
         copy(executable, folder, &binary)
     }
 
@@ -216,7 +225,9 @@ fn executables(messages: impl io::BufRead) -> (BTreeMap<String, PathBuf>, String
 /// The command as it would be typed.
 fn shown(command: &Command) -> String {
     let mut words = vec!["cargo".to_owned()];
-    words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()).filter(|arg| !arg.starts_with("--message")));
+    words.extend(
+        command.get_args().map(|arg| arg.to_string_lossy().into_owned()).filter(|arg| !arg.starts_with("--message")),
+    );
     words.join(" ")
 }
 

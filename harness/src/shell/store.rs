@@ -108,7 +108,10 @@ impl RunFolder {
         };
         let folder = Self { path };
         if folder.path.join(RUN_FILE).exists() {
-            let source = io::Error::new(io::ErrorKind::AlreadyExists, "there is a run in this folder already: give another --out, or --resume it");
+            let source = io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "there is a run in this folder already: give another --out, or --resume it",
+            );
             return Err(StoreError::File { path: folder.path, source });
         }
         fs::create_dir_all(&folder.path).map_err(|source| StoreError::File { path: folder.path.clone(), source })?;

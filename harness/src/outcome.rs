@@ -1,0 +1,302 @@
+//! From the trace of a cell to what is said of it: the verdict, growth with its interval, when it reaches the limit, how the load was
+//! delivered.
+//!
+//! Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::exit::Status;
+use crate::flags::{CellId, FlagSet};
+use crate::growth::{Growth, Materiality, Series};
+use crate::scenario::{Finding, Judge, Strictness};
+use crate::trace::{Counts, DisturbanceKind, EndReason, Own, Percentiles, PhaseSpan, Sample, Trace};
+use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, in_words};
+use crate::verdict::{Judgement, Verdict, judge};
+
+/// Of what was due, at most this share may have been missed or dropped (DESIGN §6).
+const UNDELIVERED: f64 = 0.01;
+/// Of what was sent, at most this share may have failed (DESIGN §6): all 500 with flat memory is not `stable`.
+const FAILED: f64 = 0.05;
+/// A peak above this share of the limit is a finding, however flat the slope (DESIGN §6).
+const HEADROOM: f64 = 0.9;
+
+/// What is said of a cell. Derived: it can be made again from the trace at any time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outcome {
+    /// The cell.
+    pub cell: CellId,
+    /// The flags that were on.
+    pub flags: FlagSet,
+    /// Value of each axis.
+    pub axes: BTreeMap<String, String>,
+    /// Which repetition.
+    pub replicate: u32,
+    /// Verdict, reason and growth.
+    #[serde(flatten)]
+    pub judgement: Judgement,
+    /// Why the soak did not last as planned; none: it did.
+    pub cut_short: Option<String>,
+    /// The highest resident memory, by the kernel's own mark.
+    pub peak_bytes: Option<Bytes>,
+    /// What production gives the service.
+    pub memory_limit_bytes: Option<Bytes>,
+    /// Whether the peak is above 90 % of the limit.
+    pub headroom_exceeded: bool,
+    /// When growth would reach the limit, counted from the end of the soak.
+    pub seconds_to_limit: Option<Estimate<f64>>,
+    /// What became of the requests, all names together.
+    pub requests: Counts,
+    /// Latency from the due time by request name: all due requests, missed and dropped ones as unanswered.
+    pub latency: BTreeMap<String, Percentiles>,
+    /// Of the answered requests, from sending to the end of the answer.
+    pub service_time: BTreeMap<String, Percentiles>,
+    /// How late the driver sent.
+    pub lateness: Percentiles,
+    /// Memory over phases that are not fitted.
+    pub idle: Vec<IdlePhase>,
+    /// Disturbances by kind.
+    pub disturbances: Vec<(DisturbanceKind, usize)>,
+    /// steep at the end of the soak, and what its memory grew by since the first minute.
+    pub steep: Own,
+    /// Flags that nothing showed to have taken effect.
+    pub unverified_flags: Vec<String>,
+}
+
+/// Memory over a phase that is not fitted: what stays once the load is gone is kept, by the program or the allocator.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IdlePhase {
+    /// Its name.
+    pub phase: String,
+    /// At its beginning.
+    pub start_bytes: Bytes,
+    /// At its end.
+    pub end_bytes: Bytes,
+}
+
+impl Outcome {
+    /// What is to be said of `trace`.
+    #[must_use]
+    pub fn of(trace: &Trace) -> Self {
+        let header = &trace.header;
+        let requests = totals(trace);
+        let peak_bytes = trace.samples.iter().map(|sample| sample.memory.peak_bytes).max();
+        let judgement = judgement(trace, &requests);
+        let limit = header.memory_limit_bytes;
+        let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
+        let end = trace.end.as_ref();
+        Self {
+            cell: header.cell.clone(),
+            flags: header.flags.clone(),
+            axes: header.axes.clone(),
+            replicate: header.replicate,
+            judgement,
+            cut_short: cut_short(trace),
+            peak_bytes,
+            memory_limit_bytes: limit,
+            headroom_exceeded: limit
+                .zip(peak_bytes)
+                .is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64()),
+            seconds_to_limit,
+            requests,
+            latency: end.map(|end| end.latency.clone()).unwrap_or_default(),
+            service_time: end.map(|end| end.service_time.clone()).unwrap_or_default(),
+            lateness: end.map(|end| end.lateness).unwrap_or_default(),
+            idle: idle_phases(trace),
+            disturbances: disturbances(trace),
+            steep: trace.samples.last().map(|sample| sample.steep).unwrap_or_default(),
+            unverified_flags: header.unverified_flags.clone(),
+        }
+    }
+
+    /// The verdict.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.judgement.verdict
+    }
+
+    /// Growth of the memory that the verdict rests on.
+    #[must_use]
+    pub fn growth(&self) -> Option<&Growth> {
+        self.judgement.growth.as_ref()
+    }
+
+    /// What this cell comes to, for the exit status.
+    #[must_use]
+    pub fn status(&self, fail_on: &[Finding]) -> Status {
+        let finding = match self.verdict() {
+            Verdict::Leak => Some(Finding::Leak),
+            Verdict::Step => Some(Finding::Step),
+            Verdict::Retention => Some(Finding::Retention),
+            Verdict::Crashed => Some(Finding::Crashed),
+            Verdict::Plateau | Verdict::Stable | Verdict::Inconclusive | Verdict::Invalid => None,
+        };
+        let fails = |finding| fail_on.contains(&finding);
+        if finding.is_some_and(fails) || self.headroom_exceeded && fails(Finding::Headroom) {
+            Status::Finding
+        } else if self.cut_short.is_some() || matches!(self.verdict(), Verdict::Invalid | Verdict::Crashed) {
+            Status::NotDone
+        } else if self.verdict() == Verdict::Inconclusive {
+            Status::Undecided
+        } else {
+            Status::Clean
+        }
+    }
+}
+
+/// What is worth finding, for the statistics.
+#[must_use]
+pub fn materiality(judge: &Judge) -> Materiality {
+    let strictness = match judge.strictness {
+        Strictness::Normal => 3.0,
+        Strictness::Strict => 5.0,
+    };
+    Materiality {
+        per_request: judge.min_growth_bytes_per_request,
+        per_hour: judge.min_growth_bytes_per_hour,
+        strictness,
+    }
+}
+
+fn totals(trace: &Trace) -> Counts {
+    let mut totals = Counts::default();
+    if let Some(traffic) = trace.traffic.last() {
+        traffic.requests.values().for_each(|counts| totals.add(counts));
+    }
+    totals
+}
+
+fn judgement(trace: &Trace, requests: &Counts) -> Judgement {
+    let judged = judge(&series(trace), &materiality(&trace.header.judge));
+    let Some(end) = &trace.end else { return delivered(judged, requests) };
+    match end.reason {
+        EndReason::BuildFailed | EndReason::NotReady | EndReason::NotVerified | EndReason::Failed => {
+            judged.overruled(Verdict::Invalid, end.message.clone())
+        }
+        EndReason::Crashed => {
+            let exit = end.exit.map_or_else(|| "its end was not seen".to_owned(), |exit| exit.to_string());
+            let after = in_words(end.t_s.elapsed());
+            judged.overruled(Verdict::Crashed, format!("the service ended by itself after {after}: {exit}"))
+        }
+        EndReason::Completed | EndReason::Interrupted => delivered(judged, requests),
+    }
+}
+
+/// The judgement, unless the load was not what the scenario says.
+fn delivered(judged: Judgement, requests: &Counts) -> Judgement {
+    let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+    let undelivered = share(requests.missed + requests.dropped, requests.due);
+    let failed = share(requests.failed(), requests.sent);
+    if requests.due == 0 {
+        return judged.overruled(Verdict::Invalid, "no request came due");
+    }
+    if undelivered > UNDELIVERED {
+        let reason = format!(
+            "the load was not delivered: of {} due requests {} were missed (steep had no CPU) and {} dropped (too many in flight)",
+            requests.due, requests.missed, requests.dropped
+        );
+        return judged.overruled(Verdict::Invalid, reason);
+    }
+    if failed > FAILED {
+        let reason = format!("{} of {} requests failed: {}", requests.failed(), requests.sent, failures(requests));
+        return judged.overruled(Verdict::Invalid, reason);
+    }
+    judged
+}
+
+fn failures(requests: &Counts) -> String {
+    let classes = [
+        (requests.failed_status, "with another status than expected"),
+        (requests.failed_timeout, "without an answer in time"),
+        (requests.failed_connect, "without a connection"),
+        (requests.failed_body, "with a broken answer"),
+    ];
+    let told: Vec<String> =
+        classes.iter().filter(|(count, _)| *count > 0).map(|(count, class)| format!("{count} {class}")).collect();
+    told.join(", ")
+}
+
+/// What is fitted: warm-up and steady phases; the longest stretch of them, where idle ones lie between.
+#[must_use]
+pub fn series(trace: &Trace) -> Series {
+    let fitted = fitted_samples(trace);
+    let (start, end) = match fitted {
+        [first, .., last] => (first.t_s, last.t_s),
+        _ => return Series::default(),
+    };
+    let completed = |sample: &Sample| sample.requests.values().sum::<u64>();
+    let before = completed(&fitted[0]);
+    let disturbances = trace.disturbances.iter().map(|disturbance| disturbance.t_s);
+    let live = |sample: &Sample| sample.live.map_or(f64::NAN, |live| live.live_bytes.as_f64());
+    let has_probe = fitted.iter().any(|sample| sample.live.is_some());
+    Series {
+        t_s: fitted.iter().map(|sample| sample.t_s.as_secs_f64()).collect(),
+        memory_bytes: fitted.iter().map(|sample| sample.memory.judged().as_f64()).collect(),
+        live_bytes: if has_probe { fitted.iter().map(live).collect() } else { Vec::new() },
+        requests: fitted.iter().map(|sample| completed(sample).saturating_sub(before) as f64).collect(),
+        disturbances_s: Some(disturbances.filter(|at| (start..=end).contains(at)).map(|at| at.as_secs_f64()).collect()),
+    }
+}
+
+fn fitted_samples(trace: &Trace) -> &[Sample] {
+    let Some((start, end)) = longest_stretch(&trace.header.phases) else { return &[] };
+    let from = trace.samples.partition_point(|sample| sample.t_s < start);
+    let to = trace.samples.partition_point(|sample| sample.t_s <= end);
+    &trace.samples[from..to]
+}
+
+/// The longest run of fitted phases without another between.
+fn longest_stretch(phases: &[PhaseSpan]) -> Option<(crate::units::SinceStart, crate::units::SinceStart)> {
+    let stretches = phases.split(|phase| !phase.is_fitted()).filter_map(|stretch| {
+        let (first, last) = (stretch.first()?, stretch.last()?);
+        Some((first.start_s, last.end_s))
+    });
+    stretches.max_by_key(|(start, end)| *end - *start)
+}
+
+fn cut_short(trace: &Trace) -> Option<String> {
+    match trace.end.as_ref() {
+        None => Some(format!("steep was stopped after {}", trace.last_moment())),
+        Some(end) if end.reason == EndReason::Interrupted => Some(format!("interrupted after {}", end.t_s)),
+        Some(_) => None,
+    }
+}
+
+/// Only for growth that was found: an interval around none says nothing about a limit.
+fn seconds_to_limit(limit: Bytes, last: &Sample, judgement: &Judgement) -> Option<Estimate<f64>> {
+    if !matches!(judgement.verdict, Verdict::Leak | Verdict::Step | Verdict::Retention) {
+        return None;
+    }
+    let resident = last.memory.judged() + last.memory.file_bytes;
+    let left = limit.saturating_sub(resident).as_f64();
+    let growing = if judgement.verdict == Verdict::Retention { &judgement.anonymous } else { &judgement.growth };
+    let per_hour = growing.as_ref()?.per_hour;
+    let seconds =
+        |rate: BytesPerHour| if rate.get() > 0.0 { left / rate.get() * SECONDS_PER_HOUR } else { f64::INFINITY };
+    // The faster the growth, the sooner the limit: the ends change places.
+    let estimate =
+        Estimate { value: seconds(per_hour.value), low: seconds(per_hour.high), high: seconds(per_hour.low) };
+    estimate.value.is_finite().then_some(estimate)
+}
+
+fn idle_phases(trace: &Trace) -> Vec<IdlePhase> {
+    let idle = trace.header.phases.iter().filter(|phase| !phase.is_fitted());
+    idle.filter_map(|phase| {
+        let inside = |sample: &&Sample| (phase.start_s..=phase.end_s).contains(&sample.t_s);
+        let (first, last) = (trace.samples.iter().find(inside)?, trace.samples.iter().rfind(inside)?);
+        let (start_bytes, end_bytes) = (first.memory.judged(), last.memory.judged());
+        Some(IdlePhase { phase: phase.name.clone(), start_bytes, end_bytes })
+    })
+    .collect()
+}
+
+fn disturbances(trace: &Trace) -> Vec<(DisturbanceKind, usize)> {
+    use DisturbanceKind::{DriverStarved, HostSlept, SamplingGap};
+    let count = |kind| trace.disturbances.iter().filter(|disturbance| disturbance.kind == kind).count();
+    [SamplingGap, DriverStarved, HostSlept]
+        .map(|kind| (kind, count(kind)))
+        .into_iter()
+        .filter(|(_, n)| *n > 0)
+        .collect()
+}

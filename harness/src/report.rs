@@ -1,0 +1,84 @@
+//! What a run comes to: the outcome of each cell, what is said of each flag, and the status. Renders it for people and programs.
+//!
+//! Pure: rendering gives a text.
+
+mod plan;
+mod table;
+mod terminal;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+pub use self::plan::plan_table;
+pub use self::terminal::{cells, terminal};
+use crate::exit::Status;
+use crate::flags::CellId;
+use crate::isolation::{FlagFinding, isolate};
+use crate::outcome::Outcome;
+use crate::scenario::Finding;
+use crate::verdict::Verdict;
+
+/// What a run comes to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Name of the scenario.
+    pub name: String,
+    /// Start of the run, RFC 3339.
+    pub started: String,
+    /// Version of steep that made this report.
+    pub steep: String,
+    /// What the run comes to.
+    pub status: Status,
+    /// The number that `steep run` exits with.
+    pub exit_status: u8,
+    /// How many cells have which verdict.
+    pub verdicts: BTreeMap<&'static str, usize>,
+    /// Cells of the plan that were not soaked.
+    pub missing: Vec<CellId>,
+    /// The cells, baseline first, then by id.
+    pub cells: Vec<Outcome>,
+    /// The flags, in the order of the scenario.
+    pub flags: Vec<FlagFinding>,
+}
+
+/// What a report is made of.
+#[derive(Debug)]
+pub struct Results {
+    /// Name of the scenario.
+    pub name: String,
+    /// Start of the run, RFC 3339.
+    pub started: String,
+    /// The flags of the scenario.
+    pub flags: Vec<String>,
+    /// What makes the run a finding.
+    pub fail_on: Vec<Finding>,
+    /// Cells of the plan that were not soaked.
+    pub missing: Vec<CellId>,
+    /// The others.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl Report {
+    /// The report on `results`.
+    #[must_use]
+    pub fn new(results: Results) -> Self {
+        let Results { name, started, flags, fail_on, missing, mut outcomes } = results;
+        outcomes.sort_by_key(|outcome| (!outcome.flags.is_empty(), outcome.flags.iter().count(), outcome.cell.clone()));
+        let each = outcomes.iter().map(|outcome| outcome.status(&fail_on));
+        let status = Status::of(each.chain((!missing.is_empty()).then_some(Status::NotDone)));
+        let mut verdicts = BTreeMap::new();
+        for outcome in &outcomes {
+            *verdicts.entry(outcome.verdict().name()).or_insert(0) += 1;
+        }
+        let flags = isolate(&flags, &outcomes);
+        let steep = env!("CARGO_PKG_VERSION").to_owned();
+        Self { name, started, steep, status, exit_status: status.code(), verdicts, missing, cells: outcomes, flags }
+    }
+
+    /// Whether any cell has `verdict`.
+    #[must_use]
+    pub fn has(&self, verdict: Verdict) -> bool {
+        self.verdicts.contains_key(verdict.name())
+    }
+}

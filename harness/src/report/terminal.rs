@@ -1,0 +1,205 @@
+//! A report for people: what is said of each flag, a table of the cells, and what stands behind each verdict that is not clear.
+
+use super::Report;
+use super::table::{columns, shortened, wrapped};
+use crate::exit::Status;
+use crate::isolation::{FlagFinding, Guilt};
+use crate::outcome::Outcome;
+use crate::units::{Estimate, in_words};
+use crate::verdict::Verdict;
+use std::time::Duration;
+
+/// Names of cells and flags are shortened to this, so that a table fits.
+const LONGEST_NAME: usize = 24;
+/// Indent of what continues a line.
+const INDENT: usize = 2;
+
+/// The whole report.
+#[must_use]
+pub fn terminal(report: &Report) -> String {
+    let mut text = String::new();
+    text.push_str(&flags(report));
+    text.push_str(&cells(&report.cells));
+    text.push_str(&notes(report));
+    text.push_str(&conclusion(report));
+    text
+}
+
+fn flags(report: &Report) -> String {
+    if report.flags.is_empty() {
+        return String::new();
+    }
+    let mut rows =
+        vec![vec!["flag".to_owned(), "".into(), "adds per request".into(), "adds per hour".into(), "seen in".into()]];
+    for finding in &report.flags {
+        let effect = finding.effect.as_ref();
+        let per_request =
+            effect.and_then(|effect| effect.per_request).map_or_else(|| "–".into(), |growth| growth.compact());
+        let per_hour = effect.map_or_else(|| "–".into(), |effect| effect.per_hour.compact());
+        let seen_in =
+            effect.map_or_else(|| finding.reason.clone(), |effect| format!("{} – {}", effect.with, effect.without));
+        rows.push(vec![shortened(&finding.flag, LONGEST_NAME), guilt(finding), per_request, per_hour, seen_in]);
+    }
+    columns(&rows) + "\n"
+}
+
+fn guilt(finding: &FlagFinding) -> String {
+    let unverified = if finding.unverified { "?" } else { "" };
+    match &finding.guilt {
+        Guilt::Leaks => format!("LEAKS{unverified}"),
+        Guilt::LeaksWith(_) => format!("LEAKS WITH{unverified}"),
+        Guilt::Innocent => format!("innocent{unverified}"),
+        Guilt::Undecided => format!("undecided{unverified}"),
+    }
+}
+
+/// The table of cells.
+#[must_use]
+pub fn cells(outcomes: &[Outcome]) -> String {
+    let head = ["cell", "verdict", "growth per request", "growth per hour", "peak", "requests"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for outcome in outcomes {
+        let growth = outcome.growth();
+        let per_request =
+            growth.and_then(|growth| growth.per_request).map_or_else(|| "–".into(), |growth| growth.compact());
+        let per_hour = growth.map_or_else(|| "–".into(), |growth| growth.per_hour.compact());
+        let peak = outcome.peak_bytes.map_or_else(|| "–".into(), |peak| peak.to_string());
+        let mark = if outcome.headroom_exceeded { "!" } else { "" };
+        rows.push(vec![
+            shortened(outcome.cell.as_str(), LONGEST_NAME),
+            outcome.verdict().to_string(),
+            per_request,
+            per_hour,
+            peak + mark,
+            outcome.requests.completed().to_string(),
+        ]);
+    }
+    columns(&rows)
+}
+
+fn notes(report: &Report) -> String {
+    let mut text = String::new();
+    for finding in &report.flags {
+        text.push_str(&flag_note(finding));
+    }
+    for outcome in &report.cells {
+        for note in cell_notes(outcome) {
+            text.push_str(&wrapped(&format!("{}: {note}", outcome.cell), INDENT));
+        }
+    }
+    let unverified: Vec<&str> =
+        report.flags.iter().filter(|flag| flag.unverified).map(|flag| flag.flag.as_str()).collect();
+    if !unverified.is_empty() {
+        let note = format!(
+            "? unverified: nothing showed that {} took effect; give the flag a `verify`",
+            unverified.join(", ")
+        );
+        text.push_str(&wrapped(&note, INDENT));
+    }
+    if !report.missing.is_empty() {
+        let ids: Vec<String> = report.missing.iter().map(ToString::to_string).collect();
+        text.push_str(&wrapped(&format!("not soaked: {}", ids.join(", ")), INDENT));
+    }
+    if text.is_empty() { text } else { format!("\n{text}") }
+}
+
+fn flag_note(finding: &FlagFinding) -> String {
+    match &finding.guilt {
+        Guilt::LeaksWith(others) => {
+            wrapped(&format!("{} leaks only together with {others}: {}", finding.flag, finding.reason), INDENT)
+        }
+        Guilt::Undecided => wrapped(&format!("{} is undecided: {}", finding.flag, finding.reason), INDENT),
+        Guilt::Leaks | Guilt::Innocent => String::new(),
+    }
+}
+
+fn cell_notes(outcome: &Outcome) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !outcome.verdict().is_clear() {
+        notes.push(format!("{} – {}; {}", outcome.verdict(), outcome.verdict().meaning(), outcome.judgement.reason));
+    }
+    if let Some(need) = outcome.judgement.need {
+        notes.push(format!("a soak of about {} should decide", in_words(need)));
+    }
+    if let (Some(seconds), Some(limit)) = (&outcome.seconds_to_limit, outcome.memory_limit_bytes) {
+        notes.push(format!("reaches the memory limit of {limit} in {}", limit_in_words(seconds)));
+    }
+    if let (true, Some(peak), Some(limit)) = (outcome.headroom_exceeded, outcome.peak_bytes, outcome.memory_limit_bytes)
+    {
+        notes.push(format!("headroom: the peak of {peak} is above 90 % of the limit of {limit}"));
+    }
+    if let Some(reason) = &outcome.cut_short {
+        notes.push(format!("{reason}; judged on what there is"));
+    }
+    for (kind, count) in &outcome.disturbances {
+        notes.push(format!("{kind} ({count} times)"));
+    }
+    for idle in &outcome.idle {
+        notes.push(format!(
+            "phase {}: {} at its beginning, {} at its end",
+            idle.phase, idle.start_bytes, idle.end_bytes
+        ));
+    }
+    notes
+}
+
+/// `2h 5m (1h 50m to 2h 20m)`; an end that growth may never reach is said so.
+fn limit_in_words(seconds: &Estimate<f64>) -> String {
+    let said = |seconds: f64| match Duration::try_from_secs_f64(seconds) {
+        // The low end of the growth may be zero.
+        Ok(duration) if duration < Duration::from_hours(24 * 3650) => in_words(duration),
+        _ => "never".to_owned(),
+    };
+    format!("{} ({} to {})", said(seconds.value), said(seconds.low), said(seconds.high))
+}
+
+fn conclusion(report: &Report) -> String {
+    let mut text = String::from("\n");
+    let worth = report.cells.iter().filter_map(Outcome::growth).map(|growth| growth.worth_finding).next();
+    let seen = crate::isolation::seen_at_least(&report.cells);
+    if let (Some(worth), Some(seen)) = (worth, seen) {
+        let note =
+            format!("Growth worth finding: {worth}. Every judged cell would have shown {seen} or more as a leak.");
+        text.push_str(&wrapped(&note, INDENT));
+    }
+    text.push_str(&wrapped(&sentence(report), INDENT));
+    text
+}
+
+/// The run in one sentence.
+fn sentence(report: &Report) -> String {
+    let named = |guilty: fn(&Guilt) -> bool| -> Vec<&str> {
+        report.flags.iter().filter(|flag| guilty(&flag.guilt)).map(|flag| flag.flag.as_str()).collect()
+    };
+    let leaking = named(|guilt| matches!(guilt, Guilt::Leaks | Guilt::LeaksWith(_)));
+    let innocent = named(|guilt| *guilt == Guilt::Innocent);
+    let mut said = Vec::new();
+    if !leaking.is_empty() {
+        said.push(format!("{} {}", leaking.join(", "), if leaking.len() == 1 { "leaks" } else { "leak" }));
+    }
+    if !innocent.is_empty() {
+        said.push(format!("{} {} innocent", innocent.join(", "), if innocent.len() == 1 { "is" } else { "are" }));
+    }
+    let flags = if said.is_empty() { String::new() } else { format!(" {}.", said.join("; ")) };
+    let status = match report.status {
+        Status::Finding => "FINDING",
+        Status::NotDone => "NOT DONE",
+        Status::Undecided => "UNDECIDED",
+        Status::Clean => "CLEAN",
+        Status::Usage => "WRONG",
+    };
+    let counts: Vec<String> = [
+        Verdict::Leak,
+        Verdict::Step,
+        Verdict::Retention,
+        Verdict::Crashed,
+        Verdict::Invalid,
+        Verdict::Inconclusive,
+        Verdict::Plateau,
+        Verdict::Stable,
+    ]
+    .iter()
+    .filter_map(|verdict| report.verdicts.get(verdict.name()).map(|count| format!("{count} {verdict}")))
+    .collect();
+    format!("{status}: {} (exit status {}).{flags}", counts.join(", "), report.exit_status)
+}
