@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Soaks a service under realistic traffic and says whether its memory keeps growing, how fast, and which flag does it.
 #[derive(Debug, Parser)]
@@ -32,6 +32,9 @@ pub enum Command {
     Check {
         /// Scenario file (TOML)
         scenario: PathBuf,
+        /// How to print the problems
+        #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+        format: ResultFormat,
     },
     /// Show what a run would soak: cells, builds and machine-hours; nothing is built
     #[command(after_help = "Example:\n  steep plan scenarios/quickstart.toml --format json")]
@@ -46,22 +49,7 @@ pub enum Command {
     #[command(
         after_help = "Examples:\n  steep run scenarios/quickstart.toml\n  steep run soak.toml --cell baseline --cell sessions\n  steep run soak.toml --resume results/checkout-20261122T220000Z"
     )]
-    Run {
-        /// Scenario file (TOML)
-        scenario: PathBuf,
-        /// Folder of the run [default: results/<name>-<utc time>]
-        #[arg(long, value_name = "DIR", conflicts_with = "resume")]
-        out: Option<PathBuf>,
-        /// Soak only this cell of the plan; may be given several times
-        #[arg(long = "cell", value_name = "ID")]
-        cells: Vec<String>,
-        /// Soak again what this run did not finish, in its folder
-        #[arg(long, value_name = "RUN_DIR")]
-        resume: Option<PathBuf>,
-        /// How to print the result
-        #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
-        format: ResultFormat,
-    },
+    Run(RunOptions),
     /// Judge recorded data again: folders of runs or cells, trace files, CSV files
     #[command(after_help = ANALYZE_HELP)]
     Analyze {
@@ -91,6 +79,25 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<std::ffi::OsString>,
     },
+}
+
+/// Options of `steep run`.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// Scenario file (TOML)
+    pub scenario: PathBuf,
+    /// Folder of the run [default: results/<name>-<utc time>]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Soak only this cell of the plan; may be given several times
+    #[arg(long = "cell", value_name = "ID")]
+    pub cells: Vec<String>,
+    /// Soak again what this run did not finish, in its folder
+    #[arg(long, value_name = "RUN_DIR")]
+    pub resume: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+    pub format: ResultFormat,
 }
 
 const ANALYZE_HELP: &str = "\

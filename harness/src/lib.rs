@@ -1,6 +1,7 @@
 //! `steep`: a load-soak test harness. See ARCHITECTURE.md for the map of the modules.
 
 pub mod cli;
+pub mod commands;
 pub mod exit;
 pub mod flags;
 pub mod growth;
@@ -8,6 +9,7 @@ pub mod isolation;
 pub mod outcome;
 pub mod plan;
 pub mod problem;
+pub mod recorded;
 pub mod report;
 pub mod scenario;
 pub mod shell;

@@ -1,2 +1,19 @@
-//! Placeholder.
-fn main() {}
+//! The `steep` program: reads the command line, runs the command, and exits with what it came to.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use steep::cli::{Cli, Command};
+use steep::commands;
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Check { scenario, format } => commands::check(&scenario, format),
+        Command::Plan { scenario, format } => commands::plan(&scenario, format),
+        Command::Run(options) => commands::run(&options),
+        Command::Analyze { inputs, format } => commands::analyze(&inputs, format),
+        Command::Report { run, format, output } => commands::report(&run, format, output.as_deref()),
+        Command::Supervise { args } => return steep::shell::supervisor::supervise(args),
+    }
+    .into()
+}

@@ -2,6 +2,7 @@
 //!
 //! Pure: rendering gives a text.
 
+mod analysis;
 mod plan;
 mod table;
 mod terminal;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use self::analysis::Analysis;
 pub use self::plan::plan_table;
 pub use self::terminal::{cells, terminal};
 use crate::exit::Status;

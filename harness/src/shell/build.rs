@@ -3,21 +3,27 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use cargo_metadata::{Message, Metadata, MetadataCommand, TargetKind};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use tokio::time::timeout;
 
 use crate::flags::hex;
 use crate::plan::Build;
 use crate::scenario::Package;
 use crate::scenario::package::{PackageFacts, WorkspaceFacts};
+use crate::shell::process::{Launch, Process, StartError};
 
 /// Of a compiler's output so much is kept, from its beginning, where the first error stands.
 const LONGEST_MESSAGE: usize = 16 * 1024;
+/// How often the progress line is told what cargo does.
+const TELL_EVERY: Duration = Duration::from_millis(500);
+/// What cargo said, beside the binary.
+const LOG: &str = "build.log";
 
 /// Why there is no binary.
 #[derive(Debug, Error)]
@@ -31,8 +37,8 @@ pub enum BuildError {
         message: String,
     },
     /// Cargo could not be started.
-    #[error("cargo could not be started: {0}; is the Rust toolchain installed?")]
-    NoCargo(io::Error),
+    #[error("{0}; is the Rust toolchain installed?")]
+    NoCargo(#[from] StartError),
     /// The compiler, or cargo, found an error.
     #[error("`{command}` failed:\n{message}")]
     Failed {
@@ -110,45 +116,37 @@ impl Workspace {
         self.metadata.workspace_root.as_std_path()
     }
 
-    /// Builds `package` with the features of `build` and copies the binary into `folder`. `line` is told of each line that cargo
-    /// prints, as it comes.
+    /// Builds `package` with the features of `build`, and copies the binary into `folder`, beside a log of what cargo said.
+    /// `says` is told cargo's last line from time to time. Dropping the future ends cargo and all its compilers.
     ///
     /// # Errors
     /// See [`BuildError`].
-    pub fn build(
+    pub async fn build(
         &self,
         package: &Package,
         build: &Build,
         folder: &Path,
-        mut line: impl FnMut(&str),
+        supervisor: &Path,
+        mut says: impl FnMut(&str),
     ) -> Result<Built, BuildError> {
-        let mut command = self.command(package, build);
-        let shown = shown(&command);
-        let mut child = command.spawn().map_err(BuildError::NoCargo)?;
-        // Both pipes are read to their ends, each by a thread of its own, or cargo could wait for a full one forever.
-        let artifacts =
-            child.stdout.take().map(|stdout| std::thread::spawn(move || executables(BufReader::new(stdout))));
-        let mut message = String::new();
-        if let Some(stderr) = child.stderr.take() {
-            for text in BufReader::new(stderr).lines().map_while(Result::ok) {
-                line(&text);
-                if message.len() < LONGEST_MESSAGE {
-                    message.push_str(&text);
-                    message.push('\n');
-                }
+        let launch = self.launch(package, build, folder);
+        let command = shown(&launch);
+        fs::create_dir_all(folder).map_err(|source| BuildError::Copy { to: folder.to_owned(), source })?;
+        let mut cargo = Process::start(&launch, supervisor).await?;
+        while timeout(TELL_EVERY, cargo.wait()).await.is_err() {
+            if let Some(line) = cargo.last_lines().iter().rfind(|line| !line.starts_with('{')) {
+                says(line.trim());
             }
         }
-        let status = child.wait().map_err(BuildError::NoCargo)?;
-        let (executables, diagnostics) = artifacts.and_then(|thread| thread.join().ok()).unwrap_or_default();
-        if !status.success() {
-            let message = without_progress(&message) + &diagnostics;
-            return Err(BuildError::Failed { command: shown, message: message.trim_end().to_owned() });
+        let exit = cargo.wait_until_gone().await;
+        let output = fs::read(&launch.log).unwrap_or_default();
+        let output = String::from_utf8_lossy(&output);
+        if exit.code != Some(0) {
+            return Err(BuildError::Failed { command, message: compiler_message(&output) });
         }
         let binary = self.binary_name(package);
-        let Some(executable) = executables.get(&binary) else {
-            return Err(BuildError::NoBinary { command: shown, binary });
-        };
-        copy(executable, folder, &binary)
+        let executable = executable(&output, &binary).ok_or(BuildError::NoBinary { command, binary: binary.clone() })?;
+        copy(&executable, folder, &binary)
     }
 
     fn binary_name(&self, package: &Package) -> String {
@@ -156,37 +154,46 @@ impl Workspace {
         package.bin.clone().or_else(only).unwrap_or_else(|| package.name.clone())
     }
 
-    fn command(&self, package: &Package, build: &Build) -> Command {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(self.root());
-        command.args(["build", "--message-format=json-render-diagnostics", "--package", &package.name]);
-        command.args(["--bin", &self.binary_name(package), "--profile", &package.profile]);
-        if !package.default_features {
-            command.arg("--no-default-features");
+    fn launch(&self, package: &Package, build: &Build, folder: &Path) -> Launch {
+        let mut args = vec!["build", "--message-format=json-render-diagnostics"];
+        let binary = self.binary_name(package);
+        args.extend(["--package", &package.name, "--bin", &binary, "--profile", &package.profile]);
+        let features = build.features.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        if !features.is_empty() {
+            args.extend(["--features", &features]);
         }
-        if !build.features.is_empty() {
-            command.arg("--features").arg(build.features.iter().map(String::as_str).collect::<Vec<_>>().join(","));
+        if !package.default_features {
+            args.push("--no-default-features");
         }
         if package.locked {
-            command.arg("--locked");
+            args.push("--locked");
         }
-        command.env("CARGO_TARGET_DIR", self.target_folder(package));
+        Launch {
+            program: std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into(),
+            args: args.into_iter().map(str::to_owned).collect(),
+            env: self.environment(package),
+            folder: self.root().to_owned(),
+            cpus: Vec::new(),
+            log: folder.join(LOG),
+        }
+    }
+
+    fn environment(&self, package: &Package) -> BTreeMap<String, Option<String>> {
+        // Cargo's own words about the package that is running (steep) must not reach the build of another.
+        let is_own = |name: &String| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|own| name.starts_with(own));
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let mut env: BTreeMap<String, Option<String>> = names.filter(is_own).map(|name| (name, None)).collect();
+        let mut set = |name: String, value: String| env.insert(name, Some(value));
+        set("CARGO_TARGET_DIR".to_owned(), self.target_folder(package).to_string_lossy().into_owned());
+        set("CARGO_TERM_COLOR".to_owned(), "never".to_owned());
         // Stacks can be named and lines told, without the size and time of full debug information.
         let profile = package.profile.to_ascii_uppercase().replace('-', "_");
-        command.env(format!("CARGO_PROFILE_{profile}_DEBUG"), "line-tables-only");
-        command.env(format!("CARGO_PROFILE_{profile}_STRIP"), "none");
+        set(format!("CARGO_PROFILE_{profile}_DEBUG"), "line-tables-only".to_owned());
+        set(format!("CARGO_PROFILE_{profile}_STRIP"), "none".to_owned());
         if !package.rustflags.is_empty() {
-            command.env("CARGO_ENCODED_RUSTFLAGS", package.rustflags.join("\u{1f}"));
+            set("CARGO_ENCODED_RUSTFLAGS".to_owned(), package.rustflags.join("\u{1f}"));
         }
-        // Cargo's own words about the package that is running (steep) must not reach the build of another.
-        for (name, _) in std::env::vars_os() {
-            let own = name.to_string_lossy();
-            if own.starts_with("CARGO_PKG_") || own.starts_with("CARGO_MANIFEST_") || own.starts_with("CARGO_BIN_") {
-                command.env_remove(name);
-            }
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        env
     }
 
     /// One folder for all feature sets: going back to one that was built costs nothing. Only other flags for rustc rebuild
@@ -201,41 +208,39 @@ impl Workspace {
     }
 }
 
-/// The executables that cargo's messages tell of, by binary, and what is no message.
-fn executables(messages: impl io::BufRead) -> (BTreeMap<String, PathBuf>, String) {
-    let mut executables = BTreeMap::new();
-    let mut other = String::new();
-    for message in Message::parse_stream(messages).map_while(Result::ok) {
-        match message {
-            Message::CompilerArtifact(artifact) => {
-                if let Some(executable) = artifact.executable {
-                    executables.insert(artifact.target.name, executable.into_std_path_buf());
-                }
-            }
-            Message::TextLine(text) if other.len() < LONGEST_MESSAGE => {
-                other.push_str(&text);
-                other.push('\n');
-            }
-            _ => {}
+/// The executable called `binary` that cargo's messages tell of.
+fn executable(output: &str, binary: &str) -> Option<PathBuf> {
+    let messages = output.lines().filter(|line| line.starts_with('{'));
+    messages.filter_map(|line| serde_json::from_str(line).ok()).find_map(|message| match message {
+        Message::CompilerArtifact(artifact) if artifact.target.name == binary => {
+            artifact.executable.map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf)
         }
-    }
-    (executables, other)
+        _ => None,
+    })
 }
 
 /// The command as it would be typed.
-fn shown(command: &Command) -> String {
-    let mut words = vec!["cargo".to_owned()];
-    words.extend(
-        command.get_args().map(|arg| arg.to_string_lossy().into_owned()).filter(|arg| !arg.starts_with("--message")),
-    );
-    words.join(" ")
+fn shown(launch: &Launch) -> String {
+    let args = launch.args.iter().map(String::as_str).filter(|arg| !arg.starts_with("--message-format"));
+    std::iter::once("cargo").chain(args).collect::<Vec<_>>().join(" ")
 }
 
-/// Cargo's output without the lines that only tell that it works.
-fn without_progress(message: &str) -> String {
+/// What cargo and the compiler said, without the lines that only tell that they work, and bounded.
+fn compiler_message(output: &str) -> String {
     const PROGRESS: [&str; 7] = ["Compiling", "Downloading", "Downloaded", "Updating", "Locking", "Blocking", "Fresh"];
-    let is_progress = |line: &&str| PROGRESS.iter().any(|word| line.trim_start().starts_with(word));
-    message.lines().filter(|line| !is_progress(line)).map(|line| format!("{line}\n")).collect()
+    let is_message = |line: &&str| {
+        !line.starts_with('{') && !PROGRESS.iter().any(|word| line.trim_start().starts_with(word))
+    };
+    let mut message = String::new();
+    for line in output.lines().filter(is_message) {
+        if message.len() + line.len() > LONGEST_MESSAGE {
+            message.push_str("…\n");
+            break;
+        }
+        message.push_str(line);
+        message.push('\n');
+    }
+    message.trim_end().to_owned()
 }
 
 fn copy(executable: &Path, folder: &Path, binary: &str) -> Result<Built, BuildError> {

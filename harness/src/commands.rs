@@ -1,0 +1,16 @@
+//! One file for each command: what it reads, in which order it does things, and what it prints. Only here meet the pure half and
+//! the effects.
+
+mod analyze;
+mod check;
+mod load;
+mod output;
+mod plan;
+mod report;
+mod run;
+
+pub use self::analyze::analyze;
+pub use self::check::check;
+pub use self::plan::plan;
+pub use self::report::report;
+pub use self::run::run;

@@ -1,0 +1,99 @@
+//! `steep analyze`: judges recorded data again, from runs, cells, traces and CSV files.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::output::{print, status_of};
+use crate::cli::ResultFormat;
+use crate::exit::Status;
+use crate::growth::Materiality;
+use crate::outcome::Outcome;
+use crate::recorded::series_from_csv;
+use crate::report::{Analysis, cells};
+use crate::scenario::Finding;
+use crate::shell::store::{RunFolder, read_trace};
+use crate::verdict::{Judgement, Verdict, judge};
+
+/// What one input came to.
+struct Judged {
+    analyses: Vec<Analysis>,
+    /// Outcomes of cells, where there are any, for their table.
+    outcomes: Vec<Outcome>,
+    status: Status,
+}
+
+/// Judges each of `inputs`. One that cannot be read is `invalid` and does not keep the others from being judged.
+#[must_use]
+pub fn analyze(inputs: &[impl AsRef<Path>], format: ResultFormat) -> Status {
+    let mut statuses = Vec::new();
+    for input in inputs {
+        let input = input.as_ref();
+        let source = input.display().to_string();
+        let judged = judged(input).unwrap_or_else(|error| {
+            let judgement = Judgement::without_growth(Verdict::Invalid, format!("{error:#}"));
+            Judged { analyses: vec![Analysis::new(source, &judgement)], outcomes: Vec::new(), status: Status::NotDone }
+        });
+        statuses.push(judged.status);
+        statuses.push(status_of(text(&judged, format).and_then(|text| print(&text, None)).map(|()| Status::Clean)));
+    }
+    Status::of(statuses)
+}
+
+fn text(judged: &Judged, format: ResultFormat) -> Result<String, anyhow::Error> {
+    match format {
+        ResultFormat::Json => {
+            judged.analyses.iter().map(|analysis| Ok(serde_json::to_string(analysis)? + "\n")).collect()
+        }
+        ResultFormat::Terminal => {
+            let table = if judged.outcomes.is_empty() { String::new() } else { cells(&judged.outcomes) + "\n" };
+            Ok(table + &judged.analyses.iter().map(Analysis::line).collect::<String>())
+        }
+    }
+}
+
+fn judged(input: &Path) -> Result<Judged, anyhow::Error> {
+    if input.join("run.json").is_file() {
+        return judged_run(input);
+    }
+    if input.is_dir() || input.extension().is_some_and(|extension| extension == "jsonl") {
+        let trace = read_trace(input)?;
+        let outcome = Outcome::of(&trace);
+        let status = outcome.status(&trace.header.judge.fail_on);
+        let analyses = vec![Analysis::new(input.display().to_string(), &outcome.judgement)];
+        return Ok(Judged { analyses, outcomes: vec![outcome], status });
+    }
+    let text = fs::read_to_string(input).context("cannot be read")?;
+    let judgement = judge(&series_from_csv(&text)?, &Materiality::default());
+    let status = match judgement.verdict {
+        Verdict::Leak | Verdict::Step => Status::Finding,
+        Verdict::Inconclusive => Status::Undecided,
+        Verdict::Plateau | Verdict::Stable | Verdict::Retention => Status::Clean,
+        Verdict::Crashed | Verdict::Invalid => Status::NotDone,
+    };
+    let analyses = vec![Analysis::new(input.display().to_string(), &judgement)];
+    Ok(Judged { analyses, outcomes: Vec::new(), status })
+}
+
+fn judged_run(input: &Path) -> Result<Judged, anyhow::Error> {
+    let (folder, run) = RunFolder::open(input)?;
+    let fail_on: &[Finding] = &run.scenario.judge.fail_on;
+    let (mut analyses, mut outcomes, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
+    for cell in &run.plan.cells {
+        let source = input.join(cell.id.as_str()).display().to_string();
+        match folder.trace(&cell.id)? {
+            Some(trace) => {
+                let outcome = Outcome::of(&trace);
+                statuses.push(outcome.status(fail_on));
+                analyses.push(Analysis::new(source, &outcome.judgement));
+                outcomes.push(outcome);
+            }
+            None => {
+                statuses.push(Status::NotDone);
+                analyses.push(Analysis::new(source, &Judgement::without_growth(Verdict::Invalid, "not soaked")));
+            }
+        }
+    }
+    Ok(Judged { analyses, outcomes, status: Status::of(statuses) })
+}

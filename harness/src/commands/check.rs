@@ -1,0 +1,62 @@
+//! `steep check`: every problem of a scenario at once.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::load::{Examined, examine, tell_problems};
+use super::output::{json, print, status_of};
+use crate::cli::ResultFormat;
+use crate::exit::Status;
+use crate::problem::{Problem, Severity};
+
+/// A problem for programs.
+#[derive(Debug, Serialize)]
+struct ProblemRecord<'p> {
+    severity: &'static str,
+    message: &'p str,
+    /// From 1; none: the file as a whole.
+    line: Option<usize>,
+    column: Option<usize>,
+    help: &'p str,
+}
+
+/// Checks the scenario at `path`.
+#[must_use]
+pub fn check(path: &Path, format: ResultFormat) -> Status {
+    let examined = examine(path);
+    let status = if examined.loaded.is_some() { Status::Clean } else { Status::Usage };
+    let printed = match format {
+        ResultFormat::Json => {
+            let records: Vec<_> = examined.problems.iter().map(|problem| record(problem, &examined.text)).collect();
+            json(&records)
+        }
+        ResultFormat::Terminal => {
+            tell_problems(path, &examined);
+            Ok(summary(path, &examined))
+        }
+    };
+    status_of(printed.and_then(|text| print(&text, None)).map(|()| status))
+}
+
+fn summary(path: &Path, examined: &Examined) -> String {
+    examined.loaded.as_ref().map_or_else(String::new, |loaded| {
+        let plan = &loaded.plan;
+        format!("{}: no errors; {} cells, {} builds\n", path.display(), plan.cells.len(), plan.builds.len())
+    })
+}
+
+fn record<'p>(problem: &'p Problem, text: &str) -> ProblemRecord<'p> {
+    let before = problem.span.as_ref().and_then(|span| text.get(..span.start));
+    let severity = match problem.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    ProblemRecord {
+        severity,
+        message: &problem.message,
+        line: before.map(|before| before.matches('\n').count() + 1),
+        column: before.map(|before| before.chars().rev().take_while(|c| *c != '\n').count() + 1),
+        help: &problem.help,
+    }
+}

@@ -1,0 +1,120 @@
+//! From the path of a scenario to a checked scenario: reads the file, decodes it, and compares it with the package and the files
+//! that it names.
+
+use std::fs;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use super::output::tell;
+use crate::plan::{Plan, plan};
+use crate::problem::{Problem, Spans, any_error, render};
+use crate::scenario::decode::{Decoded, decode};
+use crate::scenario::package::check_package;
+use crate::scenario::{Program, Scenario};
+use crate::shell::build::Workspace;
+
+/// The largest scenario that is read: a slip of the finger must not load a disk image.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// A scenario that can be run.
+pub(super) struct Loaded {
+    pub(super) scenario: Scenario,
+    pub(super) plan: Plan,
+    /// The file as it stands.
+    pub(super) text: String,
+    /// The folder that its paths are relative to.
+    pub(super) folder: PathBuf,
+    /// The cargo workspace, where the service is a package.
+    pub(super) workspace: Option<Workspace>,
+}
+
+/// A scenario file with all that was found about it.
+pub(super) struct Examined {
+    pub(super) text: String,
+    pub(super) problems: Vec<Problem>,
+    /// None if any problem is an error.
+    pub(super) loaded: Option<Loaded>,
+}
+
+/// Reads and examines the scenario at `path`.
+pub(super) fn examine(path: &Path) -> Examined {
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(problem) => return Examined { text: String::new(), problems: vec![problem], loaded: None },
+    };
+    let Decoded { scenario, mut problems, spans } = decode(&text);
+    let Some(scenario) = scenario else { return Examined { text, problems, loaded: None } };
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    problems.extend(missing_files(&scenario, &spans, &folder));
+    let workspace = workspace(&scenario, &spans, &folder, &mut problems);
+    let plan = plan(&scenario, &spans).map_err(|problem| problems.push(problem)).ok();
+    if any_error(&problems) {
+        return Examined { text, problems, loaded: None };
+    }
+    let loaded = plan.map(|plan| Loaded { scenario, plan, text: text.clone(), folder, workspace });
+    Examined { text, problems, loaded }
+}
+
+/// The scenario at `path`, with its problems told on stderr; none if it cannot be run.
+pub(super) fn load(path: &Path) -> Option<Loaded> {
+    let examined = examine(path);
+    tell_problems(path, &examined);
+    examined.loaded
+}
+
+/// Tells the problems of a scenario on stderr.
+pub(super) fn tell_problems(path: &Path, examined: &Examined) {
+    if examined.problems.is_empty() {
+        return;
+    }
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tell(&render(&examined.problems, &path.display().to_string(), &examined.text, colour));
+    let errors = examined.problems.iter().filter(|problem| any_error(std::slice::from_ref(problem))).count();
+    if errors > 0 {
+        tell(&format!("\n{}: {errors} {}", path.display(), if errors == 1 { "problem" } else { "problems" }));
+    }
+}
+
+fn read(path: &Path) -> Result<String, Problem> {
+    let unreadable = |reason: String| Problem::error(format!("cannot read the scenario: {reason}"), None);
+    let length = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    if length > LARGEST_FILE {
+        return Err(unreadable(format!("it has {length} bytes, more than {LARGEST_FILE}")));
+    }
+    let bytes = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| unreadable(format!("it is no UTF-8 text: {error}")))
+}
+
+fn missing_files(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<Problem> {
+    let service = scenario.service.files.iter().enumerate().map(|(n, file)| (format!("service.files[{n}].from"), file));
+    let dependencies = scenario.dependencies.iter().enumerate().flat_map(|(d, dependency)| {
+        let path = move |n| format!("dependencies[{d}].files[{n}].from");
+        dependency.files.iter().enumerate().map(move |(n, file)| (path(n), file))
+    });
+    let missing = service.chain(dependencies).filter(|(_, file)| !folder.join(&file.from).is_file());
+    missing
+        .map(|(path, file)| {
+            let looked = folder.join(&file.from);
+            Problem::error(format!("there is no file {}", looked.display()), spans.of(&path))
+                .help("paths are relative to the scenario file")
+        })
+        .collect()
+}
+
+fn workspace(scenario: &Scenario, spans: &Spans, folder: &Path, problems: &mut Vec<Problem>) -> Option<Workspace> {
+    if !matches!(scenario.service.program, Program::Package(_)) {
+        return None;
+    }
+    match Workspace::around(folder) {
+        Ok(workspace) => {
+            problems.extend(check_package(scenario, spans, &workspace.facts()));
+            Some(workspace)
+        }
+        Err(error) => {
+            let help = "\"package\" names a package of the cargo workspace around the scenario file";
+            problems.push(Problem::error(error.to_string(), spans.of("service.package")).help(help));
+            None
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `steep report`: the report of a run, made anew from its traces.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::output::{json, print, status_of};
+use crate::cli::ResultFormat;
+use crate::exit::Status;
+use crate::outcome::Outcome;
+use crate::report::{Report, Results, terminal};
+use crate::shell::store::{RunFolder, RunRecord};
+
+/// Prints the report of the run at `path`, to `file` if one is given. A report that was made is a success whatever it says.
+#[must_use]
+pub fn report(path: &Path, format: ResultFormat, file: Option<&Path>) -> Status {
+    let print = || -> Result<Status, anyhow::Error> {
+        let (folder, run) = RunFolder::open(path).context("this is no folder of a run")?;
+        let report = assemble(&folder, &run)?;
+        print(&rendered(&report, format)?, file)?;
+        Ok(Status::Clean)
+    };
+    status_of(print())
+}
+
+/// `report` in `format`.
+pub(super) fn rendered(report: &Report, format: ResultFormat) -> Result<String, anyhow::Error> {
+    match format {
+        ResultFormat::Terminal => Ok(terminal(report)),
+        ResultFormat::Json => json(report),
+    }
+}
+
+/// The report on all that `folder` holds.
+pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Result<Report, anyhow::Error> {
+    let mut outcomes = Vec::new();
+    let mut missing = Vec::new();
+    for cell in &run.plan.cells {
+        match folder.trace(&cell.id)? {
+            Some(trace) => outcomes.push(Outcome::of(&trace)),
+            None => missing.push(cell.id.clone()),
+        }
+    }
+    Ok(Report::new(Results {
+        name: run.scenario.name.clone(),
+        started: run.started.clone(),
+        flags: run.scenario.flags.iter().map(|flag| flag.name.clone()).collect(),
+        fail_on: run.scenario.judge.fail_on.clone(),
+        missing,
+        outcomes,
+    }))
+}
