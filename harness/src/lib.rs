@@ -3,4 +3,5 @@
 pub mod scenario;
 pub mod template;
 pub mod trace;
+pub mod traffic;
 pub mod units;
