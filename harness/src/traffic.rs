@@ -2,7 +2,7 @@
 //!
 //! An open loop: due times follow from the phases and the seed alone, never from how the service answers, so that waiting
 //! is measured and not left out (coordinated omission). One seed gives every cell the same arrivals, picks and parameter
-//! values, whatever is sent, missed or dropped there. Pure: no clock, no socket.
+//! values, whatever is sent, missed or dropped there. Pure: no clock, no socket; `dispatch` is told the time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::units::{Seed, SinceStart};
 
 pub mod arrivals;
 pub mod curve;
+pub mod dispatch;
 pub mod draw;
 pub mod hash;
 pub mod stream;
