@@ -18,6 +18,7 @@ pub mod curve;
 pub mod dispatch;
 pub mod draw;
 pub mod hash;
+pub mod latency;
 pub mod stream;
 pub mod text;
 
