@@ -17,5 +17,6 @@ pub mod soak;
 pub mod stats;
 pub mod template;
 pub mod trace;
+pub mod traffic;
 pub mod units;
 pub mod verdict;

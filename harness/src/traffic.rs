@@ -1,0 +1,264 @@
+//! Turns a scenario into requests with due times: when each arrives, which it is, and what stands in it.
+//!
+//! An open loop: due times follow from the phases and the seed alone, never from how the service answers, so that waiting
+//! is measured and not left out (coordinated omission). One seed gives every cell the same arrivals, picks and parameter
+//! values, whatever is sent, missed or dropped there. Pure: no clock, no socket; `dispatch` is told the time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::scenario::{Arrival, Param, Phase, Request, Scenario};
+use crate::units::{Seed, SinceStart};
+
+pub mod arrivals;
+pub mod curve;
+pub mod dispatch;
+pub mod draw;
+pub mod hash;
+pub mod latency;
+pub mod stream;
+pub mod text;
+
+use arrivals::Arrivals;
+use curve::Curve;
+use draw::{Draw, Picks, Values};
+use stream::Stream;
+use text::RequestText;
+
+/// What of a scenario decides its traffic.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Workload<'s> {
+    /// Where all randomness comes from.
+    pub seed: Seed,
+    /// Spacing of arrivals.
+    pub arrival: Arrival,
+    /// The rate over time.
+    pub phases: &'s [Phase],
+    /// What is sent, picked by weight.
+    pub requests: &'s [Request],
+    /// What the templates of requests may name.
+    pub params: &'s BTreeMap<String, Param>,
+}
+
+impl<'s> Workload<'s> {
+    /// That of `scenario`.
+    #[must_use]
+    pub fn of(scenario: &'s Scenario) -> Self {
+        let Scenario { seed, load, phases, requests, params, .. } = scenario;
+        Self { seed: *seed, arrival: load.arrival, phases, requests, params }
+    }
+}
+
+/// A request that is to be sent at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// When.
+    pub at: SinceStart,
+    /// Which of the scenario's requests.
+    pub request: usize,
+    /// Its number among all due requests, from 0.
+    pub nth: u64,
+    /// The values of its parameters, for [`RequestText`] to write.
+    pub values: Values,
+}
+
+/// All requests of a cell, in the order of their due times.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    arrivals: Arrivals,
+    picks: Picks,
+    /// Of each parameter of the scenario, in the order of their names.
+    draws: Vec<Draw>,
+    texts: Arc<[RequestText]>,
+    load_end: SinceStart,
+    nth: u64,
+}
+
+/// A scenario that gives no schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ScheduleError {
+    /// No request can be picked.
+    #[error("no request has a weight above 0")]
+    NothingToPick,
+    /// A template names what is neither a parameter nor known to the cell.
+    #[error("request `{request}`: nothing defines `{{{{{name}}}}}`")]
+    UnknownName {
+        /// The request.
+        request: String,
+        /// The name.
+        name: String,
+    },
+}
+
+impl Schedule {
+    /// The schedule of `workload`. Names that are no parameters, such as `port`, are the same throughout a cell and are
+    /// told by `cell_value`.
+    ///
+    /// # Errors
+    /// All weights are 0, or a template names something unknown.
+    pub fn new(workload: Workload<'_>, cell_value: impl Fn(&str) -> Option<String>) -> Result<Self, ScheduleError> {
+        let Workload { seed, arrival, phases, requests, params } = workload;
+        let curve = Curve::new(phases);
+        let load_end = curve.end();
+        let texts = requests
+            .iter()
+            .map(|request| RequestText::compile(request, params, &cell_value))
+            .collect::<Result<_, _>>()?;
+        let picks =
+            Picks::new(requests.iter().map(|request| request.weight), seed).ok_or(ScheduleError::NothingToPick)?;
+        let draws = params.iter().map(|(name, param)| Draw::new(name, param, seed)).collect();
+        let arrivals = Arrivals::new(curve, arrival, Stream::new(seed, "arrivals"));
+        Ok(Self { arrivals, picks, draws, texts, load_end, nth: 0 })
+    }
+
+    /// What stands in each of the scenario's requests.
+    #[must_use]
+    pub fn texts(&self) -> &Arc<[RequestText]> {
+        &self.texts
+    }
+
+    /// When the last phase ends.
+    #[must_use]
+    pub fn load_end(&self) -> SinceStart {
+        self.load_end
+    }
+}
+
+impl Iterator for Schedule {
+    type Item = Due;
+
+    fn next(&mut self) -> Option<Due> {
+        let at = self.arrivals.next()?;
+        let request = self.picks.draw();
+        let values = self.texts[request].params().iter().map(|&param| self.draws[param].draw()).collect();
+        let nth = self.nth;
+        self.nth += 1;
+        Some(Due { at, request, nth, values })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::curve::tests::{constant, pause, ramp};
+    use super::hash::schedule_hash;
+    use super::*;
+    use crate::template::Template;
+
+    /// What a test soaks with.
+    #[derive(Clone)]
+    pub(crate) struct TestLoad {
+        pub(crate) seed: u64,
+        pub(crate) arrival: Arrival,
+        pub(crate) phases: Vec<Phase>,
+        pub(crate) requests: Vec<Request>,
+        pub(crate) params: BTreeMap<String, Param>,
+    }
+
+    impl TestLoad {
+        pub(crate) fn workload(&self) -> Workload<'_> {
+            let Self { seed, arrival, phases, requests, params } = self;
+            Workload { seed: Seed(*seed), arrival: *arrival, phases, requests, params }
+        }
+
+        pub(crate) fn schedule(&self) -> Schedule {
+            Schedule::new(self.workload(), |name| (name == "port").then(|| "8080".to_owned())).expect("a schedule")
+        }
+    }
+
+    pub(crate) fn request(name: &str, weight: f64, method: &str, path: &str, body: Option<&str>) -> Request {
+        let template = |text| Template::parse(text).expect("a template");
+        Request {
+            name: name.to_owned(),
+            weight,
+            method: method.to_owned(),
+            path: template(path),
+            headers: BTreeMap::new(),
+            body: body.map(template),
+            expect_status: Vec::new(),
+        }
+    }
+
+    /// Two kinds of request with every kind of parameter.
+    pub(crate) fn shop(phases: Vec<Phase>, arrival: Arrival) -> TestLoad {
+        let params = BTreeMap::from([
+            ("item".to_owned(), Param::Uniform { min: 1, max: 1000 }),
+            ("page".to_owned(), Param::Sequential { min: 1, max: 3 }),
+            ("user".to_owned(), Param::Unique),
+        ]);
+        let requests = vec![
+            request("get", 3.0, "GET", "/items/{{item}}?page={{page}}&again={{item}}", None),
+            request("order", 1.0, "POST", "/orders", Some(r#"{"user":"{{user}}","item":{{item}},"at":{{port}}}"#)),
+        ];
+        TestLoad { seed: 42, arrival, phases, requests, params }
+    }
+
+    fn written(schedule: &Schedule, due: &Due) -> (String, String) {
+        let (mut path, mut body) = (String::new(), String::new());
+        let text = &schedule.texts()[due.request];
+        text.path().write(&due.values, &mut path);
+        if let Some(text) = text.body() {
+            text.write(&due.values, &mut body);
+        }
+        (path, body)
+    }
+
+    #[test]
+    fn a_parameter_named_twice_in_a_request_has_one_value_there() {
+        let schedule = shop(vec![constant(10.0, 1.0)], Arrival::Constant).schedule();
+        for due in schedule.clone() {
+            let (path, body) = written(&schedule, &due);
+            if due.request == 0 {
+                let (item, again) = path[7..].split_once("?page=").expect("a page");
+                assert!(again.ends_with(&format!("&again={item}")), "{path}");
+            } else {
+                assert!(body.starts_with(r#"{"user":""#) && body.ends_with(r#","at":8080}"#), "{body}");
+                assert_eq!(body.find(r#"","item""#), Some(9 + 16), "a unique value has 16 digits: {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_traffic_and_another_gives_other_traffic() {
+        let load = shop(vec![ramp(0.0, 100.0, 5.0), pause(5.0), constant(100.0, 5.0)], Arrival::Poisson);
+        let dues: Vec<Due> = load.schedule().collect();
+        assert!(dues.iter().enumerate().all(|(nth, due)| due.nth == nth as u64));
+        assert!(load.schedule().eq(dues.iter().cloned()));
+        let other = TestLoad { seed: 43, ..load };
+        assert!(!other.schedule().eq(dues));
+    }
+
+    #[test]
+    fn a_parameter_more_leaves_arrivals_picks_and_other_values_alone() {
+        let load = shop(vec![constant(100.0, 5.0)], Arrival::Poisson);
+        let mut more = load.clone();
+        more.params.insert("aaa".to_owned(), Param::Unique);
+        let (one, two) = (load.schedule(), more.schedule());
+        for (left, right) in load.schedule().zip(more.schedule()) {
+            assert_eq!((left.at, left.request), (right.at, right.request));
+            assert_eq!(written(&one, &left), written(&two, &right));
+        }
+    }
+
+    #[test]
+    fn the_hash_knows_the_traffic_and_not_the_port() {
+        let load = shop(vec![constant(100.0, 5.0)], Arrival::Poisson);
+        let hash = schedule_hash(load.workload()).expect("a hash");
+        assert_eq!(hash.len(), 64);
+        assert_eq!(schedule_hash(load.workload()).as_ref(), Ok(&hash));
+        let mut other = load;
+        other.params.insert("item".to_owned(), Param::Uniform { min: 1, max: 1001 });
+        assert_ne!(schedule_hash(other.workload()), Ok(hash));
+    }
+
+    #[test]
+    fn what_cannot_be_scheduled_is_told() {
+        let mut load = shop(vec![constant(1.0, 1.0)], Arrival::Constant);
+        let unknown = ScheduleError::UnknownName { request: "order".to_owned(), name: "port".to_owned() };
+        assert_eq!(Schedule::new(load.workload(), |_| None).err(), Some(unknown));
+        load.requests.iter_mut().for_each(|request| request.weight = 0.0);
+        assert_eq!(schedule_hash(load.workload()), Err(ScheduleError::NothingToPick));
+    }
+}

@@ -1,0 +1,188 @@
+//! Which request is due, and the values of its parameters. Pure.
+//!
+//! Every due request draws, whether it is sent or not, so that what a slow service makes the driver drop does not change
+//! the requests after it.
+
+use crate::scenario::Param;
+use crate::units::Seed;
+
+use super::stream::Stream;
+
+/// Picks requests by weight.
+#[derive(Debug, Clone)]
+pub struct Picks {
+    /// Of the requests that can be picked: index, and the sum of weights up to and with it.
+    sums: Vec<(usize, f64)>,
+    total: f64,
+    stream: Stream,
+}
+
+impl Picks {
+    /// Picks among requests of these weights; none if no weight is above 0.
+    pub fn new(weights: impl Iterator<Item = f64>, seed: Seed) -> Option<Self> {
+        let mut total = 0.0;
+        let mut sums = Vec::new();
+        for (request, weight) in weights.enumerate() {
+            if weight > 0.0 {
+                total += weight;
+                sums.push((request, total));
+            }
+        }
+        (!sums.is_empty()).then(|| Self { sums, total, stream: Stream::new(seed, "picks") })
+    }
+
+    /// The next pick.
+    pub fn draw(&mut self) -> usize {
+        let point = self.stream.share() * self.total;
+        let place = self.sums.partition_point(|&(_, sum)| sum <= point);
+        // The product may round up to the total itself.
+        self.sums[place.min(self.sums.len() - 1)].0
+    }
+}
+
+/// Draws the values of one parameter.
+#[derive(Debug, Clone)]
+pub enum Draw {
+    /// Each of `min..=min + span` equally often.
+    Uniform {
+        /// Smallest.
+        min: u64,
+        /// Largest less smallest.
+        span: u64,
+        /// The parameter's own stream.
+        stream: Box<Stream>,
+    },
+    /// From `min` to `max`, and again.
+    Sequential {
+        /// First.
+        min: u64,
+        /// Last.
+        max: u64,
+        /// Drawn next.
+        next: u64,
+    },
+    /// A counter, mixed by a bijection: never twice the same.
+    Unique {
+        /// Tells the values of one seed and parameter from those of another.
+        key: u64,
+        /// How many were drawn.
+        drawn: u64,
+    },
+}
+
+impl Draw {
+    /// Draws for the parameter `name`.
+    #[must_use]
+    pub fn new(name: &str, param: &Param, seed: Seed) -> Self {
+        let mut stream = Stream::new(seed, &format!("param {name}"));
+        match *param {
+            Param::Uniform { min, max } => {
+                Self::Uniform { min, span: max.saturating_sub(min), stream: Box::new(stream) }
+            }
+            Param::Sequential { min, max } => Self::Sequential { min, max, next: min },
+            Param::Unique => Self::Unique { key: stream.bits(), drawn: 0 },
+        }
+    }
+
+    /// The next value.
+    pub fn draw(&mut self) -> u64 {
+        match self {
+            Self::Uniform { min, span, stream } => *min + stream.up_to(*span),
+            Self::Sequential { min, max, next } => {
+                let value = *next;
+                *next = if value >= *max { *min } else { value + 1 };
+                value
+            }
+            Self::Unique { key, drawn } => {
+                let value = mixed(key.wrapping_add(*drawn));
+                *drawn = drawn.wrapping_add(1);
+                value
+            }
+        }
+    }
+}
+
+/// Scatters `number` over 64 bits; a bijection. The finaliser of `SplitMix64` (Steele, Lea and Flood 2014, variant 13 of
+/// Stafford).
+const fn mixed(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+/// The values of a due request's parameters, each once, in the order in which its texts first name them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Values {
+    /// Most requests have no more: a due request then allocates nothing.
+    few: [u64; FEW],
+    count: usize,
+    rest: Vec<u64>,
+}
+
+/// How many values are held without allocation.
+const FEW: usize = 4;
+
+impl Values {
+    /// The value of a slot of [`super::text::RequestText::params`].
+    ///
+    /// # Panics
+    /// There are not so many.
+    #[must_use]
+    pub fn get(&self, slot: usize) -> u64 {
+        if slot < FEW { self.few[slot] } else { self.rest[slot - FEW] }
+    }
+}
+
+impl FromIterator<u64> for Values {
+    fn from_iter<I: IntoIterator<Item = u64>>(drawn: I) -> Self {
+        let mut values = Self::default();
+        for value in drawn {
+            match values.few.get_mut(values.count) {
+                Some(place) => *place = value,
+                None => values.rest.push(value),
+            }
+            values.count += 1;
+        }
+        values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn picks_follow_the_weights_and_never_take_a_weight_of_zero() {
+        let mut picks = Picks::new([3.0, 0.0, 1.0].into_iter(), Seed(1)).expect("two can be picked");
+        let mut counts = [0_u32; 3];
+        for _ in 0..40_000 {
+            counts[picks.draw()] += 1;
+        }
+        // 30,000 expected, standard deviation 87.
+        assert!((29_500..30_500).contains(&counts[0]) && counts[1] == 0, "{counts:?}");
+        assert!(Picks::new([0.0].into_iter(), Seed(1)).is_none());
+    }
+
+    #[test]
+    fn a_sequence_begins_anew_after_its_last() {
+        let mut draw = Draw::new("n", &Param::Sequential { min: 5, max: 7 }, Seed(1));
+        let drawn: Vec<u64> = (0..5).map(|_| draw.draw()).collect();
+        assert_eq!(drawn, [5, 6, 7, 5, 6]);
+    }
+
+    #[test]
+    fn unique_values_never_repeat_and_depend_on_the_seed() {
+        let mut draw = Draw::new("id", &Param::Unique, Seed(1));
+        let drawn: HashSet<u64> = (0..100_000).map(|_| draw.draw()).collect();
+        assert_eq!(drawn.len(), 100_000);
+        assert!(!drawn.contains(&Draw::new("id", &Param::Unique, Seed(2)).draw()));
+    }
+
+    #[test]
+    fn values_beyond_the_few_are_kept_too() {
+        let values: Values = (10..20).collect();
+        assert_eq!((values.get(0), values.get(3), values.get(4), values.get(9)), (10, 13, 14, 19));
+    }
+}
