@@ -137,8 +137,8 @@ pub fn fit(series: &Series, source: MemorySource, materiality: &Materiality) -> 
     let sawtooth = period(&readings.ts, &readings.memory);
     let cut = readings.blocks(sawtooth)?;
     let run = Run { worth_finding: materiality.worth_finding(readings.rps()), readings, cut, sawtooth };
-    if run.readings.memory.iter().all(|m| *m == run.readings.memory[0]) || deviation(&run.cut.level) == 0.0 {
-        return Ok(run.constant(materiality));
+    if run.cut.level.windows(2).all(|pair| (pair[1] - pair[0]).abs() <= 0.0) {
+        return Ok(run.growth(&Interval::NOTHING, &Environment::default()));
     }
     let environment = Environment::of(&run.readings, &run.cut, series.disturbances_s.as_deref());
     let moments = run.moments();
@@ -146,7 +146,7 @@ pub fn fit(series: &Series, source: MemorySource, materiality: &Materiality) -> 
         Competition::new(&moments, &run.cut.level, environment.cumulative.as_deref(), &environment.covariates);
     // Without a fit of each kind there is nothing to compare: all covariances or all means were singular.
     let interval = Interval::of(&competition, run.cut.at.len(), materiality.strictness).ok_or(Unjudgeable::Singular)?;
-    Ok(run.growth(&interval, &environment, materiality))
+    Ok(run.growth(&interval, &environment))
 }
 
 impl Readings {
@@ -198,17 +198,11 @@ impl Run {
         self.cut.at.iter().map(|t| (t - start) / length).collect()
     }
 
-    /// The growth of a series that never changes: nothing to fit, and nothing that could have hidden a leak.
-    fn constant(self, materiality: &Materiality) -> Growth {
-        let environment = Environment::default();
-        self.growth(&Interval::NOTHING, &environment, materiality)
-    }
-
-    fn growth(self, interval: &Interval, environment: &Environment, materiality: &Materiality) -> Growth {
+    fn growth(self, interval: &Interval, environment: &Environment) -> Growth {
         let Self { readings, cut, sawtooth, worth_finding } = self;
         let seconds = readings.seconds();
         let typical = median(&cut.level);
-        let least = materiality.least_growth(&readings, typical);
+        let least = materiality::least_growth(&readings, typical);
         let per_hour = interval.growth.map(|over_run| BytesPerHour::per_second(over_run / seconds));
         let rps = readings.rps().get();
         let per_request =
@@ -240,3 +234,8 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod planted;
+#[cfg(test)]
+mod tests;

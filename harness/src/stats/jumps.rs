@@ -104,7 +104,7 @@ mod tests {
         let ts = seconds(60);
         let line: Vec<f64> = ts.iter().map(|t| 20.0 * MIB + 1.2e6 * t).collect();
         let fill: Vec<f64> = ts.iter().map(|t| 20.0 * MIB + 3e6 * t.min(20.0)).collect();
-        let peak: Vec<f64> = ts.iter().map(|&t| if t == 30.0 { 40.0 * MIB } else { 20.0 * MIB }).collect();
+        let peak: Vec<f64> = ts.iter().map(|&t| if (t - 30.0).abs() < 0.5 { 40.0 * MIB } else { 20.0 * MIB }).collect();
         for series in [line, fill, peak] {
             assert_eq!(upward_jumps(&ts, &series, MIB / 2.0), []);
         }
