@@ -40,6 +40,12 @@ const FEWEST_SHORT_BLOCKS: usize = 40;
 /// The rolling minimum spans this many periods of a sawtooth, so that each window holds a trough.
 const PERIODS: f64 = 1.15;
 
+/// Periods of a sawtooth that a run must hold for its minimum to be followed; a short run is content with fewer, as it
+/// has no other way to see past a batch job every 15 s.
+const FEWEST_PERIODS: f64 = 5.0;
+/// See [`FEWEST_PERIODS`].
+const FEWEST_SHORT_PERIODS: f64 = 3.5;
+
 /// Whether growth keeps step with the work done or with the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -156,8 +162,9 @@ impl Readings {
             if self.is_short() { (SHORT_BLOCK_SECONDS, FEWEST_SHORT_BLOCKS) } else { (BLOCK_SECONDS, FEWEST_BLOCKS) };
         // A block narrower than the sampling interval would be empty every other time.
         let width = narrowest.max(self.seconds() / BLOCKS).max(self.interval * 0.999);
+        let periods = if self.is_short() { FEWEST_SHORT_PERIODS } else { FEWEST_PERIODS };
         let smoothed = sawtooth
-            .filter(|p| *p < self.seconds() / 5.0 && self.is_steady())
+            .filter(|p| self.seconds() > periods * p && self.is_steady())
             .map(|period| rolling_minimum(&self.memory, ((PERIODS * period / self.interval).round() as usize).max(3)));
         let cut = blocks(&self.ts, smoothed.as_deref().unwrap_or(&self.memory), &self.requests, width);
         if cut.at.len() < fewest {
