@@ -40,6 +40,12 @@ const FEWEST_SHORT_BLOCKS: usize = 40;
 /// The rolling minimum spans this many periods of a sawtooth, so that each window holds a trough.
 const PERIODS: f64 = 1.15;
 
+/// Periods of a sawtooth that a run must hold for its minimum to be followed; a short run is content with fewer, as it
+/// has no other way to see past a batch job every 15 s.
+const FEWEST_PERIODS: f64 = 5.0;
+/// See [`FEWEST_PERIODS`].
+const FEWEST_SHORT_PERIODS: f64 = 3.5;
+
 /// Whether growth keeps step with the work done or with the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,8 +143,8 @@ pub fn fit(series: &Series, source: MemorySource, materiality: &Materiality) -> 
     let sawtooth = period(&readings.ts, &readings.memory);
     let cut = readings.blocks(sawtooth)?;
     let run = Run { worth_finding: materiality.worth_finding(readings.rps()), readings, cut, sawtooth };
-    if run.readings.memory.iter().all(|m| *m == run.readings.memory[0]) || deviation(&run.cut.level) == 0.0 {
-        return Ok(run.constant(materiality));
+    if run.cut.level.windows(2).all(|pair| (pair[1] - pair[0]).abs() <= 0.0) {
+        return Ok(run.growth(&Interval::NOTHING, &Environment::default()));
     }
     let environment = Environment::of(&run.readings, &run.cut, series.disturbances_s.as_deref());
     let moments = run.moments();
@@ -146,7 +152,7 @@ pub fn fit(series: &Series, source: MemorySource, materiality: &Materiality) -> 
         Competition::new(&moments, &run.cut.level, environment.cumulative.as_deref(), &environment.covariates);
     // Without a fit of each kind there is nothing to compare: all covariances or all means were singular.
     let interval = Interval::of(&competition, run.cut.at.len(), materiality.strictness).ok_or(Unjudgeable::Singular)?;
-    Ok(run.growth(&interval, &environment, materiality))
+    Ok(run.growth(&interval, &environment))
 }
 
 impl Readings {
@@ -156,8 +162,9 @@ impl Readings {
             if self.is_short() { (SHORT_BLOCK_SECONDS, FEWEST_SHORT_BLOCKS) } else { (BLOCK_SECONDS, FEWEST_BLOCKS) };
         // A block narrower than the sampling interval would be empty every other time.
         let width = narrowest.max(self.seconds() / BLOCKS).max(self.interval * 0.999);
+        let periods = if self.is_short() { FEWEST_SHORT_PERIODS } else { FEWEST_PERIODS };
         let smoothed = sawtooth
-            .filter(|p| *p < self.seconds() / 5.0 && self.is_steady())
+            .filter(|p| self.seconds() > periods * p && self.is_steady())
             .map(|period| rolling_minimum(&self.memory, ((PERIODS * period / self.interval).round() as usize).max(3)));
         let cut = blocks(&self.ts, smoothed.as_deref().unwrap_or(&self.memory), &self.requests, width);
         if cut.at.len() < fewest {
@@ -198,17 +205,11 @@ impl Run {
         self.cut.at.iter().map(|t| (t - start) / length).collect()
     }
 
-    /// The growth of a series that never changes: nothing to fit, and nothing that could have hidden a leak.
-    fn constant(self, materiality: &Materiality) -> Growth {
-        let environment = Environment::default();
-        self.growth(&Interval::NOTHING, &environment, materiality)
-    }
-
-    fn growth(self, interval: &Interval, environment: &Environment, materiality: &Materiality) -> Growth {
+    fn growth(self, interval: &Interval, environment: &Environment) -> Growth {
         let Self { readings, cut, sawtooth, worth_finding } = self;
         let seconds = readings.seconds();
         let typical = median(&cut.level);
-        let least = materiality.least_growth(&readings, typical);
+        let least = materiality::least_growth(&readings, typical);
         let per_hour = interval.growth.map(|over_run| BytesPerHour::per_second(over_run / seconds));
         let rps = readings.rps().get();
         let per_request =
@@ -240,3 +241,8 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod planted;
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ const PLATEAU_GAIN: f64 = 2.0;
 const CHUNK: Bytes = Bytes::mib(1);
 
 /// Longest time that is asked for: more is no advice.
-const LONGEST_NEED: Duration = Duration::from_secs(30 * 86_400);
+const LONGEST_NEED: Duration = Duration::from_hours(30 * 24);
 
 /// What is said about a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -111,6 +111,7 @@ pub struct Judgement {
     pub anonymous: Option<Growth>,
 }
 
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
 fn as_seconds<S: Serializer>(need: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     need.map(|need| need.as_secs_f64()).serialize(serializer)
 }
@@ -240,7 +241,7 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
         let least = growth.least_growth;
         let grown = Bytes::new(growth.over_run().max(0.0) as u64);
         let reason = format!("grew by {grown}, and a run this short needs {least}: allocators take that by themselves");
-        return (reason, need.max(Duration::from_secs(300)));
+        return (reason, need.max(Duration::from_mins(5)));
     }
     if growth.is_short() && growth.per_hour.high.get() < growth.worth_finding.get() {
         let chunk = CHUNK.as_f64() / growth.worth_finding.get_per_second();
@@ -250,3 +251,6 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
     let reason = format!("growth of {} is too uncertain to tell from none below {}", growth.per_hour, worth(growth));
     (reason, need)
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,12 +49,13 @@ impl Materiality {
     pub fn worth_finding(&self, rps: Rps) -> BytesPerHour {
         BytesPerHour::new(self.per_request.at(rps).get().max(self.per_hour.get()))
     }
+}
 
-    /// Growth over the whole run, in bytes, below which nothing is called a leak.
-    pub(super) fn least_growth(&self, readings: &Readings, typical: f64) -> f64 {
-        let scaled = LEAST_GROWTH.as_f64() * (readings.seconds() / SHORT_RUN_SECONDS).min(1.0);
-        scaled.max(LEAST_SHARE * typical).max(allocator_drift(readings))
-    }
+/// Growth over the whole run, in bytes, below which nothing is called a leak: the largest of 1 MiB (scaled for a short
+/// run), 0.2 % of the typical memory and what the allocator may take by itself.
+pub(super) fn least_growth(readings: &Readings, typical: f64) -> f64 {
+    let scaled = LEAST_GROWTH.as_f64() * (readings.seconds() / SHORT_RUN_SECONDS).min(1.0);
+    scaled.max(LEAST_SHARE * typical).max(allocator_drift(readings))
 }
 
 /// What the allocator may have taken by itself, in bytes: zero for live bytes and for longer runs.

@@ -11,7 +11,7 @@ use crate::units::{Rps, in_words};
 pub const LEAST_SECONDS: f64 = 55.0;
 
 /// What a run must last, when it was too short.
-const LEAST_PHASE: Duration = Duration::from_secs(60);
+const LEAST_PHASE: Duration = Duration::from_mins(1);
 
 /// Fewest readings of a short run, and of one of [`SHORT_RUN_SECONDS`] (METHOD.md, input).
 const FEWEST_SHORT_SAMPLES: usize = 40;
@@ -220,8 +220,10 @@ impl Readings {
         if seconds >= LEAST_SECONDS && samples >= fewest {
             return Ok(());
         }
-        // A slow sampler needs longer for as many readings. A single reading has no interval, and NaN loses here.
-        let need = LEAST_PHASE.as_secs_f64().max(self.interval * FEWEST_SAMPLES as f64);
+        // A slow sampler needs longer for as many readings. A single reading has no interval: NaN loses both times.
+        let minute = LEAST_PHASE.as_secs_f64();
+        let slow = self.interval * FEWEST_SHORT_SAMPLES as f64 > minute;
+        let need = if slow { minute.max(self.interval * FEWEST_SAMPLES as f64) } else { minute };
         let lasted = Duration::from_secs_f64(seconds);
         Err(Unjudgeable::TooShort { samples, lasted, need: Duration::from_secs_f64(need.min(LARGEST)) })
     }

@@ -92,7 +92,9 @@ fn autocorrelation(values: &[f64], lags: usize) -> Option<Vec<f64>> {
     let mut spectrum: Vec<[f64; 2]> = values.iter().map(|&v| [v, 0.0]).collect();
     spectrum.resize((2 * n).next_power_of_two(), [0.0, 0.0]);
     fourier(&mut spectrum);
-    spectrum.iter_mut().for_each(|[re, im]| (*re, *im) = (*re * *re + *im * *im, 0.0));
+    for value in &mut spectrum {
+        *value = [value[0] * value[0] + value[1] * value[1], 0.0];
+    }
     // The power spectrum is even: the transform is its own inverse up to a factor, which cancels below.
     fourier(&mut spectrum);
     let power = spectrum[0][0];

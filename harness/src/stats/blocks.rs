@@ -30,13 +30,13 @@ pub fn blocks(ts: &[f64], ys: &[f64], counter: &[f64], width: f64) -> Blocks {
     // The tiny excess keeps T = 60 × 30 from becoming 59 blocks by rounding.
     let count = ((last - first + 1e-9) / width).floor().max(1.0) as usize;
     let block_of = |t: f64| (((t - first) / width).floor() as usize).min(count - 1);
-    let least = (LEAST_FILLED * (ts.len() as f64 / count as f64)).max(1.0);
+    let filled = (LEAST_FILLED * (ts.len() as f64 / count as f64)).max(1.0);
     let mut cut = Blocks::default();
     let mut start = 0;
     for samples in ts.chunk_by(|&a, &b| block_of(a) == block_of(b)) {
         let range = start..start + samples.len();
         start = range.end;
-        if (samples.len() as f64) < least {
+        if (samples.len() as f64) < filled {
             continue;
         }
         cut.at.push(mean(samples));

@@ -58,7 +58,9 @@ impl Triangle {
                     *c -= factor * e;
                 }
             }
-            current.iter_mut().for_each(|c| *c /= row[i]);
+            for c in current {
+                *c /= row[i];
+            }
         }
     }
 }
@@ -89,7 +91,7 @@ mod tests {
         // Columns x = (1, 2, 3) and (0, 1, 0): L x by hand.
         let mut b = [2.0, 0.0, 8.0, 1.0, 11.0, 5.0];
         factor.solve_rows(&mut b, 2);
-        assert_eq!(b, [1.0, 0.0, 2.0, 1.0, 3.0, 0.0]);
+        assert_eq!(b.as_slice(), &[1.0, 0.0, 2.0, 1.0, 3.0, 0.0]);
     }
 
     #[test]

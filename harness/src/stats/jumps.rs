@@ -14,9 +14,11 @@ const SIGMAS: f64 = 8.0;
 /// A jump is larger than this share of the typical level.
 const SHARE_OF_LEVEL: f64 = 0.004;
 
-/// How long the new level must hold, in samples, and how much of the jump must remain for 80 % of that time.
+/// How long the new level must hold, in samples: a minute at one a second, but at most a tenth of a short series, or the
+/// next jump would be part of it.
 const HOLD: usize = 60;
-/// See [`HOLD`].
+
+/// How much of the jump must remain for 80 % of that time.
 const KEPT: f64 = 0.6;
 
 /// A lasting upward jump.
@@ -41,6 +43,7 @@ pub fn upward_jumps(ts: &[f64], ys: &[f64], smallest: f64) -> Vec<Jump> {
     let levels: Vec<f64> = ys.windows(SIDE).map(median_of_side).collect();
     let rises: Vec<f64> = levels.windows(SIDE + 1).map(|w| w[SIDE] - w[0]).collect();
     let threshold = (SIGMAS * robust_sigma(&rises)).max(SHARE_OF_LEVEL * median(ys).abs()).max(smallest);
+    let hold = (ys.len() / 10).clamp(2 * SIDE, HOLD);
     let mut jumps = Vec::new();
     let mut i = 0;
     while i < rises.len() {
@@ -53,8 +56,8 @@ pub fn upward_jumps(ts: &[f64], ys: &[f64], smallest: f64) -> Vec<Jump> {
         let top = (i..end).fold(i, |best, j| if rises[j] > rises[best] { j } else { best });
         let rise = rises[top] - surrounding_rise(&rises, top);
         let k = top + SIDE;
-        let before = median(&ys[k.saturating_sub(HOLD / 2)..k]);
-        let after = &ys[k..(k + HOLD).min(ys.len())];
+        let before = median(&ys[k.saturating_sub(hold / 2)..k]);
+        let after = &ys[k..(k + hold).min(ys.len())];
         if rise > threshold && after.len() >= 2 * SIDE && quantile(after, 0.2) - before > KEPT * rise {
             jumps.push(Jump { at: ts[k], size: median(after) - before });
         }
@@ -104,7 +107,7 @@ mod tests {
         let ts = seconds(60);
         let line: Vec<f64> = ts.iter().map(|t| 20.0 * MIB + 1.2e6 * t).collect();
         let fill: Vec<f64> = ts.iter().map(|t| 20.0 * MIB + 3e6 * t.min(20.0)).collect();
-        let peak: Vec<f64> = ts.iter().map(|&t| if t == 30.0 { 40.0 * MIB } else { 20.0 * MIB }).collect();
+        let peak: Vec<f64> = ts.iter().map(|&t| if (t - 30.0).abs() < 0.5 { 40.0 * MIB } else { 20.0 * MIB }).collect();
         for series in [line, fill, peak] {
             assert_eq!(upward_jumps(&ts, &series, MIB / 2.0), []);
         }

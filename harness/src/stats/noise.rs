@@ -33,7 +33,7 @@ impl Noise {
     /// The Cholesky factor of this covariance over `n` equally spaced blocks.
     #[must_use]
     pub fn factor(self, n: usize) -> Option<Triangle> {
-        let powers: Vec<f64> = (0..n).map(|lag| self.correlation.powi(lag as i32)).collect();
+        let powers: Vec<f64> = (0..n).map(|lag| self.correlation.powf(lag as f64)).collect();
         let walk = self.correlation >= 1.0;
         Triangle::factor(n, |i, j| {
             let correlated = if walk { j as f64 + 1.0 } else { powers[i - j] };

@@ -103,7 +103,9 @@ impl Dictionary {
             (Shape::Cap, &caps),
             (Shape::Step, &steps),
         ] {
-            family.iter().for_each(|&column| dictionary.calm(shape, &[one, column], 3));
+            for &column in family {
+                dictionary.calm(shape, &[one, column], 3);
+            }
         }
         for fast in [0, 2, 4] {
             fills[4..].iter().for_each(|&slow| dictionary.calm(Shape::TwoFills, &[one, fills[fast], slow], 5));

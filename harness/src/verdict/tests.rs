@@ -1,0 +1,132 @@
+use super::*;
+use crate::growth::planted::{Planted, in_chunks};
+use crate::units::BytesPerRequest;
+
+/// What the quickstart asks for: a minute can clear a service of 512 B/request.
+const COARSE: Materiality =
+    Materiality { per_request: BytesPerRequest::new(512.0), per_hour: BytesPerHour::new(1_048_576.0), strictness: 3.0 };
+
+/// 4 KiB a request for a minute.
+const STEEP: Planted = Planted { leak: 4096.0, ..Planted::CALM };
+
+fn live(mut series: Series, live: impl Fn(f64, f64) -> f64) -> Series {
+    series.live_bytes = series.t_s.iter().zip(&series.requests).map(|(&t, &requests)| live(t, requests)).collect();
+    series
+}
+
+#[test]
+fn a_steep_line_of_a_minute_is_a_leak_and_no_step_however_memory_is_taken() {
+    for chunk in [1.0, 4096.0, 262_144.0, 1_048_576.0, 2_097_152.0] {
+        for materiality in [Materiality::default(), COARSE] {
+            let judgement = judge(&in_chunks(STEEP.series(), chunk), &materiality);
+            assert_eq!(judgement.verdict, Verdict::Leak, "chunks of {chunk}: {}", judgement.reason);
+            let growth = judgement.growth.expect("fitted").per_request.expect("requests are known");
+            assert!((growth.value.get() / 4096.0 - 1.0).abs() < 0.03, "chunks of {chunk}: {growth}");
+        }
+    }
+}
+
+#[test]
+fn a_flat_noisy_minute_is_stable_for_a_coarse_question_and_open_for_a_fine_one() {
+    for seed in 0..5 {
+        let series = Planted { seed, noise: 100e3, ..Planted::CALM }.series();
+        assert_eq!(judge(&series, &COARSE).verdict, Verdict::Stable);
+        let fine = judge(&series, &Materiality::default());
+        assert_eq!(fine.verdict, Verdict::Inconclusive, "{}", fine.reason);
+        assert!(fine.need.is_some_and(|need| need > Duration::from_mins(1)));
+    }
+}
+
+#[test]
+fn a_cache_that_fills_within_twenty_seconds_is_a_plateau() {
+    let straight = Planted::CALM.with(|t, _| 30e6 * (t / 20.0).min(1.0));
+    let random_keys = Planted::CALM.with(|t, _| 30e6 * (1.0 - (-t / 6.0).exp()));
+    for series in [straight, random_keys] {
+        for chunk in [4096.0, 1_048_576.0] {
+            let judgement = judge(&in_chunks(series.clone(), chunk), &COARSE);
+            assert_eq!(judgement.verdict, Verdict::Plateau, "{}", judgement.reason);
+        }
+    }
+}
+
+#[test]
+fn what_allocators_take_by_themselves_is_no_leak_after_a_minute_unless_live_bytes_show_it() {
+    // 500 B/request over 18,000 requests: 9 MB, less than eight workers made glibc take.
+    let series = Planted { leak: 500.0, ..Planted::CALM }.series();
+    let blind = judge(&series, &Materiality::default());
+    assert_eq!(blind.verdict, Verdict::Inconclusive);
+    assert!(blind.reason.contains("allocators"), "{}", blind.reason);
+    assert!(blind.need.is_some_and(|need| need >= Duration::from_mins(5)));
+    let seeing = live(series.clone(), |t, requests| 5e6 + 500.0 * requests + 1000.0 * (t * 1.7).sin());
+    let judgement = judge(&seeing, &Materiality::default());
+    assert_eq!(judgement.verdict, Verdict::Leak, "{}", judgement.reason);
+    assert!(judgement.anonymous.is_some());
+}
+
+#[test]
+fn resident_memory_that_grows_over_flat_live_bytes_is_retention() {
+    let calm = |t: f64, _: f64| 5e6 + 3000.0 * (t * 1.7).sin();
+    let judgement = judge(&live(STEEP.series(), calm), &COARSE);
+    assert_eq!(judgement.verdict, Verdict::Retention, "{}", judgement.reason);
+    assert_eq!(judgement.growth.map(|growth| growth.source), Some(MemorySource::Live));
+    assert!(judgement.anonymous.expect("both are fitted").per_request.is_some_and(|growth| growth.low.get() > 4000.0));
+}
+
+#[test]
+fn live_bytes_decide_only_if_nine_tenths_of_the_readings_have_them() {
+    let mut series = live(STEEP.series(), |_, _| 5e6);
+    series.live_bytes[..5].fill(f64::NAN);
+    assert_eq!(judge(&series, &COARSE).verdict, Verdict::Retention);
+    series.live_bytes[..20].fill(f64::NAN);
+    assert_eq!(judge(&series, &COARSE).verdict, Verdict::Leak);
+}
+
+#[test]
+fn a_doubling_container_is_a_step_and_a_steady_leak_is_not() {
+    let long = Planted { seconds: 1800, ..Planted::CALM };
+    let doubling = long.with(|_, requests| 24.0 * (requests.max(1024.0) as u64).next_power_of_two() as f64);
+    assert_eq!(judge(&doubling, &Materiality::default()).verdict, Verdict::Step);
+    assert_eq!(judge(&Planted { leak: 16.0, ..long }.series(), &Materiality::default()).verdict, Verdict::Leak);
+}
+
+#[test]
+fn a_run_that_never_changes_is_stable() {
+    let series = Planted { seconds: 600, noise: 0.0, ..Planted::CALM }.series();
+    assert_eq!(judge(&series, &Materiality::default()).verdict, Verdict::Stable);
+}
+
+#[test]
+fn broken_numbers_are_invalid_and_too_few_are_inconclusive() {
+    let mut series = Planted::CALM.series();
+    series.memory_bytes[5] = f64::NAN;
+    assert_eq!(judge(&series, &COARSE).verdict, Verdict::Invalid);
+    let short = judge(&Planted { seconds: 20, ..Planted::CALM }.series(), &COARSE);
+    assert_eq!((short.verdict, short.need), (Verdict::Inconclusive, Some(Duration::from_mins(1))));
+}
+
+#[test]
+fn a_run_disturbed_too_often_is_inconclusive() {
+    let mut series = Planted { seconds: 600, leak: 200.0, ..Planted::CALM }.series();
+    series.disturbances_s = Some((1..12).map(|i| 50.0 * f64::from(i)).collect());
+    assert_eq!(judge(&series, &Materiality::default()).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn a_crash_overrules_the_verdict_and_keeps_the_numbers() {
+    let judgement = judge(&STEEP.series(), &COARSE).overruled(Verdict::Crashed, "killed by signal 9");
+    assert_eq!((judgement.verdict, judgement.reason.as_str()), (Verdict::Crashed, "killed by signal 9"));
+    assert!(judgement.growth.is_some());
+}
+
+#[test]
+fn a_judgement_is_written_with_units_in_its_names() {
+    let json = serde_json::to_value(judge(&STEEP.series(), &COARSE)).expect("numbers only");
+    assert_eq!(json["verdict"], "leak");
+    assert!(json["need_seconds"].is_null());
+    for name in ["growth_bytes_per_hour", "growth_bytes_per_request"] {
+        assert!(json["growth"][name]["low"].is_number(), "{name}");
+    }
+    for name in ["seen_at_least_bytes_per_hour", "worth_finding_bytes_per_hour", "least_growth_bytes", "evidence"] {
+        assert!(json["growth"][name].is_number(), "{name}");
+    }
+}
