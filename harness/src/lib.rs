@@ -13,6 +13,7 @@ pub mod recorded;
 pub mod report;
 pub mod scenario;
 pub mod shell;
+pub mod sim;
 pub mod soak;
 pub mod stats;
 pub mod template;

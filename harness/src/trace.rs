@@ -292,7 +292,7 @@ impl fmt::Display for DisturbanceKind {
 }
 
 /// How the cell ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct End {
     /// When.
     pub t_s: SinceStart,
@@ -320,10 +320,11 @@ pub struct End {
 }
 
 /// Why a cell ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// All phases were soaked.
+    #[default]
     Completed,
     /// The user stopped it.
     Interrupted,

@@ -1,0 +1,177 @@
+//! `steep run`: builds the service, soaks every cell, judges and reports.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use tokio::sync::watch;
+
+use super::load::{Loaded, load};
+use super::output::{print, status_of, tell};
+use super::report::{assemble, rendered};
+use crate::cli::RunOptions;
+use crate::exit::Status;
+use crate::flags::CellId;
+use crate::outcome::Outcome;
+use crate::plan::Cell;
+use crate::scenario::Program;
+use crate::shell::build::Built;
+use crate::shell::cell::{self, Binary, Soaking};
+use crate::shell::interrupt::Interrupt;
+use crate::shell::process::own_program;
+use crate::shell::progress::Progress;
+use crate::shell::store::{RunFolder, RunRecord};
+use crate::shell::supervisor::become_subreaper;
+use crate::units::in_words;
+
+/// Runs the scenario.
+#[must_use]
+pub fn run(options: &RunOptions) -> Status {
+    let Some(loaded) = load(&options.scenario) else { return Status::Usage };
+    let chosen = match chosen_cells(&loaded, &options.cells) {
+        Ok(chosen) => chosen,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            return Status::Usage;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime");
+    status_of(runtime.and_then(|runtime| runtime.block_on(run_cells(&loaded, &chosen, options))))
+}
+
+/// The cells that `--cell` names, or all.
+fn chosen_cells(loaded: &Loaded, names: &[String]) -> Result<Vec<CellId>, anyhow::Error> {
+    let all: Vec<CellId> = loaded.plan.cells.iter().map(|cell| cell.id.clone()).collect();
+    let wanted: Vec<CellId> = names.iter().map(|name| CellId::parse(name)).collect();
+    if let Some(unknown) = wanted.iter().find(|id| !all.contains(id)) {
+        let known: Vec<&str> = all.iter().map(CellId::as_str).collect();
+        bail!("the plan has no cell \"{unknown}\"; it has {}", known.join(", "));
+    }
+    Ok(if wanted.is_empty() { all } else { wanted })
+}
+
+async fn run_cells(loaded: &Loaded, chosen: &[CellId], options: &RunOptions) -> Result<Status, anyhow::Error> {
+    let (folder, run) = open_folder(loaded, options)?;
+    // What a supervisor leaves behind when it is killed comes to steep, and does not live on.
+    become_subreaper().context("become the reaper of orphaned processes")?;
+    let interrupt = Interrupt::listen().context("listen for signals")?;
+    let mut cells: Vec<&Cell> = run.plan.cells.iter().filter(|cell| chosen.contains(&cell.id)).collect();
+    cells.retain(|cell| !is_finished(&folder, &cell.id));
+    let mut progress = Progress::new(cells.len());
+    announce(&progress, loaded, &folder, cells.len());
+    let binaries = build_all(loaded, &folder, &cells, &mut progress, interrupt.watch()).await?;
+    for (index, cell) in cells.into_iter().enumerate() {
+        if interrupt.is_raised() {
+            break;
+        }
+        progress.cell(index + 1, cell);
+        let binary = match cell.build {
+            None => Binary::None,
+            Some(build) => match binaries.get(&build) {
+                Some(Ok(built)) => Binary::Built(built),
+                Some(Err(message)) => Binary::Failed(message),
+                None => bail!("build {build} of cell {} was not made", cell.id),
+            },
+        };
+        let soaking = Soaking {
+            scenario: &run.scenario,
+            plan: &run.plan,
+            cell,
+            scenario_folder: &run.scenario_folder,
+            workspace: loaded.workspace.as_ref(),
+            binary,
+            folder: &folder,
+        };
+        let trace = cell::soak(&soaking, &mut progress, interrupt.watch()).await?;
+        let outcome = Outcome::of(&trace);
+        folder.write_json(Path::new(cell.id.as_str()).join("verdict.json"), &outcome)?;
+        progress.say(&summary(&outcome));
+    }
+    progress.finish();
+    let report = assemble(&folder, &run)?;
+    folder.write_json("report.json", &report)?;
+    print(&rendered(&report, options.format)?, None)?;
+    tell(&format!("\nEverything is in {}", folder.path().display()));
+    Ok(report.status)
+}
+
+fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunRecord), anyhow::Error> {
+    let Some(path) = &options.resume else {
+        let run = RunRecord::new(loaded.scenario.clone(), loaded.folder.clone(), loaded.plan.clone());
+        let folder = RunFolder::create(options.out.as_deref(), &run, &loaded.text)?;
+        return Ok((folder, run));
+    };
+    let (folder, run) = RunFolder::open(path).with_context(|| format!("{} is no run to resume", path.display()))?;
+    if run.scenario != loaded.scenario {
+        bail!(
+            "the scenario has changed since {} was begun, and its cells would not compare; run it anew, or resume with {}",
+            path.display(),
+            path.join("scenario.toml").display()
+        );
+    }
+    Ok((folder, run))
+}
+
+/// Whether nothing is left to soak: its trace has an end that is not an interruption.
+fn is_finished(folder: &RunFolder, id: &CellId) -> bool {
+    use crate::trace::EndReason::{Completed, Crashed};
+    let end = folder.trace(id).ok().flatten().and_then(|trace| trace.end);
+    end.is_some_and(|end| matches!(end.reason, Completed | Crashed))
+}
+
+fn announce(progress: &Progress, loaded: &Loaded, folder: &RunFolder, cells: usize) {
+    let each = in_words(loaded.plan.cell_duration);
+    let judge = &loaded.scenario.judge;
+    progress.say(&format!(
+        "{}: {cells} {} of {each}; growth worth finding: {} and {}; into {}",
+        loaded.scenario.name,
+        if cells == 1 { "cell" } else { "cells" },
+        judge.min_growth_bytes_per_request,
+        judge.min_growth_bytes_per_hour,
+        folder.path().display()
+    ));
+}
+
+type Binaries = BTreeMap<usize, Result<Built, String>>;
+
+/// Builds every feature set that `cells` need, before the first soak: a compiler would disturb what is measured. A build that
+/// fails keeps its message and does not keep the others from being made.
+async fn build_all(
+    loaded: &Loaded,
+    folder: &RunFolder,
+    cells: &[&Cell],
+    progress: &mut Progress,
+    mut interrupted: watch::Receiver<u32>,
+) -> Result<Binaries, anyhow::Error> {
+    let mut binaries = Binaries::new();
+    let (Some(workspace), Program::Package(package)) = (&loaded.workspace, &loaded.scenario.service.program) else {
+        return Ok(binaries);
+    };
+    let supervisor = own_program().context("find steep's own program")?;
+    let mut needed: Vec<usize> = cells.iter().filter_map(|cell| cell.build).collect();
+    needed.sort_unstable();
+    needed.dedup();
+    for index in needed {
+        let build = &loaded.plan.builds[index];
+        let label = format!("{} ({})", package.name, build.label());
+        let began = std::time::Instant::now();
+        let building = workspace.build(package, build, &folder.build(index), &supervisor, |line| progress.building(&label, line));
+        let built = tokio::select! {
+            built = building => built,
+            // Leaving drops the build, and with it cargo and its compilers.
+            _ = interrupted.wait_for(|raised| *raised > 0) => bail!("interrupted while {label} was built; nothing was soaked"),
+        };
+        match &built {
+            Ok(_) => progress.say(&format!("built {label} in {}", in_words(began.elapsed()))),
+            Err(error) => progress.say(&format!("error: {error}")),
+        }
+        binaries.insert(index, built.map_err(|error| error.to_string()));
+    }
+    Ok(binaries)
+}
+
+/// A cell that is done, in one line.
+fn summary(outcome: &Outcome) -> String {
+    let first_line = outcome.judgement.reason.lines().next().unwrap_or_default();
+    format!("{}: {} – {first_line}", outcome.cell, outcome.verdict())
+}

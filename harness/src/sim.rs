@@ -1,0 +1,304 @@
+//! A simulated world: a clock that jumps from event to event, and a service with planted leaks. It drives the same soak, schedule
+//! and dispatch as the real world does, so that hours pass in milliseconds.
+//!
+//! Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::flags::{CellId, FlagSet};
+use crate::scenario::Scenario;
+use crate::soak::{Action, Event, Soak};
+use crate::trace::{
+    Activity, Disturbance, End, FORMAT, Header, Live, Memory, Own, Percentiles, PhaseChange, PhaseSpan, ProcessId,
+    Provenance, Record, Sample, Trace, Traffic,
+};
+use crate::traffic::dispatch::{Dispatch, Ended, Fate, Outcome};
+use crate::traffic::{Schedule, ScheduleError, Workload};
+use crate::units::{Bytes, Seed, SinceStart};
+
+/// The size of a page: resident memory comes in whole ones.
+const PAGE: u64 = 4096;
+
+/// What the simulated service does with memory. All amounts are of live bytes; resident memory is those in whole pages.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SimService {
+    /// Before the first request.
+    pub base: Bytes,
+    /// Kept for ever by each request.
+    pub leak_per_request: f64,
+    /// Kept for ever in each second, whatever the load.
+    pub leak_per_second: f64,
+    /// A cache that fills by `cache_per_request` up to this.
+    pub cache: Bytes,
+    /// See `cache`.
+    pub cache_per_request: f64,
+    /// Whether the service carries the probe.
+    pub probe: bool,
+    /// When it ends by itself, if it does.
+    pub crashes_at: Option<SinceStart>,
+}
+
+impl Default for SimService {
+    fn default() -> Self {
+        Self {
+            base: Bytes::mib(20),
+            leak_per_request: 0.0,
+            leak_per_second: 0.0,
+            cache: Bytes::ZERO,
+            cache_per_request: 0.0,
+            probe: false,
+            crashes_at: None,
+        }
+    }
+}
+
+impl SimService {
+    fn live(&self, at: SinceStart, completed: u64) -> Bytes {
+        let leaked = self.leak_per_request * completed as f64 + self.leak_per_second * at.as_secs_f64();
+        let cached = (self.cache_per_request * completed as f64).min(self.cache.as_f64());
+        self.base + Bytes::new((leaked + cached) as u64)
+    }
+}
+
+/// When the simulated driver and sampler get no CPU: from the first moment to the second.
+pub type Stall = (SinceStart, SinceStart);
+
+/// Soaks `service` with the traffic of `scenario`, stalled as `stalls` says, and gives the trace.
+///
+/// # Errors
+/// The scenario gives no schedule.
+pub fn soak(scenario: &Scenario, service: &SimService, stalls: &[Stall]) -> Result<Trace, ScheduleError> {
+    let schedule = Schedule::new(Workload::of(scenario), |_| None)?;
+    let dispatch = Dispatch::new(schedule, scenario.requests.len(), scenario.load.max_in_flight);
+    let phases = PhaseSpan::chain(&scenario.phases);
+    let trace = Trace::begin(header(scenario, phases.clone())).unwrap_or_else(|_| unreachable!("the format is ours"));
+    let soak = Soak::new(phases, scenario.sampling.every);
+    let mut world = World { scenario, service, stalls, dispatch, soak, trace };
+    world.run();
+    Ok(world.trace)
+}
+
+struct World<'w> {
+    scenario: &'w Scenario,
+    service: &'w SimService,
+    stalls: &'w [Stall],
+    dispatch: Dispatch<Schedule>,
+    soak: Soak,
+    trace: Trace,
+}
+
+impl World<'_> {
+    fn run(&mut self) {
+        while let Some(due) = self.soak.due() {
+            if let Some(crash) = self.service.crashes_at.filter(|crash| *crash <= due) {
+                self.drive_until(crash);
+                return self.act(crash, Event::Exited);
+            }
+            let now = self.awake_at(due);
+            self.drive_until(now);
+            self.act(now, Event::Woke { slept: Duration::ZERO });
+        }
+        let end = self.soak.load_ends();
+        self.act(end, Event::Drained);
+    }
+
+    /// `moment`, or the end of the stall that it falls into.
+    fn awake_at(&self, moment: SinceStart) -> SinceStart {
+        self.stalls.iter().find(|(from, to)| (*from..*to).contains(&moment)).map_or(moment, |(_, to)| *to)
+    }
+
+    /// Lets all requests that are due before `until` happen; each is answered at once.
+    fn drive_until(&mut self, until: SinceStart) {
+        const ANSWERED: Ended = Ended { outcome: Outcome::Ok, body_bytes_sent: 0, body_bytes_received: 0 };
+        while let Some(due) = self.dispatch.next_due_at().filter(|due| *due < until) {
+            let now = self.awake_at(due);
+            if let Some(starved) = self.dispatch.wake(now) {
+                self.trace.push(Record::Disturbance(starved));
+            }
+            while let Some((due, fate)) = self.dispatch.take() {
+                if fate == Fate::Send {
+                    self.dispatch.ended(due.request, ANSWERED);
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, now: SinceStart, event: Event) {
+        for action in self.soak.handle(now, event) {
+            match action {
+                Action::EnterPhase(index) => {
+                    let phase = self.scenario.phases[index].name.clone();
+                    self.trace.push(Record::Phase(PhaseChange { t_s: now, phase }));
+                }
+                Action::Disturb(disturbance) => self.trace.push(Record::Disturbance(Disturbance { t_s: now, ..disturbance })),
+                Action::Sample => self.sample(now),
+                Action::StopLoad => self.dispatch.stop(),
+                Action::StopService => {}
+                Action::End(reason) => self.trace.push(Record::End(End { t_s: now, reason, ..End::default() })),
+            }
+        }
+    }
+
+    fn sample(&mut self, now: SinceStart) {
+        let names = self.scenario.requests.iter().map(|request| request.name.clone());
+        let counts: BTreeMap<String, _> = names.zip(self.dispatch.counts().iter().copied()).collect();
+        let requests: BTreeMap<String, u64> =
+            counts.iter().map(|(name, counts)| (name.clone(), counts.completed())).collect();
+        let live = self.service.live(now, requests.values().sum());
+        let resident = Bytes::new(live.get().div_ceil(PAGE) * PAGE);
+        let memory = Memory { anon_bytes: resident, peak_bytes: resident, ..Memory::default() };
+        let live = self.service.probe.then_some(Live { live_bytes: live, live_objects: 0 });
+        self.trace.push(Record::Sample(Sample {
+            t_s: now,
+            memory,
+            live,
+            requests,
+            activity: Activity { threads: 1, ..Activity::default() },
+            processes: vec![ProcessId { pid: 1, start_ticks: 1 }],
+            steep: Own::default(),
+            ..Sample::default()
+        }));
+        self.trace.push(Record::Traffic(Traffic {
+            t_s: now,
+            requests: counts,
+            in_flight_peak: self.dispatch.take_in_flight_peak() as u64,
+            lateness: Percentiles::default(),
+            ..Traffic::default()
+        }));
+    }
+}
+
+fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
+    let flags = FlagSet::default();
+    Header {
+        format: FORMAT.to_owned(),
+        scenario: scenario.name.clone(),
+        cell: CellId::new(scenario, &flags, &BTreeMap::new(), 1),
+        flags,
+        known_flags: Vec::new(),
+        unverified_flags: Vec::new(),
+        axes: BTreeMap::new(),
+        replicate: 1,
+        attempt: 1,
+        seed: Seed(scenario.seed.0),
+        plan_hash: String::new(),
+        schedule_hash: String::new(),
+        started: String::new(),
+        started_unix_s: 0.0,
+        started_boot_s: 0.0,
+        phases,
+        sampling_every_s: scenario.sampling.every.as_secs_f64(),
+        judge: scenario.judge.clone(),
+        memory_limit_bytes: scenario.service.memory_limit_bytes,
+        provenance: Provenance::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome;
+    use crate::scenario::decode::decode;
+    use crate::trace::{DisturbanceKind, EndReason};
+    use crate::verdict::Verdict;
+
+    /// Two hours at 100 requests/s after a warm-up, then a pause.
+    const SCENARIO: &str = r#"
+        name = "simulated"
+        [service]
+        command = ["shop"]
+        url = "http://127.0.0.1:{{port}}"
+        memory_limit = "512MiB"
+        [[phases]]
+        name = "warmup"
+        role = "warmup"
+        shape = "ramp"
+        start_rate = 0
+        target_rate = 100
+        duration = "5m"
+        [[phases]]
+        name = "steady"
+        role = "steady"
+        shape = "constant"
+        rate = 100
+        duration = "1h 55m"
+        [[phases]]
+        name = "after"
+        role = "idle"
+        shape = "pause"
+        duration = "5m"
+        [[requests]]
+        name = "get"
+        path = "/"
+    "#;
+
+    fn scenario() -> Scenario {
+        let decoded = decode(SCENARIO);
+        decoded.scenario.unwrap_or_else(|| panic!("{:?}", decoded.problems))
+    }
+
+    fn at(seconds: f64) -> SinceStart {
+        SinceStart::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn two_hours_of_a_leak_are_named_with_their_rate() {
+        let service = SimService { leak_per_request: 64.0, ..SimService::default() };
+        let trace = soak(&scenario(), &service, &[]).expect("a trace");
+        let outcome = outcome::Outcome::of(&trace);
+        assert_eq!(outcome.verdict(), Verdict::Leak, "{}", outcome.judgement.reason);
+        let growth = outcome.growth().and_then(|growth| growth.per_request).expect("growth per request");
+        assert!(growth.low.get() < 64.0 && 64.0 < growth.high.get(), "{growth}");
+        assert!(outcome.seconds_to_limit.is_some());
+    }
+
+    #[test]
+    fn a_cache_that_fills_is_a_plateau_and_nothing_is_stable() {
+        let cache = SimService { cache: Bytes::mib(64), cache_per_request: 700.0, ..SimService::default() };
+        let trace = soak(&scenario(), &cache, &[]).expect("a trace");
+        assert_eq!(outcome::Outcome::of(&trace).verdict(), Verdict::Plateau);
+        let trace = soak(&scenario(), &SimService::default(), &[]).expect("a trace");
+        assert_eq!(outcome::Outcome::of(&trace).verdict(), Verdict::Stable);
+    }
+
+    #[test]
+    fn a_pause_at_the_end_is_not_fitted_and_reported_apart() {
+        let trace = soak(&scenario(), &SimService::default(), &[]).expect("a trace");
+        let series = outcome::series(&trace);
+        assert_eq!(series.t_s.last(), Some(&7200.0));
+        assert_eq!(outcome::Outcome::of(&trace).idle.len(), 1);
+    }
+
+    #[test]
+    fn a_stall_is_missed_and_not_caught_up() {
+        let trace = soak(&scenario(), &SimService::default(), &[(at(600.0), at(620.0))]).expect("a trace");
+        let counts = trace.traffic.last().expect("traffic").requests["get"];
+        assert_eq!(counts.due, counts.sent + counts.missed + counts.dropped);
+        assert!((1900..=2100).contains(&counts.missed), "{counts:?}");
+        let kinds: Vec<_> = trace.disturbances.iter().map(|disturbance| disturbance.kind).collect();
+        assert_eq!(kinds, [DisturbanceKind::DriverStarved, DisturbanceKind::SamplingGap]);
+    }
+
+    #[test]
+    fn a_load_that_was_not_delivered_makes_the_cell_invalid() {
+        let trace = soak(&scenario(), &SimService::default(), &[(at(600.0), at(900.0))]).expect("a trace");
+        assert_eq!(outcome::Outcome::of(&trace).verdict(), Verdict::Invalid);
+    }
+
+    #[test]
+    fn a_crash_keeps_what_was_recorded_before() {
+        let service = SimService { crashes_at: Some(at(4000.5)), leak_per_request: 64.0, ..SimService::default() };
+        let trace = soak(&scenario(), &service, &[]).expect("a trace");
+        assert_eq!(trace.end.as_ref().map(|end| end.reason), Some(EndReason::Crashed));
+        let outcome = outcome::Outcome::of(&trace);
+        assert_eq!(outcome.verdict(), Verdict::Crashed);
+        assert!(outcome.growth().is_some_and(|growth| growth.samples > 3900));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_trace() {
+        let (first, second) = (soak(&scenario(), &SimService::default(), &[]), soak(&scenario(), &SimService::default(), &[]));
+        assert_eq!(first.expect("a trace"), second.expect("a trace"));
+    }
+}

@@ -1,0 +1,43 @@
+# What is done often. `just` alone lists the recipes.
+
+default:
+    @just --list
+
+# Everything that a change must pass, cheapest first
+check: fmt lint test scenarios
+
+# Formatting
+fmt:
+    cargo fmt --all --check
+
+# Clippy, warnings denied
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# All tests
+test:
+    cargo test --workspace
+
+# The scenarios are valid
+scenarios:
+    for scenario in scenarios/*.toml; do cargo steep check "$scenario"; done
+
+# Write docs/scenario.md anew from the list of keys
+docs:
+    UPDATE_DOCS=1 cargo test --package steep --test reference
+
+# The main job: name the leaking flag of the sample service
+quickstart:
+    cargo steep run scenarios/quickstart.toml
+
+# Cost of the driver for each request, beside a bare hyper loop
+bench-driver:
+    cargo bench --package steep --bench driver
+
+# Cost of sampling a service of 500 MB once a second
+bench-sampler:
+    cargo bench --package steep --bench sampler
+
+# Ten minutes at 2,000 requests/s: CPU for each request of all of steep, and growth of its own memory
+own-cost:
+    cargo steep run scenarios/own-cost.toml
