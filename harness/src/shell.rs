@@ -1,0 +1,6 @@
+//! The effects: processes, files, sockets and clocks. Everything that touches the world outside lives below here.
+
+pub mod kinship;
+pub mod process;
+pub mod procfs;
+pub mod supervisor;
