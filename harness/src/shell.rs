@@ -1,4 +1,12 @@
 //! All effects: files, processes, sockets and clocks. Nothing outside this folder and `commands` has any.
 
 pub mod build;
+pub mod clock;
+pub mod host;
+pub mod interrupt;
+pub mod kinship;
+pub mod process;
+pub mod procfs;
+pub mod progress;
 pub mod store;
+pub mod supervisor;

@@ -1,0 +1,77 @@
+//! Tells a kill by the kernel for lack of memory from other kills: by the kernel's counters before and after.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::shell::procfs;
+
+/// Where the counters stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OomCounters {
+    /// Of the whole host, from `/proc/vmstat` (Linux 4.13 and later).
+    host: Option<u64>,
+    /// Of the cgroup that the process was started in, and the file.
+    cgroup: Option<(PathBuf, u64)>,
+}
+
+impl OomCounters {
+    /// Reads them for process `pid`. What cannot be read counts as not there.
+    #[must_use]
+    pub fn read(pid: u32) -> Self {
+        let host = fs::read_to_string("/proc/vmstat").ok().and_then(|text| procfs::counter(&text, "oom_kill"));
+        let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok().and_then(|text| {
+            let candidates = counter_files(&procfs::cgroups(&text));
+            candidates.into_iter().find_map(|file| Some((file.clone(), read_counter(&file)?)))
+        });
+        Self { host, cgroup }
+    }
+
+    /// Whether an out-of-memory kill was counted since.
+    ///
+    /// The cgroup's count is of that cgroup's processes alone. The host's also rises when the service moved itself elsewhere, and
+    /// when a stranger is killed: a kill -9 and a stranger's lack of memory in the same soak cannot be told apart.
+    #[must_use]
+    pub fn rose(&self) -> bool {
+        let of_cgroup = self.cgroup.as_ref().is_some_and(|(file, before)| read_counter(file) > Some(*before));
+        let now = fs::read_to_string("/proc/vmstat").ok().and_then(|text| procfs::counter(&text, "oom_kill"));
+        of_cgroup || (self.host.is_some() && now > self.host)
+    }
+}
+
+fn read_counter(file: &Path) -> Option<u64> {
+    procfs::counter(&fs::read_to_string(file).ok()?, "oom_kill")
+}
+
+/// The files that may hold the count, at the places where the hierarchies are usually mounted.
+fn counter_files(cgroups: &procfs::Cgroups) -> Vec<PathBuf> {
+    let below = |root: &str, path: &str, file: &str| Path::new(root).join(path.trim_start_matches('/')).join(file);
+    let v1 = cgroups.memory_v1.iter().map(|path| below("/sys/fs/cgroup/memory", path, "memory.oom_control"));
+    let v2 = cgroups.unified.iter().map(|path| below("/sys/fs/cgroup", path, "memory.events"));
+    v1.chain(v2).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_looked_for_in_both_versions() {
+        let cgroups = procfs::cgroups("4:memory:/jobs\n0::/user.slice\n");
+        let files = counter_files(&cgroups);
+        assert_eq!(files[0], Path::new("/sys/fs/cgroup/memory/jobs/memory.oom_control"));
+        assert_eq!(files[1], Path::new("/sys/fs/cgroup/user.slice/memory.events"));
+    }
+
+    #[test]
+    fn nothing_rose_without_a_kill() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("memory.events");
+        fs::write(&file, "oom 0\noom_kill 1\n").expect("a file");
+        let before = OomCounters { host: None, cgroup: Some((file.clone(), 1)) };
+        assert!(!before.rose());
+        fs::write(&file, "oom 1\noom_kill 2\n").expect("a file");
+        assert!(before.rose());
+        fs::remove_file(&file).expect("a file");
+        assert!(!before.rose());
+    }
+}

@@ -1,0 +1,138 @@
+//! The lines between steep and a supervisor: orders one way, reports the other. Pure.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// What steep asks of a supervisor, one a line on its standard input. Its end means: kill all and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Send this signal to the process group of the main process.
+    Signal(i32),
+    /// Kill all.
+    Kill,
+}
+
+/// What a supervisor tells steep, one a line on its standard output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// The main process runs.
+    Started {
+        /// Its number.
+        pid: u32,
+    },
+    /// It could not be started.
+    NotStarted {
+        /// Why, in one line.
+        message: String,
+    },
+    /// The main process exited.
+    Exited {
+        /// Its status.
+        code: i32,
+    },
+    /// The main process was killed.
+    Signaled {
+        /// By this signal.
+        signal: i32,
+    },
+    /// No descendant is left.
+    Gone,
+    /// Something is left that could not be killed, by permission or because the kernel holds it.
+    Left,
+}
+
+/// A line that neither side writes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{0}` is no word of the supervisor's protocol")]
+pub struct UnknownWord(pub String);
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(number) => write!(f, "signal {number}"),
+            Self::Kill => write!(f, "kill"),
+        }
+    }
+}
+
+impl FromStr for Order {
+    type Err = UnknownWord;
+
+    fn from_str(line: &str) -> Result<Self, UnknownWord> {
+        match line.split_once(' ') {
+            None if line == "kill" => Some(Self::Kill),
+            Some(("signal", number)) => number.parse().ok().map(Self::Signal),
+            _ => None,
+        }
+        .ok_or_else(|| UnknownWord(line.to_owned()))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started { pid } => write!(f, "started {pid}"),
+            Self::NotStarted { message } => write!(f, "not-started {}", message.replace('\n', " ")),
+            Self::Exited { code } => write!(f, "exited {code}"),
+            Self::Signaled { signal } => write!(f, "signaled {signal}"),
+            Self::Gone => write!(f, "gone"),
+            Self::Left => write!(f, "left"),
+        }
+    }
+}
+
+impl FromStr for Report {
+    type Err = UnknownWord;
+
+    fn from_str(line: &str) -> Result<Self, UnknownWord> {
+        match line.split_once(' ') {
+            None if line == "gone" => Some(Self::Gone),
+            None if line == "left" => Some(Self::Left),
+            Some(("started", pid)) => pid.parse().ok().map(|pid| Self::Started { pid }),
+            Some(("not-started", message)) => Some(Self::NotStarted { message: message.to_owned() }),
+            Some(("exited", code)) => code.parse().ok().map(|code| Self::Exited { code }),
+            Some(("signaled", signal)) => signal.parse().ok().map(|signal| Self::Signaled { signal }),
+            _ => None,
+        }
+        .ok_or_else(|| UnknownWord(line.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_back_as_it_was_written() {
+        for order in [Order::Signal(15), Order::Kill] {
+            assert_eq!(order.to_string().parse(), Ok(order));
+        }
+        let reports = [
+            Report::Started { pid: 7 },
+            Report::NotStarted { message: "`a b`: no such file".to_owned() },
+            Report::Exited { code: 3 },
+            Report::Signaled { signal: 9 },
+            Report::Gone,
+            Report::Left,
+        ];
+        for report in reports {
+            assert_eq!(report.to_string().parse(), Ok(report));
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_cut_is_no_word() {
+        assert!("signal".parse::<Order>().is_err());
+        assert!("signal 1x".parse::<Order>().is_err());
+        assert!("exited".parse::<Report>().is_err());
+        assert!("".parse::<Report>().is_err());
+    }
+
+    #[test]
+    fn a_message_of_several_lines_stays_one_line() {
+        let report = Report::NotStarted { message: "a\nb".to_owned() };
+        assert_eq!(report.to_string(), "not-started a b");
+    }
+}
