@@ -1,13 +1,13 @@
 //! The driver's thread: opens the connections, wakes when requests come due, and tells each second what happened.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::Sleep;
@@ -69,15 +69,25 @@ fn pin_to(cpus: &[usize]) -> Result<(), DriverError> {
     if cpus.is_empty() {
         return Ok(());
     }
-    let failed = |source| DriverError::Pin { cpus: cpus.to_vec(), source };
+    set_affinity(cpus).map_err(|source| DriverError::Pin { cpus: cpus.to_vec(), source })
+}
+
+#[cfg(target_os = "linux")]
+fn set_affinity(cpus: &[usize]) -> io::Result<()> {
+    use rustix::thread::{CpuSet, sched_setaffinity};
     let mut set = CpuSet::new();
     for &cpu in cpus {
         if cpu >= CpuSet::MAX_CPU {
-            return Err(failed(std::io::Error::from(std::io::ErrorKind::InvalidInput)));
+            return Err(io::ErrorKind::InvalidInput.into());
         }
         set.set(cpu);
     }
-    sched_setaffinity(None, &set).map_err(|errno| failed(errno.into()))
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_affinity(_: &[usize]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Opens all connections, one after the other, and gives each a task.
@@ -249,5 +259,26 @@ impl Teller {
         if let Ok(room) = self.events.try_reserve() {
             room.send(DriverEvent::Traffic(switchboard.traffic(now)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::DisturbanceKind;
+
+    #[test]
+    fn a_receiver_that_lags_is_told_of_all_time_lost_together() {
+        let (events, mut receiver) = mpsc::channel(1);
+        let mut teller = Teller { events, starved: None };
+        for second in 1..=3 {
+            let t_s = SinceStart::ZERO + Duration::from_secs(second);
+            teller.starved(Some(Disturbance { t_s, kind: DisturbanceKind::DriverStarved, seconds: 0.5 }));
+        }
+        let Ok(DriverEvent::Starved(first)) = receiver.try_recv() else { panic!("the first had room") };
+        teller.tell_starved();
+        let Ok(DriverEvent::Starved(others)) = receiver.try_recv() else { panic!("there is room again") };
+        assert_eq!((first.seconds.to_bits(), others.seconds.to_bits()), (0.5_f64.to_bits(), 1.0_f64.to_bits()));
+        assert_eq!(others.t_s, SinceStart::ZERO + Duration::from_secs(3));
     }
 }
