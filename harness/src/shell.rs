@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod clock;
+pub mod driver;
 pub mod host;
 pub mod interrupt;
 pub mod kinship;

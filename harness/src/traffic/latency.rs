@@ -132,7 +132,11 @@ impl Latencies {
             step_end = step_end + step;
             let waited = micros(end.since(step_end));
             for times in &mut self.requests {
-                times.from_due.saturating_record_n(waited, times.unanswered[step_index]);
+                let count = times.unanswered[step_index];
+                // Recording none would still raise the largest.
+                if count > 0 {
+                    times.from_due.saturating_record_n(waited, count);
+                }
             }
         }
         Times {
@@ -180,6 +184,7 @@ mod tests {
         assert_eq!((latency[1], lateness), (Percentiles::default(), Percentiles::default()));
         let times = latencies.finish(SinceStart::from_secs_f64(1.0));
         assert_eq!((times.latency[1].count, times.lateness.count), (1, 1));
+        assert!((5_000..5_010).contains(&times.latency[1].max_us), "{:?}", times.latency[1]);
     }
 
     #[test]

@@ -130,6 +130,19 @@ impl Text {
         }
     }
 
+    /// The text with some values, to see whether it can stand where it is to.
+    #[must_use]
+    pub fn sample(&self) -> String {
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Fixed(text) => out.push_str(text),
+                Piece::Value { form, .. } => form.write(u64::MAX, &mut out),
+            }
+        }
+        out
+    }
+
     /// Appends the text with `values` to `out`.
     pub fn write(&self, values: &Values, out: &mut String) {
         for piece in &self.pieces {

@@ -1,0 +1,284 @@
+//! The driver's thread: opens the connections, wakes when requests come due, and tells each second what happened.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
+use tokio::time::Sleep;
+
+use crate::scenario::Http;
+use crate::trace::Disturbance;
+use crate::traffic::Schedule;
+use crate::units::SinceStart;
+
+use super::connection::{Wire, keep};
+use super::message::Message;
+use super::switchboard::Switchboard;
+use super::target::Target;
+use super::{Completed, Control, DriverError, DriverEvent, DriverSpec};
+
+/// How long opening the connections may take before the load, all in all.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time between two records of traffic.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// How soon it is seen that a waiting request has waited too long, or that the last one in flight has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// All that the driver's thread does.
+pub(super) fn run_thread(
+    spec: &DriverSpec,
+    schedule: Schedule,
+    completed: Arc<Completed>,
+    control: mpsc::UnboundedReceiver<Control>,
+    events: mpsc::Sender<DriverEvent>,
+    opened: oneshot::Sender<Result<(), DriverError>>,
+) {
+    let runtime = match pin_to(&spec.load.cpus)
+        .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DriverError::Start))
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return tell(opened, Err(error)),
+    };
+    let tasks = LocalSet::new();
+    tasks.block_on(&runtime, async {
+        let load_end = schedule.load_end();
+        match connect(spec, schedule, completed, &tasks).await {
+            Ok(switchboard) => {
+                tell(opened, Ok(()));
+                Pacer { switchboard, control, load_end, request_timeout: spec.http.request_timeout }.run(events).await;
+            }
+            Err(error) => tell(opened, Err(error)),
+        }
+    });
+}
+
+/// Nobody may be waiting any more: then the control channel is closed as well, and the driver ends.
+fn tell(opened: oneshot::Sender<Result<(), DriverError>>, result: Result<(), DriverError>) {
+    let _ = opened.send(result);
+}
+
+fn pin_to(cpus: &[usize]) -> Result<(), DriverError> {
+    if cpus.is_empty() {
+        return Ok(());
+    }
+    set_affinity(cpus).map_err(|source| DriverError::Pin { cpus: cpus.to_vec(), source })
+}
+
+#[cfg(target_os = "linux")]
+fn set_affinity(cpus: &[usize]) -> io::Result<()> {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    let mut set = CpuSet::new();
+    for &cpu in cpus {
+        if cpu >= CpuSet::MAX_CPU {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        set.set(cpu);
+    }
+    Ok(sched_setaffinity(None, &set)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_affinity(_: &[usize]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Opens all connections, one after the other, and gives each a task.
+async fn connect(
+    spec: &DriverSpec,
+    schedule: Schedule,
+    completed: Arc<Completed>,
+    tasks: &LocalSet,
+) -> Result<Rc<Switchboard>, DriverError> {
+    let http = &spec.http;
+    let mut target = Target::resolve(&spec.url)?;
+    let messages = spec
+        .requests
+        .iter()
+        .zip(schedule.texts().iter())
+        .map(|(request, text)| Message::new(request, text, &target))
+        .collect::<Result<_, _>>()?;
+    let wires = open_all(&mut target, http).await?;
+    let switchboard = Switchboard::new(messages, completed, http.clone(), spec.load.max_in_flight, schedule);
+    let (switchboard, target) = (Rc::new(switchboard), Rc::new(target));
+    for (line, wire) in wires.into_iter().enumerate() {
+        switchboard.opened();
+        tasks.spawn_local(keep(line, wire, Rc::clone(&switchboard), Rc::clone(&target), http.clone()));
+    }
+    Ok(switchboard)
+}
+
+async fn open_all(target: &mut Target, http: &Http) -> Result<Vec<Wire>, DriverError> {
+    let give_up_at = Instant::now() + OPENING_TIMEOUT.max(http.connect_timeout);
+    let mut wires = Vec::with_capacity(http.connections);
+    while wires.len() < http.connections {
+        let opening = Wire::open(target, http);
+        let source = match tokio::time::timeout_at(give_up_at.into(), opening).await {
+            Ok(Ok(wire)) => {
+                wires.push(wire);
+                continue;
+            }
+            // `localhost` may have two addresses, and the service listen on one.
+            Ok(Err(_)) if wires.is_empty() && target.try_another_address() => continue,
+            Ok(Err(error)) => error,
+            Err(too_late) => too_late.into(),
+        };
+        let (address, opened) = (target.address(), wires.len());
+        return Err(DriverError::Connect { address, opened, wanted: http.connections, source });
+    }
+    Ok(wires)
+}
+
+/// Turns the schedule into requests, in time.
+struct Pacer {
+    switchboard: Rc<Switchboard>,
+    control: mpsc::UnboundedReceiver<Control>,
+    load_end: SinceStart,
+    request_timeout: Duration,
+}
+
+impl Pacer {
+    async fn run(mut self, events: mpsc::Sender<DriverEvent>) {
+        // The last event has its place from the start: a receiver that lags cannot hold up the end.
+        let Ok(last) = events.clone().reserve_owned().await else { return };
+        let origin = match self.control.recv().await {
+            Some(Control::Begin(origin)) => origin,
+            Some(Control::Stop) => {
+                self.switchboard.stop();
+                self.load_end = SinceStart::ZERO;
+                Instant::now()
+            }
+            None => return,
+        };
+        self.switchboard.begin(origin);
+        let mut teller = Teller { events, starved: None };
+        if !self.soak(origin, &mut teller).await {
+            return;
+        }
+        self.switchboard.fail_in_flight();
+        let end = self.switchboard.finish(self.switchboard.now());
+        teller.tell_starved();
+        last.send(DriverEvent::Finished(Box::new(end)));
+    }
+
+    /// Sends the load and waits for what is in flight. False if nobody waits for the driver any more.
+    async fn soak(&mut self, origin: Instant, teller: &mut Teller) -> bool {
+        let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
+        let mut next_report = SinceStart::ZERO + REPORT_EVERY;
+        let mut load_end = self.load_end;
+        loop {
+            let now = self.switchboard.now();
+            teller.starved(self.switchboard.dispatch(now));
+            if now >= next_report {
+                teller.tell_traffic(&self.switchboard, now);
+                while next_report <= now {
+                    next_report = next_report + REPORT_EVERY;
+                }
+            }
+            let mut wake_at = next_report;
+            if self.switchboard.has_waiting() {
+                self.switchboard.expire(now);
+                wake_at = wake_at.min(now + LOOK_EVERY);
+            }
+            match self.switchboard.next_due_at() {
+                Some(due) => wake_at = wake_at.min(due),
+                None if now < load_end => wake_at = wake_at.min(load_end),
+                None if self.switchboard.is_drained() || now >= load_end + self.request_timeout => return true,
+                None => wake_at = wake_at.min(now + LOOK_EVERY),
+            }
+            alarm.as_mut().reset((origin + wake_at.elapsed()).into());
+            match self.wait(alarm.as_mut()).await {
+                Woken::ByAlarm => {}
+                Woken::ToStop => {
+                    // What came due before is accounted for.
+                    let now = self.switchboard.now();
+                    teller.starved(self.switchboard.dispatch(now));
+                    self.switchboard.stop();
+                    load_end = load_end.min(now);
+                }
+                Woken::ByNobody => return false,
+            }
+        }
+    }
+
+    /// Waits for the alarm or a command.
+    async fn wait(&mut self, mut alarm: Pin<&mut Sleep>) -> Woken {
+        poll_fn(|cx| match self.control.poll_recv(cx) {
+            Poll::Ready(Some(Control::Stop)) => Poll::Ready(Woken::ToStop),
+            // It has begun already.
+            Poll::Ready(Some(Control::Begin(_))) => Poll::Ready(Woken::ByAlarm),
+            Poll::Ready(None) => Poll::Ready(Woken::ByNobody),
+            Poll::Pending => alarm.as_mut().poll(cx).map(|()| Woken::ByAlarm),
+        })
+        .await
+    }
+}
+
+/// What ended a wait.
+enum Woken {
+    ByAlarm,
+    ToStop,
+    ByNobody,
+}
+
+/// Tells events to a receiver that may lag, and never waits for it.
+struct Teller {
+    events: mpsc::Sender<DriverEvent>,
+    /// Not told yet.
+    starved: Option<Disturbance>,
+}
+
+impl Teller {
+    /// Tells of a disturbance, now or, together with those after it, when there is room.
+    fn starved(&mut self, disturbance: Option<Disturbance>) {
+        let Some(mut disturbance) = disturbance else { return };
+        disturbance.seconds += self.starved.take().map_or(0.0, |earlier| earlier.seconds);
+        self.starved = Some(disturbance);
+        self.tell_starved();
+    }
+
+    fn tell_starved(&mut self) {
+        if let Some(disturbance) = self.starved.take()
+            && let Err(mpsc::error::TrySendError::Full(DriverEvent::Starved(untold))) =
+                self.events.try_send(DriverEvent::Starved(disturbance))
+        {
+            self.starved = Some(untold);
+        }
+    }
+
+    /// Tells what happened, unless there is no room: the next record then covers this interval too.
+    fn tell_traffic(&mut self, switchboard: &Switchboard, now: SinceStart) {
+        self.tell_starved();
+        if let Ok(room) = self.events.try_reserve() {
+            room.send(DriverEvent::Traffic(switchboard.traffic(now)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::DisturbanceKind;
+
+    #[test]
+    fn a_receiver_that_lags_is_told_of_all_time_lost_together() {
+        let (events, mut receiver) = mpsc::channel(1);
+        let mut teller = Teller { events, starved: None };
+        for second in 1..=3 {
+            let t_s = SinceStart::ZERO + Duration::from_secs(second);
+            teller.starved(Some(Disturbance { t_s, kind: DisturbanceKind::DriverStarved, seconds: 0.5 }));
+        }
+        let Ok(DriverEvent::Starved(first)) = receiver.try_recv() else { panic!("the first had room") };
+        teller.tell_starved();
+        let Ok(DriverEvent::Starved(others)) = receiver.try_recv() else { panic!("there is room again") };
+        assert_eq!((first.seconds.to_bits(), others.seconds.to_bits()), (0.5_f64.to_bits(), 1.0_f64.to_bits()));
+        assert_eq!(others.t_s, SinceStart::ZERO + Duration::from_secs(3));
+    }
+}

@@ -1,0 +1,348 @@
+//! Brings due requests and free connections together, and keeps the accounts of both. All on the driver's thread.
+//!
+//! A request belongs to the switchboard from its due time to its end, so that none is lost with the connection that
+//! carried it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use hyper::StatusCode;
+use hyper::header::HeaderMap;
+
+use crate::scenario::Http;
+use crate::trace::{Connections, Disturbance, Percentiles, Traffic};
+use crate::traffic::dispatch::{Dispatch, Ended, Fate, Outcome};
+use crate::traffic::latency::Latencies;
+use crate::traffic::{Due, Schedule};
+use crate::units::SinceStart;
+
+use super::message::{HttpRequest, Message};
+use super::{Completed, DriverEnd};
+
+/// What pacer and connections share.
+#[derive(Debug)]
+pub(super) struct Switchboard {
+    messages: Vec<Message>,
+    completed: Arc<Completed>,
+    http: Http,
+    board: RefCell<Board>,
+}
+
+#[derive(Debug)]
+struct Board {
+    origin: Instant,
+    dispatch: Dispatch<Schedule>,
+    latencies: Latencies,
+    connections: Connections,
+    /// Since when there is no connection at all.
+    cut_off_since: Option<SinceStart>,
+    lines: Vec<Line>,
+    /// Lines that can take a request. The one that rested longest is taken first: all are in use alike, and none rests
+    /// until the service gives it up.
+    free: VecDeque<usize>,
+    /// Due requests that found no free line. No longer than `max_in_flight`.
+    waiting: VecDeque<Due>,
+    /// Texts are put together here.
+    scratch: String,
+}
+
+/// The place of one connection.
+#[derive(Debug, Default)]
+struct Line {
+    state: State,
+    waker: Option<Waker>,
+}
+
+/// What a line does.
+#[derive(Debug, Default)]
+enum State {
+    /// There is no connection, or it is not ready yet.
+    #[default]
+    Away,
+    /// Can take a request.
+    Free,
+    /// Has one to send. The driver's lateness is told when it is sent, but for one that waited for a line: then it was
+    /// told before, because waiting is the service's doing.
+    Given { due: Due, is_told: bool },
+    /// Has sent it.
+    Busy { due: Due, sent: SinceStart, body_bytes: u64 },
+}
+
+/// How an exchange ended, as its connection saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// With this status and so many bytes of body.
+    Whole(StatusCode, u64),
+    /// Not in time, after so many bytes.
+    TooLate(u64),
+    /// Cut off, garbled or too large, after so many bytes.
+    Broken(u64),
+}
+
+impl Switchboard {
+    pub(super) fn new(
+        messages: Vec<Message>,
+        completed: Arc<Completed>,
+        http: Http,
+        max_in_flight: usize,
+        schedule: Schedule,
+    ) -> Self {
+        let latencies = Latencies::new(messages.len(), schedule.load_end());
+        let board = RefCell::new(Board {
+            origin: Instant::now(),
+            dispatch: Dispatch::new(schedule, messages.len(), max_in_flight),
+            latencies,
+            connections: Connections::default(),
+            cut_off_since: None,
+            lines: (0..http.connections).map(|_| Line::default()).collect(),
+            free: VecDeque::with_capacity(http.connections),
+            waiting: VecDeque::with_capacity(max_in_flight),
+            scratch: String::new(),
+        });
+        Self { messages, completed, http, board }
+    }
+
+    /// The load starts at `origin`.
+    pub(super) fn begin(&self, origin: Instant) {
+        let board = &mut *self.board.borrow_mut();
+        board.origin = origin;
+        board.cut_off_since = board.cut_off_since.map(|_| SinceStart::ZERO);
+    }
+
+    /// The moment that it is now.
+    pub(super) fn now(&self) -> SinceStart {
+        self.board.borrow().now()
+    }
+
+    // ----- for the pacer
+
+    /// Sends, misses or drops what is due. Tells if the driver was starved.
+    pub(super) fn dispatch(&self, now: SinceStart) -> Option<Disturbance> {
+        let board = &mut *self.board.borrow_mut();
+        let starved = board.dispatch.wake(now);
+        while let Some((due, fate)) = board.dispatch.take() {
+            match (fate, board.free.pop_front()) {
+                (Fate::Send, Some(line)) => board.lines[line].give(due, false),
+                (Fate::Send, None) => {
+                    board.latencies.sent(now.since(due.at));
+                    board.waiting.push_back(due);
+                }
+                (Fate::Missed | Fate::Dropped, line) => {
+                    board.latencies.unanswered(due.request, due.at);
+                    board.free.extend(line);
+                }
+            }
+        }
+        starved
+    }
+
+    /// When the next request is due.
+    pub(super) fn next_due_at(&self) -> Option<SinceStart> {
+        self.board.borrow().dispatch.next_due_at()
+    }
+
+    /// No more requests come due.
+    pub(super) fn stop(&self) {
+        self.board.borrow_mut().dispatch.stop();
+    }
+
+    /// Whether requests wait for a line.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.board.borrow().waiting.is_empty()
+    }
+
+    /// Whether all that was sent has ended.
+    pub(super) fn is_drained(&self) -> bool {
+        self.board.borrow().dispatch.in_flight() == 0
+    }
+
+    /// Fails what has waited for too long: for the connect timeout without any connection, or, behind others on
+    /// connections that are busy, for the request timeout.
+    pub(super) fn expire(&self, now: SinceStart) {
+        let board = &mut *self.board.borrow_mut();
+        if self.is_cut_off(board, now) {
+            let patience = self.http.connect_timeout;
+            while let Some(due) = board.waiting.pop_front_if(|due| now.since(due.at) > patience) {
+                board.fail(&due, Outcome::FailedConnect, 0);
+            }
+        }
+        let patience = self.http.request_timeout;
+        while let Some(due) = board.waiting.pop_front_if(|due| now.since(due.at) > patience) {
+            board.fail(&due, Outcome::FailedTimeout, 0);
+        }
+    }
+
+    /// Whether no connection could be had for the connect timeout. Less does not count: when requests time out together,
+    /// their connections are all opened anew together.
+    fn is_cut_off(&self, board: &Board, now: SinceStart) -> bool {
+        board.cut_off_since.is_some_and(|since| now.since(since) > self.http.connect_timeout)
+    }
+
+    /// Fails all that has not ended, at the end of the drain.
+    pub(super) fn fail_in_flight(&self) {
+        let board = &mut *self.board.borrow_mut();
+        let is_cut_off = self.is_cut_off(board, board.now());
+        let outcome = if is_cut_off { Outcome::FailedConnect } else { Outcome::FailedTimeout };
+        while let Some(due) = board.waiting.pop_front() {
+            board.fail(&due, outcome, 0);
+        }
+        for line in 0..board.lines.len() {
+            match std::mem::take(&mut board.lines[line].state) {
+                State::Busy { due, body_bytes, .. } => board.fail(&due, Outcome::FailedTimeout, body_bytes),
+                State::Given { due, .. } => board.fail(&due, Outcome::FailedTimeout, 0),
+                State::Away | State::Free => {}
+            }
+        }
+    }
+
+    /// What happened until `now`; the percentiles since this was last asked.
+    pub(super) fn traffic(&self, now: SinceStart) -> Traffic {
+        let board = &mut *self.board.borrow_mut();
+        let (latency, lateness) = board.latencies.take_interval();
+        Traffic {
+            t_s: now,
+            requests: self.by_name(board.dispatch.counts().iter().copied()),
+            connections: board.connections,
+            in_flight: board.dispatch.in_flight() as u64,
+            in_flight_peak: board.dispatch.take_in_flight_peak() as u64,
+            latency: self.by_name(latency),
+            lateness,
+        }
+    }
+
+    /// What the load came to. Leaves the times empty.
+    pub(super) fn finish(&self, now: SinceStart) -> DriverEnd {
+        let traffic = self.traffic(now);
+        let latencies = std::mem::replace(&mut self.board.borrow_mut().latencies, Latencies::new(0, now));
+        let times = latencies.finish(now);
+        let named = |times: Vec<Percentiles>| self.by_name(times);
+        DriverEnd {
+            traffic,
+            latency: named(times.latency),
+            service_time: named(times.service_time),
+            lateness: times.lateness,
+        }
+    }
+
+    fn by_name<T>(&self, of_each: impl IntoIterator<Item = T>) -> BTreeMap<String, T> {
+        self.completed.iter().map(|(name, _)| name.to_owned()).zip(of_each).collect()
+    }
+
+    // ----- for the connections
+
+    /// A connection was opened.
+    pub(super) fn opened(&self) {
+        let board = &mut *self.board.borrow_mut();
+        board.connections.opened += 1;
+        board.cut_off_since = None;
+    }
+
+    /// A connection could not be opened.
+    pub(super) fn refused(&self) {
+        self.board.borrow_mut().connections.refused += 1;
+    }
+
+    /// The connection of `line` is gone. A request that it was given and has not sent goes to another, or waits.
+    pub(super) fn closed(&self, line: usize) {
+        let board = &mut *self.board.borrow_mut();
+        board.connections.closed += 1;
+        if board.connections.closed == board.connections.opened {
+            board.cut_off_since = Some(board.now());
+        }
+        let (due, is_told) = match std::mem::take(&mut board.lines[line].state) {
+            State::Given { due, is_told } => (due, is_told),
+            State::Busy { due, .. } => (due, true),
+            State::Free => return board.free.retain(|free| *free != line),
+            State::Away => return,
+        };
+        if let Some(other) = board.free.pop_front() {
+            return board.lines[other].give(due, is_told);
+        }
+        if !is_told {
+            let lateness = board.now().since(due.at);
+            board.latencies.sent(lateness);
+        }
+        board.waiting.push_front(due);
+    }
+
+    /// Ready when there is a request to send on `line`, which is free until then.
+    pub(super) fn poll_given(&self, line: usize, cx: &Context<'_>) -> Poll<()> {
+        let board = &mut *self.board.borrow_mut();
+        let place = &mut board.lines[line];
+        match &place.state {
+            State::Given { .. } => return Poll::Ready(()),
+            State::Free => {}
+            State::Away | State::Busy { .. } => {
+                if let Some(due) = board.waiting.pop_front() {
+                    place.state = State::Given { due, is_told: true };
+                    return Poll::Ready(());
+                }
+                place.state = State::Free;
+                board.free.push_back(line);
+            }
+        }
+        match &mut place.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Builds the request given to `line`, whose sending begins now. `headers` lends its memory.
+    pub(super) fn request(&self, line: usize, headers: HeaderMap) -> Option<HttpRequest> {
+        let board = &mut *self.board.borrow_mut();
+        let State::Given { due, is_told } = std::mem::take(&mut board.lines[line].state) else { return None };
+        let request = self.messages[due.request].build(&due.values, headers, &mut board.scratch);
+        let body_bytes = hyper::body::Body::size_hint(request.body()).lower();
+        let sent = board.now();
+        if !is_told {
+            board.latencies.sent(sent.since(due.at));
+        }
+        board.lines[line].state = State::Busy { due, sent, body_bytes };
+        Some(request)
+    }
+
+    /// The request on `line` has ended.
+    pub(super) fn ended(&self, line: usize, answer: Answer) {
+        let board = &mut *self.board.borrow_mut();
+        let State::Busy { due, sent, body_bytes } = std::mem::take(&mut board.lines[line].state) else { return };
+        let (outcome, received) = match answer {
+            Answer::Whole(status, received) if self.messages[due.request].expects(status) => (Outcome::Ok, received),
+            Answer::Whole(_, received) => (Outcome::FailedStatus, received),
+            Answer::TooLate(received) => (Outcome::FailedTimeout, received),
+            Answer::Broken(received) => (Outcome::FailedBody, received),
+        };
+        if outcome.is_completed() {
+            let now = board.now();
+            board.latencies.answered(due.request, now.since(due.at), now.since(sent));
+            self.completed.add_one(due.request);
+        } else {
+            board.latencies.unanswered(due.request, due.at);
+        }
+        let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: received };
+        board.dispatch.ended(due.request, ended);
+    }
+}
+
+impl Board {
+    fn now(&self) -> SinceStart {
+        SinceStart::new(Instant::now().saturating_duration_since(self.origin))
+    }
+
+    fn fail(&mut self, due: &Due, outcome: Outcome, body_bytes_sent: u64) {
+        self.latencies.unanswered(due.request, due.at);
+        self.dispatch.ended(due.request, Ended { outcome, body_bytes_sent, body_bytes_received: 0 });
+    }
+}
+
+impl Line {
+    fn give(&mut self, due: Due, is_told: bool) {
+        self.state = State::Given { due, is_told };
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
