@@ -117,7 +117,7 @@ pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Vec<FlagFinding> {
 fn finding(flag: &str, outcomes: &[Outcome]) -> FlagFinding {
     let contrasts = contrasts(flag, outcomes);
     let (guilt, reason, told) = decide(flag, &contrasts, outcomes);
-    let effect = told.and_then(|contrast| contrast.effect());
+    let effect = told.and_then(Contrast::effect);
     let unverified = outcomes.iter().any(|outcome| outcome.unverified_flags.iter().any(|name| name == flag));
     FlagFinding { flag: flag.to_owned(), guilt, reason, effect, unverified }
 }

@@ -12,7 +12,7 @@ use crate::flags::{CellId, FlagSet};
 use crate::growth::{Growth, Materiality, Series};
 use crate::scenario::{Finding, Judge, Strictness};
 use crate::trace::{Counts, DisturbanceKind, EndReason, Own, Percentiles, PhaseSpan, Sample, Trace};
-use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, in_words};
+use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
 use crate::verdict::{Judgement, Verdict, judge};
 
 /// Of what was due, at most this share may have been missed or dropped (DESIGN §6).
@@ -235,7 +235,9 @@ pub fn series(trace: &Trace) -> Series {
         memory_bytes: fitted.iter().map(|sample| sample.memory.judged().as_f64()).collect(),
         live_bytes: if has_probe { fitted.iter().map(live).collect() } else { Vec::new() },
         requests: fitted.iter().map(|sample| completed(sample).saturating_sub(before) as f64).collect(),
-        disturbances_s: Some(disturbances.filter(|at| (start..=end).contains(at)).map(|at| at.as_secs_f64()).collect()),
+        disturbances_s: Some(
+            disturbances.filter(|at| (start..=end).contains(at)).map(SinceStart::as_secs_f64).collect(),
+        ),
     }
 }
 
@@ -247,7 +249,7 @@ fn fitted_samples(trace: &Trace) -> &[Sample] {
 }
 
 /// The longest run of fitted phases without another between.
-fn longest_stretch(phases: &[PhaseSpan]) -> Option<(crate::units::SinceStart, crate::units::SinceStart)> {
+fn longest_stretch(phases: &[PhaseSpan]) -> Option<(SinceStart, SinceStart)> {
     let stretches = phases.split(|phase| !phase.is_fitted()).filter_map(|stretch| {
         let (first, last) = (stretch.first()?, stretch.last()?);
         Some((first.start_s, last.end_s))

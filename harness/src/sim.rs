@@ -131,7 +131,9 @@ impl World<'_> {
                     let phase = self.scenario.phases[index].name.clone();
                     self.trace.push(Record::Phase(PhaseChange { t_s: now, phase }));
                 }
-                Action::Disturb(disturbance) => self.trace.push(Record::Disturbance(Disturbance { t_s: now, ..disturbance })),
+                Action::Disturb(disturbance) => {
+                    self.trace.push(Record::Disturbance(Disturbance { t_s: now, ..disturbance }));
+                }
                 Action::Sample => self.sample(now),
                 Action::StopLoad => self.dispatch.stop(),
                 Action::StopService => {}
@@ -257,7 +259,8 @@ mod tests {
     fn a_cache_that_fills_is_a_plateau_and_nothing_is_stable() {
         let cache = SimService { cache: Bytes::mib(64), cache_per_request: 700.0, ..SimService::default() };
         let trace = soak(&scenario(), &cache, &[]).expect("a trace");
-        assert_eq!(outcome::Outcome::of(&trace).verdict(), Verdict::Plateau);
+        let outcome = outcome::Outcome::of(&trace);
+        assert_eq!(outcome.verdict(), Verdict::Plateau, "{:#?}", outcome.judgement);
         let trace = soak(&scenario(), &SimService::default(), &[]).expect("a trace");
         assert_eq!(outcome::Outcome::of(&trace).verdict(), Verdict::Stable);
     }
@@ -298,7 +301,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_trace() {
-        let (first, second) = (soak(&scenario(), &SimService::default(), &[]), soak(&scenario(), &SimService::default(), &[]));
+        let (first, second) =
+            (soak(&scenario(), &SimService::default(), &[]), soak(&scenario(), &SimService::default(), &[]));
         assert_eq!(first.expect("a trace"), second.expect("a trace"));
     }
 }

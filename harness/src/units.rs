@@ -98,7 +98,7 @@ fn binary_prefixed(bytes: f64) -> String {
 
 /// Writes a signed number of bytes in units of a prefix, without the unit.
 fn in_prefix(bytes: f64, prefix: usize) -> String {
-    let value = bytes / 1024_f64.powi(prefix as i32);
+    let value = bytes / [1.0, 1_024.0, 1_048_576.0, 1_073_741_824.0, 1_099_511_627_776.0][prefix];
     let decimals = match value.abs() {
         v if prefix == 0 && v.fract() == 0.0 => 0,
         v if v >= 99.95 => 0,

@@ -82,17 +82,14 @@ fn judged_run(input: &Path) -> Result<Judged, anyhow::Error> {
     let (mut analyses, mut outcomes, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
     for cell in &run.plan.cells {
         let source = input.join(cell.id.as_str()).display().to_string();
-        match folder.trace(&cell.id)? {
-            Some(trace) => {
-                let outcome = Outcome::of(&trace);
-                statuses.push(outcome.status(fail_on));
-                analyses.push(Analysis::new(source, &outcome.judgement));
-                outcomes.push(outcome);
-            }
-            None => {
-                statuses.push(Status::NotDone);
-                analyses.push(Analysis::new(source, &Judgement::without_growth(Verdict::Invalid, "not soaked")));
-            }
+        if let Some(trace) = folder.trace(&cell.id)? {
+            let outcome = Outcome::of(&trace);
+            statuses.push(outcome.status(fail_on));
+            analyses.push(Analysis::new(source, &outcome.judgement));
+            outcomes.push(outcome);
+        } else {
+            statuses.push(Status::NotDone);
+            analyses.push(Analysis::new(source, &Judgement::without_growth(Verdict::Invalid, "not soaked")));
         }
     }
     Ok(Judged { analyses, outcomes, status: Status::of(statuses) })

@@ -29,8 +29,13 @@ fn flags(report: &Report) -> String {
     if report.flags.is_empty() {
         return String::new();
     }
-    let mut rows =
-        vec![vec!["flag".to_owned(), "".into(), "adds per request".into(), "adds per hour".into(), "seen in".into()]];
+    let mut rows = vec![vec![
+        "flag".to_owned(),
+        String::new(),
+        "adds per request".into(),
+        "adds per hour".into(),
+        "seen in".into(),
+    ]];
     for finding in &report.flags {
         let effect = finding.effect.as_ref();
         let per_request =

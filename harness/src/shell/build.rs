@@ -145,7 +145,8 @@ impl Workspace {
             return Err(BuildError::Failed { command, message: compiler_message(&output) });
         }
         let binary = self.binary_name(package);
-        let executable = executable(&output, &binary).ok_or(BuildError::NoBinary { command, binary: binary.clone() })?;
+        let executable =
+            executable(&output, &binary).ok_or(BuildError::NoBinary { command, binary: binary.clone() })?;
         copy(&executable, folder, &binary)
     }
 
@@ -180,7 +181,8 @@ impl Workspace {
 
     fn environment(&self, package: &Package) -> BTreeMap<String, Option<String>> {
         // Cargo's own words about the package that is running (steep) must not reach the build of another.
-        let is_own = |name: &String| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|own| name.starts_with(own));
+        let is_own =
+            |name: &String| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|own| name.starts_with(own));
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         let mut env: BTreeMap<String, Option<String>> = names.filter(is_own).map(|name| (name, None)).collect();
         let mut set = |name: String, value: String| env.insert(name, Some(value));
@@ -228,9 +230,8 @@ fn shown(launch: &Launch) -> String {
 /// What cargo and the compiler said, without the lines that only tell that they work, and bounded.
 fn compiler_message(output: &str) -> String {
     const PROGRESS: [&str; 7] = ["Compiling", "Downloading", "Downloaded", "Updating", "Locking", "Blocking", "Fresh"];
-    let is_message = |line: &&str| {
-        !line.starts_with('{') && !PROGRESS.iter().any(|word| line.trim_start().starts_with(word))
-    };
+    let is_message =
+        |line: &&str| !line.starts_with('{') && !PROGRESS.iter().any(|word| line.trim_start().starts_with(word));
     let mut message = String::new();
     for line in output.lines().filter(is_message) {
         if message.len() + line.len() > LONGEST_MESSAGE {

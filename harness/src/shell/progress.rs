@@ -45,7 +45,9 @@ impl Progress {
     pub fn new(cells: usize) -> Self {
         let line = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
-            bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_style(
+                ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
             bar
         });
         Self { line, cells, label: String::new(), logged: None }

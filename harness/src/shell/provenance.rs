@@ -1,0 +1,74 @@
+//! Where a service and its host come from, for the header of a trace: what two nights must share to be compared.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::plan::{Cell, Plan};
+use crate::scenario::{Program, Scenario};
+use crate::shell::build::{Built, Workspace, sha256_of};
+use crate::shell::host::HostFacts;
+use crate::trace::Provenance;
+
+/// Variables that change how memory is managed, whoever set them.
+const ALLOCATOR_VARIABLES: [&str; 6] =
+    ["MALLOC_ARENA_MAX", "MALLOC_CONF", "_RJEM_MALLOC_CONF", "MIMALLOC_PURGE_DELAY", "GLIBC_TUNABLES", "LD_PRELOAD"];
+
+/// What is the same for all cells of a run.
+#[must_use]
+pub fn of_run(scenario: &Scenario, folder: &Path, workspace: Option<&Workspace>) -> Provenance {
+    let host = HostFacts::read();
+    let git = |args: &[&str]| said_by("git", args, folder);
+    let lockfile = workspace.map(|workspace| workspace.root().join("Cargo.lock"));
+    let (profile, rustflags) = match &scenario.service.program {
+        Program::Package(package) => (package.profile.clone(), package.rustflags.clone()),
+        Program::Command(_) => Default::default(),
+    };
+    Provenance {
+        steep: env!("CARGO_PKG_VERSION").to_owned(),
+        git_commit: git(&["rev-parse", "HEAD"]).unwrap_or_default(),
+        git_dirty: git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|changes| !changes.is_empty()),
+        lockfile_sha256: lockfile.and_then(|lockfile| sha256_of(&lockfile).ok()).unwrap_or_default(),
+        rustc: workspace.and_then(|workspace| said_by("rustc", &["--version"], workspace.root())).unwrap_or_default(),
+        profile,
+        rustflags,
+        kernel: host.kernel.unwrap_or_default(),
+        cpu: host.cpu_model.unwrap_or_default(),
+        cpus: host.cpus as u64,
+        memory_bytes: host.memory_bytes,
+        transparent_huge_pages: host.transparent_huge_pages.unwrap_or_default(),
+        ..Provenance::default()
+    }
+}
+
+/// The same with what is this cell's own: features, program, and what tunes its allocator.
+#[must_use]
+pub fn of_cell(run: &Provenance, plan: &Plan, cell: &Cell, built: Option<&Built>, command: Vec<String>, env: &BTreeMap<String, Option<String>>) -> Provenance {
+    let features = cell.build.map(|build| plan.builds[build].features.iter().cloned().collect()).unwrap_or_default();
+    let binary_sha256 = match built {
+        Some(built) => built.sha256.clone(),
+        None => command.first().and_then(|program| found(program)).and_then(|path| sha256_of(&path).ok()).unwrap_or_default(),
+    };
+    let value_of = |name: &str| match env.get(name) {
+        Some(value) => value.clone(),
+        None => std::env::var(name).ok(),
+    };
+    let allocator_env = ALLOCATOR_VARIABLES.into_iter().filter_map(|name| Some((name.to_owned(), value_of(name)?))).collect();
+    Provenance { features, command, binary_sha256, allocator_env, ..run.clone() }
+}
+
+/// The file of a program, as the system would find it.
+fn found(program: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(PathBuf::from(program));
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// What a command prints, without the last line's end; none where it fails or is missing.
+fn said_by(program: &str, args: &[&str], folder: &Path) -> Option<String> {
+    let output = Command::new(program).args(args).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| said.trim_end().to_owned())
+}

@@ -1,0 +1,216 @@
+//! Scenarios as users write them, and every mistake in them: what is said, where, and what to do.
+#![allow(clippy::expect_used, reason = "a test may fail")]
+
+use std::fmt::Write as _;
+
+use steep::problem::render;
+use steep::scenario::Shape;
+use steep::scenario::decode::decode;
+
+/// A scenario with nothing wrong, for the tests to break.
+const SOUND: &str = r#"name = "shop"
+
+[service]
+command = ["shop"]
+url = "http://127.0.0.1:{{port}}"
+
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 100
+duration = "5m"
+
+[[requests]]
+name = "get"
+path = "/"
+"#;
+
+/// The problems of `text`, as they are shown.
+fn problems(text: &str) -> String {
+    let decoded = decode(text);
+    assert!(!decoded.problems.is_empty(), "no problem was found");
+    render(&decoded.problems, "soak.toml", text, false)
+}
+
+/// The problems of the sound scenario with `this` in place of `that`.
+fn with(this: &str, that: &str) -> String {
+    assert!(SOUND.contains(this), "the sound scenario has no {this:?}");
+    problems(&SOUND.replacen(this, that, 1))
+}
+
+/// The problems of the sound scenario with `more` at its end.
+fn and(more: &str) -> String {
+    let mut text = SOUND.to_owned();
+    text.push_str(more);
+    problems(&text)
+}
+
+#[test]
+fn a_sound_scenario_has_no_problem_and_every_default() {
+    let decoded = decode(SOUND);
+    assert_eq!(decoded.problems, []);
+    let scenario = decoded.scenario.expect("a scenario");
+    insta::assert_json_snapshot!(scenario);
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let text = r#"nme = "shop"
+seed = -1
+
+[service]
+package = "shop"
+profile = "dev"
+url = "https://example.org"
+ready = { path = "/healthz", timout = "3s" }
+
+[[phases]]
+name = "steady"
+role = "stedy"
+shape = "constant"
+durtion = "5m"
+rate = "fast"
+
+[[requests]]
+name = "get"
+path = "/items/{{itm}}"
+
+[params.item]
+dist = "uniform"
+max = 10
+"#;
+    insta::assert_snapshot!(problems(text));
+}
+
+#[test]
+fn broken_toml_is_told_with_its_place() {
+    insta::assert_snapshot!(problems("name = \"shop\n[service"));
+}
+
+#[test]
+fn what_later_versions_will_know_is_refused_and_not_ignored() {
+    let more = r#"
+[[thresholds]]
+metric = "error_rate"
+[load]
+model = "closed"
+pacing = "exact"
+[judge]
+stop_early = "leak"
+[plan]
+strategy = "pairwise"
+"#;
+    insta::assert_snapshot!(and(more));
+}
+
+#[test]
+fn a_shape_of_a_later_version_is_one_problem() {
+    insta::assert_snapshot!(with("shape = \"constant\"\nrate = 100", "shape = \"sine\"\nmean = 100\namplitude = 5"));
+}
+
+#[test]
+fn a_key_of_another_shape_has_no_meaning() {
+    insta::assert_snapshot!(with("rate = 100", "rate = 100\ntarget_rate = 3"));
+}
+
+#[test]
+fn a_rate_of_zero_everywhere_is_a_problem() {
+    insta::assert_snapshot!(with("rate = 100", "rate = 0"));
+}
+
+#[test]
+fn empty_phases_and_requests_are_problems() {
+    let text = "name = \"x\"\nphases = []\nrequests = []\n[service]\ncommand = [\"x\"]\nurl = \"http://127.0.0.1:1\"\n";
+    insta::assert_snapshot!(problems(text));
+}
+
+#[test]
+fn weights_of_zero_send_nothing() {
+    insta::assert_snapshot!(with("path = \"/\"", "path = \"/\"\nweight = 0"));
+}
+
+#[test]
+fn a_template_that_names_nothing_is_a_problem() {
+    insta::assert_snapshot!(with("path = \"/\"", "path = \"/{{item}}\"\nbody = \"{{\""));
+}
+
+#[test]
+fn a_constraint_that_names_no_flag_is_a_problem() {
+    let more = r#"
+[[flags]]
+name = "cache"
+kind = "env"
+var = "CACHE"
+requires = ["cahce"]
+conflicts_with = ["storage"]
+
+[plan]
+include = [{ flags = ["cache", "nothing"], allocator = "jemalloc" }]
+"#;
+    insta::assert_snapshot!(and(more));
+}
+
+#[test]
+fn a_feature_of_a_command_is_a_problem() {
+    insta::assert_snapshot!(and("\n[[flags]]\nname = \"cache\"\nkind = \"cargo-feature\"\nfeature = \"cache\"\n"));
+}
+
+#[test]
+fn an_allocator_that_nobody_describes_is_a_problem() {
+    let axis = "\n[[axes]]\nname = \"allocator\"\nkind = \"allocator\"\nvalues = [\"system\", \"jemalloc\"]\n";
+    insta::assert_snapshot!(and(axis));
+}
+
+#[test]
+fn a_load_for_another_host_is_refused() {
+    insta::assert_snapshot!(with("127.0.0.1:{{port}}", "10.0.0.1:80"));
+}
+
+#[test]
+fn a_run_too_short_to_judge_is_a_warning() {
+    let text = SOUND.replace("5m", "30s");
+    assert!(decode(&text).scenario.is_some());
+    insta::assert_snapshot!(problems(&text));
+}
+
+#[test]
+fn wrong_types_are_told_with_what_is_wanted() {
+    let text = r#"name = 3
+seed = 1.5
+phases = "many"
+requests = [1]
+
+[service]
+command = "shop"
+env = { PORT = 80 }
+url = ["http://127.0.0.1:1"]
+memory_limit = 512
+ready = { path = "/", timeout = 30 }
+"#;
+    insta::assert_snapshot!(problems(text));
+}
+
+#[test]
+fn a_ramp_is_decoded() {
+    let text = SOUND.replace("shape = \"constant\"\nrate = 100", "shape = \"ramp\"\nstart_rate = 1\ntarget_rate = 2.5");
+    let scenario = decode(&text).scenario.expect("a scenario");
+    let Shape::Ramp { start_rate, target_rate } = scenario.phases[0].shape else { panic!("{:?}", scenario.phases) };
+    assert_eq!((start_rate.get().to_bits(), target_rate.get().to_bits()), (1_f64.to_bits(), 2.5_f64.to_bits()));
+}
+
+proptest::proptest! {
+    /// Whatever stands in a file, decoding it gives a scenario or problems with places inside the file, and never panics.
+    #[test]
+    fn no_text_makes_the_decoder_panic(edits in proptest::collection::vec((0_usize..300, ".{0,6}"), 1..6)) {
+        let mut text = SOUND.to_owned();
+        for (at, insert) in edits {
+            let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            text.insert_str(at, &insert);
+        }
+        let decoded = decode(&text);
+        proptest::prop_assert!(decoded.scenario.is_some() || !decoded.problems.is_empty());
+        let mut shown = String::new();
+        write!(shown, "{}", render(&decoded.problems, "soak.toml", &text, false)).expect("a text");
+    }
+}

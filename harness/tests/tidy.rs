@@ -1,0 +1,138 @@
+//! Polices the source: the pure half has no effects, imports follow the arrows of ARCHITECTURE.md, files stay readable.
+#![allow(clippy::expect_used, reason = "a test may fail")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where effects live: files, processes, sockets, clocks, output. `sim.rs` is not among them: its clock is simulated.
+const EFFECTS: [&str; 3] = ["shell", "commands", "main"];
+
+/// What the pure half must not contain.
+const BANNED: [&str; 12] = [
+    "std::fs",
+    "std::process::Command",
+    "std::net",
+    "std::env::",
+    "std::thread",
+    "Instant::now",
+    "SystemTime",
+    "tokio",
+    "reqwest",
+    "println!",
+    "std::io",
+    "crate::shell",
+];
+
+/// A module, and what it must not import: arrows point from what is told to what it is told from.
+const ARROWS: [(&str, &[&str]); 11] = [
+    ("stats", &["crate::growth", "crate::verdict", "crate::trace", "crate::scenario", "crate::units"]),
+    ("growth", &["crate::verdict", "crate::trace", "crate::scenario", "crate::outcome"]),
+    ("verdict", &["crate::trace", "crate::scenario", "crate::outcome", "crate::report"]),
+    ("scenario", &["crate::plan", "crate::trace", "crate::traffic", "crate::soak", "crate::report"]),
+    ("traffic", &["crate::plan", "crate::soak", "crate::growth", "crate::report", "crate::outcome"]),
+    ("plan", &["crate::trace", "crate::traffic", "crate::soak", "crate::growth", "crate::report"]),
+    ("trace", &["crate::soak", "crate::growth", "crate::verdict", "crate::outcome", "crate::report"]),
+    ("soak", &["crate::growth", "crate::verdict", "crate::outcome", "crate::report", "crate::plan"]),
+    ("outcome", &["crate::isolation", "crate::report"]),
+    ("isolation", &["crate::report"]),
+    ("units", &["crate::"]),
+];
+
+/// Lines of a file, its tests included; a longer one holds a second noun.
+const LONGEST_FILE: usize = 500;
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            files.extend(sources(&entry));
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            files.push(entry);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// All files of the program with the top-level module that each belongs to.
+fn modules() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources(&root)
+        .into_iter()
+        .map(|file| {
+            let first = file.strip_prefix(&root).expect("below src").components().next().expect("a name");
+            let module = first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+            let text = fs::read_to_string(&file).expect("a source file");
+            (module, file, text)
+        })
+        .collect()
+}
+
+/// The part of a file before its tests: those may do what they like.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\n").next().unwrap_or(text)
+}
+
+/// Lines with `what` in them that are no comments.
+fn lines_with<'t>(text: &'t str, what: &str) -> Vec<&'t str> {
+    without_tests(text).lines().filter(|line| line.contains(what) && !line.trim_start().starts_with("//")).collect()
+}
+
+#[test]
+fn the_pure_half_has_no_effects() {
+    let mut found = Vec::new();
+    for (module, file, text) in modules() {
+        if EFFECTS.contains(&module.as_str()) {
+            continue;
+        }
+        for banned in BANNED {
+            found.extend(lines_with(&text, banned).into_iter().map(|line| format!("{}: {line}", file.display())));
+        }
+    }
+    // What a status means to the system is a type of std::process and no process.
+    found.retain(|line| !line.contains("std::process::ExitCode"));
+    // The table of commands is dispatched in lib.rs's sight only.
+    assert!(found.is_empty(), "effects in the pure half:\n{}", found.join("\n"));
+}
+
+#[test]
+fn imports_follow_the_arrows() {
+    let mut found = Vec::new();
+    for (module, file, text) in modules() {
+        for (from, against) in ARROWS {
+            if module != from {
+                continue;
+            }
+            for import in against {
+                found.extend(lines_with(&text, import).into_iter().map(|line| format!("{}: {line}", file.display())));
+            }
+        }
+    }
+    assert!(found.is_empty(), "imports against the arrows:\n{}", found.join("\n"));
+}
+
+#[test]
+fn files_stay_readable() {
+    let long: Vec<String> = modules()
+        .into_iter()
+        .filter(|(_, _, text)| text.lines().count() > LONGEST_FILE)
+        .map(|(_, file, text)| format!("{}: {} lines", file.display(), text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "files that hold a second noun:\n{}", long.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent: Vec<String> = modules()
+        .into_iter()
+        .filter(|(_, _, text)| !text.starts_with("//! "))
+        .map(|(_, file, _)| file.display().to_string())
+        .collect();
+    assert!(silent.is_empty(), "files without a header:\n{}", silent.join("\n"));
+}
+
+#[test]
+fn the_tidy_test_can_fail() {
+    assert_eq!(lines_with("use std::fs;\n// use std::fs;\n", "std::fs"), ["use std::fs;"]);
+    assert_eq!(lines_with("fn a() {}\n#[cfg(test)]\nuse std::fs;\n", "std::fs"), [""; 0]);
+}
