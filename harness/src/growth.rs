@@ -22,7 +22,7 @@ use crate::stats::autocorrelation::{period, rolling_minimum};
 use crate::stats::blocks::{Blocks, blocks};
 use crate::stats::competition::Competition;
 use crate::stats::order::{deviation, mean, median};
-use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate};
+use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, Rps};
 
 /// Number of blocks that a run is cut into: 30 and 120 do no better (METHOD.md, ablation).
 const BLOCKS: f64 = 60.0;
@@ -105,6 +105,9 @@ pub struct Growth {
     pub disturbances: usize,
     /// Whether there were too many disturbances.
     pub environment_noisy: bool,
+    /// Mean completed requests per second; zero if unknown.
+    #[serde(rename = "requests_per_second")]
+    pub rate: Rps,
     /// Readings that were used.
     pub samples: usize,
     /// From the first to the last reading.
@@ -235,6 +238,7 @@ impl Run {
             period_s: sawtooth,
             disturbances: environment.disturbances,
             environment_noisy: environment.is_noisy(),
+            rate: readings.rps(),
             samples: readings.ts.len(),
             seconds,
             blocks: cut.at.len(),

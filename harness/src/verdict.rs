@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
-use crate::units::{Bytes, BytesPerHour, in_words};
+use crate::units::{Bytes, BytesPerHour, BytesPerRequest, in_words};
 
 /// A run is cleared only if the evidence stays this far below the strictness (METHOD.md, verdict).
 const CLEARING_MARGIN: f64 = 1.5;
@@ -16,15 +16,15 @@ const CLEARING_MARGIN: f64 = 1.5;
 /// Growth below this share of what is worth finding is cleared whatever the evidence.
 const NEGLIGIBLE_SHARE: f64 = 0.25;
 
-/// Step of the evidence per jump verdict: jumps that are spread over the run need this much evidence of growth.
+/// Jumps that are spread over the run need this much evidence of growth (METHOD.md, jumps).
 const STEP_EVIDENCE: f64 = 1.0;
 
 /// A calm model that beats the constant by this much means that memory grew and stopped.
 const PLATEAU_GAIN: f64 = 2.0;
 
-/// Allocators take memory from the kernel in chunks of up to this size (jemalloc and mimalloc were measured to step by
-/// 1–2 MiB): less growth than that over a short run may have stayed hidden in a chunk.
-const CHUNK: Bytes = Bytes::mib(1);
+/// Allocators take memory from the kernel in chunks: jemalloc was measured to swing by 1.06 MB and mimalloc to step by
+/// 2.1 MB. Less growth than one over a short run may have stayed hidden.
+const CHUNK: Bytes = Bytes::mib(2);
 
 /// Longest time that is asked for: more is no advice.
 const LONGEST_NEED: Duration = Duration::from_hours(30 * 24);
@@ -196,8 +196,12 @@ fn decide(growth: &Growth, strictness: f64) -> Decision {
 }
 
 fn leak_reason(growth: &Growth) -> String {
-    let amount = growth.per_request.map_or_else(|| growth.per_hour.to_string(), |growth| growth.to_string());
-    format!("grows by {amount}, evidence {:.1}", growth.evidence)
+    format!("grows by {}, evidence {:.1}", estimate(growth), growth.evidence)
+}
+
+/// The estimate per request where requests are known, else per hour.
+fn estimate(growth: &Growth) -> String {
+    growth.per_request.map_or_else(|| growth.per_hour.to_string(), |growth| growth.to_string())
 }
 
 /// Whether all growth that is worth finding is excluded.
@@ -220,14 +224,20 @@ fn could_hide(growth: &Growth) -> bool {
 
 fn clear(growth: &Growth) -> Decision {
     let ended = growth.calm_model != crate::growth::Shape::Constant && growth.calm_gain > PLATEAU_GAIN;
-    let bound = BytesPerHour::new(growth.per_hour.high.get().max(0.0));
+    let bound = in_its_unit(growth, BytesPerHour::new(growth.per_hour.high.get().max(0.0)));
     let reason = format!("no leak of {} or more was active during this run: growth is at most {bound}", worth(growth));
     (if ended { Verdict::Plateau } else { Verdict::Stable }, reason, None)
 }
 
-/// δ as the user gave it.
+/// δ in words.
 fn worth(growth: &Growth) -> String {
-    growth.worth_finding.to_string()
+    in_its_unit(growth, growth.worth_finding)
+}
+
+/// An amount of growth per request where requests are known, else per hour.
+fn in_its_unit(growth: &Growth, amount: BytesPerHour) -> String {
+    let rps = growth.rate.get();
+    if rps > 0.0 { BytesPerRequest::new(amount.get_per_second() / rps).to_string() } else { amount.to_string() }
 }
 
 /// Why the run stays open, and how long one must last that decides.
@@ -237,7 +247,7 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
     let factor = (1.2 * (half_width / growth.worth_finding.get()).powf(2.0 / 3.0)).max(1.3);
     let seconds = (growth.seconds * factor).min(LONGEST_NEED.as_secs_f64());
     let need = Duration::from_secs_f64(seconds);
-    if growth.evidence > strictness && !material && growth.is_short() {
+    if growth.evidence > strictness && !material && growth.is_short() && growth.source == MemorySource::Anonymous {
         let least = growth.least_growth;
         let grown = Bytes::new(growth.over_run().max(0.0) as u64);
         let reason = format!("grew by {grown}, and a run this short needs {least}: allocators take that by themselves");
@@ -246,9 +256,10 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
     if growth.is_short() && growth.per_hour.high.get() < growth.worth_finding.get() {
         let chunk = CHUNK.as_f64() / growth.worth_finding.get_per_second();
         let reason = format!("a run this short could hide {}, which is worth finding", worth(growth));
-        return (reason, need.max(Duration::from_secs_f64(chunk.min(300.0))));
+        return (reason, need.max(Duration::try_from_secs_f64(chunk.min(300.0)).unwrap_or_default()));
     }
-    let reason = format!("growth of {} is too uncertain to tell from none below {}", growth.per_hour, worth(growth));
+    let amount = estimate(growth);
+    let reason = format!("{amount} is too uncertain: growth of {} is not excluded", worth(growth));
     (reason, need)
 }
 

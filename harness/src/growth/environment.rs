@@ -19,7 +19,8 @@ const GAP_INTERVALS: f64 = 4.0;
 /// A rate is a disturbance above this multiple of any earlier one, and five Poisson deviations.
 const RATE_EXCESS: f64 = 1.25;
 
-/// Seconds over which memory follows a change of the load: decay times of jemalloc and mimalloc are about ten seconds.
+/// Seconds over which memory follows a change of the load: jemalloc's default decay time, and the middle of the ones
+/// that the rule was tried with (none, 10 s, 40 s).
 const LOAD_MEMORY: f64 = 10.0;
 
 /// Covariates that vary less are left out: they would only repeat the constant.

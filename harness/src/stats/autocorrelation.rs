@@ -8,8 +8,9 @@ use super::cholesky::{Triangle, dot};
 /// Spacing of the even grid that the series is put on, in the unit of its times (seconds).
 const GRID_STEP: f64 = 2.0;
 
-/// Most points of the grid: days of samples are searched more coarsely, so that the search stays fast.
-const GRID_POINTS: f64 = 65_536.0;
+/// Most points of the grid, nine hours of them: longer runs are searched more coarsely, so that the search does not
+/// outweigh the fit. A block of such a run is 273 points wide, and holds whatever is too short to be seen.
+const GRID_POINTS: f64 = 16_384.0;
 
 /// Autocorrelation at the period below which there is none (the Python reference's).
 const LEAST_CORRELATION: f64 = 0.35;
