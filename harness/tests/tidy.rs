@@ -54,11 +54,12 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// All files of the program with the top-level module that each belongs to.
+/// All files of the program with the top-level module that each belongs to; those that hold only tests are left out.
 fn modules() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     sources(&root)
         .into_iter()
+        .filter(|file| file.file_name().is_some_and(|name| name != "tests.rs"))
         .map(|file| {
             let first = file.strip_prefix(&root).expect("below src").components().next().expect("a name");
             let module = first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
