@@ -7,10 +7,10 @@ mod load;
 mod output;
 mod plan;
 mod report;
-//mod run;
+mod run;
 
 pub use self::analyze::analyze;
 pub use self::check::check;
 pub use self::plan::plan;
 pub use self::report::report;
-//pub use self::run::run;
+pub use self::run::run;

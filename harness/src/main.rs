@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Check { scenario, format } => commands::check(&scenario, format),
         Command::Plan { scenario, format } => commands::plan(&scenario, format),
-        Command::Run(_) => todo!(),
+        Command::Run(options) => commands::run(&options),
         Command::Analyze { inputs, format } => commands::analyze(&inputs, format),
         Command::Report { run, format, output } => commands::report(&run, format, output.as_deref()),
         Command::Supervise { args } => return steep::shell::supervisor::supervise(args),

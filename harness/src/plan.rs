@@ -17,7 +17,6 @@ pub use self::rows::Dropped;
 use crate::flags::{CellId, FlagSet, hex};
 use crate::problem::{Problem, Spans};
 use crate::scenario::{Allocator, AxisKind, Program, Scenario, Strategy, Switch};
-use crate::template::Template;
 use crate::units::seconds;
 
 /// What is soaked, in the order in which it is.
@@ -69,13 +68,13 @@ impl Build {
     }
 }
 
-/// What a cell adds to the start of the service.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// What a cell adds to the start of the service. Values of flags and axes are taken as they are: nothing is replaced in them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CellSettings {
     /// Variables set, and variables unset (none).
-    pub env: BTreeMap<String, Option<Template>>,
+    pub env: BTreeMap<String, Option<String>>,
     /// Arguments added.
-    pub args: Vec<Template>,
+    pub args: Vec<String>,
 }
 
 /// The plan of `scenario`.
@@ -157,12 +156,12 @@ fn allocator_of<'s>(scenario: &'s Scenario, axes: &BTreeMap<String, String>) -> 
 pub fn settings(scenario: &Scenario, cell: &Cell) -> CellSettings {
     let mut settings = CellSettings::default();
     if let Some(allocator) = allocator_of(scenario, &cell.axes) {
-        let tuned = allocator.env.iter().map(|(name, value)| (name.clone(), Some(literal(value))));
+        let tuned = allocator.env.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
         settings.env.extend(tuned);
     }
     for axis in &scenario.axes {
         if let (AxisKind::Env { var }, Some(value)) = (&axis.kind, cell.axes.get(&axis.name)) {
-            settings.env.insert(var.clone(), Some(literal(value)));
+            settings.env.insert(var.clone(), Some(value.clone()));
         }
     }
     for flag in &scenario.flags {
@@ -171,19 +170,14 @@ pub fn settings(scenario: &Scenario, cell: &Cell) -> CellSettings {
             Switch::CargoFeature { .. } => {}
             Switch::Env { var, on, off } => {
                 let value = if is_on { Some(on) } else { off.as_ref() };
-                settings.env.insert(var.clone(), value.map(|value| literal(value)));
+                settings.env.insert(var.clone(), value.cloned());
             }
             Switch::Arg { on, off } => {
-                settings.args.extend((if is_on { on } else { off }).iter().map(|arg| literal(arg)));
+                settings.args.extend((if is_on { on } else { off }).iter().cloned());
             }
         }
     }
     settings
-}
-
-/// Values of flags and axes are taken as they are: nothing is replaced in them.
-fn literal(text: &str) -> Template {
-    Template::literal(text)
 }
 
 /// Fisher–Yates from the seed: the same scenario gives the same order on every machine.

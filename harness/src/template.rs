@@ -66,12 +66,6 @@ impl Template {
         Ok(Self { parts })
     }
 
-    /// A template that is `text` to the letter, in which nothing is replaced.
-    #[must_use]
-    pub fn literal(text: &str) -> Self {
-        Self { parts: vec![Part::Text(text.to_owned())] }
-    }
-
     /// The pieces, in order.
     #[must_use]
     pub fn parts(&self) -> &[Part] {

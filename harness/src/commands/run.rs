@@ -20,6 +20,7 @@ use crate::shell::cell::{self, Binary, Soaking};
 use crate::shell::interrupt::Interrupt;
 use crate::shell::process::own_program;
 use crate::shell::progress::Progress;
+use crate::shell::provenance::of_run;
 use crate::shell::store::{RunFolder, RunRecord};
 use crate::shell::supervisor::become_subreaper;
 use crate::units::in_words;
@@ -59,6 +60,7 @@ async fn run_cells(loaded: &Loaded, chosen: &[CellId], options: &RunOptions) -> 
     cells.retain(|cell| !is_finished(&folder, &cell.id));
     let mut progress = Progress::new(cells.len());
     announce(&progress, loaded, &folder, cells.len());
+    let provenance = of_run(&run.scenario, &run.scenario_folder, loaded.workspace.as_ref());
     let binaries = build_all(loaded, &folder, &cells, &mut progress, interrupt.watch()).await?;
     for (index, cell) in cells.into_iter().enumerate() {
         if interrupt.is_raised() {
@@ -66,7 +68,7 @@ async fn run_cells(loaded: &Loaded, chosen: &[CellId], options: &RunOptions) -> 
         }
         progress.cell(index + 1, cell);
         let binary = match cell.build {
-            None => Binary::None,
+            None => Binary::Command,
             Some(build) => match binaries.get(&build) {
                 Some(Ok(built)) => Binary::Built(built),
                 Some(Err(message)) => Binary::Failed(message),
@@ -78,7 +80,7 @@ async fn run_cells(loaded: &Loaded, chosen: &[CellId], options: &RunOptions) -> 
             plan: &run.plan,
             cell,
             scenario_folder: &run.scenario_folder,
-            workspace: loaded.workspace.as_ref(),
+            provenance: &provenance,
             binary,
             folder: &folder,
         };
