@@ -5,4 +5,5 @@ pub mod host;
 pub mod kinship;
 pub mod process;
 pub mod procfs;
+pub mod sampler;
 pub mod supervisor;
