@@ -3,7 +3,9 @@
 pub mod clock;
 pub mod host;
 pub mod kinship;
+pub mod probe;
 pub mod process;
 pub mod procfs;
 pub mod sampler;
+pub mod service;
 pub mod supervisor;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use steep::scenario::{Stop, StopSignal};
 use steep::shell::process::Process;
 use steep::shell::sampler::Sampler;
+use steep::shell::sampler::elsewhere::Elsewhere;
 use steep::trace::Sample;
 use steep::units::{Bytes, SinceStart};
 use support::{eventually_async, start};
@@ -104,4 +105,18 @@ async fn an_ended_service_gives_no_sample_of_zero() {
     std::fs::write(folder.path().join("go"), "go\n").expect("a reader");
     process.wait_until_gone().await;
     assert_eq!(sampler.sample(SinceStart::ZERO), None);
+}
+
+#[tokio::test]
+async fn without_proc_the_tree_is_found_all_the_same() {
+    let folder = folder();
+    let process = started(&folder, &format!("{HOLDER} sleep 300; : $x")).await;
+    let supervisor = process.supervisor_pid();
+    eventually_async("both run", || support::alive_below(supervisor).len() == 2).await;
+    let mut elsewhere = Elsewhere::new().expect("sysinfo knows this system");
+    elsewhere.refresh();
+    let total = elsewhere.below(supervisor);
+    assert_eq!(total.processes.len(), 2);
+    assert!(total.memory.anon_bytes > Bytes::new(20_000_000), "{total:?}");
+    stop(process).await;
 }
