@@ -1,13 +1,18 @@
 //! All effects: files, processes, sockets and clocks. Nothing outside this folder and `commands` has any.
 
 pub mod build;
+pub mod cell;
 pub mod clock;
 pub mod driver;
 pub mod host;
 pub mod interrupt;
 pub mod kinship;
+pub mod probe;
 pub mod process;
 pub mod procfs;
 pub mod progress;
+pub mod provenance;
+pub mod sampler;
+pub mod service;
 pub mod store;
 pub mod supervisor;

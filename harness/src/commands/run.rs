@@ -157,7 +157,9 @@ async fn build_all(
         let build = &loaded.plan.builds[index];
         let label = format!("{} ({})", package.name, build.label());
         let began = std::time::Instant::now();
-        let building = workspace.build(package, build, &folder.build(index), &supervisor, |line| progress.building(&label, line));
+        let place = folder.build(index);
+        let says = |line: &str| progress.building(&label, line);
+        let building = workspace.build(package, build, &place, &supervisor, says);
         let built = tokio::select! {
             built = building => built,
             // Leaving drops the build, and with it cargo and its compilers.

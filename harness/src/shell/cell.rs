@@ -21,9 +21,7 @@ use crate::shell::service::failure::Who;
 use crate::shell::service::{CellPlace, RunningService, start};
 use crate::shell::store::{RunFolder, StoreError, TraceWriter, read_trace};
 use crate::soak::{Action, Event, Soak};
-use crate::trace::{
-    End, EndReason, Exit, FORMAT, Header, Live, PhaseChange, PhaseSpan, Provenance, Record, Trace,
-};
+use crate::trace::{End, EndReason, Exit, FORMAT, Header, Live, PhaseChange, PhaseSpan, Provenance, Record, Trace};
 use crate::traffic::hash::schedule_hash;
 use crate::traffic::{Schedule, Workload};
 use crate::units::{Bytes, SinceStart};
@@ -83,7 +81,7 @@ struct NotLoaded {
 }
 
 impl NotLoaded {
-    fn new(reason: EndReason, message: impl ToString) -> Self {
+    fn new(reason: EndReason, message: &(impl ToString + ?Sized)) -> Self {
         Self { reason, message: message.to_string() }
     }
 }
@@ -129,7 +127,7 @@ async fn prepare(
     let binary = match soaking.binary {
         Binary::Command => None,
         Binary::Built(built) => Some(built.path.canonicalize().unwrap_or_else(|_| built.path.clone())),
-        Binary::Failed(message) => return Ok(Err(NotLoaded::new(EndReason::BuildFailed, message))),
+        Binary::Failed(message) => return Ok(Err(NotLoaded::new(EndReason::BuildFailed, &message))),
     };
     let place = CellPlace {
         scenario_folder: soaking.scenario_folder,
@@ -141,7 +139,7 @@ async fn prepare(
     };
     let mut service = match start(&scenario.service, &scenario.dependencies, &place).await {
         Ok(service) => service,
-        Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotReady, error))),
+        Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotReady, &error))),
     };
     let connected = match verified(soaking, &service).await {
         Ok(()) => connect(scenario, &service).await,
@@ -170,9 +168,11 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
                     "flag \"{}\" is to be {wanted}, and the answer to GET {} {contains} {:?}: it did not take effect, or its `verify` is wrong",
                     flag.name, verify.path, verify.contains
                 );
-                return Err(NotLoaded::new(EndReason::NotVerified, message));
+                return Err(NotLoaded::new(EndReason::NotVerified, &message));
             }
-            Err(error) => return Err(NotLoaded::new(EndReason::NotVerified, format!("flag \"{}\": {error}", flag.name))),
+            Err(error) => {
+                return Err(NotLoaded::new(EndReason::NotVerified, &format!("flag \"{}\": {error}", flag.name)));
+            }
         }
     }
     let Some(path) = &soaking.scenario.service.probe else { return Ok(()) };
@@ -180,16 +180,16 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
         Ok(Some(_)) => Ok(()),
         Ok(None) => {
             let message = "the probe does not count: install steep_probe::Counted as the global allocator, or take out service.probe";
-            Err(NotLoaded::new(EndReason::NotVerified, message))
+            Err(NotLoaded::new(EndReason::NotVerified, &message))
         }
-        Err(error) => Err(NotLoaded::new(EndReason::NotVerified, error)),
+        Err(error) => Err(NotLoaded::new(EndReason::NotVerified, &error)),
     }
 }
 
 async fn connect(scenario: &Scenario, service: &RunningService) -> Result<Driver, NotLoaded> {
     let port = service.port.to_string();
     let schedule = Schedule::new(Workload::of(scenario), |name| (name == "port").then(|| port.clone()))
-        .map_err(|error| NotLoaded::new(EndReason::Failed, error))?;
+        .map_err(|error| NotLoaded::new(EndReason::Failed, &error))?;
     let spec = DriverSpec {
         url: service.url.clone(),
         http: scenario.http.clone(),
@@ -198,7 +198,10 @@ async fn connect(scenario: &Scenario, service: &RunningService) -> Result<Driver
     };
     Driver::connect(spec, schedule).await.map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-        NotLoaded::new(EndReason::Failed, format!("{error}{cause}; lower http.connections, or look why the service refuses them"))
+        NotLoaded::new(
+            EndReason::Failed,
+            &format!("{error}{cause}; lower http.connections, or look why the service refuses them"),
+        )
     })
 }
 
@@ -331,7 +334,11 @@ impl<'r> Loaded<'r> {
             for action in self.soak.handle(now, event) {
                 if let Some(reason) = self.act(now, action, progress).await? {
                     // A dependency that ends is nobody's crash.
-                    let reason = if reason == EndReason::Crashed && !self.message.is_empty() { EndReason::Failed } else { reason };
+                    let reason = if reason == EndReason::Crashed && !self.message.is_empty() {
+                        EndReason::Failed
+                    } else {
+                        reason
+                    };
                     return self.finish(reason).await;
                 }
             }
@@ -364,7 +371,12 @@ impl<'r> Loaded<'r> {
     }
 
     /// Does what the soak asks for; gives the reason once it is over.
-    async fn act(&mut self, now: SinceStart, action: Action, progress: &mut Progress) -> Result<Option<EndReason>, CellError> {
+    async fn act(
+        &mut self,
+        now: SinceStart,
+        action: Action,
+        progress: &mut Progress,
+    ) -> Result<Option<EndReason>, CellError> {
         match action {
             Action::EnterPhase(index) => {
                 let phase = &self.soaking.scenario.phases[index];

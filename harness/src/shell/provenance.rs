@@ -43,17 +43,29 @@ pub fn of_run(scenario: &Scenario, folder: &Path, workspace: Option<&Workspace>)
 
 /// The same with what is this cell's own: features, program, and what tunes its allocator.
 #[must_use]
-pub fn of_cell(run: &Provenance, plan: &Plan, cell: &Cell, built: Option<&Built>, command: Vec<String>, env: &BTreeMap<String, Option<String>>) -> Provenance {
+pub fn of_cell(
+    run: &Provenance,
+    plan: &Plan,
+    cell: &Cell,
+    built: Option<&Built>,
+    command: Vec<String>,
+    env: &BTreeMap<String, Option<String>>,
+) -> Provenance {
     let features = cell.build.map(|build| plan.builds[build].features.iter().cloned().collect()).unwrap_or_default();
     let binary_sha256 = match built {
         Some(built) => built.sha256.clone(),
-        None => command.first().and_then(|program| found(program)).and_then(|path| sha256_of(&path).ok()).unwrap_or_default(),
+        None => command
+            .first()
+            .and_then(|program| found(program))
+            .and_then(|path| sha256_of(&path).ok())
+            .unwrap_or_default(),
     };
     let value_of = |name: &str| match env.get(name) {
         Some(value) => value.clone(),
         None => std::env::var(name).ok(),
     };
-    let allocator_env = ALLOCATOR_VARIABLES.into_iter().filter_map(|name| Some((name.to_owned(), value_of(name)?))).collect();
+    let allocator_env =
+        ALLOCATOR_VARIABLES.into_iter().filter_map(|name| Some((name.to_owned(), value_of(name)?))).collect();
     Provenance { features, command, binary_sha256, allocator_env, ..run.clone() }
 }
 
@@ -68,7 +80,13 @@ fn found(program: &str) -> Option<PathBuf> {
 
 /// What a command prints, without the last line's end; none where it fails or is missing.
 fn said_by(program: &str, args: &[&str], folder: &Path) -> Option<String> {
-    let output = Command::new(program).args(args).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
     let said = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| said.trim_end().to_owned())
 }

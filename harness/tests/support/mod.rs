@@ -31,15 +31,6 @@ pub async fn start(folder: &Path, script: &str) -> Process {
 }
 
 /// Looks again and again until `is_so`; a minute is enough for anything on a crowded machine.
-pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// The same, letting the runtime work meanwhile.
 pub async fn eventually_async(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while !is_so() {

@@ -1,0 +1,175 @@
+//! Asks a running service about itself: its live bytes, and whether a flag took effect. Answers are bounded in time and size.
+
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::scenario::Verify;
+use crate::trace::Live;
+use crate::units::Bytes;
+
+/// How long an answer may take, from connecting to its last byte. A sample must not wait for a service that hangs.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Answers larger than this are not read to the end.
+const ANSWER_MAX: Bytes = Bytes::mib(1);
+
+/// The form of the probe's answer that is understood.
+const PROBE_SCHEMA: u64 = 1;
+
+/// How much of an answer is shown in a message.
+const SHOWN_MAX_CHARS: usize = 200;
+
+/// The question could not be answered.
+#[derive(Debug, Error)]
+pub enum ProbeError {
+    /// No answer, or not in time.
+    #[error("GET {url}: {reason}")]
+    NoAnswer {
+        /// What was asked.
+        url: String,
+        /// Why, with its causes.
+        reason: String,
+    },
+    /// Another status than 200.
+    #[error("GET {url} said {status}: {body}")]
+    Status {
+        /// What was asked.
+        url: String,
+        /// What was said.
+        status: StatusCode,
+        /// The beginning of the answer.
+        body: String,
+    },
+    /// An answer without end.
+    #[error("GET {url} answers with more than {ANSWER_MAX}")]
+    TooLarge {
+        /// What was asked.
+        url: String,
+    },
+    /// Something else than the probe's JSON.
+    #[error(
+        "GET {url} gives no probe data of schema {PROBE_SCHEMA} ({reason}); does `service.probe` name the path of steep-probe? It said: {body}"
+    )]
+    NotAProbe {
+        /// What was asked.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+        /// The beginning of the answer.
+        body: String,
+    },
+}
+
+/// A client for questions beside the load: no proxy of the environment, no redirects, one idle connection at most.
+///
+/// # Errors
+/// When the client cannot be set up on this system.
+pub fn client() -> reqwest::Result<Client> {
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(1)
+        .timeout(ANSWER_TIMEOUT)
+        .build()
+}
+
+/// Live bytes of the service; none where its allocator does not count them (`null`).
+///
+/// # Errors
+/// No answer in time, or something else than the probe's data.
+pub async fn live_bytes(client: &Client, url: &str) -> Result<Option<Live>, ProbeError> {
+    parse_live(&get(client, url).await?).map_err(|(reason, body)| ProbeError::NotAProbe {
+        url: url.to_owned(),
+        reason,
+        body: beginning(&body),
+    })
+}
+
+/// Whether a flag that is to be `on` (or off) is so: the answer contains the text exactly when it is on. `base` has no `/` at its end.
+///
+/// # Errors
+/// No answer in time, another status than 200, an answer without end.
+pub async fn verify(client: &Client, base: &str, verify: &Verify, on: bool) -> Result<bool, ProbeError> {
+    let body = get(client, &format!("{base}{}", verify.path)).await?;
+    Ok(body.contains(&verify.contains) == on)
+}
+
+/// What the probe crate answers with; more than this is not read here.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    schema: u64,
+    live_bytes: Option<u64>,
+    live_objects: Option<u64>,
+}
+
+fn parse_live(body: &str) -> Result<Option<Live>, (String, String)> {
+    let refuse = |reason: String| (reason, body.to_owned());
+    let answer: Answer = serde_json::from_str(body).map_err(|error| refuse(error.to_string()))?;
+    if answer.schema != PROBE_SCHEMA {
+        return Err(refuse(format!("its schema is {}", answer.schema)));
+    }
+    let live = answer
+        .live_bytes
+        .map(|bytes| Live { live_bytes: Bytes::new(bytes), live_objects: answer.live_objects.unwrap_or(0) });
+    Ok(live)
+}
+
+/// The body of an answer with status 200.
+async fn get(client: &Client, url: &str) -> Result<String, ProbeError> {
+    let no_answer = |error: reqwest::Error| ProbeError::NoAnswer { url: url.to_owned(), reason: with_causes(&error) };
+    let mut response = client.get(url).send().await.map_err(no_answer)?;
+    let status = response.status();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+        body.extend_from_slice(&chunk);
+        if body.len() as u64 > ANSWER_MAX.get() {
+            return Err(ProbeError::TooLarge { url: url.to_owned() });
+        }
+    }
+    let body = String::from_utf8_lossy(&body).into_owned();
+    if status == StatusCode::OK {
+        Ok(body)
+    } else {
+        Err(ProbeError::Status { url: url.to_owned(), status, body: beginning(&body) })
+    }
+}
+
+fn beginning(body: &str) -> String {
+    body.chars().take(SHOWN_MAX_CHARS).collect()
+}
+
+/// What went wrong in words: the innermost cause says it (`Connection refused`), the outer ones repeat the address.
+#[must_use]
+pub fn with_causes(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_bytes_are_read_and_unknown_ones_are_none() {
+        let known = r#"{"schema":1,"pid":7,"allocator":"jemalloc","live_bytes":4096,"live_objects":3,"native":{}}"#;
+        let live = Live { live_bytes: Bytes::new(4096), live_objects: 3 };
+        assert_eq!(parse_live(known), Ok(Some(live)));
+        assert_eq!(parse_live(r#"{"schema":1,"live_bytes":null,"live_objects":null}"#), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_probe_is_refused_with_its_reason() {
+        assert!(parse_live("<html>").is_err());
+        let newer = parse_live(r#"{"schema":2,"live_bytes":1}"#);
+        assert_eq!(newer.map_err(|(reason, _)| reason), Err("its schema is 2".to_owned()));
+    }
+}

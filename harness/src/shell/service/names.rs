@@ -1,0 +1,95 @@
+//! What the templates of processes may name: ports, the cell's folder. Free ports are picked here.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+use crate::template::{Template, UnknownName};
+
+/// The values of names for one process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// `{{port}}` and `{{dir}}` of one process, and `{{<name>.port}}` of each dependency.
+    #[must_use]
+    pub fn new(port: u16, cell_folder: &Path, dependencies: &BTreeMap<String, u16>) -> Self {
+        let mut names: BTreeMap<String, String> =
+            dependencies.iter().map(|(name, port)| (format!("{name}.port"), port.to_string())).collect();
+        names.insert("port".to_owned(), port.to_string());
+        names.insert("dir".to_owned(), cell_folder.display().to_string());
+        Self(names)
+    }
+
+    /// `template` with all names filled in.
+    ///
+    /// # Errors
+    /// The first name that nothing defines.
+    pub fn fill(&self, template: &Template) -> Result<String, UnknownName> {
+        template.render(|name| self.0.get(name).map(String::as_str))
+    }
+
+    /// What may be named, for messages: `{{dir}}, {{port}}`.
+    #[must_use]
+    pub fn known(&self) -> String {
+        self.0.keys().map(|name| format!("{{{{{name}}}}}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// `count` ports of the loopback address that are free now and differ from each other.
+///
+/// They are let go before their processes take them, so another program can be faster; that shows as "address in use" and is tried once more.
+///
+/// # Errors
+/// When the system has no port to give.
+pub fn free_ports(count: usize) -> io::Result<Vec<u16>> {
+    // All are held at the same time, so that none comes twice.
+    let held: Vec<TcpListener> =
+        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
+    held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+}
+
+/// Whether last lines say that a port was taken, in the words of the C library, of Go and Java, of Node, of nginx.
+#[must_use]
+pub fn say_port_taken(lines: &[String]) -> bool {
+    lines.iter().any(|line| {
+        let line = line.to_ascii_lowercase();
+        ["address already in use", "address in use", "eaddrinuse", "addrinuse"].iter().any(|words| line.contains(words))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_ports_and_folder_are_filled_in() {
+        let names = Names::new(4000, Path::new("/results/cell"), &BTreeMap::from([("db".to_owned(), 5000)]));
+        let template = Template::parse("{{dir}}/x?db=127.0.0.1:{{db.port}}&own={{port}}").expect("a template");
+        assert_eq!(names.fill(&template).as_deref(), Ok("/results/cell/x?db=127.0.0.1:5000&own=4000"));
+        assert_eq!(names.known(), "{{db.port}}, {{dir}}, {{port}}");
+        let unknown = Template::parse("{{redis.port}}").expect("a template");
+        assert_eq!(names.fill(&unknown), Err(UnknownName("redis.port".to_owned())));
+    }
+
+    #[test]
+    fn free_ports_differ() {
+        let mut ports = free_ports(20).expect("ports");
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 20);
+    }
+
+    #[test]
+    fn a_taken_port_is_seen_in_the_words_of_many_programs() {
+        for line in [
+            "thread 'main' panicked: Os { code: 98, kind: AddrInUse, message: \"Address already in use\" }",
+            "nginx: [emerg] bind() to 127.0.0.1:80 failed (98: Address already in use)",
+            "Error: listen EADDRINUSE: address already in use :::80",
+        ] {
+            assert!(say_port_taken(&[line.to_owned()]), "{line}");
+        }
+        assert!(!say_port_taken(&["listening on 127.0.0.1:80".to_owned()]));
+    }
+}

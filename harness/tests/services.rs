@@ -1,0 +1,300 @@
+//! Services and dependencies as scenarios ask for them: ports, files, readiness, bad endings. The service is this test program itself.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use steep::scenario::{Dependency, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal, Verify};
+use steep::shell::probe::{ProbeError, live_bytes, verify};
+use steep::shell::service::failure::{ServiceError, Who};
+use steep::shell::service::{CellPlace, RunningService, start};
+use steep::template::Template;
+use support::{alive_below, all_gone};
+
+fn template(text: &str) -> Template {
+    Template::parse(text).expect("a template")
+}
+
+fn stop() -> Stop {
+    Stop { signal: StopSignal::Term, grace: Duration::from_mins(1) }
+}
+
+/// The service: listens on `PORT` and gives each connection the answer of `ANSWER`.
+#[test]
+#[ignore = "started as a service by the other tests"]
+#[expect(clippy::print_stdout, reason = "a service logs")]
+fn service() {
+    let Ok(port) = std::env::var("PORT") else { return };
+    println!("listening on {port} for {}", std::env::var("NAME").unwrap_or_default());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).expect("a free port");
+    let answer = std::env::var("ANSWER").unwrap_or_else(|_| "200 OK\nup".to_owned());
+    let (status, body) = answer.split_once('\n').expect("a status line and a body");
+    for connection in listener.incoming() {
+        let mut connection = connection.expect("a connection");
+        // Any request is answered alike, and a connection that asks nothing is let go.
+        if connection.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+            let length = if status.contains("endless") { 1 << 30 } else { body.len() };
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            let _ = connection.write_all(format!("{head}{body}").as_bytes());
+            while status.contains("endless") && connection.write_all(&[b'x'; 4096]).is_ok() {}
+        }
+    }
+}
+
+fn this_program() -> Vec<Template> {
+    let program = std::env::current_exe().expect("a test program");
+    let program = program.to_str().expect("a path in UTF-8");
+    [program, "service", "--exact", "--ignored", "--nocapture"].map(template).into()
+}
+
+/// A service that answers with `answer`.
+fn answering(answer: &str) -> Service {
+    Service {
+        program: Program::Command(this_program()),
+        args: Vec::new(),
+        env: [("PORT", "{{port}}"), ("ANSWER", answer)].map(|(name, value)| (name.to_owned(), template(value))).into(),
+        files: Vec::new(),
+        url: template("http://127.0.0.1:{{port}}/"),
+        ready: Ready { check: ReadyCheck::Path("/healthz".to_owned()), timeout: Duration::from_mins(1) },
+        stop: stop(),
+        memory_limit_bytes: None,
+        cpus: Vec::new(),
+        probe: None,
+    }
+}
+
+/// A service that is a shell script.
+fn script(text: &str) -> Service {
+    Service { program: Program::Command(["sh", "-c", text].map(template).into()), ..answering("200 OK\n") }
+}
+
+fn dependency(name: &str) -> Dependency {
+    Dependency {
+        name: name.to_owned(),
+        command: this_program(),
+        env: [("PORT", "{{port}}")].map(|(name, value)| (name.to_owned(), template(value))).into(),
+        files: Vec::new(),
+        ready: Some(Ready { check: ReadyCheck::Tcp(template("127.0.0.1:{{port}}")), timeout: Duration::from_mins(1) }),
+        stop: stop(),
+        before_cell: Vec::new(),
+    }
+}
+
+/// A scenario's folder with a cell's folder in it.
+struct Folders(tempfile::TempDir);
+
+impl Folders {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("cell")).expect("a folder");
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    async fn start(&self, service: &Service, dependencies: &[Dependency]) -> Result<RunningService, ServiceError> {
+        self.start_with(service, dependencies, BTreeMap::new(), &[]).await
+    }
+
+    async fn start_with(
+        &self,
+        service: &Service,
+        dependencies: &[Dependency],
+        env: BTreeMap<String, Option<String>>,
+        args: &[String],
+    ) -> Result<RunningService, ServiceError> {
+        let cell_folder = self.path("cell");
+        let place = CellPlace {
+            scenario_folder: self.0.path(),
+            cell_folder: &cell_folder,
+            steep: support::steep(),
+            binary: None,
+            env: &env,
+            args,
+        };
+        start(service, dependencies, &place).await
+    }
+
+    async fn failure(&self, service: &Service, dependencies: &[Dependency]) -> ServiceError {
+        match self.start(service, dependencies).await {
+            Err(error) => error,
+            Ok(running) => panic!("{running:?} runs"),
+        }
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect("a file")
+    }
+}
+
+#[tokio::test]
+async fn a_service_becomes_ready_with_its_dependencies_and_leaves_nothing() {
+    let folders = Folders::new();
+    std::fs::write(folders.path("conf.in"), "db {{db.port}} own {{port}} in {{dir}}").expect("a file");
+    let mut service = answering("200 OK\nsessions on");
+    service.env.insert("NAME".to_owned(), template("{{db.port}}"));
+    service.files = vec![RenderedFile { from: "conf.in".into(), to: template("{{dir}}/etc/conf") }];
+    let mut db = dependency("db");
+    db.before_cell = ["sh", "-c", "echo seeded; pwd"].map(template).into();
+    let mut running = folders.start(&service, &[db]).await.expect("it runs");
+
+    for log in ["cell/service.log", "cell/db.log"] {
+        support::eventually_async("its output is moved", || folders.text(log).contains("listening on")).await;
+    }
+    let db_port = folders.text("cell/service.log");
+    let db_port = db_port.lines().find_map(|line| line.rsplit_once(" for ")).expect("its first line").1;
+    let expected = format!("db {db_port} own {} in {}", running.port, folders.path("cell").display());
+    assert_eq!(folders.text("cell/etc/conf"), expected);
+    assert_eq!(running.url, format!("http://127.0.0.1:{}", running.port));
+    let seeded = folders.text("cell/db.before_cell.log");
+    assert_eq!(seeded.lines().next(), Some("seeded"));
+    assert!(
+        Path::new(seeded.lines().nth(1).expect("a folder")).ends_with(folders.0.path().file_name().expect("a name"))
+    );
+    assert!(folders.text("cell/db.log").contains(&format!("listening on {db_port}")));
+
+    let on = Verify { path: "/debug/flags".to_owned(), contains: "sessions".to_owned() };
+    assert!(verify(&running.client, &running.url, &on, true).await.expect("an answer"));
+    assert!(!verify(&running.client, &running.url, &on, false).await.expect("an answer"));
+    let no_probe = live_bytes(&running.client, &running.url).await;
+    assert!(matches!(no_probe, Err(ProbeError::NotAProbe { .. })), "{no_probe:?}");
+
+    let supervisors: Vec<u32> = running
+        .dependency_supervisors()
+        .iter()
+        .map(|(_, pid)| *pid)
+        .chain([running.process.supervisor_pid()])
+        .collect();
+    let all: Vec<_> = supervisors.into_iter().flat_map(alive_below).collect();
+    assert_eq!(all.len(), 2);
+    let stopped = running.stop().await;
+    assert_eq!(stopped.exit.signal, Some(15));
+    assert!(!stopped.something_left && all_gone(&all));
+}
+
+#[tokio::test]
+async fn what_a_cell_sets_comes_over_the_scenario() {
+    let folders = Folders::new();
+    let mut service = answering("200 OK\n");
+    service.env.extend([("A", "scenario"), ("B", "scenario")].map(|(name, value)| (name.to_owned(), template(value))));
+    service.program = Program::Command(["sh", "-c", "echo \"$A-${B-unset}-$2\"; exit 1", "sh"].map(template).into());
+    service.args = vec![template("one")];
+    let env = [("A", Some("cell".to_owned())), ("B", None)].map(|(name, value)| (name.to_owned(), value)).into();
+    let error = folders.start_with(&service, &[], env, &["two".to_owned()]).await.expect_err("it exits");
+    assert_eq!(folders.text("cell/service.log"), "cell-unset-two\n");
+    assert!(matches!(error, ServiceError::Ended { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_service_that_is_never_ready_says_what_it_answered() {
+    let folders = Folders::new();
+    let mut service = answering("503 Service Unavailable\nno");
+    service.ready.timeout = Duration::from_millis(700);
+    let error = folders.failure(&service, &[]).await.to_string();
+    assert!(error.starts_with("the service was not ready in 700 ms: GET http://127.0.0.1:"), "{error}");
+    assert!(error.contains("/healthz said 503 last") && error.contains("listening on"), "{error}");
+}
+
+#[tokio::test]
+async fn a_service_that_listens_nowhere_is_told_from_one_that_hangs() {
+    let folders = Folders::new();
+    let mut service = script("sleep 300");
+    service.ready.timeout = Duration::from_millis(50);
+    let error = folders.failure(&service, &[]).await.to_string();
+    assert!(error.contains("failed last: Connection refused"), "{error}");
+}
+
+#[tokio::test]
+async fn a_service_that_dies_at_once_ends_the_waiting_and_its_dependency() {
+    let folders = Folders::new();
+    let db = dependency("db");
+    let error = folders.failure(&script("echo no such table >&2; exit 3"), std::slice::from_ref(&db)).await.to_string();
+    assert!(error.starts_with("the service ended before it was ready (exit status 3)"), "{error}");
+    assert!(error.ends_with("    no such table"), "{error}");
+    let port = folders.text("cell/db.log");
+    let port = port.split_once("listening on ").and_then(|(_, rest)| rest.split_once(' ')).expect("its port").0;
+    assert!(std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_err(), "the dependency is stopped");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_tried_once_more_and_then_named() {
+    let folders = Folders::new();
+    let script = script("echo {{port}} >> {{dir}}/ports; echo 'bind: Address already in use'; exit 1");
+    let error = folders.failure(&script, &[]).await.to_string();
+    assert!(error.contains("its port was taken"), "{error}");
+    assert_eq!(folders.text("cell/ports").lines().count(), 2);
+}
+
+#[tokio::test]
+async fn names_files_and_programs_that_are_not_there_are_told() {
+    let folders = Folders::new();
+    let mut service = answering("200 OK\n");
+    service.args = vec![template("{{redis.port}}")];
+    let error = folders.failure(&service, &[]).await.to_string();
+    assert_eq!(error, "`args` of the service: nothing defines `{{redis.port}}`; known here: {{dir}}, {{port}}");
+
+    let mut service = answering("200 OK\n");
+    service.files = vec![RenderedFile { from: "none.in".into(), to: template("conf") }];
+    let error = folders.failure(&service, &[]).await.to_string();
+    assert!(error.contains("none.in, a file of the service: No such file"), "{error}");
+
+    let mut service = answering("200 OK\n");
+    service.program = Program::Command(vec![template("./none.sh")]);
+    let error = folders.failure(&service, &[]).await.to_string();
+    assert!(error.contains("none.sh`: No such file or directory") && error.contains("a path with a slash"), "{error}");
+}
+
+#[tokio::test]
+async fn a_command_before_the_cell_that_fails_is_told() {
+    let folders = Folders::new();
+    let mut db = dependency("db");
+    db.before_cell = ["sh", "-c", "echo no space; exit 1"].map(template).into();
+    let error = folders.failure(&answering("200 OK\n"), &[db]).await.to_string();
+    assert!(error.starts_with("`before_cell` of dependency `db` failed (exit status 1)"), "{error}");
+    assert!(error.ends_with("    no space"), "{error}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_dependency_is_seen() {
+    let folders = Folders::new();
+    let mut db = dependency("db");
+    db.command = ["sh", "-c", "mkfifo {{dir}}/go; read line < {{dir}}/go; exit 5"].map(template).into();
+    db.ready = None;
+    let mut running = folders.start(&answering("200 OK\n"), &[db]).await.expect("it runs");
+    let given_up = tokio::time::timeout(Duration::from_millis(1), running.ended()).await;
+    assert!(given_up.is_err());
+    support::eventually_async("the pipe is made", || folders.path("cell/go").exists()).await;
+    std::fs::write(folders.path("cell/go"), "go\n").expect("a reader");
+    let ended = running.ended().await;
+    assert_eq!((ended.who, ended.exit.code), (Who::Dependency("db".to_owned()), Some(5)));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn answers_without_end_and_other_statuses_are_bounded_and_told() {
+    let folders = Folders::new();
+    let mut running = folders.start(&answering("200 endless\n"), &[]).await.expect("it runs");
+    let endless = live_bytes(&running.client, &running.url).await;
+    assert!(matches!(endless, Err(ProbeError::TooLarge { .. })), "{endless:?}");
+    running.stop().await;
+
+    let mut running = folders.start(&answering("302 Found\nelsewhere"), &[]).await.expect("302 is ready");
+    let found = live_bytes(&running.client, &running.url).await;
+    assert!(matches!(found, Err(ProbeError::Status { .. })), "{found:?}");
+    running.stop().await;
+
+    let probe = r#"200 OK
+{"schema":1,"live_bytes":4096,"live_objects":2}"#;
+    let mut running = folders.start(&answering(probe), &[]).await.expect("it runs");
+    let live = live_bytes(&running.client, &running.url).await.expect("an answer").expect("live bytes");
+    assert_eq!((live.live_bytes.get(), live.live_objects), (4096, 2));
+    running.stop().await;
+    let gone = live_bytes(&running.client, &running.url).await;
+    assert!(gone.is_err_and(|error| error.to_string().contains("Connection refused")));
+}
