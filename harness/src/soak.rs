@@ -21,6 +21,8 @@ pub struct Soak {
     /// The phase that is entered next.
     next_phase: usize,
     next_sample: SinceStart,
+    /// Whether the driver has nothing in flight and nothing to come, which it may know before the last phase ends.
+    drained: bool,
     state: State,
 }
 
@@ -70,7 +72,7 @@ impl Soak {
     /// A soak through `phases`, sampled `every` so often. The load begins at zero; wake it there.
     #[must_use]
     pub fn new(phases: Vec<PhaseSpan>, every: Duration) -> Self {
-        Self { phases, every, next_phase: 0, next_sample: SinceStart::ZERO, state: State::Loading }
+        Self { phases, every, next_phase: 0, next_sample: SinceStart::ZERO, drained: false, state: State::Loading }
     }
 
     /// When it wants to be woken next; none once the load is over.
@@ -94,8 +96,14 @@ impl Soak {
         match (self.state, event) {
             (State::Loading, Event::Woke { slept }) => self.woke(at, slept),
             (State::Loading, Event::Interrupted) => {
-                self.state = State::Draining(EndReason::Interrupted);
-                vec![Action::Sample, Action::StopLoad]
+                let mut actions = vec![Action::Sample];
+                actions.extend(self.drain(EndReason::Interrupted));
+                actions
+            }
+            (State::Loading, Event::Drained) => {
+                // Requests may be over before the last phase is: a pause at its end.
+                self.drained = true;
+                Vec::new()
             }
             (State::Draining(_), Event::Interrupted) => self.end(EndReason::Interrupted),
             (State::Draining(reason), Event::Drained) => self.end(reason),
@@ -108,6 +116,17 @@ impl Soak {
                 Vec::new()
             }
         }
+    }
+
+    /// Lets no more requests come due, and ends at once where nothing is in flight.
+    fn drain(&mut self, reason: EndReason) -> Vec<Action> {
+        let mut actions = vec![Action::StopLoad];
+        if self.drained {
+            actions.extend(self.end(reason));
+        } else {
+            self.state = State::Draining(reason);
+        }
+        actions
     }
 
     fn end(&mut self, reason: EndReason) -> Vec<Action> {
@@ -137,8 +156,7 @@ impl Soak {
             self.next_sample = self.after(at);
         }
         if is_over {
-            self.state = State::Draining(EndReason::Completed);
-            actions.push(Action::StopLoad);
+            actions.extend(self.drain(EndReason::Completed));
         }
         actions
     }
@@ -193,6 +211,16 @@ mod tests {
         assert_eq!(done.last(), Some(&(5.0, Action::StopLoad)));
         let ended = soak.handle(at(5.2), Event::Drained);
         assert_eq!(ended, [Action::StopService, Action::End(EndReason::Completed)]);
+    }
+
+    #[test]
+    fn a_driver_that_is_done_before_the_last_phase_is_not_waited_for() {
+        let mut soak = soak();
+        soak.handle(at(0.0), AWAKE);
+        assert_eq!(soak.handle(at(4.999), Event::Drained), []);
+        let actions = soak.handle(at(5.0), AWAKE);
+        assert_eq!(actions.last(), Some(&Action::End(EndReason::Completed)));
+        assert!(actions.contains(&Action::StopLoad) && actions.contains(&Action::StopService));
     }
 
     #[test]
