@@ -76,11 +76,16 @@ impl Tree {
         self.shares_unknown && self.processes.len() > 1
     }
 
-    /// Takes in `process` if its parent belongs here; says whether it did.
-    pub fn adopt(&mut self, process: &Stat) -> bool {
-        let belongs = process.parent == self.supervisor || self.processes.contains_key(&process.parent);
+    /// Whether `process` belongs here, by its parent.
+    #[must_use]
+    pub fn is_kin(&self, process: &Stat) -> bool {
+        process.parent == self.supervisor || self.processes.contains_key(&process.parent)
+    }
+
+    /// Takes in `process`, which belongs here, if it is not here yet.
+    pub fn adopt(&mut self, process: &Stat) {
         let is_new = self.processes.get(&process.pid).is_none_or(|known| known.id.start_ticks != process.start_ticks);
-        if belongs && is_new && self.processes.len() < PROCESSES_MAX {
+        if is_new && self.processes.len() < PROCESSES_MAX {
             let keep = self.processes.len() < KEPT_MAX;
             // It may have ended by now, as those of short-lived commands do.
             if let Some(watched) = Watched::open(process.pid, keep) {
@@ -88,7 +93,6 @@ impl Tree {
                 self.changed = true;
             }
         }
-        belongs
     }
 
     /// Reads all; who has ended is left out from now on. `ticks_per_second` is the kernel's unit of CPU time.
