@@ -12,7 +12,7 @@ use steep::scenario::{Stop, StopSignal};
 use steep::shell::process::{Launch, Process, StartError};
 use steep::shell::{kinship, procfs, supervisor};
 use steep::trace::Exit;
-use support::{alive_below, all_gone, eventually_async, shell, start, steep as program};
+use support::{alive_below, all_gone, eventually_async, is_sleep, shell, start, steep as program};
 
 /// A child, one in a session of its own, one that is orphaned in a session of its own and hears no hang-up.
 const FAMILY: &str = "sleep 300 & setsid sleep 300 & (setsid nohup sleep 300 >/dev/null 2>&1 &) ; wait; sleep 300";
@@ -29,12 +29,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 async fn family_below(ancestor: u32) -> Vec<(u32, u64)> {
-    let sleepers = || {
-        alive_below(ancestor)
-            .into_iter()
-            .filter(|(pid, _)| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n"))
-            .count()
-    };
+    let sleepers = || alive_below(ancestor).into_iter().filter(|&(pid, _)| is_sleep(pid)).count();
     eventually_async("the whole family runs", || sleepers() + 1 >= FAMILY_SIZE).await;
     alive_below(ancestor)
 }

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use super::process::{Reading, Watched};
-use crate::shell::procfs::{SmapsRollup, Stat};
+use super::process::{Reading, Shares, Watched};
+use crate::shell::procfs::Stat;
 use crate::trace::{Activity, Memory, ProcessId, Rollup};
 use crate::units::Bytes;
 
@@ -43,8 +43,8 @@ pub struct Total {
     pub processes: Vec<ProcessId>,
 }
 
-/// What a survey says of one process; none where its shares cannot be read.
-pub type Measured = (ProcessId, Option<(Memory, SmapsRollup)>);
+/// What a survey says of one process.
+pub type Measured = (ProcessId, Shares);
 
 impl Tree {
     /// The tree below `supervisor`, with nobody in it yet.
@@ -113,13 +113,17 @@ impl Tree {
         let mut complete = true;
         for (id, shares) in measured {
             let Some(process) = self.processes.get_mut(&id.pid).filter(|process| process.id == *id) else { continue };
-            // Zero where it is not known: better counted twice than not at all.
-            process.counted_elsewhere =
-                Some(shares.map_or_else(Memory::default, |(resident, smaps)| less(&resident, &smaps.share)));
-            match shares {
-                Some((_, smaps)) => add_rollup(&mut sum, &smaps.rollup),
-                None => complete = false,
-            }
+            process.counted_elsewhere = Some(match shares {
+                Shares::Known(resident, smaps) => {
+                    add_rollup(&mut sum, &smaps.rollup);
+                    less(resident, &smaps.share)
+                }
+                // Better counted twice than not at all.
+                Shares::Unknown => {
+                    complete = false;
+                    Memory::default()
+                }
+            });
         }
         self.changed = self.processes.values().any(|process| process.counted_elsewhere.is_none());
         self.shares_unknown = !complete;
