@@ -12,7 +12,7 @@ use steep::scenario::{Stop, StopSignal};
 use steep::shell::process::{Launch, Process, StartError};
 use steep::shell::{kinship, procfs, supervisor};
 use steep::trace::Exit;
-use support::{alive_below, all_gone, eventually_async, shell, start, steep as program};
+use support::{alive_below, all_gone, eventually_async, is_sleep, shell, start, steep as program};
 
 /// A child, one in a session of its own, one that is orphaned in a session of its own and hears no hang-up.
 const FAMILY: &str = "sleep 300 & setsid sleep 300 & (setsid nohup sleep 300 >/dev/null 2>&1 &) ; wait; sleep 300";
@@ -29,12 +29,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 async fn family_below(ancestor: u32) -> Vec<(u32, u64)> {
-    let sleepers = || {
-        alive_below(ancestor)
-            .into_iter()
-            .filter(|(pid, _)| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n"))
-            .count()
-    };
+    let sleepers = || alive_below(ancestor).into_iter().filter(|&(pid, _)| is_sleep(pid)).count();
     eventually_async("the whole family runs", || sleepers() + 1 >= FAMILY_SIZE).await;
     alive_below(ancestor)
 }
@@ -294,9 +289,14 @@ async fn a_kill_for_lack_of_memory_is_told_from_other_kills() {
     let limit = ["memory.limit_in_bytes", "memory.max"].into_iter().find(|file| cgroup.join(file).exists());
     if limit.is_some_and(|file| std::fs::write(cgroup.join(file), "33554432").is_ok()) {
         let folder = folder();
-        let script =
-            format!("echo $$ > {}/cgroup.procs && x=$(head -c 300000000 /dev/zero | tr '\\0' x)", cgroup.display());
-        let mut process = start(folder.path(), &script).await;
+        let script = "mkfifo go; echo $$ > $CGROUP/cgroup.procs; echo in; read line < go; \
+                      x=$(head -c 300000000 /dev/zero | tr '\\0' x)";
+        let mut launch = shell(folder.path(), script);
+        launch.env.insert("CGROUP".to_owned(), cgroup.to_str().map(str::to_owned));
+        let mut process = Process::start(&launch, program()).await.expect("a shell");
+        eventually_async("it has moved", || process.last_lines() == ["in"]).await;
+        process.refresh_oom_baseline();
+        std::fs::write(folder.path().join("go"), "go\n").expect("a reader");
         let exit = process.wait_until_gone().await;
         assert_eq!(exit.to_string(), "killed by the kernel, out of memory (signal 9)", "{:?}", process.last_lines());
     }

@@ -108,7 +108,7 @@ pub struct Process {
     orders: Option<ChildStdin>,
     reports: Lines<BufReader<ChildStdout>>,
     output: Output,
-    /// The older is compared with at the end, so that a kill between the last refresh and the end is not lost.
+    /// Both are compared with at the end, so that a kill just before the last refresh is not lost.
     oom_before: [OomCounters; 2],
     exit: Option<Exit>,
     rest: Rest,
@@ -205,8 +205,8 @@ impl Process {
         self.output.problem()
     }
 
-    /// Notes the kernel's counts of out-of-memory kills anew, some 50 µs. Called on a slow cadence, it keeps strangers' kills
-    /// of hours ago out of the answer.
+    /// Notes the kernel's counts of out-of-memory kills anew, some 50 µs. To be called once it is ready, when it may have moved to
+    /// a cgroup of its own, and then on a slow cadence, which keeps others' kills of hours ago out of the answer.
     pub fn refresh_oom_baseline(&mut self) {
         self.oom_before.swap(0, 1);
         self.oom_before[1] = OomCounters::read(self.pid);
@@ -269,7 +269,8 @@ impl Process {
         match line.map(|line| line.parse()) {
             Some(Ok(Report::Exited { code })) => self.exit = Some(Exit { code: Some(code), ..UNKNOWN_EXIT }),
             Some(Ok(Report::Signaled { signal })) => {
-                let oom_kill = signal == Signal::KILL.as_raw_nonzero().get() && self.oom_before[0].rose();
+                let oom_kill =
+                    signal == Signal::KILL.as_raw_nonzero().get() && self.oom_before.iter().any(OomCounters::rose);
                 self.exit = Some(Exit { code: None, signal: Some(signal), oom_kill });
             }
             Some(Ok(Report::Gone)) => self.rest = Rest::Gone,

@@ -17,7 +17,7 @@ use crate::shell::clock::{Moment, own_cpu};
 use crate::trace::{Memory, Own, Rollup, Sample};
 use crate::units::{Bytes, SinceStart};
 use elsewhere::Elsewhere;
-use newcomers::Newcomers;
+use newcomers::{Newcomers, is_process};
 use process::OwnStatus;
 use survey::{Survey, UnderWay, survey};
 use tree::{Total, Tree};
@@ -65,6 +65,8 @@ struct Cadence {
     survey_took: Duration,
     /// Sizes of the trees at the last tick.
     resident: Bytes,
+    /// Newcomers that could not be looked for.
+    missed: bool,
 }
 
 impl Sampler {
@@ -82,7 +84,8 @@ impl Sampler {
             let survey_took = first.took;
             take_in(&mut trees, &first);
             let surveyed_at = SinceStart::ZERO;
-            Source::Proc(Cadence { newcomers, under_way: None, surveyed_at, survey_took, resident: Bytes::ZERO })
+            let resident = Bytes::ZERO;
+            Source::Proc(Cadence { newcomers, under_way: None, surveyed_at, survey_took, resident, missed: false })
         } else {
             Source::Elsewhere(Elsewhere::new().map(Box::new))
         };
@@ -137,9 +140,15 @@ impl Sampler {
 
 impl Cadence {
     fn tick(&mut self, trees: &mut [Tree], at: SinceStart, ticks_per_second: f64) -> (Vec<Total>, Option<Rollup>) {
-        for process in self.newcomers.look() {
-            // A stranger to all of them is nobody's.
-            let _ = trees.iter_mut().any(|tree| tree.adopt(&process));
+        let newcomers = self.newcomers.look();
+        self.missed |= newcomers.is_none();
+        for newcomer in newcomers.into_iter().flatten() {
+            // Most are strangers, or threads of ours, whose parent is that of their process.
+            if let Some(tree) = trees.iter_mut().find(|tree| tree.is_kin(&newcomer))
+                && is_process(newcomer.pid)
+            {
+                tree.adopt(&newcomer);
+            }
         }
         let mut rollup = None;
         if let Some(under_way) = self.under_way.take() {
@@ -161,10 +170,15 @@ impl Cadence {
 
     fn begin_survey_if_due(&mut self, trees: &[Tree], at: SinceStart) {
         let since = at.since(self.surveyed_at);
-        let changed = trees.iter().any(Tree::wants_survey) && since >= self.survey_took * SURVEY_REST;
-        let every = if self.resident > LARGE { SURVEY_LARGE_EVERY } else { SURVEY_EVERY };
-        if self.under_way.is_none() && (changed || since >= every) {
+        let changed = self.missed || trees.iter().any(Tree::wants_survey);
+        let wait = match self.resident {
+            _ if changed => self.survey_took * SURVEY_REST,
+            resident if resident > LARGE => SURVEY_LARGE_EVERY,
+            _ => SURVEY_EVERY,
+        };
+        if self.under_way.is_none() && since >= wait {
             self.surveyed_at = at;
+            self.missed = false;
             // Without a thread this survey is left out; the next one is due in its time.
             self.under_way = UnderWay::begin(trees, changed || self.resident <= HUGE).ok();
         }

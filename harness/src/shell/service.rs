@@ -190,7 +190,11 @@ async fn start_ready(
     let started = Process::start(launch, place.steep).await;
     let mut process = started.map_err(|source| ServiceError::Start { who: who.clone(), source })?;
     let Some(Asked { question, limit, port, stop }) = asked else { return Ok(process) };
-    let Err(not_ready) = wait_until_ready(&mut process, client, &question, limit).await else { return Ok(process) };
+    let Err(not_ready) = wait_until_ready(&mut process, client, &question, limit).await else {
+        // A service may move itself to a cgroup of its own while it starts.
+        process.refresh_oom_baseline();
+        return Ok(process);
+    };
     // Also where it has ended by itself: its children may run, and its last lines may not have been read.
     process.stop(stop).await;
     let last = last_words(&process, launch);

@@ -51,3 +51,8 @@ pub fn all_gone(processes: &[(u32, u64)]) -> bool {
         .iter()
         .all(|&(pid, start)| kinship::stat_of(pid).is_none_or(|process| process.start_ticks != start || process.ended))
 }
+
+/// Whether process `pid` has become `sleep`.
+pub fn is_sleep(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n")
+}

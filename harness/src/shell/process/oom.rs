@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use crate::shell::procfs;
 
+/// Holds the count of the whole host, since Linux 4.13.
+const VMSTAT: &str = "/proc/vmstat";
+
 /// Where the counters stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OomCounters {
-    /// Of the whole host, from `/proc/vmstat` (Linux 4.13 and later).
+    /// Of the whole host.
     host: Option<u64>,
-    /// Of the cgroup that the process was started in, and the file.
+    /// Of the cgroup that the process was in, and the file.
     cgroup: Option<(PathBuf, u64)>,
 }
 
@@ -18,7 +21,7 @@ impl OomCounters {
     /// Reads them for process `pid`. What cannot be read counts as not there.
     #[must_use]
     pub fn read(pid: u32) -> Self {
-        let host = fs::read_to_string("/proc/vmstat").ok().and_then(|text| procfs::counter(&text, "oom_kill"));
+        let host = read_counter(Path::new(VMSTAT));
         let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok().and_then(|text| {
             let candidates = counter_files(&procfs::cgroups(&text));
             candidates.into_iter().find_map(|file| Some((file.clone(), read_counter(&file)?)))
@@ -28,13 +31,16 @@ impl OomCounters {
 
     /// Whether an out-of-memory kill was counted since.
     ///
-    /// The cgroup's count is of that cgroup's processes alone. The host's also rises when the service moved itself elsewhere, and
-    /// when a stranger is killed: a kill -9 and a stranger's lack of memory in the same soak cannot be told apart.
+    /// The cgroup's count is of its own processes alone (version 2: and of those in cgroups below). The host's also rises when
+    /// a stranger is killed, so it is asked only where there is no other.
     #[must_use]
     pub fn rose(&self) -> bool {
-        let of_cgroup = self.cgroup.as_ref().is_some_and(|(file, before)| read_counter(file) > Some(*before));
-        let now = fs::read_to_string("/proc/vmstat").ok().and_then(|text| procfs::counter(&text, "oom_kill"));
-        of_cgroup || (self.host.is_some() && now > self.host)
+        let now = self.cgroup.as_ref().and_then(|(file, before)| Some((read_counter(file)?, *before)));
+        match (now, self.host) {
+            (Some((now, before)), _) => now > before,
+            (None, Some(before)) => read_counter(Path::new(VMSTAT)).is_some_and(|now| now > before),
+            (None, None) => false,
+        }
     }
 }
 

@@ -5,13 +5,15 @@
 //! subreaper always has, so a process once seen to be a stranger is never looked at again.
 
 use std::fs::File;
+use std::ops::RangeInclusive;
 
 use rustix::io::pread;
 
-use super::super::procfs::{self, Stat};
 use crate::shell::kinship;
+use crate::shell::procfs::{self, Stat};
 
-/// More numbers than this between two ticks are not looked at one by one, at 10 µs each; the next survey finds what is left of them.
+/// More numbers than this are not looked at one by one, at 3 µs for one that is gone and 10 µs for others; a survey finds
+/// what is left of them.
 const NUMBERS_MAX: u32 = 256;
 
 /// The line is `0.03 0.13 0.12 1/86 13559` with larger numbers on larger hosts.
@@ -35,21 +37,20 @@ impl Newcomers {
         Self { loadavg, seen: [last, last] }
     }
 
-    /// The processes that are new, threads left out, in the order of their numbers.
-    pub fn look(&mut self) -> Vec<Stat> {
-        let last = self.loadavg.as_ref().and_then(last_pid);
-        let from = self.seen[0];
-        self.seen = [self.seen[1], last];
-        let (Some(from), Some(last)) = (from, last) else { return Vec::new() };
-        numbers(from, last).filter_map(kinship::stat_of).filter(|process| is_process(process.pid)).collect()
+    /// What is new, in the order of its numbers: processes, and threads, which have numbers of the same kind. None where the
+    /// numbers began anew or are too many.
+    pub fn look(&mut self) -> Option<Vec<Stat>> {
+        let last = self.loadavg.as_ref().and_then(last_pid)?;
+        let from = self.seen[0].unwrap_or(last);
+        self.seen = [self.seen[1], Some(last)];
+        Some(numbers(from, last)?.filter_map(kinship::stat_of).collect())
     }
 }
 
-/// The numbers given out after `from`, up to `last`; none where they began anew at their maximum, or are too many.
-fn numbers(from: u32, last: u32) -> impl Iterator<Item = u32> {
-    let count = last.saturating_sub(from);
-    let count = if count <= NUMBERS_MAX { count } else { 0 };
-    (0..count).map(move |step| from + step + 1)
+/// The numbers given out after `from`, up to `last`.
+fn numbers(from: u32, last: u32) -> Option<RangeInclusive<u32>> {
+    let count = last.checked_sub(from)?;
+    (count <= NUMBERS_MAX).then_some(from + 1..=last)
 }
 
 fn last_pid(loadavg: &File) -> Option<u32> {
@@ -58,8 +59,9 @@ fn last_pid(loadavg: &File) -> Option<u32> {
     procfs::last_pid(std::str::from_utf8(&buffer[..count]).ok()?)
 }
 
-/// Threads have numbers of the same kind, and a folder that can be opened though it is not listed.
-fn is_process(pid: u32) -> bool {
+/// Whether `pid` is a process, and not a thread: the folder of one can be opened too, though it is not listed.
+#[must_use]
+pub fn is_process(pid: u32) -> bool {
     std::fs::read(format!("/proc/{pid}/status"))
         .is_ok_and(|text| procfs::status(&String::from_utf8_lossy(&text)).process == pid)
 }
@@ -70,9 +72,9 @@ mod tests {
 
     #[test]
     fn the_numbers_between_are_looked_at_unless_they_began_anew_or_are_many() {
-        assert_eq!(numbers(10, 13).collect::<Vec<_>>(), [11, 12, 13]);
-        assert_eq!(numbers(10, 10).count(), 0);
-        assert_eq!(numbers(32_000, 310).count(), 0);
-        assert_eq!(numbers(10, 10 + NUMBERS_MAX + 1).count(), 0);
+        assert_eq!(numbers(10, 13), Some(11..=13));
+        assert_eq!(numbers(10, 10).map(Iterator::count), Some(0));
+        assert_eq!(numbers(32_000, 310), None);
+        assert_eq!(numbers(10, 10 + NUMBERS_MAX + 1), None);
     }
 }

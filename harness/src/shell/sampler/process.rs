@@ -4,6 +4,7 @@
 //! used again by another, reading says that the process is gone.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::io::pread;
@@ -125,12 +126,27 @@ impl OwnStatus {
     }
 }
 
-/// The costly reading of one process: 11–16 µs for each resident MB, during which its mmap calls wait.
+/// What the costly reading of one process says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shares {
+    /// What is resident, and the shares of it.
+    Known(Memory, SmapsRollup),
+    /// They cannot be read: another user's process, or a kernel before 4.14.
+    Unknown,
+}
+
+/// The costly reading of one process: 11–16 µs for each resident MB, during which its mmap calls wait. None where it has ended,
+/// or was about to become another program.
 #[must_use]
-pub fn measure(id: ProcessId) -> Option<(Memory, SmapsRollup)> {
-    // Opened anew each time: an open `smaps_rollup` stays with the memory from before an exec.
+pub fn measure(id: ProcessId) -> Option<Shares> {
     let process = Watched::open(id.pid, true).filter(|process| process.id == id)?;
     let resident = process.read()?.status.memory;
-    let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", id.pid)).ok()?;
-    Some((resident, procfs::smaps_rollup(&text)?))
+    // Opened anew each time: an open `smaps_rollup` stays with the memory from before an exec.
+    match fs::read_to_string(format!("/proc/{}/smaps_rollup", id.pid)) {
+        Ok(text) => Some(Shares::Known(resident, procfs::smaps_rollup(&text)?)),
+        Err(error) => {
+            let never = matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound);
+            (never && process.read().is_some()).then_some(Shares::Unknown)
+        }
+    }
 }

@@ -33,11 +33,11 @@ pub fn survey(supervisors: &[u32], with_shares: bool) -> Survey {
     let found: Vec<Vec<Stat>> = supervisors.iter().map(|&supervisor| kinship::descendants(&all, supervisor)).collect();
     let shares_of = |process: &Stat| {
         let id = ProcessId { pid: process.pid, start_ticks: process.start_ticks };
-        (id, measure(id))
+        Some((id, measure(id)?))
     };
     let measured = found
         .iter()
-        .map(|tree| tree.iter().filter(|process| with_shares && !process.ended).map(shares_of).collect())
+        .map(|tree| tree.iter().filter(|process| with_shares && !process.ended).filter_map(shares_of).collect())
         .collect();
     Survey { found, measured, took: Moment::now().monotonic.saturating_sub(begun.monotonic) }
 }

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use super::process::{Reading, Watched};
-use crate::shell::procfs::{SmapsRollup, Stat};
+use super::process::{Reading, Shares, Watched};
+use crate::shell::procfs::Stat;
 use crate::trace::{Activity, Memory, ProcessId, Rollup};
 use crate::units::Bytes;
 
@@ -43,8 +43,8 @@ pub struct Total {
     pub processes: Vec<ProcessId>,
 }
 
-/// What a survey says of one process; none where its shares cannot be read.
-pub type Measured = (ProcessId, Option<(Memory, SmapsRollup)>);
+/// What a survey says of one process.
+pub type Measured = (ProcessId, Shares);
 
 impl Tree {
     /// The tree below `supervisor`, with nobody in it yet.
@@ -76,11 +76,16 @@ impl Tree {
         self.shares_unknown && self.processes.len() > 1
     }
 
-    /// Takes in `process` if its parent belongs here; says whether it did.
-    pub fn adopt(&mut self, process: &Stat) -> bool {
-        let belongs = process.parent == self.supervisor || self.processes.contains_key(&process.parent);
+    /// Whether `process` belongs here, by its parent.
+    #[must_use]
+    pub fn is_kin(&self, process: &Stat) -> bool {
+        process.parent == self.supervisor || self.processes.contains_key(&process.parent)
+    }
+
+    /// Takes in `process`, which belongs here, if it is not here yet.
+    pub fn adopt(&mut self, process: &Stat) {
         let is_new = self.processes.get(&process.pid).is_none_or(|known| known.id.start_ticks != process.start_ticks);
-        if belongs && is_new && self.processes.len() < PROCESSES_MAX {
+        if is_new && self.processes.len() < PROCESSES_MAX {
             let keep = self.processes.len() < KEPT_MAX;
             // It may have ended by now, as those of short-lived commands do.
             if let Some(watched) = Watched::open(process.pid, keep) {
@@ -88,7 +93,6 @@ impl Tree {
                 self.changed = true;
             }
         }
-        belongs
     }
 
     /// Reads all; who has ended is left out from now on. `ticks_per_second` is the kernel's unit of CPU time.
@@ -109,13 +113,17 @@ impl Tree {
         let mut complete = true;
         for (id, shares) in measured {
             let Some(process) = self.processes.get_mut(&id.pid).filter(|process| process.id == *id) else { continue };
-            // Zero where it is not known: better counted twice than not at all.
-            process.counted_elsewhere =
-                Some(shares.map_or_else(Memory::default, |(resident, smaps)| less(&resident, &smaps.share)));
-            match shares {
-                Some((_, smaps)) => add_rollup(&mut sum, &smaps.rollup),
-                None => complete = false,
-            }
+            process.counted_elsewhere = Some(match shares {
+                Shares::Known(resident, smaps) => {
+                    add_rollup(&mut sum, &smaps.rollup);
+                    less(resident, &smaps.share)
+                }
+                // Better counted twice than not at all.
+                Shares::Unknown => {
+                    complete = false;
+                    Memory::default()
+                }
+            });
         }
         self.changed = self.processes.values().any(|process| process.counted_elsewhere.is_none());
         self.shares_unknown = !complete;
