@@ -170,6 +170,9 @@ fn totals(trace: &Trace) -> Counts {
 fn judgement(trace: &Trace, requests: &Counts) -> Judgement {
     let judged = judge(&series(trace), &materiality(&trace.header.judge));
     let Some(end) = &trace.end else { return delivered(judged, requests) };
+    if requests.due == 0 && end.reason == EndReason::Completed {
+        return judged.overruled(Verdict::Invalid, "no request came due");
+    }
     match end.reason {
         EndReason::BuildFailed | EndReason::NotReady | EndReason::NotVerified | EndReason::Failed => {
             judged.overruled(Verdict::Invalid, end.message.clone())
@@ -183,23 +186,21 @@ fn judgement(trace: &Trace, requests: &Counts) -> Judgement {
     }
 }
 
-/// The judgement, unless the load was not what the scenario says.
+/// The judgement, unless the load was not what the scenario says. What the service did comes before what steep could not do: a
+/// service that burns all CPU on its failures also starves the driver.
 fn delivered(judged: Judgement, requests: &Counts) -> Judgement {
     let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
     let undelivered = share(requests.missed + requests.dropped, requests.due);
     let failed = share(requests.failed(), requests.sent);
-    if requests.due == 0 {
-        return judged.overruled(Verdict::Invalid, "no request came due");
+    if failed > FAILED {
+        let reason = format!("{} of {} requests failed: {}", requests.failed(), requests.sent, failures(requests));
+        return judged.overruled(Verdict::Invalid, reason);
     }
     if undelivered > UNDELIVERED {
         let reason = format!(
             "the load was not delivered: of {} due requests {} were missed (steep had no CPU) and {} dropped (too many in flight)",
             requests.due, requests.missed, requests.dropped
         );
-        return judged.overruled(Verdict::Invalid, reason);
-    }
-    if failed > FAILED {
-        let reason = format!("{} of {} requests failed: {}", requests.failed(), requests.sent, failures(requests));
         return judged.overruled(Verdict::Invalid, reason);
     }
     judged

@@ -111,10 +111,7 @@ impl Soak {
                 self.state = State::Ended;
                 vec![Action::StopLoad, Action::End(EndReason::Crashed)]
             }
-            // The driver may have nothing left before the last phase ends: that ends no phase.
-            (State::Loading, Event::Drained) | (State::Draining(_), Event::Woke { .. }) | (State::Ended, _) => {
-                Vec::new()
-            }
+            (State::Draining(_), Event::Woke { .. }) | (State::Ended, _) => Vec::new(),
         }
     }
 

@@ -1,0 +1,78 @@
+//! A service that behaves as badly as its mood says. It is this test program itself, started by steep with a mood in its environment.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Requests answered, beside those for readiness.
+static ANSWERED: AtomicU64 = AtomicU64::new(0);
+
+/// Serves with the mood and port of the environment, until it is ended.
+#[allow(clippy::print_stderr, reason = "what a service prints is part of the test")]
+pub(super) fn serve_forever(mood: &str, port: &str) {
+    if mood == "dies" {
+        eprintln!("error: the configuration has no shelf 7");
+        std::process::exit(3);
+    }
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).unwrap_or_else(|error| {
+        eprintln!("error: bind 127.0.0.1:{port}: {error}");
+        std::process::exit(1);
+    });
+    for stream in listener.incoming().flatten() {
+        let mood = mood.to_owned();
+        std::thread::spawn(move || serve(&stream, &mood));
+    }
+}
+
+/// Answers requests without bodies until the client goes.
+fn serve(stream: &TcpStream, mood: &str) {
+    let mut lines = BufReader::new(stream).lines();
+    while let Some(Ok(request)) = lines.next() {
+        for header in lines.by_ref().map_while(Result::ok) {
+            if header.is_empty() {
+                break;
+            }
+        }
+        let is_for_readiness = request.starts_with("GET /ready");
+        let told = if is_for_readiness { ready(stream, mood) } else { answer(stream, mood) };
+        if told.is_none() {
+            return;
+        }
+    }
+}
+
+fn ready(stream: &TcpStream, mood: &str) -> Option<()> {
+    write(stream, if mood == "never-ready" { "503 Service Unavailable" } else { "200 OK" }, "mood=fine")
+}
+
+/// None: the connection is over.
+fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
+    let answered = ANSWERED.fetch_add(1, Ordering::Relaxed);
+    match mood {
+        "fails" => write(stream, "500 Internal Server Error", "sorry"),
+        "closes" => None,
+        "garbage" => write_all(stream, b"this is no HTTP\r\n\r\n").and(None),
+        "hangs" => loop {
+            std::thread::park();
+        },
+        "endless" => {
+            write_all(stream, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+            loop {
+                write_all(stream, b"400\r\n")?;
+                write_all(stream, &[b'x'; 1024])?;
+                write_all(stream, b"\r\n")?;
+            }
+        }
+        "crashes" if answered >= 50 => std::process::abort(),
+        "exits" if answered >= 50 => std::process::exit(7),
+        _ => write(stream, "200 OK", "fine"),
+    }
+}
+
+fn write(stream: &TcpStream, status: &str, body: &str) -> Option<()> {
+    write_all(stream, format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes())
+}
+
+fn write_all(mut stream: &TcpStream, bytes: &[u8]) -> Option<()> {
+    stream.write_all(bytes).ok()
+}
