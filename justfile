@@ -40,4 +40,6 @@ bench-sampler:
 
 # Ten minutes at 2,000 requests/s: CPU for each request of all of steep, and growth of its own memory
 own-cost:
-    cargo steep run scenarios/own-cost.toml
+    rm -rf target/own-cost
+    cargo steep run scenarios/own-cost.toml --out target/own-cost
+    cargo run --release --quiet --package steep --example own_cost -- target/own-cost/baseline

@@ -184,9 +184,9 @@ fn without_contrast(flag: &str, outcomes: &[Outcome]) -> (Guilt, String) {
     (Guilt::Undecided, "no two cells differ in this flag only".to_owned())
 }
 
-/// The largest growth that any cell could have hidden, for the foot of the report.
+/// The growth of the judged cell that could have hidden most, for the foot of the report.
 #[must_use]
-pub fn seen_at_least(outcomes: &[Outcome]) -> Option<BytesPerHour> {
-    let seen = outcomes.iter().filter(|outcome| is_judged(outcome)).filter_map(Outcome::growth);
-    seen.map(|growth: &Growth| growth.seen_at_least).max_by(|a, b| a.get().total_cmp(&b.get()))
+pub fn blindest(outcomes: &[Outcome]) -> Option<&Growth> {
+    let judged = outcomes.iter().filter(|outcome| is_judged(outcome)).filter_map(Outcome::growth);
+    judged.max_by(|a, b| a.seen_at_least.get().total_cmp(&b.seen_at_least.get()))
 }

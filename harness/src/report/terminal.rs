@@ -3,9 +3,9 @@
 use super::Report;
 use super::table::{columns, shortened, wrapped};
 use crate::exit::Status;
-use crate::isolation::{FlagFinding, Guilt};
+use crate::isolation::{FlagFinding, Guilt, blindest};
 use crate::outcome::Outcome;
-use crate::units::{Estimate, in_words};
+use crate::units::{BytesPerHour, BytesPerRequest, Estimate, in_words};
 use crate::verdict::Verdict;
 use std::time::Duration;
 
@@ -160,11 +160,17 @@ fn limit_in_words(seconds: &Estimate<f64>) -> String {
 
 fn conclusion(report: &Report) -> String {
     let mut text = String::from("\n");
-    let worth = report.cells.iter().filter_map(Outcome::growth).map(|growth| growth.worth_finding).next();
-    let seen = crate::isolation::seen_at_least(&report.cells);
-    if let (Some(worth), Some(seen)) = (worth, seen) {
-        let note =
-            format!("Growth worth finding: {worth}. Every judged cell would have shown {seen} or more as a leak.");
+    if let Some(blindest) = blindest(&report.cells) {
+        let rate = blindest.rate.get();
+        let told = |growth: BytesPerHour| {
+            let per_request = (rate > 0.0).then(|| BytesPerRequest::new(growth.get_per_second() / rate));
+            per_request.map_or_else(|| growth.to_string(), |per_request| format!("{per_request} ({growth})"))
+        };
+        let note = format!(
+            "Growth worth finding: {}. Any that went on through a whole soak and was {} or more would have been named.",
+            told(blindest.worth_finding),
+            told(blindest.seen_at_least)
+        );
         text.push_str(&wrapped(&note, INDENT));
     }
     text.push_str(&wrapped(&sentence(report), INDENT));

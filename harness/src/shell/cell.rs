@@ -417,8 +417,9 @@ impl<'r> Loaded<'r> {
             memory_at_start: *self.memory_at_start.get_or_insert(memory),
             completed: sample.requests.values().sum(),
         };
+        self.writer.write(&Record::Sample(sample))?;
         progress.update(&moment);
-        Ok(self.writer.write(&Record::Sample(sample))?)
+        Ok(())
     }
 
     async fn live_bytes(&self) -> Option<Live> {

@@ -42,7 +42,7 @@ impl Place {
             r#"
 name = "moody"
 [service]
-command = [{service:?}, "--exact", "moody_service", "--nocapture"]
+command = ["{}", "--exact", "moody_service", "--nocapture"]
 env = {{ {MOOD} = "{mood}", PORT = "{{{{port}}}}" }}
 url = "http://127.0.0.1:{{{{port}}}}"
 ready = {{ path = "/ready", timeout = "2s" }}
@@ -61,7 +61,8 @@ duration = "{seconds}s"
 name = "get"
 path = "/"
 {more}
-"#
+"#,
+            service.display()
         );
         fs::write(folder.path().join("soak.toml"), scenario).unwrap();
         Self { folder }
