@@ -4,6 +4,7 @@
 //! Pure.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -58,8 +59,10 @@ pub struct Outcome {
     pub idle: Vec<IdlePhase>,
     /// Disturbances by kind.
     pub disturbances: Vec<(DisturbanceKind, usize)>,
-    /// steep at the end of the soak, and what its memory grew by since the first minute.
+    /// steep itself at the end of the soak.
     pub steep: Own,
+    /// What steep's own memory grew by since the first minute, or since its first sample in a shorter soak; negative where it shrank.
+    pub steep_growth_bytes: i64,
     /// Flags that nothing showed to have taken effect.
     pub unverified_flags: Vec<String>,
 }
@@ -106,6 +109,7 @@ impl Outcome {
             idle: idle_phases(trace),
             disturbances: disturbances(trace),
             steep: trace.samples.last().map(|sample| sample.steep).unwrap_or_default(),
+            steep_growth_bytes: steep_growth(&trace.samples),
             unverified_flags: header.unverified_flags.clone(),
         }
     }
@@ -292,6 +296,14 @@ fn idle_phases(trace: &Trace) -> Vec<IdlePhase> {
         Some(IdlePhase { phase: phase.name.clone(), start_bytes, end_bytes })
     })
     .collect()
+}
+
+/// Buffers and pools are at their size after a minute.
+fn steep_growth(samples: &[Sample]) -> i64 {
+    const SETTLED: Duration = Duration::from_mins(1);
+    let settled = samples.iter().find(|sample| sample.t_s.elapsed() >= SETTLED).or(samples.first());
+    let anon = |sample: &Sample| sample.steep.anon_bytes.get().cast_signed();
+    settled.zip(samples.last()).map_or(0, |(settled, last)| anon(last) - anon(settled))
 }
 
 fn disturbances(trace: &Trace) -> Vec<(DisturbanceKind, usize)> {

@@ -42,17 +42,23 @@ pub(super) fn examine(path: &Path) -> Examined {
         Ok(text) => text,
         Err(problem) => return Examined { text: String::new(), problems: vec![problem], loaded: None },
     };
-    let Decoded { scenario, mut problems, spans } = decode(&text);
-    let Some(scenario) = scenario else { return Examined { text, problems, loaded: None } };
+    let Decoded { scenario, draft, mut problems, spans } = decode(&text);
+    let Some(draft) = draft else { return Examined { text, problems, loaded: None } };
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    problems.extend(missing_files(&scenario, &spans, &folder));
-    let workspace = workspace(&scenario, &spans, &folder, &mut problems);
-    let plan = plan(&scenario, &spans).map_err(|problem| problems.push(problem)).ok();
-    if any_error(&problems) {
-        return Examined { text, problems, loaded: None };
-    }
-    let loaded = plan.map(|plan| Loaded { scenario, plan, text: text.clone(), folder, workspace });
+    problems.extend(missing_files(&draft, &spans, &folder));
+    let workspace = workspace(&draft, &spans, &folder, &mut problems);
+    let planned = scenario.map(|scenario| (plan(&scenario, &spans), scenario));
+    let loaded = match planned {
+        Some((Ok(plan), scenario)) if !any_error(&problems) => {
+            Some(Loaded { scenario, plan, text: text.clone(), folder, workspace })
+        }
+        Some((Err(problem), _)) => {
+            problems.push(problem);
+            None
+        }
+        Some(_) | None => None,
+    };
     Examined { text, problems, loaded }
 }
 

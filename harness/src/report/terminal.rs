@@ -5,7 +5,8 @@ use super::table::{columns, shortened, wrapped};
 use crate::exit::Status;
 use crate::isolation::{FlagFinding, Guilt, blindest};
 use crate::outcome::Outcome;
-use crate::units::{BytesPerHour, BytesPerRequest, Estimate, in_words};
+use crate::trace::Percentiles;
+use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, in_words};
 use crate::verdict::Verdict;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub fn terminal(report: &Report) -> String {
     let mut text = String::new();
     text.push_str(&flags(report));
     text.push_str(&cells(&report.cells));
+    text.push('\n');
+    text.push_str(&loads(&report.cells));
     text.push_str(&notes(report));
     text.push_str(&conclusion(report));
     text
@@ -80,6 +83,31 @@ pub fn cells(outcomes: &[Outcome]) -> String {
         ]);
     }
     columns(&rows)
+}
+
+/// How the load was delivered, how it was answered, and what steep itself held: due = sent + missed + dropped.
+fn loads(outcomes: &[Outcome]) -> String {
+    let head = ["load", "due", "sent", "missed", "dropped", "failed", "p50", "p99", "late p99", "steep's own memory"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for outcome in outcomes {
+        let requests = &outcome.requests;
+        let slowest = |percentile: fn(&Percentiles) -> u64| outcome.latency.values().map(percentile).max();
+        let counts = [requests.due, requests.sent, requests.missed, requests.dropped, requests.failed()];
+        let mut row = vec![shortened(outcome.cell.as_str(), LONGEST_NAME)];
+        row.extend(counts.iter().map(ToString::to_string));
+        row.push(slowest(|times| times.p50_us).map_or_else(|| "–".into(), milliseconds));
+        row.push(slowest(|times| times.p99_us).map_or_else(|| "–".into(), milliseconds));
+        row.push(milliseconds(outcome.lateness.p99_us));
+        let sign = if outcome.steep_growth_bytes < 0 { '-' } else { '+' };
+        let grown = Bytes::new(outcome.steep_growth_bytes.unsigned_abs());
+        row.push(format!("{} ({sign}{grown})", outcome.steep.anon_bytes));
+        rows.push(row);
+    }
+    columns(&rows)
+}
+
+fn milliseconds(micros: u64) -> String {
+    format!("{:.1} ms", micros as f64 / 1000.0)
 }
 
 fn notes(report: &Report) -> String {

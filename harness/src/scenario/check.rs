@@ -183,6 +183,10 @@ impl Check<'_> {
     }
 
     fn phases(&mut self, phases: &[Phase]) {
+        if phases.is_empty() && self.spans.of("phases").is_none() {
+            // Told already, as a key that is missing.
+            return;
+        }
         if phases.is_empty() {
             self.error("phases", "there is no phase", "a soak needs at least one: [[phases]] with role = \"steady\"");
             return;
@@ -220,6 +224,9 @@ impl Check<'_> {
     }
 
     fn requests(&mut self, scenario: &Scenario) {
+        if scenario.requests.is_empty() && self.spans.of("requests").is_none() {
+            return;
+        }
         if scenario.requests.is_empty() {
             self.error("requests", "there is no request", "a soak needs at least one: [[requests]] with name and path");
             return;

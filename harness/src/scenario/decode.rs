@@ -1,17 +1,22 @@
 //! From the text of a scenario file to a [`Scenario`], table by table, with every problem of every table.
+//!
+//! What is missing or wrong is a problem already when a neutral value takes its place here, so that the checks that span several
+//! keys find the other problems in the same pass. A scenario with any error is not given away.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::check::check;
+use super::check::{self, check};
 use super::read::{Reader, Section};
 use super::{
-    Allocator, Axis, AxisKind, Dependency, Flag, Http, Judge, Load, Package, Param, Phase, PlanRules, Program, Ready,
-    ReadyCheck, RenderedFile, Request, Row, Sampling, Scenario, Service, Shape, Stop, Switch, Verify,
+    Allocator, Arrival, Axis, AxisKind, Dependency, Flag, Http, Judge, Load, Package, Param, Phase, PlanRules, Program,
+    Ready, ReadyCheck, RenderedFile, Request, Role, Row, Sampling, Scenario, Service, Shape, Stop, StopSignal,
+    Strategy, Strictness, Switch, Verify,
 };
-use crate::problem::{Problem, Spans, any_error};
+use crate::problem::{Problem, Severity, Spans, any_error};
 use crate::template::Template;
 use crate::units::{BytesPerHour, BytesPerRequest, Rps, Seed};
 
@@ -20,6 +25,8 @@ use crate::units::{BytesPerHour, BytesPerRequest, Rps, Seed};
 pub struct Decoded {
     /// The scenario, if it can be run.
     pub scenario: Option<Scenario>,
+    /// The same with neutral values for what is wrong, for checks that need more than the text; none where the TOML is broken.
+    pub draft: Option<Scenario>,
     /// Errors and warnings.
     pub problems: Vec<Problem>,
     /// Where each value stands.
@@ -36,104 +43,128 @@ pub fn decode(text: &str) -> Decoded {
     }
     if any_error(&reader.problems) {
         // What is left of a broken document misleads: only the syntax is told.
-        return Decoded { scenario: None, problems: reader.problems, spans: reader.spans };
+        return Decoded { scenario: None, draft: None, problems: reader.problems, spans: reader.spans };
     }
     let top = reader.enter("", String::new(), None, document.get_ref());
     let scenario = scenario(&mut reader, &top);
     let Reader { mut problems, spans } = reader;
-    if let Some(scenario) = &scenario {
-        problems.extend(check(scenario, &spans));
+    let mut found = check(&scenario, &spans);
+    if any_error(&problems) {
+        // A warning may be about a neutral stand-in.
+        found.retain(|problem| problem.severity == Severity::Error);
     }
-    Decoded { scenario: scenario.filter(|_| !any_error(&problems)), problems, spans }
+    problems.extend(found);
+    let sound = (!any_error(&problems)).then(|| scenario.clone());
+    Decoded { scenario: sound, draft: Some(scenario), problems, spans }
 }
 
-fn scenario(reader: &mut Reader, top: &Section<'_>) -> Option<Scenario> {
-    let name = reader.text(top, "name");
-    let seed = reader.integer(top, "seed");
-    let service = reader.section(top, "service").and_then(|section| service(reader, &section));
-    let dependencies = each(reader, top, "dependencies", dependency);
-    let http = reader.section(top, "http").and_then(|section| http(reader, &section));
-    let load = reader.section(top, "load").and_then(|section| load(reader, &section));
-    let phases = each(reader, top, "phases", phase);
-    let requests = each(reader, top, "requests", request);
-    let params = params(reader, top);
-    let flags = each(reader, top, "flags", flag);
-    let axes = each(reader, top, "axes", axis);
-    let allocators = allocators(reader, top);
-    let plan = reader.section(top, "plan").and_then(|section| plan(reader, &section));
-    let sampling = reader.section(top, "sampling").and_then(|section| sampling(reader, &section));
-    let judge = reader.section(top, "judge").and_then(|section| judge(reader, &section));
-    Some(Scenario {
-        name: name?,
-        seed: Seed(seed?),
-        service: service?,
-        dependencies: dependencies?,
-        http: http?,
-        load: load?,
-        phases: phases?,
-        requests: requests?,
-        params: params?,
-        flags: flags?,
-        axes: axes?,
-        allocators: allocators?,
-        plan: plan?,
-        sampling: sampling?,
-        judge: judge?,
-    })
+fn scenario(reader: &mut Reader, top: &Section<'_>) -> Scenario {
+    Scenario {
+        name: reader.text(top, "name").unwrap_or_else(|| "unnamed".to_owned()),
+        seed: Seed(reader.integer(top, "seed").unwrap_or_default()),
+        service: service(reader, top),
+        dependencies: each(reader, top, "dependencies", dependency),
+        http: http(reader, top),
+        load: load(reader, top),
+        phases: each(reader, top, "phases", phase),
+        requests: each(reader, top, "requests", request),
+        params: by_name(reader, top, "params", param),
+        flags: each(reader, top, "flags", flag),
+        axes: each(reader, top, "axes", axis),
+        allocators: by_name(reader, top, "allocators", allocator),
+        plan: plan(reader, top),
+        sampling: sampling(reader, top),
+        judge: judge(reader, top),
+    }
 }
 
-/// All tables of the list `name`, or none if any of them is wrong.
+/// All tables of the list `name`.
 fn each<T>(
     reader: &mut Reader,
     section: &Section<'_>,
     name: &str,
-    decode: impl Fn(&mut Reader, &Section<'_>) -> Option<T>,
-) -> Option<Vec<T>> {
+    decode: impl Fn(&mut Reader, &Section<'_>) -> T,
+) -> Vec<T> {
     let sections = reader.sections(section, name);
-    // Each is decoded before any is given up, so that each tells its problems.
-    let decoded: Vec<Option<T>> = sections.iter().map(|section| decode(reader, section)).collect();
-    decoded.into_iter().collect()
+    sections.iter().map(|section| decode(reader, section)).collect()
 }
 
-fn service(reader: &mut Reader, section: &Section<'_>) -> Option<Service> {
+/// All tables by name in the table `name`.
+fn by_name<T>(
+    reader: &mut Reader,
+    section: &Section<'_>,
+    name: &str,
+    decode: impl Fn(&mut Reader, &Section<'_>) -> T,
+) -> BTreeMap<String, T> {
+    let sections = reader.named_sections(section, name);
+    sections.into_iter().map(|(name, section)| (name, decode(reader, &section))).collect()
+}
+
+/// The table `name`, or one in which nothing is given.
+fn table<'t>(reader: &mut Reader, section: &Section<'t>, name: &str) -> Section<'t> {
+    let found = reader.section(section, name);
+    found.unwrap_or_else(|| Section::missing(section, name))
+}
+
+/// A name for what has none, unlike all others.
+fn unnamed(section: &Section<'_>) -> String {
+    let path: String = section.path.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("unnamed-{path}")
+}
+
+fn service(reader: &mut Reader, top: &Section<'_>) -> Service {
+    let Some(section) = &reader.section(top, "service") else { return nobodys_service() };
     let program = program(reader, section);
-    let args = reader.templates(section, "args");
-    let env = reader.template_map(section, "env");
-    let files = each(reader, section, "files", rendered_file);
     let url = reader.template(section, "url");
     let ready = match reader.section(section, "ready") {
         Some(table) => ready(reader, &table),
-        None if Reader::has(section, "ready") => None,
-        None => url.as_ref().and_then(|url| ready_at(reader, section, url)),
+        None => ready_at(reader, section, url.as_ref()),
     };
-    let stop = reader.section(section, "stop").and_then(|section| stop(reader, &section));
-    let memory_limit_bytes = reader.size(section, "memory_limit");
-    let cpus = reader.integers(section, "cpus");
-    let probe = reader.text(section, "probe");
-    Some(Service {
-        program: program?,
-        args: args?,
-        env: env?,
-        files: files?,
-        url: url?,
-        ready: ready?,
-        stop: stop?,
-        memory_limit_bytes,
-        cpus: cpu_numbers(&cpus?),
-        probe,
-    })
+    let nobodys = nobodys_service();
+    Service {
+        program: program.unwrap_or(nobodys.program),
+        args: reader.templates(section, "args").unwrap_or_default(),
+        env: reader.template_map(section, "env").unwrap_or_default(),
+        files: each(reader, section, "files", rendered_file),
+        url: url.unwrap_or(nobodys.url),
+        ready: ready.unwrap_or(nobodys.ready),
+        stop: stop(reader, section),
+        memory_limit_bytes: reader.size(section, "memory_limit"),
+        cpus: cpu_numbers(reader.integers(section, "cpus")),
+        probe: reader.text(section, "probe"),
+    }
+}
+
+/// What stands in for a service that is not there or not right, and in which no check finds a problem.
+fn nobodys_service() -> Service {
+    let template = |text| Template::parse(text).unwrap_or_default();
+    Service {
+        program: Program::Command(vec![template("nobody")]),
+        args: Vec::new(),
+        env: BTreeMap::new(),
+        files: Vec::new(),
+        url: template("http://127.0.0.1:{{port}}"),
+        ready: Ready { check: ReadyCheck::Path("/".to_owned()), timeout: Duration::ZERO },
+        stop: Stop { signal: StopSignal::Term, grace: Duration::ZERO },
+        memory_limit_bytes: None,
+        cpus: Vec::new(),
+        probe: None,
+    }
 }
 
 fn program(reader: &mut Reader, section: &Section<'_>) -> Option<Program> {
     const OF_PACKAGES: [&str; 6] = ["bin", "profile", "features", "default_features", "locked", "rustflags"];
     let name = reader.text(section, "package");
     let command = reader.templates(section, "command");
-    let bin = reader.text(section, "bin");
-    let profile = reader.text(section, "profile");
-    let features = reader.texts(section, "features");
-    let default_features = reader.boolean(section, "default_features");
-    let locked = reader.boolean(section, "locked");
-    let rustflags = reader.texts(section, "rustflags");
+    let package = Package {
+        name: name.clone().unwrap_or_default(),
+        bin: reader.text(section, "bin"),
+        profile: reader.text(section, "profile").unwrap_or_default(),
+        features: reader.texts(section, "features").unwrap_or_default(),
+        default_features: reader.boolean(section, "default_features").unwrap_or_default(),
+        locked: reader.boolean(section, "locked").unwrap_or_default(),
+        rustflags: reader.texts(section, "rustflags").unwrap_or_default(),
+    };
     let span = |reader: &Reader, name: &str| reader.spans.of(&format!("{}.{name}", section.path));
     match (Reader::has(section, "package"), Reader::has(section, "command")) {
         (true, true) => {
@@ -143,285 +174,222 @@ fn program(reader: &mut Reader, section: &Section<'_>) -> Option<Program> {
         }
         (false, false) => {
             let problem = Problem::error("[service] says neither \"package\" nor \"command\"", span(reader, ""));
-            reader
-                .problems
-                .push(problem.help("package = \"…\" for a cargo package, command = [\"…\"] for any other program"));
+            let help = "package = \"…\" for a cargo package, command = [\"…\"] for any other program";
+            reader.problems.push(problem.help(help));
             None
         }
-        (true, false) => Some(Program::Package(Package {
-            name: name?,
-            bin,
-            profile: profile?,
-            features: features?,
-            default_features: default_features?,
-            locked: locked?,
-            rustflags: rustflags?,
-        })),
+        (true, false) => name.map(|_| Program::Package(package)),
         (false, true) => {
             for name in OF_PACKAGES.into_iter().filter(|name| Reader::has(section, name)) {
                 let problem = Problem::error(format!("\"{name}\" has no meaning with \"command\""), span(reader, name));
                 reader.problems.push(problem.help("only what steep builds itself has it"));
             }
-            Some(Program::Command(command?))
+            command.map(Program::Command)
         }
     }
 }
 
-fn rendered_file(reader: &mut Reader, section: &Section<'_>) -> Option<RenderedFile> {
-    let from = reader.text(section, "from");
-    let to = reader.template(section, "to");
-    Some(RenderedFile { from: PathBuf::from(from?), to: to? })
+fn rendered_file(reader: &mut Reader, section: &Section<'_>) -> RenderedFile {
+    let from = reader.text(section, "from").map(PathBuf::from).unwrap_or_default();
+    RenderedFile { from, to: reader.template(section, "to").unwrap_or_default() }
 }
 
 fn ready(reader: &mut Reader, section: &Section<'_>) -> Option<Ready> {
     let path = reader.text(section, "path");
     let tcp = reader.template(section, "tcp");
     let timeout = reader.duration(section, "timeout");
-    let check = match (path, tcp) {
-        (Some(path), None) => ReadyCheck::Path(path),
-        (None, Some(tcp)) => ReadyCheck::Tcp(tcp),
-        (path, _) => {
-            let message = if path.is_some() { "says both" } else { "says neither" };
+    let check = match (Reader::has(section, "path"), Reader::has(section, "tcp")) {
+        (true, false) => path.map(ReadyCheck::Path),
+        (false, true) => tcp.map(ReadyCheck::Tcp),
+        (both, _) => {
+            let message = if both { "says both" } else { "says neither" };
             let span = reader.spans.of(&section.path);
             let problem = Problem::error(format!("[{}] {message} \"path\" and \"tcp\"", section.path), span);
             reader.problems.push(problem.help("path = \"/healthz\", or tcp = \"127.0.0.1:{{port}}\""));
-            return None;
+            None
         }
     };
-    Some(Ready { check, timeout: timeout? })
+    Some(Ready { check: check?, timeout: timeout? })
 }
 
 /// Readiness of a service that says nothing about it: its address takes connections.
-fn ready_at(reader: &mut Reader, section: &Section<'_>, url: &Template) -> Option<Ready> {
-    let text = url.to_string();
+fn ready_at(reader: &mut Reader, section: &Section<'_>, url: Option<&Template>) -> Option<Ready> {
+    let text = url?.to_string();
     let authority = text.split_once("://")?.1.split('/').next()?;
-    let empty = Section::empty("service.ready", format!("{}.ready", section.path));
-    let timeout = reader.duration(&empty, "timeout")?;
+    let timeout = reader.duration(&Section::missing(section, "ready"), "timeout")?;
     Some(Ready { check: ReadyCheck::Tcp(Template::parse(authority).ok()?), timeout })
 }
 
-fn stop(reader: &mut Reader, section: &Section<'_>) -> Option<Stop> {
-    let signal = reader.choice(section, "signal");
-    let grace = reader.duration(section, "grace");
-    Some(Stop { signal: signal?, grace: grace? })
+fn stop(reader: &mut Reader, section: &Section<'_>) -> Stop {
+    let section = &table(reader, section, "stop");
+    let signal = reader.choice(section, "signal").unwrap_or(StopSignal::Term);
+    Stop { signal, grace: reader.duration(section, "grace").unwrap_or_default() }
 }
 
-fn dependency(reader: &mut Reader, section: &Section<'_>) -> Option<Dependency> {
-    let name = reader.text(section, "name");
-    let command = reader.templates(section, "command");
-    let env = reader.template_map(section, "env");
-    let files = each(reader, section, "files", rendered_file);
-    let ready = match reader.section(section, "ready") {
-        Some(table) => ready(reader, &table).map(Some),
-        None if Reader::has(section, "ready") => None,
-        None => Some(None),
-    };
-    let stop = reader.section(section, "stop").and_then(|section| stop(reader, &section));
-    let before_cell = reader.templates(section, "before_cell");
-    Some(Dependency {
-        name: name?,
-        command: command?,
-        env: env?,
-        files: files?,
-        ready: ready?,
-        stop: stop?,
-        before_cell: before_cell?,
-    })
+fn dependency(reader: &mut Reader, section: &Section<'_>) -> Dependency {
+    Dependency {
+        name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
+        command: reader.templates(section, "command").unwrap_or_else(|| vec![Template::default()]),
+        env: reader.template_map(section, "env").unwrap_or_default(),
+        files: each(reader, section, "files", rendered_file),
+        ready: reader.section(section, "ready").and_then(|table| ready(reader, &table)),
+        stop: stop(reader, section),
+        before_cell: reader.templates(section, "before_cell").unwrap_or_default(),
+    }
 }
 
-fn http(reader: &mut Reader, section: &Section<'_>) -> Option<Http> {
-    let protocol: Option<String> = reader.choice(section, "protocol");
-    let connections = reader.integer(section, "connections");
-    let max_requests_per_connection = reader.integer(section, "max_requests_per_connection");
-    let connect_timeout = reader.duration(section, "connect_timeout");
-    let request_timeout = reader.duration(section, "request_timeout");
-    protocol?;
-    Some(Http {
-        connections: whole(connections?),
-        max_requests_per_connection: max_requests_per_connection?,
-        connect_timeout: connect_timeout?,
-        request_timeout: request_timeout?,
-    })
+fn http(reader: &mut Reader, top: &Section<'_>) -> Http {
+    let section = &table(reader, top, "http");
+    // There is one that works: the list of keys refuses the others.
+    let _: Option<String> = reader.choice(section, "protocol");
+    Http {
+        connections: whole(reader.integer(section, "connections")),
+        max_requests_per_connection: reader.integer(section, "max_requests_per_connection").unwrap_or_default(),
+        connect_timeout: reader.duration(section, "connect_timeout").unwrap_or_default(),
+        request_timeout: reader.duration(section, "request_timeout").unwrap_or_default(),
+    }
 }
 
-fn load(reader: &mut Reader, section: &Section<'_>) -> Option<Load> {
-    let model: Option<String> = reader.choice(section, "model");
-    let pacing: Option<String> = reader.choice(section, "pacing");
-    let arrival = reader.choice(section, "arrival");
-    let max_in_flight = reader.integer(section, "max_in_flight");
-    let cpus = reader.integers(section, "cpus");
-    model.and(pacing)?;
-    Some(Load { arrival: arrival?, max_in_flight: whole(max_in_flight?), cpus: cpu_numbers(&cpus?) })
+fn load(reader: &mut Reader, top: &Section<'_>) -> Load {
+    let section = &table(reader, top, "load");
+    // There is one of each that works: the list of keys refuses the others.
+    let _: Option<String> = reader.choice(section, "model");
+    let _: Option<String> = reader.choice(section, "pacing");
+    Load {
+        arrival: reader.choice(section, "arrival").unwrap_or(Arrival::Poisson),
+        max_in_flight: whole(reader.integer(section, "max_in_flight")),
+        cpus: cpu_numbers(reader.integers(section, "cpus")),
+    }
 }
 
-fn phase(reader: &mut Reader, section: &Section<'_>) -> Option<Phase> {
-    let name = reader.text(section, "name");
-    let role = reader.choice(section, "role");
+fn phase(reader: &mut Reader, section: &Section<'_>) -> Phase {
+    let name = reader.text(section, "name").unwrap_or_else(|| unnamed(section));
+    let role = reader.choice(section, "role").unwrap_or(Role::Steady);
     let shape: Option<String> = reader.choice(section, "shape");
-    let duration = reader.duration(section, "duration");
-    let mut rate = |name| reader.number(section, name).map(Rps::new);
-    let shape = match shape?.as_str() {
-        "constant" => rate("rate").map(|rate| Shape::Constant { rate }),
-        "ramp" => {
-            let (start, target) = (rate("start_rate"), rate("target_rate"));
-            start.zip(target).map(|(start_rate, target_rate)| Shape::Ramp { start_rate, target_rate })
-        }
-        _ => Some(Shape::Pause),
+    let duration = reader.duration(section, "duration").unwrap_or(check::SHORTEST_FIT);
+    let mut rate = |name| Rps::new(reader.number(section, name).unwrap_or(1.0));
+    let shape = match shape.as_deref() {
+        Some("constant") => Shape::Constant { rate: rate("rate") },
+        Some("ramp") => Shape::Ramp { start_rate: rate("start_rate"), target_rate: rate("target_rate") },
+        Some(_) => Shape::Pause,
+        None => Shape::Constant { rate: Rps::new(1.0) },
     };
-    Some(Phase { name: name?, role: role?, shape: shape?, duration: duration? })
+    Phase { name, role, shape, duration }
 }
 
-fn request(reader: &mut Reader, section: &Section<'_>) -> Option<Request> {
-    let name = reader.text(section, "name");
-    let weight = reader.number(section, "weight");
-    let method = reader.choice(section, "method");
-    let path = reader.template(section, "path");
-    let headers = reader.template_map(section, "headers");
-    let body = reader.template(section, "body");
-    let statuses = reader.section(section, "expect").and_then(|expect| reader.integers(&expect, "status"));
-    Some(Request {
-        name: name?,
-        weight: weight?,
-        method: method?,
-        path: path?,
-        headers: headers?.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
-        body,
+fn request(reader: &mut Reader, section: &Section<'_>) -> Request {
+    let headers = reader.template_map(section, "headers").unwrap_or_default();
+    let expect = table(reader, section, "expect");
+    let statuses = reader.integers(&expect, "status").unwrap_or_default();
+    Request {
+        name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
+        weight: reader.number(section, "weight").unwrap_or(1.0),
+        method: reader.choice(section, "method").unwrap_or_else(|| "GET".to_owned()),
+        path: reader.template(section, "path").unwrap_or_else(|| Template::parse("/").unwrap_or_default()),
+        headers: headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
+        body: reader.template(section, "body"),
         // The list of keys bounds each to 100..=599.
-        expect_status: statuses?.into_iter().map(|status| status as u16).collect(),
-    })
-}
-
-fn params(reader: &mut Reader, top: &Section<'_>) -> Option<BTreeMap<String, Param>> {
-    let sections = reader.named_sections(top, "params");
-    let decoded: Vec<Option<(String, Param)>> =
-        sections.into_iter().map(|(name, section)| Some((name, param(reader, &section)?))).collect();
-    decoded.into_iter().collect()
-}
-
-fn param(reader: &mut Reader, section: &Section<'_>) -> Option<Param> {
-    let dist: String = reader.choice(section, "dist")?;
-    if dist == "unique" {
-        return Some(Param::Unique);
+        expect_status: statuses.into_iter().map(|status| status as u16).collect(),
     }
+}
+
+fn param(reader: &mut Reader, section: &Section<'_>) -> Param {
+    let dist: Option<String> = reader.choice(section, "dist");
+    let Some(dist) = dist.filter(|dist| dist != "unique") else { return Param::Unique };
     let (min, max) = (reader.integer(section, "min"), reader.integer(section, "max"));
-    let (min, max) = min.zip(max)?;
-    Some(if dist == "uniform" { Param::Uniform { min, max } } else { Param::Sequential { min, max } })
+    let (min, max) = min.zip(max).unwrap_or_default();
+    if dist == "uniform" { Param::Uniform { min, max } } else { Param::Sequential { min, max } }
 }
 
-fn flag(reader: &mut Reader, section: &Section<'_>) -> Option<Flag> {
-    let name = reader.text(section, "name");
-    let switch = reader.choice::<String>(section, "kind").and_then(|kind| switch(reader, section, &kind));
-    let default = reader.boolean(section, "default");
-    let requires = reader.texts(section, "requires");
-    let conflicts_with = reader.texts(section, "conflicts_with");
-    let verify = match reader.section(section, "verify") {
-        Some(table) => verify(reader, &table).map(Some),
-        None if Reader::has(section, "verify") => None,
-        None => Some(None),
-    };
-    Some(Flag {
-        name: name?,
-        switch: switch?,
-        default: default?,
-        requires: requires?,
-        conflicts_with: conflicts_with?,
-        verify: verify?,
-    })
+fn flag(reader: &mut Reader, section: &Section<'_>) -> Flag {
+    let kind: Option<String> = reader.choice(section, "kind");
+    Flag {
+        name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
+        switch: switch(reader, section, kind.as_deref()),
+        default: reader.boolean(section, "default").unwrap_or_default(),
+        requires: reader.texts(section, "requires").unwrap_or_default(),
+        conflicts_with: reader.texts(section, "conflicts_with").unwrap_or_default(),
+        verify: reader.section(section, "verify").map(|table| verify(reader, &table)),
+    }
 }
 
-fn switch(reader: &mut Reader, section: &Section<'_>, kind: &str) -> Option<Switch> {
+fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>) -> Switch {
+    // The default of `on` is for variables; arguments have none.
+    let mut args = |name| Reader::has(section, name).then(|| reader.texts(section, name)).flatten().unwrap_or_default();
     match kind {
-        "cargo-feature" => Some(Switch::CargoFeature { feature: reader.text(section, "feature")? }),
-        "env" => {
-            let (var, on) = (reader.text(section, "var"), reader.text(section, "on"));
-            let off = if Reader::has(section, "off") { Some(reader.text(section, "off")?) } else { None };
-            Some(Switch::Env { var: var?, on: on?, off })
-        }
-        _ => {
-            let on = if Reader::has(section, "on") { reader.texts(section, "on") } else { Some(Vec::new()) };
-            let off = if Reader::has(section, "off") { reader.texts(section, "off") } else { Some(Vec::new()) };
-            Some(Switch::Arg { on: on?, off: off? })
-        }
+        Some("cargo-feature") => Switch::CargoFeature { feature: reader.text(section, "feature").unwrap_or_default() },
+        Some("env") => Switch::Env {
+            var: reader.text(section, "var").unwrap_or_default(),
+            on: reader.text(section, "on").unwrap_or_default(),
+            off: reader.text(section, "off"),
+        },
+        Some(_) => Switch::Arg { on: args("on"), off: args("off") },
+        None => Switch::Arg { on: Vec::new(), off: Vec::new() },
     }
 }
 
-fn verify(reader: &mut Reader, section: &Section<'_>) -> Option<Verify> {
-    let path = reader.text(section, "path");
-    let contains = reader.text(section, "contains");
-    Some(Verify { path: path?, contains: contains? })
+fn verify(reader: &mut Reader, section: &Section<'_>) -> Verify {
+    let path = reader.text(section, "path").unwrap_or_default();
+    Verify { path, contains: reader.text(section, "contains").unwrap_or_default() }
 }
 
-fn axis(reader: &mut Reader, section: &Section<'_>) -> Option<Axis> {
-    let name = reader.text(section, "name");
+fn axis(reader: &mut Reader, section: &Section<'_>) -> Axis {
     let kind = match reader.choice::<String>(section, "kind").as_deref() {
-        Some("allocator") => Some(AxisKind::Allocator),
-        Some(_) => reader.text(section, "var").map(|var| AxisKind::Env { var }),
-        None => None,
+        Some("allocator") => AxisKind::Allocator,
+        Some(_) => AxisKind::Env { var: reader.text(section, "var").unwrap_or_default() },
+        None => AxisKind::Env { var: String::new() },
     };
-    let values = reader.texts(section, "values");
-    Some(Axis { name: name?, kind: kind?, values: values? })
+    let name = reader.text(section, "name").unwrap_or_else(|| unnamed(section));
+    Axis { name, kind, values: reader.texts(section, "values").unwrap_or_else(|| vec!["unknown".to_owned()]) }
 }
 
-fn allocators(reader: &mut Reader, top: &Section<'_>) -> Option<BTreeMap<String, Allocator>> {
-    let sections = reader.named_sections(top, "allocators");
-    let mut decoded = Vec::new();
-    for (name, section) in sections {
-        let features = reader.texts(&section, "features");
-        let env = reader.text_map(&section, "env");
-        decoded.push(features.zip(env).map(|(features, env)| (name, Allocator { features, env })));
-    }
-    decoded.into_iter().collect()
+fn allocator(reader: &mut Reader, section: &Section<'_>) -> Allocator {
+    let features = reader.texts(section, "features").unwrap_or_default();
+    Allocator { features, env: reader.text_map(section, "env").unwrap_or_default() }
 }
 
-fn plan(reader: &mut Reader, section: &Section<'_>) -> Option<PlanRules> {
-    let strategy = reader.choice(section, "strategy");
-    let replicates = reader.integer(section, "replicates");
-    let max_cells = reader.integer(section, "max_cells");
-    let include = each(reader, section, "include", row);
-    let exclude = each(reader, section, "exclude", row);
-    Some(PlanRules {
-        strategy: strategy?,
+fn plan(reader: &mut Reader, top: &Section<'_>) -> PlanRules {
+    let section = &table(reader, top, "plan");
+    PlanRules {
+        strategy: reader.choice(section, "strategy").unwrap_or(Strategy::Off),
         // The list of keys bounds it to 1000.
-        replicates: replicates? as u32,
-        max_cells: whole(max_cells?),
-        include: include?,
-        exclude: exclude?,
-    })
+        replicates: reader.integer(section, "replicates").unwrap_or(1) as u32,
+        max_cells: whole(reader.integer(section, "max_cells")),
+        include: each(reader, section, "include", row),
+        exclude: each(reader, section, "exclude", row),
+    }
 }
 
-fn row(reader: &mut Reader, section: &Section<'_>) -> Option<Row> {
-    let flags = reader.texts(section, "flags");
-    let axes: Vec<Option<(String, String)>> = Reader::chosen_names(section)
-        .into_iter()
-        .map(|axis| reader.text(section, &axis).map(|value| (axis, value)))
-        .collect();
-    Some(Row { flags: flags?, axes: axes.into_iter().collect::<Option<_>>()? })
+fn row(reader: &mut Reader, section: &Section<'_>) -> Row {
+    let chosen = Reader::chosen_names(section);
+    let axes = chosen.into_iter().filter_map(|axis| reader.text(section, &axis).map(|value| (axis, value))).collect();
+    Row { flags: reader.texts(section, "flags").unwrap_or_default(), axes }
 }
 
-fn sampling(reader: &mut Reader, section: &Section<'_>) -> Option<Sampling> {
-    Some(Sampling { every: reader.duration(section, "every")? })
+fn sampling(reader: &mut Reader, top: &Section<'_>) -> Sampling {
+    let section = &table(reader, top, "sampling");
+    Sampling { every: reader.duration(section, "every").unwrap_or(Duration::from_secs(1)) }
 }
 
-fn judge(reader: &mut Reader, section: &Section<'_>) -> Option<Judge> {
-    let per_request = reader.size(section, "min_growth_per_request");
-    let per_hour = reader.size(section, "min_growth_per_hour");
-    let strictness = reader.choice(section, "strictness");
-    let stop_early: Option<String> = reader.choice(section, "stop_early");
-    let fail_on = reader.choices(section, "fail_on");
-    stop_early?;
-    Some(Judge {
-        min_growth_bytes_per_request: BytesPerRequest::new(per_request?.as_f64()),
-        min_growth_bytes_per_hour: BytesPerHour::new(per_hour?.as_f64()),
-        strictness: strictness?,
-        fail_on: fail_on?,
-    })
+fn judge(reader: &mut Reader, top: &Section<'_>) -> Judge {
+    let section = &table(reader, top, "judge");
+    let per_request = reader.size(section, "min_growth_per_request").unwrap_or_default();
+    let per_hour = reader.size(section, "min_growth_per_hour").unwrap_or_default();
+    // There is one that works: the list of keys refuses the others.
+    let _: Option<String> = reader.choice(section, "stop_early");
+    Judge {
+        min_growth_bytes_per_request: BytesPerRequest::new(per_request.as_f64()),
+        min_growth_bytes_per_hour: BytesPerHour::new(per_hour.as_f64()),
+        strictness: reader.choice(section, "strictness").unwrap_or(Strictness::Normal),
+        fail_on: reader.choices(section, "fail_on").unwrap_or_default(),
+    }
 }
 
-fn cpu_numbers(cpus: &[u64]) -> Vec<usize> {
-    cpus.iter().map(|cpu| whole(*cpu)).collect()
+fn cpu_numbers(cpus: Option<Vec<u64>>) -> Vec<usize> {
+    cpus.unwrap_or_default().into_iter().map(|cpu| whole(Some(cpu))).collect()
 }
 
 /// A number that the list of keys bounds far below `usize::MAX`.
-fn whole(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
+fn whole(number: Option<u64>) -> usize {
+    number.map_or(0, |number| usize::try_from(number).unwrap_or(usize::MAX))
 }

@@ -44,8 +44,8 @@ pub fn check_package(scenario: &Scenario, spans: &Spans, workspace: &WorkspaceFa
         features.extend(allocator.features.iter().map(|feature| (path.clone(), feature.as_str())));
     }
     for (path, feature) in features {
-        // `dependency/feature` is cargo's to judge.
-        if !feature.contains('/') && !facts.features.iter().any(|known| known == feature) {
+        // `dependency/feature` is cargo's to judge; an empty one stands for what is a problem already.
+        if !feature.is_empty() && !feature.contains('/') && !facts.features.iter().any(|known| known == feature) {
             let message = format!("package \"{}\" has no feature \"{feature}\"", package.name);
             let help = suggestion(feature, facts.features.iter().map(String::as_str), "its features");
             problems.push(Problem::error(message, spans.of(&path)).help(help));

@@ -38,10 +38,10 @@ pub struct Section<'t> {
 }
 
 impl<'t> Section<'t> {
-    /// A table that is not in the file: all its keys have their defaults.
+    /// The table `name` within `section`, in which nothing is given: all its keys have their defaults.
     #[must_use]
-    pub fn empty(schema: &str, path: String) -> Self {
-        Self { schema: schema.to_owned(), path, table: None }
+    pub fn missing(section: &Section<'_>, name: &str) -> Self {
+        Self { schema: join(&section.schema, name), path: join(&section.path, name), table: None }
     }
 
     fn get(&self, name: &str) -> Option<&'t Spanned<DeValue<'t>>> {
@@ -244,7 +244,7 @@ impl Reader {
                 None
             }
             None if keys::find(&schema).is_some_and(|key| key.presence == Presence::Optional) => None,
-            None => Some(Section::empty(&schema, path)),
+            None => Some(Section::missing(section, name)),
         }
     }
 
@@ -271,7 +271,7 @@ impl Reader {
                     let path = format!("{path}[{index}]");
                     sections.push(self.enter(&schema, path, Some(item.span()), table));
                 }
-                None => drop(self.not_a_table(name, item)),
+                None => drop(self.not_a_table(&format!("{path}[{index}]"), item)),
             }
         }
         sections

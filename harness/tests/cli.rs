@@ -1,0 +1,133 @@
+//! The command line: help texts, exit statuses, and where things are printed.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
+
+use std::fs;
+
+use assert_cmd::Command;
+
+fn steep(args: &[&str]) -> std::process::Output {
+    Command::cargo_bin("steep").unwrap().args(args).env("COLUMNS", "100").env_remove("CLICOLOR_FORCE").output().unwrap()
+}
+
+fn stdout(args: &[&str]) -> String {
+    String::from_utf8(steep(args).stdout).unwrap()
+}
+
+#[test]
+fn help_texts() {
+    insta::assert_snapshot!("help", stdout(&["--help"]));
+    for command in ["check", "plan", "run", "analyze", "report"] {
+        insta::assert_snapshot!(format!("help-{command}"), stdout(&[command, "--help"]));
+    }
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2() {
+    assert_eq!(steep(&["frobnicate"]).status.code(), Some(2));
+    assert_eq!(steep(&[]).status.code(), Some(2));
+    assert_eq!(steep(&["run", "x.toml", "--out", "a", "--resume", "b"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_wrong_scenario_exits_with_2_and_is_told_on_stderr() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("soak.toml");
+    fs::write(&file, "nme = \"x\"\n").unwrap();
+    for command in ["check", "plan", "run"] {
+        let output = steep(&[command, file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains("unknown key \"nme\"") && stderr.contains("did you mean \"name\"?"), "{stderr}");
+        assert!(output.stdout.is_empty());
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&["check", file.to_str().unwrap(), "--format", "json"])).unwrap();
+    assert!(json.as_array().unwrap().iter().any(|problem| problem["line"] == 1 && problem["column"] == 1), "{json}");
+}
+
+#[test]
+fn a_scenario_that_is_not_there_exits_with_2() {
+    let output = steep(&["check", "/no/such/file.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot read the scenario"));
+}
+
+#[test]
+fn a_flag_that_names_no_feature_of_the_package_is_told_with_the_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("src")).unwrap();
+    fs::write(folder.path().join("src/main.rs"), "fn main() {}\n").unwrap();
+    let manifest =
+        "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[features]\nsessions = []\n[workspace]\n";
+    fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+    let scenario = r#"
+name = "shop"
+[service]
+package = "shop"
+url = "http://127.0.0.1:{{port}}"
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 1
+duration = "5m"
+[[requests]]
+name = "get"
+path = "/"
+[[flags]]
+name = "sessions"
+kind = "cargo-feature"
+feature = "session"
+"#;
+    let file = folder.path().join("soak.toml");
+    fs::write(&file, scenario).unwrap();
+    let output = steep(&["check", file.to_str().unwrap()]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("package \"shop\" has no feature \"session\""), "{stderr}");
+    assert!(stderr.contains("did you mean \"sessions\"?"), "{stderr}");
+}
+
+#[test]
+fn every_scenario_that_comes_with_steep_is_valid() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios");
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.extension().is_some_and(|extension| extension == "toml") {
+            let output = steep(&["check", entry.to_str().unwrap()]);
+            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+            let text = fs::read_to_string(&entry).unwrap();
+            assert!(text.starts_with("# "), "{} opens with no comment that says what it shows", entry.display());
+        }
+    }
+}
+
+#[test]
+fn broken_files_are_invalid_or_inconclusive_and_never_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |t: usize| format!("{t},{},{}\n", 20_000_000 + t * 7, t * 100);
+    let head = "t_s,rss_bytes,requests\n";
+    let long: String = (0..400).map(line).collect();
+    let cases = [
+        ("empty.csv", String::new()),
+        ("head.csv", head.to_owned()),
+        ("three.csv", format!("{head}{}", (0..3).map(line).collect::<String>())),
+        ("nan.csv", format!("{head}{long}400,NaN,5\n")),
+        ("words.csv", format!("{head}{long}400,many,5\n")),
+        ("backwards.csv", format!("{head}{long}3,20000000,40000\n")),
+        ("reset.csv", format!("{head}{long}400,20000000,0\n")),
+        ("empty.jsonl", String::new()),
+        ("garbage.jsonl", "{\"record\":\"sample\"}\n".to_owned()),
+    ];
+    for (name, text) in cases {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        let output = steep(&["analyze", file.to_str().unwrap(), "--format", "json"]);
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let verdict = said["verdict"].as_str().unwrap();
+        assert!(["invalid", "inconclusive"].contains(&verdict), "{name}: {said}");
+        assert!(!said["reason"].as_str().unwrap().is_empty(), "{name}");
+        assert!(matches!(output.status.code(), Some(3 | 4)), "{name}");
+    }
+    assert_eq!(steep(&["analyze", "/no/such/file.csv"]).status.code(), Some(4));
+    assert_eq!(steep(&["report", folder.path().to_str().unwrap()]).status.code(), Some(4));
+}

@@ -1,0 +1,187 @@
+//! Plans: which cells a scenario comes to, by every strategy and under constraints.
+#![allow(clippy::expect_used, reason = "a test may fail")]
+
+use std::collections::BTreeSet;
+
+use steep::flags::CellId;
+use steep::plan::{Plan, plan, settings};
+use steep::problem::Problem;
+use steep::report::plan_table;
+use steep::scenario::Scenario;
+use steep::scenario::decode::decode;
+
+/// A package with four flags; `cache` requires `storage`, and `legacy` conflicts with it.
+fn scenario(plan: &str, more: &str) -> Scenario {
+    let text = format!(
+        r#"
+name = "plans"
+[service]
+package = "shop"
+features = ["probe"]
+url = "http://127.0.0.1:{{{{port}}}}"
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 100
+duration = "5m"
+[[requests]]
+name = "get"
+path = "/"
+[[flags]]
+name = "storage"
+kind = "cargo-feature"
+feature = "storage"
+[[flags]]
+name = "cache"
+kind = "cargo-feature"
+feature = "cache"
+requires = ["storage"]
+[[flags]]
+name = "legacy"
+kind = "env"
+var = "LEGACY"
+on = "yes"
+off = "no"
+conflicts_with = ["cache"]
+[[flags]]
+name = "audit"
+kind = "arg"
+on = ["--audit"]
+default = true
+[plan]
+{plan}
+{more}
+"#
+    );
+    let decoded = decode(&text);
+    decoded.scenario.unwrap_or_else(|| panic!("{:#?}", decoded.problems))
+}
+
+fn planned(rules: &str, more: &str) -> Result<Plan, Problem> {
+    plan(&scenario(rules, more), &steep::problem::Spans::default())
+}
+
+/// The flags of each cell, in the order of their ids.
+fn ids(rules: &str, more: &str) -> Vec<String> {
+    let plan = planned(rules, more).expect("a plan");
+    let mut ids: Vec<String> = plan.cells.iter().map(|cell| cell.id.to_string()).collect();
+    ids.sort();
+    ids
+}
+
+#[test]
+fn every_strategy_has_its_cells() {
+    assert_eq!(ids("strategy = \"off\"", ""), ["not-audit"]);
+    assert_eq!(ids("strategy = \"default\"", ""), ["baseline"]);
+    assert_eq!(
+        ids("strategy = \"each\"", ""),
+        ["baseline", "cache+not-audit+storage", "legacy+not-audit", "not-audit", "not-audit+storage"]
+    );
+    // All together clash; without `storage` goes what requires it.
+    assert_eq!(ids("strategy = \"leave-one-out\"", ""), ["cache+storage", "legacy", "legacy+storage"]);
+    assert_eq!(ids("strategy = \"full\"", "").len(), 10);
+}
+
+#[test]
+fn every_cell_keeps_every_constraint() {
+    for strategy in ["off", "default", "each", "leave-one-out", "full", "auto"] {
+        for cell in planned(&format!("strategy = \"{strategy}\""), "").expect("a plan").cells {
+            assert!(!cell.flags.contains("cache") || cell.flags.contains("storage"), "{}", cell.id);
+            assert!(!(cell.flags.contains("cache") && cell.flags.contains("legacy")), "{}", cell.id);
+        }
+    }
+}
+
+#[test]
+fn what_is_dropped_is_told_with_both_flags() {
+    let plan = planned("strategy = \"leave-one-out\"", "").expect("a plan");
+    let reasons: BTreeSet<&str> = plan.dropped.iter().map(|dropped| dropped.reason.as_str()).collect();
+    assert_eq!(reasons, BTreeSet::from(["\"legacy\" conflicts with \"cache\""]));
+}
+
+#[test]
+fn a_plan_without_a_cell_names_the_flags_that_clash() {
+    let problem = planned("strategy = \"all\"", "").expect_err("no plan");
+    assert!(problem.help.contains("\"legacy\" conflicts with \"cache\""), "{}", problem.help);
+}
+
+#[test]
+fn rows_are_added_and_taken_out() {
+    let rules = r#"
+strategy = "off"
+include = [{ flags = ["storage", "audit"] }, { flags = ["cache", "storage"] }]
+exclude = [{ flags = ["cache", "storage"] }]"#;
+    assert_eq!(ids(rules, ""), ["not-audit", "storage"]);
+}
+
+#[test]
+fn axes_are_crossed_and_an_include_may_fix_them() {
+    let more = r#"
+[[axes]]
+name = "allocator"
+kind = "allocator"
+values = ["system", "jemalloc"]
+[[axes]]
+name = "arenas"
+kind = "env"
+var = "MALLOC_ARENA_MAX"
+values = ["8", "2"]
+[allocators.jemalloc]
+features = ["jemalloc"]
+env = { MALLOC_CONF = "narenas:2" }
+"#;
+    let rules = "strategy = \"default\"\ninclude = [{ flags = [], allocator = \"jemalloc\", arenas = \"2\" }]";
+    assert_eq!(
+        ids(rules, more),
+        [
+            "baseline",
+            "baseline@arenas=2",
+            "baseline@jemalloc",
+            "baseline@jemalloc@arenas=2",
+            "not-audit@jemalloc@arenas=2"
+        ]
+    );
+    let plan = planned(rules, more).expect("a plan");
+    let builds: Vec<String> = plan.builds.iter().map(steep::plan::Build::label).collect();
+    assert_eq!(BTreeSet::from_iter(builds), BTreeSet::from(["probe".to_owned(), "jemalloc+probe".to_owned()]));
+}
+
+#[test]
+fn what_a_cell_adds_to_the_service_follows_its_flags() {
+    let scenario = scenario("strategy = \"each\"", "");
+    let plan = plan(&scenario, &steep::problem::Spans::default()).expect("a plan");
+    let of = |id: &str| settings(&scenario, plan.cells.iter().find(|cell| cell.id.as_str() == id).expect("a cell"));
+    assert_eq!(of("legacy+not-audit").env.get("LEGACY"), Some(&Some("yes".to_owned())));
+    assert_eq!(of("baseline").env.get("LEGACY"), Some(&Some("no".to_owned())));
+    assert_eq!(of("baseline").args, ["--audit"]);
+    assert_eq!(of("not-audit").args, [""; 0]);
+}
+
+#[test]
+fn more_cells_than_allowed_are_an_error_with_their_number() {
+    let problem = planned("strategy = \"full\"\nreplicates = 3\nmax_cells = 29", "").expect_err("no plan");
+    assert!(problem.message.contains("30 cells"), "{}", problem.message);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_order_and_another_another() {
+    let order = |seed: u64| {
+        let mut scenario = scenario("strategy = \"full\"\nreplicates = 2", "");
+        scenario.seed.0 = seed;
+        let plan = plan(&scenario, &steep::problem::Spans::default()).expect("a plan");
+        plan.cells.into_iter().map(|cell| cell.id).collect::<Vec<CellId>>()
+    };
+    assert_eq!(order(1), order(1));
+    assert_ne!(order(1), order(2));
+}
+
+#[test]
+fn an_id_is_found_whatever_the_order_of_its_flags() {
+    assert_eq!(CellId::parse("storage+cache@jemalloc#2").to_string(), "cache+storage@jemalloc#2");
+}
+
+#[test]
+fn the_table_of_a_plan_says_what_a_run_takes() {
+    insta::assert_snapshot!(plan_table(&planned("strategy = \"leave-one-out\"", "").expect("a plan")));
+}
