@@ -41,3 +41,7 @@ bench-sampler:
 # Ten minutes at 2,000 requests/s: CPU for each request of all of steep, and growth of its own memory
 own-cost:
     cargo steep run scenarios/own-cost.toml
+
+# How often the method is right on simulated services whose truth is known: the tables of METHOD.md
+operating-characteristics *OPTIONS:
+    cargo run --release --package steep --example operating_characteristics -- {{OPTIONS}}
