@@ -66,6 +66,18 @@ pub struct Truth {
     pub rps: f64,
 }
 
+impl Simulated {
+    /// What was known after the first `seconds`.
+    #[must_use]
+    pub fn look(mut self, seconds: f64) -> Self {
+        let seen = self.series.t_s.partition_point(|t| *t < seconds);
+        self.series.t_s.truncate(seen);
+        self.series.memory_bytes.truncate(seen);
+        self.series.requests.truncate(seen);
+        self
+    }
+}
+
 impl Truth {
     /// Whether a leak was active for long enough to be asked for: half as long again as until its onset, and 4 minutes
     /// (in a short run a third of it).

@@ -1,9 +1,9 @@
 //! Measures the method on simulated services whose truth is known, and prints the tables of METHOD.md.
 //!
 //! `operating_characteristics [--seed N] [--traces N] [--seconds N,N…] [--leaks BYTES,BYTES…] [--rate REQUESTS_PER_SECOND]
-//! [--worth BYTES_PER_REQUEST] [--families calm,leaking,extra|NAME…] [--guess] [--list] [--threads N]`
+//! [--worth BYTES_PER_REQUEST] [--families calm,leaking,extra|NAME…] [--of SECONDS] [--guess] [--list] [--threads N]`
 //!
-//! Without options: everything, 400 series a family. `--guess` hides the disturbances, as in a foreign file; `--list` prints every series
+//! Without options: everything, 400 series a family. `--of`: the first `--seconds` of runs of so long, as in looks during one run. `--guess` hides the disturbances, as in a foreign file; `--list` prints every series
 //! whose verdict is wrong.
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
 
@@ -30,6 +30,7 @@ struct Options {
     rps: Option<f64>,
     worth: f64,
     families: Vec<Family>,
+    of: Option<usize>,
     known: bool,
     list: bool,
     threads: usize,
@@ -39,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = options(std::env::args().skip(1))?;
     let materiality = Materiality { per_request: BytesPerRequest::new(options.worth), ..Materiality::default() };
     for &seconds in &options.seconds {
-        let cases = measure(&recipes(&options, seconds), &materiality, options.threads);
+        let cases = measure(&recipes(&options, options.of.unwrap_or(seconds)), seconds, &materiality, options.threads);
         if options.list {
             cases.iter().filter(|case| case.is_wrong()).for_each(|case| println!("{case}"));
         }
@@ -58,6 +59,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
         rps: None,
         worth: 4.0,
         families: everything().collect(),
+        of: None,
         known: true,
         list: false,
         threads: 2,
@@ -71,6 +73,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
             "--leaks" => options.leaks = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--rate" => options.rps = Some(value()?.parse()?),
             "--worth" => options.worth = value()?.parse()?,
+            "--of" => options.of = Some(value()?.parse()?),
             "--threads" => options.threads = value()?.parse()?,
             "--guess" => options.known = false,
             "--list" => options.list = true,
@@ -107,16 +110,16 @@ fn recipes(options: &Options, seconds: usize) -> Vec<Recipe> {
 }
 
 /// Simulates and judges all recipes, on some threads; the cases are in the order of the recipes.
-fn measure(recipes: &[Recipe], materiality: &Materiality, threads: usize) -> Vec<Case> {
+fn measure(recipes: &[Recipe], seconds: usize, materiality: &Materiality, threads: usize) -> Vec<Case> {
     let next = AtomicUsize::new(0);
     let cases = Mutex::new(Vec::with_capacity(recipes.len()));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(recipe) = recipes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let simulated = simulate(recipe);
+                    let simulated = simulate(recipe).look(seconds as f64);
                     let judgement = judge(&simulated.series, materiality);
-                    let case = Case::new(*recipe, simulated.truth, judgement, materiality);
+                    let case = Case::new(*recipe, seconds, simulated.truth, judgement, materiality);
                     cases.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(case);
                 }
             });

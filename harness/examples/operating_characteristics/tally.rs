@@ -11,6 +11,8 @@ use steep::verdict::{Judgement, Verdict};
 /// One series: what is true of it, and what was said.
 pub struct Case {
     pub recipe: Recipe,
+    /// How much of it was looked at.
+    seconds: usize,
     truth: Truth,
     judgement: Judgement,
     /// Whether the leak is at least what was worth finding.
@@ -18,15 +20,15 @@ pub struct Case {
 }
 
 impl Case {
-    pub fn new(recipe: Recipe, truth: Truth, judgement: Judgement, materiality: &Materiality) -> Self {
+    pub fn new(recipe: Recipe, seconds: usize, truth: Truth, judgement: Judgement, materiality: &Materiality) -> Self {
         let worth = materiality.worth_finding(Rps::new(truth.rps)).get();
         // A size that is named as the smallest worth finding is meant to be: arrivals are a little fewer by chance.
-        Self { recipe, truth, judgement, worthwhile: truth.bytes_per_hour >= 0.98 * worth }
+        Self { recipe, seconds, truth, judgement, worthwhile: truth.bytes_per_hour >= 0.98 * worth }
     }
 
     /// Whether the truth of the family is visible in a run so long.
     fn is_fair(&self) -> bool {
-        let seconds = self.recipe.seconds as f64;
+        let seconds = self.seconds as f64;
         if self.recipe.family.is_leaking() { self.truth.is_visible(seconds) } else { self.truth.is_settled(seconds) }
     }
 

@@ -18,7 +18,7 @@ impl Leak {
         let held = self.bytes[last] - self.bytes[self.onset];
         let per_request = held / (requests[last] - requests[self.onset]).max(1.0);
         // Of a run with a phase without load only the rest is fitted.
-        let pauses = service.load.relative.contains(&0.0) && !matches!(service.family, Family::LeakStalls);
+        let pauses = matches!(service.family, Family::LeakIdleEnd | Family::LeakIdleMiddle);
         let per_second = if pauses { per_request * rps } else { held / (last - self.onset).max(1) as f64 };
         Truth {
             bytes_per_hour: per_second * 3600.0,
