@@ -43,3 +43,8 @@ own-cost:
     rm -rf target/own-cost
     cargo steep run scenarios/own-cost.toml --out target/own-cost
     cargo run --release --quiet --package steep --example own_cost -- target/own-cost/baseline
+    cargo steep run scenarios/own-cost.toml
+
+# How often the method is right on simulated services whose truth is known: the tables of METHOD.md
+operating-characteristics *OPTIONS:
+    cargo run --release --package steep --example operating_characteristics -- {{OPTIONS}}

@@ -66,7 +66,10 @@ pub struct Growth {
     /// Growth per hour with its 95 % interval: the union over all plausible leaking models.
     #[serde(rename = "growth_bytes_per_hour")]
     pub per_hour: Estimate<BytesPerHour>,
-    /// The same per completed request; `None` if no requests are known of.
+    /// What growth is below with more care than the interval takes: a run is cleared by this.
+    #[serde(rename = "ceiling_bytes_per_hour")]
+    pub ceiling: BytesPerHour,
+    /// The same as `per_hour`, per completed request; `None` if no requests are known of.
     #[serde(rename = "growth_bytes_per_request")]
     pub per_request: Option<Estimate<BytesPerRequest>>,
     /// Logarithm of the likelihood ratio of the best leaking to the best calm model, after their penalties
@@ -222,6 +225,7 @@ impl Run {
         Growth {
             source: readings.source,
             per_hour,
+            ceiling: BytesPerHour::per_second(interval.ceiling / seconds),
             per_request,
             evidence: interval.evidence,
             leak_model: interval.leak_model,

@@ -14,6 +14,7 @@ pub mod report;
 pub mod scenario;
 pub mod shell;
 pub mod sim;
+pub mod simulator;
 pub mod soak;
 pub mod stats;
 pub mod template;

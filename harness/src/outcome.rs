@@ -243,6 +243,7 @@ pub fn series(trace: &Trace) -> Series {
         disturbances_s: Some(
             disturbances.filter(|at| (start..=end).contains(at)).map(SinceStart::as_secs_f64).collect(),
         ),
+        ..Series::default()
     }
 }
 

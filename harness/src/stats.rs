@@ -3,11 +3,13 @@
 //! Pure: no files, processes, sockets, clocks, threads or output, and no type of the domain.
 
 pub mod autocorrelation;
+pub mod basis;
 pub mod blocks;
 pub mod cholesky;
 pub mod competition;
 pub mod jumps;
 pub mod noise;
 pub mod order;
+mod refinement;
 pub mod shapes;
 pub mod student;

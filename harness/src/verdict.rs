@@ -206,7 +206,7 @@ fn estimate(growth: &Growth) -> String {
 
 /// Whether all growth that is worth finding is excluded.
 fn is_cleared(growth: &Growth, strictness: f64, material: bool) -> bool {
-    let (high, worth) = (growth.per_hour.high.get().max(0.0), growth.worth_finding.get());
+    let (high, worth) = (growth.ceiling.get().max(0.0), growth.worth_finding.get());
     if growth.is_short() && could_hide(growth) {
         return false;
     }
@@ -224,7 +224,7 @@ fn could_hide(growth: &Growth) -> bool {
 
 fn clear(growth: &Growth) -> Decision {
     let ended = growth.calm_model != crate::growth::Shape::Constant && growth.calm_gain > PLATEAU_GAIN;
-    let bound = in_its_unit(growth, BytesPerHour::new(growth.per_hour.high.get().max(0.0)));
+    let bound = in_its_unit(growth, BytesPerHour::new(growth.ceiling.get().max(0.0)));
     let reason = format!("no leak of {} or more was active during this run: growth is at most {bound}", worth(growth));
     (if ended { Verdict::Plateau } else { Verdict::Stable }, reason, None)
 }
@@ -253,7 +253,7 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
         let reason = format!("grew by {grown}, and a run this short needs {least}: allocators take that by themselves");
         return (reason, need.max(Duration::from_mins(5)));
     }
-    if growth.is_short() && growth.per_hour.high.get() < growth.worth_finding.get() {
+    if growth.is_short() && growth.ceiling.get() < growth.worth_finding.get() {
         let chunk = CHUNK.as_f64() / growth.worth_finding.get_per_second();
         let reason = format!("a run this short could hide {}, which is worth finding", worth(growth));
         return (reason, need.max(Duration::try_from_secs_f64(chunk.min(300.0)).unwrap_or_default()));

@@ -1,8 +1,8 @@
 //! What besides a leak moves memory: a load that varies, and disturbances of the run.
 
 use super::series::Readings;
-use crate::stats::blocks::Blocks;
-use crate::stats::order::{deviation, mean, median};
+use crate::stats::blocks::{Blocks, blocks};
+use crate::stats::order::{deviation, gradient, mean, median};
 
 /// Variation of the load above which its rate joins the models, as a coefficient of variation.
 const VARYING_LOAD: f64 = 0.05;
@@ -19,9 +19,13 @@ const GAP_INTERVALS: f64 = 4.0;
 /// A rate is a disturbance above this multiple of any earlier one, and five Poisson deviations.
 const RATE_EXCESS: f64 = 1.25;
 
-/// Seconds over which memory follows a change of the load: jemalloc's default decay time, and the middle of the ones
-/// that the rule was tried with (none, 10 s, 40 s).
-const LOAD_MEMORY: f64 = 10.0;
+/// Seconds over which memory follows a change of the load: at once, within jemalloc's default decay time, and within a
+/// minute for what is purged more slowly.
+const LOAD_MEMORIES: [f64; 3] = [3.0, 10.0, 60.0];
+
+/// Blocks at least this wide, in seconds, hold what follows at once; in narrower ones a slow memory of the load would
+/// be a curve over the whole run, and growth beside it a matter of taste.
+const WIDE_BLOCK: f64 = 10.0;
 
 /// Covariates that vary less are left out: they would only repeat the constant.
 const LEAST_VARIATION: f64 = 1e-3;
@@ -71,11 +75,17 @@ impl Environment {
         let first = readings.requests[0];
         let all = (readings.requests[readings.requests.len() - 1] - first).max(1.0);
         self.cumulative = Some(cut.counted.iter().map(|counted| (counted - first) / all).collect());
-        let relative: Vec<f64> = cut.rate.iter().map(|rate| rate / typical - 1.0).collect();
-        let fine = block < LOAD_MEMORY;
-        let earlier = if fine { smoothed(&relative, block) } else { previous(&relative) };
-        let highest = highest_so_far(if fine { &earlier } else { &relative });
-        self.covariates.extend([relative, earlier, highest].into_iter().filter(|c| deviation(c) > LEAST_VARIATION));
+        let rates = gradient(&readings.ts, &readings.requests);
+        let felt = LOAD_MEMORIES.map(|memory| smoothed(&readings.ts, &rates, memory));
+        let highest = highest_so_far(&felt[1]);
+        let (fast, slow) = if block < WIDE_BLOCK { (0, 1) } else { (1, 2) };
+        // Covariates pass through the same statistic as memory: a peak within a block moves neither.
+        let in_blocks = |values: &[f64]| {
+            let levels = blocks(&readings.ts, values, &readings.requests, cut.width).level;
+            levels.into_iter().map(|level| level / typical - 1.0).collect::<Vec<f64>>()
+        };
+        let covariates = [&felt[fast], &felt[slow], &highest].map(|values| in_blocks(values));
+        self.covariates.extend(covariates.into_iter().filter(|c| deviation(c) > LEAST_VARIATION));
     }
 
     fn add_disturbances(&mut self, readings: &Readings, cut: &Blocks) {
@@ -97,19 +107,16 @@ impl Environment {
     }
 }
 
-/// The rate of the block before: blocks of a long run last as long as memory takes to follow the load.
-fn previous(rates: &[f64]) -> Vec<f64> {
-    rates.iter().take(1).chain(rates).take(rates.len()).copied().collect()
-}
-
-/// The rate as memory feels it, for blocks that are shorter than memory takes to follow the load. Without it half of
-/// the runs of a minute with a spike were called leaks.
-fn smoothed(rates: &[f64], block: f64) -> Vec<f64> {
-    let keep = (-block / LOAD_MEMORY).exp();
+/// The rate as memory feels it, an exponential average over `memory` seconds. Without it half of the runs of a minute
+/// with a spike were called leaks.
+fn smoothed(ts: &[f64], rates: &[f64], memory: f64) -> Vec<f64> {
     let mut felt = rates.first().copied().unwrap_or_default();
-    rates
-        .iter()
-        .map(|rate| {
+    let mut last = ts.first().copied().unwrap_or_default();
+    ts.iter()
+        .zip(rates)
+        .map(|(&t, rate)| {
+            let keep = (-(t - last) / memory).exp();
+            last = t;
             felt = keep * felt + (1.0 - keep) * rate;
             felt
         })

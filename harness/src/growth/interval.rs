@@ -18,6 +18,10 @@ const LEAST_FREEDOM: f64 = 4.0;
 /// Quantile of a two-sided 95 % interval.
 const UPPER: f64 = 0.975;
 
+/// Quantile below which growth must stay for a run to be cleared: a leak of just what is worth finding would be cleared
+/// by the interval above in one run of forty.
+const CLEARING: f64 = 0.995;
+
 /// Requests and time are told apart when their best models differ by more than this (METHOD.md, schedule).
 const TOLD_APART: f64 = 3.0;
 
@@ -29,6 +33,8 @@ const LEAST_EVIDENCE: f64 = -100.0;
 pub(super) struct Interval {
     /// Growth over the run, in bytes.
     pub(super) growth: Estimate<f64>,
+    /// Growth over the run that is excluded with more care than the interval's, in bytes.
+    pub(super) ceiling: f64,
     /// Log-likelihood ratio after penalties, leaking over calm.
     pub(super) evidence: f64,
     pub(super) leak_model: Shape,
@@ -44,6 +50,7 @@ impl Interval {
     /// Of a series that never changes.
     pub(super) const NOTHING: Self = Self {
         growth: Estimate { value: 0.0, low: 0.0, high: 0.0 },
+        ceiling: 0.0,
         evidence: 0.0,
         leak_model: Shape::Line,
         calm_model: Shape::Constant,
@@ -62,8 +69,10 @@ impl Interval {
         let evidence = growing.map_or(LEAST_EVIDENCE, |fit| (fit.score - calm.score).max(LEAST_EVIDENCE));
 
         let n = blocks as f64;
-        let t = student::quantile(UPPER, LEAST_FREEDOM.max(n / BLOCKS_PER_FREEDOM));
-        let mut growth = union(competition, leaking.score, t);
+        let freedom = LEAST_FREEDOM.max(n / BLOCKS_PER_FREEDOM);
+        let t = student::quantile(UPPER, freedom);
+        let plausible = plausible(competition, t);
+        let mut growth = union(&plausible, t);
         let half_width = (growth.high - growth.low) / 2.0;
         if calm.score > chosen.score - PLAUSIBLE {
             growth.low = growth.low.min(0.0);
@@ -73,6 +82,7 @@ impl Interval {
         }
         Some(Self {
             growth,
+            ceiling: union(&plausible, student::quantile(CLEARING, freedom)).high,
             evidence,
             leak_model: competition.means[chosen.mean].shape,
             calm_model: competition.means[calm.mean].shape,
@@ -84,16 +94,26 @@ impl Interval {
     }
 }
 
-/// The mean slope of all plausible leaking fits, weighted by their likelihood, and the union of their intervals.
-fn union(competition: &Competition, best_score: f64, t: f64) -> Estimate<f64> {
-    let plausible = competition
-        .fits
-        .iter()
-        .filter(|fit| competition.means[fit.mean].drift.is_some() && fit.score >= best_score - PLAUSIBLE);
+/// All leaking fits within [`PLAUSIBLE`] of the best. A line that falls for sure beside a shape that rises is a misfit of
+/// the shape, and bounds nothing: it counts only where no other line fits.
+fn plausible(competition: &Competition, t: f64) -> Vec<Fit> {
+    let leaking = || competition.fits.iter().filter(|fit| competition.means[fit.mean].drift.is_some());
+    let mut fits: Vec<Fit> = leaking().filter(|fit| fit.slope + t * fit.error >= 0.0).copied().collect();
+    if fits.is_empty() {
+        fits = leaking().copied().collect();
+    }
+    let best = fits.iter().map(|fit| fit.score).fold(f64::NEG_INFINITY, f64::max);
+    fits.retain(|fit| fit.score >= best - PLAUSIBLE);
+    fits
+}
+
+/// The mean slope of some fits, weighted by their likelihood, and the union of their intervals.
+fn union(fits: &[Fit], t: f64) -> Estimate<f64> {
+    let best = fits.iter().map(|fit| fit.score).fold(f64::NEG_INFINITY, f64::max);
     let (mut weights, mut weighted) = (0.0, 0.0);
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    for Fit { score, slope, error, .. } in plausible {
-        let weight = (score - best_score).exp();
+    for Fit { score, slope, error, .. } in fits {
+        let weight = (score - best).exp();
         weights += weight;
         weighted += weight * slope;
         low = low.min(slope - t * error);

@@ -14,7 +14,7 @@ const LEAST_GROWTH: Bytes = Bytes::mib(1);
 const LEAST_SHARE: f64 = 0.002;
 
 /// The lower end of the interval must be above this share of what is worth finding.
-pub(super) const SHARE_OF_WORTH_FINDING: f64 = 0.1;
+pub(super) const SHARE_OF_WORTH_FINDING: f64 = 0.25;
 
 /// What allocators were measured to take by themselves within minutes, with a third on top: anonymous memory of
 /// leak-free services rose by 0.3–1.5 MB with most allocators, but by up to 848 B/request × 12,000 requests ≈ 10 MB in

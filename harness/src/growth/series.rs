@@ -44,6 +44,8 @@ pub struct Series {
     /// Moments in seconds at which the run is known to have been disturbed (a gap in sampling, load not delivered as
     /// scheduled). `None` for foreign data: they are then guessed from gaps and peaks of the rate.
     pub disturbances_s: Option<Vec<f64>>,
+    /// Moments in seconds from which another process holds the memory: a worker was replaced.
+    pub replaced_s: Vec<f64>,
 }
 
 impl Series {

@@ -20,6 +20,8 @@ pub struct Blocks {
     pub counted: Vec<f64>,
     /// Derivative of the counter by time.
     pub rate: Vec<f64>,
+    /// Width of a block, in the unit of the times.
+    pub width: f64,
 }
 
 /// Cuts the series into `floor(T / width)` blocks. `ts` increasing, all slices of one length, `width` positive.
@@ -31,7 +33,7 @@ pub fn blocks(ts: &[f64], ys: &[f64], counter: &[f64], width: f64) -> Blocks {
     let count = ((last - first + 1e-9) / width).floor().max(1.0) as usize;
     let block_of = |t: f64| (((t - first) / width).floor() as usize).min(count - 1);
     let filled = (LEAST_FILLED * (ts.len() as f64 / count as f64)).max(1.0);
-    let mut cut = Blocks::default();
+    let mut cut = Blocks { width, ..Blocks::default() };
     let mut start = 0;
     for samples in ts.chunk_by(|&a, &b| block_of(a) == block_of(b)) {
         let range = start..start + samples.len();

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-/// Places of the slowest and fastest scale of each family of shapes, as shares of the run: METHOD.md, mean models.
+use super::basis::Basis;
+
+/// Places of the fastest and slowest scale of each family of shapes, as shares of the run: METHOD.md, mean models.
 const FILL_SCALES: (f64, f64, usize) = (0.01, 0.6, 10);
 const LOG_SCALES: [f64; 4] = [0.003, 0.01, 0.03, 0.1];
 const POWERS: [f64; 3] = [0.35, 0.5, 0.7];
@@ -20,6 +22,8 @@ pub enum Shape {
     Fill,
     /// Two exponential approaches, a fast and a slow one. Calm.
     TwoFills,
+    /// An exponential approach and logarithmic creep: a warm-up of an allocator that goes on settling. Calm.
+    FillAndCreep,
     /// Logarithmic creep. Calm.
     Creep,
     /// A power below one of time. Calm.
@@ -40,6 +44,44 @@ pub enum Shape {
     StepAndLine,
     /// A line that starts late. Leaking.
     LateLine,
+    /// A line beside a straight rise to a cap. Leaking.
+    CapAndLine,
+    /// A line beside an exponential approach and creep. Leaking.
+    FillCreepAndLine,
+    /// A line beside two exponential approaches. Leaking.
+    TwoFillsAndLine,
+}
+
+impl Shape {
+    /// A calm shape with a line beside it.
+    pub(super) const fn with_line(self) -> Self {
+        match self {
+            Self::Constant => Self::Line,
+            Self::Fill => Self::FillThenLine,
+            Self::TwoFills => Self::TwoFillsAndLine,
+            Self::FillAndCreep => Self::FillCreepAndLine,
+            Self::Creep => Self::CreepThenLine,
+            Self::Power => Self::PowerThenLine,
+            Self::Cap => Self::CapAndLine,
+            Self::Step => Self::StepAndLine,
+            leaking => leaking,
+        }
+    }
+
+    /// The calm shape beside a line.
+    pub(super) const fn without_line(self) -> Self {
+        match self {
+            Self::Line => Self::Constant,
+            Self::FillThenLine => Self::Fill,
+            Self::TwoFillsAndLine => Self::TwoFills,
+            Self::FillCreepAndLine => Self::FillAndCreep,
+            Self::CreepThenLine => Self::Creep,
+            Self::PowerThenLine => Self::Power,
+            Self::CapAndLine => Self::Cap,
+            Self::StepAndLine => Self::Step,
+            calm => calm,
+        }
+    }
 }
 
 /// What a leaking shape's slope is against.
@@ -69,9 +111,16 @@ pub struct Mean {
 pub struct Dictionary {
     /// Each column has one number per moment.
     pub columns: Vec<Vec<f64>>,
-    /// The calm means, the constant first, then the leaking ones.
+    /// What each column is a member of; `None` for the constant and what growth is against.
+    pub bases: Vec<Option<Basis>>,
+    /// The means.
     pub means: Vec<Mean>,
+    /// How many columns growth is tried against.
+    lines: usize,
 }
+
+/// Index of the constant; the lines follow it.
+const ONE: usize = 0;
 
 /// `count` numbers from `first` to `last`, evenly spaced.
 fn evenly((first, last, count): (f64, f64, usize)) -> impl Iterator<Item = f64> {
@@ -81,21 +130,21 @@ fn evenly((first, last, count): (f64, f64, usize)) -> impl Iterator<Item = f64> 
 impl Dictionary {
     /// All means over the moments `u`, shares of the run in `0..=1`. With `cumulative`, the share of all requests
     /// that was completed at each moment, every line is also tried against requests.
+    ///
+    /// Beside every calm shape stands the same shape with a line: however memory settles, growth may hide behind it, and
+    /// only then is the difference of the two scores evidence of growth and of nothing else.
     #[must_use]
     pub fn new(u: &[f64], cumulative: Option<&[f64]>) -> Self {
-        let mut dictionary = Self { columns: Vec::new(), means: Vec::new() };
-        let one = dictionary.column(u, |_| 1.0);
-        let time = dictionary.column(u, |u| u);
+        let mut dictionary = Self::of_lines(u, cumulative);
         let fills: Vec<usize> = evenly((FILL_SCALES.0.ln(), FILL_SCALES.1.ln(), FILL_SCALES.2))
-            .map(|k| dictionary.column(u, |u| 1.0 - (-u / k.exp()).exp()))
+            .map(|k| dictionary.column(u, Basis::Fill(k.exp())))
             .collect();
-        let creeps = LOG_SCALES.map(|k| dictionary.column(u, |u| (u / k).ln_1p()));
-        let powers = POWERS.map(|p| dictionary.column(u, |u| u.powf(p)));
-        let caps: Vec<usize> = evenly(CAPS).map(|k| dictionary.column(u, |u| u.min(k))).collect();
-        let steps: Vec<usize> = evenly(STEPS).map(|k| dictionary.column(u, |u| f64::from(u > k))).collect();
-        let onsets: Vec<usize> = evenly(ONSETS).map(|k| dictionary.column(u, |u| (u - k).max(0.0))).collect();
+        let creeps = LOG_SCALES.map(|k| dictionary.column(u, Basis::Creep(k)));
+        let powers = POWERS.map(|p| dictionary.column(u, Basis::Power(p)));
+        let caps: Vec<usize> = evenly(CAPS).map(|k| dictionary.column(u, Basis::Cap(k))).collect();
+        let steps: Vec<usize> = evenly(STEPS).map(|k| dictionary.column(u, Basis::Step(k))).collect();
 
-        dictionary.calm(Shape::Constant, &[one], 1);
+        dictionary.both(Shape::Constant, &[]);
         for (shape, family) in [
             (Shape::Fill, &fills[..]),
             (Shape::Creep, &creeps),
@@ -104,51 +153,51 @@ impl Dictionary {
             (Shape::Step, &steps),
         ] {
             for &column in family {
-                dictionary.calm(shape, &[one, column], 3);
+                dictionary.both(shape, &[column]);
             }
         }
         for fast in [0, 2, 4] {
-            fills[4..].iter().for_each(|&slow| dictionary.calm(Shape::TwoFills, &[one, fills[fast], slow], 5));
+            fills[4..].iter().for_each(|&slow| dictionary.both(Shape::TwoFills, &[fills[fast], slow]));
         }
-
-        let mut drifts = vec![(Drift::Time, time)];
-        if let Some(cumulative) = cumulative {
-            dictionary.columns.push(cumulative.to_vec());
-            drifts.push((Drift::Requests, dictionary.columns.len() - 1));
+        for &fill in &fills[1..8] {
+            dictionary.both(Shape::FillAndCreep, &[fill, creeps[0]]);
+            dictionary.both(Shape::FillAndCreep, &[fill, creeps[2]]);
         }
-        // A line beside a step near either end, or beside the slowest fills, is hardly told from the line alone.
-        let beside_line = [
-            (Shape::FillThenLine, &fills[..8]),
-            (Shape::CreepThenLine, &creeps[..2]),
-            (Shape::PowerThenLine, &powers[..1]),
-            (Shape::StepAndLine, &steps[2..17]),
-        ];
-        for (drift, line) in drifts {
-            dictionary.leaking(Shape::Line, &[line, one], 2, drift);
-            for (shape, family) in beside_line {
-                let stride = if shape == Shape::StepAndLine { 2 } else { 1 };
-                for &column in family.iter().step_by(stride) {
-                    dictionary.leaking(shape, &[line, one, column], 4, drift);
-                }
-            }
-        }
-        for onset in onsets {
-            dictionary.leaking(Shape::LateLine, &[onset, one], 3, Drift::Time);
+        for onset in evenly(ONSETS) {
+            let column = dictionary.column(u, Basis::Onset(onset));
+            dictionary.means.push(Mean {
+                shape: Shape::LateLine,
+                columns: vec![column, ONE],
+                parameters: 3,
+                drift: Some(Drift::Time),
+            });
         }
         dictionary
     }
 
-    fn column(&mut self, u: &[f64], value: impl Fn(f64) -> f64) -> usize {
-        self.columns.push(u.iter().map(|&u| value(u)).collect());
+    /// The constant and the lines, and no mean yet.
+    pub(super) fn of_lines(u: &[f64], cumulative: Option<&[f64]>) -> Self {
+        let mut columns = vec![vec![1.0; u.len()], u.to_vec()];
+        columns.extend(cumulative.map(<[f64]>::to_vec));
+        Self { bases: vec![None; columns.len()], lines: columns.len() - 1, columns, means: Vec::new() }
+    }
+
+    pub(super) fn column(&mut self, u: &[f64], basis: Basis) -> usize {
+        self.columns.push(u.iter().map(|&u| basis.at(u)).collect());
+        self.bases.push(Some(basis));
         self.columns.len() - 1
     }
 
-    fn calm(&mut self, shape: Shape, columns: &[usize], parameters: usize) {
-        self.means.push(Mean { shape, columns: columns.to_vec(), parameters, drift: None });
-    }
-
-    fn leaking(&mut self, shape: Shape, columns: &[usize], parameters: usize, drift: Drift) {
-        self.means.push(Mean { shape, columns: columns.to_vec(), parameters, drift: Some(drift) });
+    /// The calm `shape` made of `columns` beside the constant, and the same with each line.
+    pub(super) fn both(&mut self, shape: Shape, columns: &[usize]) {
+        // Each column has a coefficient, and a constant chosen from a grid.
+        let parameters = 1 + 2 * columns.len();
+        let calm: Vec<usize> = std::iter::once(ONE).chain(columns.iter().copied()).collect();
+        for (line, drift) in [Drift::Time, Drift::Requests].into_iter().enumerate().take(self.lines) {
+            let columns = std::iter::once(ONE + 1 + line).chain(calm.iter().copied()).collect();
+            self.means.push(Mean { shape: shape.with_line(), columns, parameters: parameters + 1, drift: Some(drift) });
+        }
+        self.means.push(Mean { shape, columns: calm, parameters, drift: None });
     }
 }
 
@@ -157,13 +206,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_dictionary_is_that_of_the_method() {
+    fn every_calm_shape_has_its_like_with_a_line() {
         let u: Vec<f64> = (0..60).map(|i| f64::from(i) / 59.0).collect();
-        let dictionary = Dictionary::new(&u, None);
-        let calm = dictionary.means.iter().filter(|mean| mean.drift.is_none()).count();
-        assert_eq!((calm, dictionary.means.len() - calm), (1 + 10 + 4 + 3 + 10 + 19 + 18, 1 + 8 + 2 + 1 + 8 + 9));
-        assert_eq!(dictionary.means[0].shape, Shape::Constant);
-        let varying = Dictionary::new(&u, Some(&u));
-        assert_eq!(varying.means.len(), dictionary.means.len() + 20);
+        let count = |cumulative| {
+            let means = Dictionary::new(&u, cumulative).means;
+            let calm = means.iter().filter(|mean| mean.drift.is_none()).count();
+            (calm, means.len() - calm)
+        };
+        let calm = 1 + 10 + 4 + 3 + 10 + 19 + 18 + 14;
+        assert_eq!(count(None), (calm, calm + 9));
+        assert_eq!(count(Some(&u[..])), (calm, 2 * calm + 9));
+    }
+
+    #[test]
+    fn a_line_costs_one_parameter() {
+        let means = Dictionary::new(&[0.0, 0.5, 1.0], None).means;
+        assert_eq!((means[0].shape, means[0].parameters, &means[0].columns[..]), (Shape::Line, 2, &[1, 0][..]));
+        assert_eq!((means[1].shape, means[1].parameters, &means[1].columns[..]), (Shape::Constant, 1, &[0][..]));
     }
 }

@@ -1,0 +1,131 @@
+//! Measures the method on simulated services whose truth is known, and prints the tables of METHOD.md.
+//!
+//! `operating_characteristics [--seed N] [--traces N] [--seconds N,N…] [--leaks BYTES,BYTES…] [--rate REQUESTS_PER_SECOND]
+//! [--worth BYTES_PER_REQUEST] [--families calm,leaking,extra|NAME…] [--of SECONDS] [--guess] [--list] [--threads N]`
+//!
+//! Without options: everything, 400 series a family. `--of`: the first `--seconds` of runs of so long, as in looks during one run. `--guess` hides the disturbances, as in a foreign file; `--list` prints every series
+//! whose verdict is wrong.
+#![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
+
+mod tables;
+mod tally;
+
+use std::error::Error;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use steep::growth::Materiality;
+use steep::simulator::{CALM, EXTRA_CALM, EXTRA_LEAKING, Family, LEAKING, Recipe, simulate};
+use steep::units::BytesPerRequest;
+use steep::verdict::judge;
+
+use crate::tally::{Case, Tally};
+
+/// What to measure.
+struct Options {
+    seed: u64,
+    traces: u64,
+    seconds: Vec<usize>,
+    leaks: Vec<f64>,
+    rps: Option<f64>,
+    worth: f64,
+    families: Vec<Family>,
+    of: Option<usize>,
+    known: bool,
+    list: bool,
+    threads: usize,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = options(std::env::args().skip(1))?;
+    let materiality = Materiality { per_request: BytesPerRequest::new(options.worth), ..Materiality::default() };
+    for &seconds in &options.seconds {
+        let cases = measure(&recipes(&options, options.of.unwrap_or(seconds)), seconds, &materiality, options.threads);
+        if options.list {
+            cases.iter().filter(|case| case.is_wrong()).for_each(|case| println!("{case}"));
+        }
+        println!("{}", tables::of(&Tally::of(&cases), seconds));
+    }
+    Ok(())
+}
+
+fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
+    let everything = || CALM.into_iter().chain(LEAKING).chain(EXTRA_CALM).chain(EXTRA_LEAKING);
+    let mut options = Options {
+        seed: 1,
+        traces: 400,
+        seconds: vec![60, 120, 300, 600, 1800, 3600],
+        leaks: vec![4.0, 16.0],
+        rps: None,
+        worth: 4.0,
+        families: everything().collect(),
+        of: None,
+        known: true,
+        list: false,
+        threads: 2,
+    };
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} wants a value"));
+        match argument.as_str() {
+            "--seed" => options.seed = value()?.parse()?,
+            "--traces" => options.traces = value()?.parse()?,
+            "--seconds" => options.seconds = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--leaks" => options.leaks = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--rate" => options.rps = Some(value()?.parse()?),
+            "--worth" => options.worth = value()?.parse()?,
+            "--of" => options.of = Some(value()?.parse()?),
+            "--threads" => options.threads = value()?.parse()?,
+            "--guess" => options.known = false,
+            "--list" => options.list = true,
+            "--families" => {
+                let names = value()?;
+                let named = |name: &str| match name {
+                    "calm" => CALM.to_vec(),
+                    "leaking" => LEAKING.to_vec(),
+                    "extra" => EXTRA_CALM.into_iter().chain(EXTRA_LEAKING).collect(),
+                    name => everything().filter(|family| family.name() == name).collect(),
+                };
+                options.families = names.split(',').flat_map(named).collect();
+            }
+            unknown => return Err(format!("unknown option {unknown}").into()),
+        }
+    }
+    Ok(options)
+}
+
+/// All recipes of one duration: calm families once, leaking ones once for each size.
+fn recipes(options: &Options, seconds: usize) -> Vec<Recipe> {
+    let Options { seed, traces, known, ref leaks, ref families, .. } = *options;
+    // Leaks are compared at one rate, or a size would mean many things.
+    let leaking_rps = options.rps.or(Some(2000.0));
+    let mut recipes = Vec::new();
+    for &family in families {
+        let (sizes, rps) =
+            if family.is_leaking() { (leaks.as_slice(), leaking_rps) } else { (&[0.0][..], options.rps) };
+        for &leak in sizes {
+            recipes.extend((0..traces).map(|index| Recipe { family, seconds, leak, rps, known, seed, index }));
+        }
+    }
+    recipes
+}
+
+/// Simulates and judges all recipes, on some threads; the cases are in the order of the recipes.
+fn measure(recipes: &[Recipe], seconds: usize, materiality: &Materiality, threads: usize) -> Vec<Case> {
+    let next = AtomicUsize::new(0);
+    let cases = Mutex::new(Vec::with_capacity(recipes.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(recipe) = recipes.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let simulated = simulate(recipe).look(seconds as f64);
+                    let judgement = judge(&simulated.series, materiality);
+                    let case = Case::new(*recipe, seconds, simulated.truth, judgement, materiality);
+                    cases.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(case);
+                }
+            });
+        }
+    });
+    let mut cases = cases.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    cases.sort_by_key(|case| (case.recipe.family, case.recipe.leak.to_bits(), case.recipe.index));
+    cases
+}

@@ -1,0 +1,112 @@
+//! Constants of shapes between the places of the grid: a cache that is full between two of them leaves a kink, which
+//! little noise makes as loud as growth.
+
+use super::basis::Basis;
+use super::competition::{Field, Fit};
+use super::shapes::{Dictionary, Mean, Shape};
+
+/// Shapes whose best score is this far below the best of their kind are not worth refining.
+const HOPELESS: f64 = 12.0;
+
+/// Places tried between two neighbours of the grid, and how often the grid is made that much finer.
+const PLACES: i32 = 3;
+/// See [`PLACES`].
+const ROUNDS: i32 = 3;
+
+/// What was fitted so far.
+pub(super) struct Grid<'g> {
+    pub(super) columns: &'g [Vec<f64>],
+    pub(super) means: &'g [Mean],
+    pub(super) bases: &'g [Option<Basis>],
+    pub(super) fits: &'g [Fit],
+}
+
+impl Grid<'_> {
+    /// The best fit of each shape that is made of curves, calm and leaking ones, unless it is hopeless.
+    fn promising(&self) -> Vec<Fit> {
+        let mut best: Vec<(Shape, Fit)> = Vec::new();
+        let mut tops = [f64::NEG_INFINITY; 2];
+        for fit in self.fits {
+            let Mean { shape, drift, .. } = self.means[fit.mean];
+            let top = &mut tops[usize::from(drift.is_some())];
+            *top = top.max(fit.score);
+            if matches!(shape, Shape::Constant | Shape::Line | Shape::LateLine) {
+                continue;
+            }
+            match best.iter_mut().find(|(other, _)| *other == shape) {
+                Some((_, other)) if other.score >= fit.score => {}
+                Some((_, other)) => *other = *fit,
+                None => best.push((shape, *fit)),
+            }
+        }
+        let is_promising = |fit: &Fit| fit.score > tops[usize::from(self.means[fit.mean].drift.is_some())] - HOPELESS;
+        best.into_iter().map(|(_, fit)| fit).filter(is_promising).collect()
+    }
+}
+
+/// The promising means of `grid` with refined constants, each with and without its lines.
+pub(super) fn refine(field: &Field<'_>, u: &[f64], cumulative: Option<&[f64]>, grid: &Grid<'_>) -> Dictionary {
+    let mut refined = Dictionary::of_lines(u, cumulative);
+    for fit in grid.promising() {
+        let mean = &grid.means[fit.mean];
+        let (fixed, curved): (Vec<usize>, Vec<usize>) =
+            mean.columns.iter().partition(|&&column| grid.bases[column].is_none());
+        let fixed: Vec<&[f64]> = fixed.into_iter().map(|column| grid.columns[column].as_slice()).collect();
+        let start: Vec<Basis> = curved.into_iter().filter_map(|column| grid.bases[column]).collect();
+        let bases = climb(start, fit.score, |bases| {
+            let curves: Vec<Vec<f64>> = bases.iter().map(|basis| u.iter().map(|&u| basis.at(u)).collect()).collect();
+            let columns: Vec<&[f64]> = fixed.iter().copied().chain(curves.iter().map(Vec::as_slice)).collect();
+            field.score(&columns, mean.parameters, fit.noise)
+        });
+        let columns: Vec<usize> = bases.into_iter().map(|basis| refined.column(u, basis)).collect();
+        refined.both(mean.shape.without_line(), &columns);
+    }
+    refined
+}
+
+/// Moves one constant after the other to where the score is highest, by ever smaller steps.
+fn climb(mut bases: Vec<Basis>, mut score: f64, score_of: impl Fn(&[Basis]) -> Option<f64>) -> Vec<Basis> {
+    let mut step = 1.0;
+    for _ in 0..ROUNDS {
+        step /= f64::from(PLACES);
+        for i in 0..bases.len() {
+            let centre = bases[i];
+            let mut best = centre;
+            for place in (1 - PLACES..PLACES).filter(|place| *place != 0) {
+                bases[i] = centre.moved(step * f64::from(place));
+                if let Some(tried) = score_of(&bases).filter(|tried| *tried > score) {
+                    (score, best) = (tried, bases[i]);
+                }
+            }
+            bases[i] = best;
+        }
+    }
+    bases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::competition::Competition;
+
+    #[test]
+    fn the_top_of_a_parabola_is_found_within_a_twentieth_of_a_step() {
+        let top = climb(vec![Basis::Cap(0.4)], -1.0, |bases| {
+            let Basis::Cap(k) = bases[0] else { return None };
+            Some(-(k - 0.443).powi(2))
+        });
+        let Basis::Cap(k) = top[0] else { unreachable!("it stays a cap") };
+        assert!((k - 0.443).abs() < 0.078 / 20.0, "{k}");
+    }
+
+    #[test]
+    fn a_cap_between_two_places_of_the_grid_leaves_no_growth() {
+        let u: Vec<f64> = (0..60).map(|i| f64::from(i) / 59.0).collect();
+        let values: Vec<f64> = u.iter().map(|u| u.min(0.137) + 1e-3 * (u * 977.0).sin()).collect();
+        let competition = Competition::new(&u, &values, None, &[]);
+        let calm = competition.best(|mean, _| mean.drift.is_none()).expect("a fit");
+        let leaking = competition.best(|mean, _| mean.drift.is_some()).expect("a fit");
+        assert!(calm.score > leaking.score, "{calm:?} {leaking:?}");
+        assert!(leaking.slope.abs() < 0.002, "{leaking:?}");
+    }
+}
