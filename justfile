@@ -43,7 +43,6 @@ own-cost:
     rm -rf target/own-cost
     cargo steep run scenarios/own-cost.toml --out target/own-cost
     cargo run --release --quiet --package steep --example own_cost -- target/own-cost/baseline
-    cargo steep run scenarios/own-cost.toml
 
 # How often the method is right on simulated services whose truth is known: the tables of METHOD.md
 operating-characteristics *OPTIONS:
