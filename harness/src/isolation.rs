@@ -56,6 +56,7 @@ pub struct Effect {
 }
 
 /// Two cells that differ in one flag.
+#[derive(Clone, Copy)]
 struct Contrast<'o> {
     with: &'o Outcome,
     without: &'o Outcome,
@@ -117,7 +118,7 @@ pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Vec<FlagFinding> {
 fn finding(flag: &str, outcomes: &[Outcome]) -> FlagFinding {
     let contrasts = contrasts(flag, outcomes);
     let (guilt, reason, told) = decide(flag, &contrasts, outcomes);
-    let effect = told.and_then(Contrast::effect);
+    let effect = told.as_ref().and_then(Contrast::effect);
     let unverified = outcomes.iter().any(|outcome| outcome.unverified_flags.iter().any(|name| name == flag));
     FlagFinding { flag: flag.to_owned(), guilt, reason, effect, unverified }
 }
@@ -138,15 +139,12 @@ fn contrasts<'o>(flag: &str, outcomes: &'o [Outcome]) -> Vec<Contrast<'o>> {
     contrasts
 }
 
-fn decide<'c, 'o>(
+fn decide<'o>(
     flag: &str,
-    contrasts: &'c [Contrast<'o>],
-    outcomes: &[Outcome],
-) -> (Guilt, String, Option<&'c Contrast<'o>>) {
-    let Some(simplest) = contrasts.first() else {
-        let (guilt, reason) = without_contrast(flag, outcomes);
-        return (guilt, reason, None);
-    };
+    contrasts: &[Contrast<'o>],
+    outcomes: &'o [Outcome],
+) -> (Guilt, String, Option<Contrast<'o>>) {
+    let Some(simplest) = contrasts.first() else { return without_contrast(flag, outcomes) };
     if let Some(leaking) = contrasts.iter().find(|contrast| contrast.shows_leak()) {
         let others = leaking.with.flags.without(flag);
         let calm_before = contrasts.iter().any(|contrast| {
@@ -160,28 +158,41 @@ fn decide<'c, 'o>(
             leaking.without.verdict()
         );
         let guilt = if calm_before && !others.is_empty() { Guilt::LeaksWith(others) } else { Guilt::Leaks };
-        return (guilt, reason, Some(leaking));
+        return (guilt, reason, Some(*leaking));
     }
     if contrasts.iter().all(Contrast::shows_innocence) {
         let reason = format!("{} is {}", simplest.with.cell, simplest.with.verdict());
-        return (Guilt::Innocent, reason, Some(simplest));
+        return (Guilt::Innocent, reason, Some(*simplest));
     }
     let open = contrasts.iter().find(|contrast| !contrast.shows_innocence()).unwrap_or(simplest);
     let reason =
         format!("{} is {}, {} is {}", open.with.cell, open.with.verdict(), open.without.cell, open.without.verdict());
-    (Guilt::Undecided, reason, Some(open))
+    (Guilt::Undecided, reason, Some(*open))
 }
 
-/// No two cells differ in the flag only. A cell that is clear with it on still clears it.
-fn without_contrast(flag: &str, outcomes: &[Outcome]) -> (Guilt, String) {
+/// No two cells differ in the flag only. A cell that is clear with it on still clears it, and all flags with it.
+fn without_contrast<'o>(flag: &str, outcomes: &'o [Outcome]) -> (Guilt, String, Option<Contrast<'o>>) {
     let with: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.flags.contains(flag)).collect();
-    if with.is_empty() {
-        return (Guilt::Undecided, "no cell was soaked with it on".to_owned());
-    }
+    let Some(first) = with.first() else {
+        return (Guilt::Undecided, "no cell was soaked with it on".to_owned(), None);
+    };
     if with.iter().all(|outcome| outcome.verdict().is_clear()) {
-        return (Guilt::Innocent, format!("{} is {}", with[0].cell, with[0].verdict()));
+        let reason = format!("{} is {}", first.cell, first.verdict());
+        return (Guilt::Innocent, reason, together(flag, first, outcomes));
     }
-    (Guilt::Undecided, "no two cells differ in this flag only".to_owned())
+    let told: Vec<String> = with.iter().map(|outcome| format!("{} is {}", outcome.cell, outcome.verdict())).collect();
+    (Guilt::Undecided, format!("{}, and no two cells differ in this flag only", told.join(", ")), None)
+}
+
+/// The cell that is alike but for the fewest flags, `flag` among them: what all of those add together.
+fn together<'o>(flag: &str, with: &'o Outcome, outcomes: &'o [Outcome]) -> Option<Contrast<'o>> {
+    let is_within = |other: &&Outcome| {
+        !other.flags.contains(flag)
+            && other.flags.iter().all(|name| with.flags.contains(name))
+            && other.axes == with.axes
+    };
+    let without = outcomes.iter().filter(is_within).max_by_key(|other| other.flags.iter().count())?;
+    Some(Contrast { with, without })
 }
 
 /// The growth of the judged cell that could have hidden most, for the foot of the report.

@@ -100,6 +100,15 @@ fn a_clear_cell_clears_its_flags_and_a_leaking_one_alone_names_none() {
 }
 
 #[test]
+fn flags_that_are_cleared_together_share_what_they_add_together() {
+    let cells = [outcome(&[], 0.0), outcome(&["cache", "render"], 0.0)];
+    let finding = isolate(&["render".to_owned()], &cells).remove(0);
+    assert_eq!(finding.guilt, Guilt::Innocent);
+    let effect = finding.effect.expect("an effect");
+    assert_eq!((effect.with.as_str(), effect.without.as_str()), ("cache+render", "baseline"));
+}
+
+#[test]
 fn a_peak_near_the_limit_is_a_finding_however_flat_the_slope() {
     let service = SimService { base: Bytes::mib(480), ..SimService::default() };
     let outcome = Outcome::of(&trace(&[], &service));
