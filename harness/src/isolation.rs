@@ -34,18 +34,23 @@ pub enum Guilt {
     Leaks,
     /// It adds growth only where these flags are on too.
     LeaksWith(FlagSet),
+    /// With it on the allocator holds more and more, while live bytes do not grow.
+    Retains,
+    /// With it on the service ends by itself.
+    Crashes,
     /// Any growth that it adds is below what is worth finding.
     Innocent,
     /// The cells do not decide it.
     Undecided,
 }
 
-/// What turning a flag on adds to growth.
+/// What turning a flag on adds to growth. Where no two cells differ in that flag only, what it and those that were turned on
+/// with it add together: the ids tell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Effect {
     /// The cell with the flag.
     pub with: CellId,
-    /// The cell without it, and with all else alike.
+    /// The cell that it is compared with.
     pub without: CellId,
     /// Difference of growth per hour.
     #[serde(rename = "growth_bytes_per_hour")]
@@ -55,14 +60,14 @@ pub struct Effect {
     pub per_request: Option<Estimate<BytesPerRequest>>,
 }
 
-/// Two cells that differ in one flag.
+/// Two cells that differ in one flag; or in a few that are only ever on together.
 #[derive(Clone, Copy)]
 struct Contrast<'o> {
     with: &'o Outcome,
     without: &'o Outcome,
 }
 
-impl Contrast<'_> {
+impl<'o> Contrast<'o> {
     /// The flag adds growth: the cell with it grows, and by more than the other for sure.
     fn shows_leak(&self) -> bool {
         let grows = matches!(self.with.verdict(), Verdict::Leak | Verdict::Step);
@@ -72,17 +77,36 @@ impl Contrast<'_> {
             && (self.without.verdict().is_clear() || self.effect().is_some_and(|e| e.per_hour.low.get() > 0.0))
     }
 
-    /// Any growth that the flag adds is below what is worth finding.
+    /// Any growth that the flag adds is below what is worth finding: the cell with it is clear, or it leaks as the other does.
+    /// Of a soak that was cut short only what was soaked is known.
     fn shows_innocence(&self) -> bool {
         let small = |effect: &Effect| {
             self.with.growth().is_some_and(|growth| effect.per_hour.high.get() < growth.worth_finding.get())
         };
-        self.with.verdict().is_clear()
-            || is_judged(self.without) && is_judged(self.with) && self.effect().as_ref().is_some_and(small)
+        let leaks_alike = self.with.verdict() == Verdict::Leak
+            && self.without.verdict() == Verdict::Leak
+            && self.effect().as_ref().is_some_and(small);
+        self.with.cut_short.is_none() && (self.with.verdict().is_clear() || leaks_alike)
+    }
+
+    /// The cell with the flag has this verdict, and the other was judged and has another.
+    fn shows(&self, verdict: Verdict) -> bool {
+        self.with.verdict() == verdict && self.without.verdict() != verdict && is_judged(self.without)
+    }
+
+    /// Whether it has all of the flags of `other` and more, and all else is alike.
+    fn is_above(&self, other: &Contrast<'_>) -> bool {
+        let (larger, smaller) = (&self.with.flags, &other.with.flags);
+        self.with.axes == other.with.axes && larger != smaller && smaller.iter().all(|flag| larger.contains(flag))
     }
 
     fn effect(&self) -> Option<Effect> {
-        let (with, without) = (self.with.growth()?, self.without.growth()?);
+        // What the allocator holds is seen in anonymous memory only.
+        let growth = |outcome: &'o Outcome| match self.with.verdict() {
+            Verdict::Retention => outcome.judgement.anonymous.as_ref(),
+            _ => outcome.growth(),
+        };
+        let (with, without) = (growth(self.with)?, growth(self.without)?);
         let per_request = with.per_request.zip(without.per_request);
         Some(Effect {
             with: self.with.cell.clone(),
@@ -145,29 +169,28 @@ fn decide<'o>(
     outcomes: &'o [Outcome],
 ) -> (Guilt, String, Option<Contrast<'o>>) {
     let Some(simplest) = contrasts.first() else { return without_contrast(flag, outcomes) };
+    let told = |contrast: &Contrast<'_>| {
+        let (with, without) = (contrast.with, contrast.without);
+        format!("{} is {}, {} is {}", with.cell, with.verdict(), without.cell, without.verdict())
+    };
     if let Some(leaking) = contrasts.iter().find(|contrast| contrast.shows_leak()) {
         let others = leaking.with.flags.without(flag);
-        let calm_before = contrasts.iter().any(|contrast| {
-            contrast.with.flags.iter().count() < leaking.with.flags.iter().count() && contrast.shows_innocence()
-        });
-        let reason = format!(
-            "{} is {}, {} is {}",
-            leaking.with.cell,
-            leaking.with.verdict(),
-            leaking.without.cell,
-            leaking.without.verdict()
-        );
-        let guilt = if calm_before && !others.is_empty() { Guilt::LeaksWith(others) } else { Guilt::Leaks };
-        return (guilt, reason, Some(*leaking));
+        let is_calm_below = contrasts.iter().any(|other| leaking.is_above(other) && other.shows_innocence());
+        let guilt = if is_calm_below { Guilt::LeaksWith(others) } else { Guilt::Leaks };
+        return (guilt, told(leaking), Some(*leaking));
     }
-    if contrasts.iter().all(Contrast::shows_innocence) {
-        let reason = format!("{} is {}", simplest.with.cell, simplest.with.verdict());
-        return (Guilt::Innocent, reason, Some(*simplest));
+    for (verdict, guilt) in [(Verdict::Crashed, Guilt::Crashes), (Verdict::Retention, Guilt::Retains)] {
+        if let Some(shown) = contrasts.iter().find(|contrast| contrast.shows(verdict)) {
+            return (guilt, told(shown), Some(*shown));
+        }
     }
-    let open = contrasts.iter().find(|contrast| !contrast.shows_innocence()).unwrap_or(simplest);
-    let reason =
-        format!("{} is {}, {} is {}", open.with.cell, open.with.verdict(), open.without.cell, open.without.verdict());
-    (Guilt::Undecided, reason, Some(*open))
+    match contrasts.iter().find(|contrast| !contrast.shows_innocence()) {
+        None => (Guilt::Innocent, told(simplest), Some(*simplest)),
+        Some(open) => {
+            let cut = open.with.cut_short.as_ref().map_or_else(String::new, |reason| format!("; {reason}"));
+            (Guilt::Undecided, told(open) + &cut, Some(*open))
+        }
+    }
 }
 
 /// No two cells differ in the flag only. A cell that is clear with it on still clears it, and all flags with it.
@@ -176,7 +199,7 @@ fn without_contrast<'o>(flag: &str, outcomes: &'o [Outcome]) -> (Guilt, String, 
     let Some(first) = with.first() else {
         return (Guilt::Undecided, "no cell was soaked with it on".to_owned(), None);
     };
-    if with.iter().all(|outcome| outcome.verdict().is_clear()) {
+    if with.iter().all(|outcome| outcome.verdict().is_clear() && outcome.cut_short.is_none()) {
         let reason = format!("{} is {}", first.cell, first.verdict());
         return (Guilt::Innocent, reason, together(flag, first, outcomes));
     }
@@ -190,14 +213,21 @@ fn together<'o>(flag: &str, with: &'o Outcome, outcomes: &'o [Outcome]) -> Optio
         !other.flags.contains(flag)
             && other.flags.iter().all(|name| with.flags.contains(name))
             && other.axes == with.axes
+            && other.replicate == with.replicate
     };
     let without = outcomes.iter().filter(is_within).max_by_key(|other| other.flags.iter().count())?;
     Some(Contrast { with, without })
 }
 
-/// The growth of the judged cell that could have hidden most, for the foot of the report.
+/// Whether the statistics decided a cell, one way or the other.
+#[must_use]
+pub fn is_decided(outcome: &Outcome) -> bool {
+    matches!(outcome.verdict(), Verdict::Leak | Verdict::Step | Verdict::Plateau | Verdict::Stable | Verdict::Retention)
+}
+
+/// The growth of the decided cell that could have hidden most, for the foot of the report.
 #[must_use]
 pub fn blindest(outcomes: &[Outcome]) -> Option<&Growth> {
-    let judged = outcomes.iter().filter(|outcome| is_judged(outcome)).filter_map(Outcome::growth);
-    judged.max_by(|a, b| a.seen_at_least.get().total_cmp(&b.seen_at_least.get()))
+    let decided = outcomes.iter().filter(|outcome| is_decided(outcome)).filter_map(Outcome::growth);
+    decided.max_by(|a, b| a.seen_at_least.get().total_cmp(&b.seen_at_least.get()))
 }

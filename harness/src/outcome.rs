@@ -12,7 +12,7 @@ use crate::exit::Status;
 use crate::flags::{CellId, FlagSet};
 use crate::growth::{Growth, Materiality, Series};
 use crate::scenario::{Finding, Judge, Strictness};
-use crate::trace::{Counts, DisturbanceKind, EndReason, Own, Percentiles, PhaseSpan, Sample, Trace};
+use crate::trace::{Counts, DisturbanceKind, EndReason, Memory, Own, Percentiles, PhaseSpan, Sample, Trace};
 use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
 use crate::verdict::{Judgement, Verdict, judge};
 
@@ -63,6 +63,14 @@ pub struct Outcome {
     pub steep: Own,
     /// What steep's own memory grew by since the first minute, or since its first sample in a shorter soak; negative where it shrank.
     pub steep_growth_bytes: i64,
+    /// What was said at the end beside the verdict: the last lines of a service that crashed, a log that could not be written.
+    pub message: String,
+    /// What this host did not let steep see.
+    pub limits: Vec<String>,
+    /// Whether some process could not be ended.
+    pub something_left: bool,
+    /// Whether the service is said to carry the probe.
+    pub probe: bool,
     /// Flags that nothing showed to have taken effect.
     pub unverified_flags: Vec<String>,
 }
@@ -84,7 +92,7 @@ impl Outcome {
     pub fn of(trace: &Trace) -> Self {
         let header = &trace.header;
         let requests = totals(trace);
-        let peak_bytes = trace.samples.iter().map(|sample| sample.memory.peak_bytes).max();
+        let peak_bytes = peak(&trace.samples);
         let judgement = judgement(trace, &requests);
         let limit = header.memory_limit_bytes;
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
@@ -110,6 +118,10 @@ impl Outcome {
             disturbances: disturbances(trace),
             steep: trace.samples.last().map(|sample| sample.steep).unwrap_or_default(),
             steep_growth_bytes: steep_growth(&trace.samples),
+            message: end.map(|end| end.message.clone()).unwrap_or_default(),
+            limits: trace.start.as_ref().map(|start| start.limits.clone()).unwrap_or_default(),
+            something_left: end.is_some_and(|end| end.something_left),
+            probe: header.probe,
             unverified_flags: header.unverified_flags.clone(),
         }
     }
@@ -161,6 +173,16 @@ pub fn materiality(judge: &Judge) -> Materiality {
         per_hour: judge.min_growth_bytes_per_hour,
         strictness,
     }
+}
+
+/// The highest resident memory: by the kernel's own mark, which sees what happens between two samples. Marks of several
+/// processes are not of one moment and share pages, so that their sum would be a false alarm: there the samples count.
+fn peak(samples: &[Sample]) -> Option<Bytes> {
+    if samples.iter().all(|sample| sample.processes.len() <= 1) {
+        return samples.iter().map(|sample| sample.memory.peak_bytes).max();
+    }
+    let resident = |memory: &Memory| memory.anon_bytes + memory.file_bytes + memory.shmem_bytes;
+    samples.iter().map(|sample| resident(&sample.memory)).max()
 }
 
 fn totals(trace: &Trace) -> Counts {
@@ -248,17 +270,17 @@ pub fn series(trace: &Trace) -> Series {
 }
 
 fn fitted_samples(trace: &Trace) -> &[Sample] {
-    let Some((start, end)) = longest_stretch(&trace.header.phases) else { return &[] };
+    let Some((start, end)) = longest_stretch(&trace.header.phases, trace.last_moment()) else { return &[] };
     let from = trace.samples.partition_point(|sample| sample.t_s < start);
     let to = trace.samples.partition_point(|sample| sample.t_s <= end);
     &trace.samples[from..to]
 }
 
-/// The longest run of fitted phases without another between.
-fn longest_stretch(phases: &[PhaseSpan]) -> Option<(SinceStart, SinceStart)> {
+/// The longest run of fitted phases without another between, as far as the soak came.
+fn longest_stretch(phases: &[PhaseSpan], soaked: SinceStart) -> Option<(SinceStart, SinceStart)> {
     let stretches = phases.split(|phase| !phase.is_fitted()).filter_map(|stretch| {
         let (first, last) = (stretch.first()?, stretch.last()?);
-        Some((first.start_s, last.end_s))
+        Some((first.start_s.min(soaked), last.end_s.min(soaked)))
     });
     stretches.max_by_key(|(start, end)| *end - *start)
 }

@@ -107,10 +107,20 @@ pub fn plan(scenario: &Scenario, spans: &Spans) -> Result<Plan, Problem> {
             cells.push(Cell { id, flags: row.flags.clone(), axes: row.axes.clone(), replicate, build });
         }
     }
+    if let Some(twice) = first_repeated(&cells) {
+        let problem =
+            Problem::error(format!("two cells of the plan would both be called \"{twice}\""), spans.of("flags"));
+        return Err(problem.help("give the flags and axis values names that differ when they are put together"));
+    }
     shuffle(&mut cells, scenario.seed.0);
     let cell_duration = scenario.soak_duration();
     let hash = hash(&cells, &builds, cell_duration);
     Ok(Plan { cells, builds, dropped, cell_duration, hash })
+}
+
+fn first_repeated(cells: &[Cell]) -> Option<&CellId> {
+    let mut seen = BTreeSet::new();
+    cells.iter().map(|cell| &cell.id).find(|id| !seen.insert(*id))
 }
 
 /// Every combination of so many flags cannot even be listed.

@@ -36,12 +36,21 @@ pub struct Report {
     pub exit_status: u8,
     /// How many cells have which verdict.
     pub verdicts: BTreeMap<&'static str, usize>,
-    /// Cells of the plan that were not soaked.
-    pub missing: Vec<CellId>,
+    /// Cells of the plan of which nothing is known.
+    pub missing: Vec<Missing>,
     /// The cells, baseline first, then by id.
     pub cells: Vec<Outcome>,
     /// The flags, in the order of the scenario.
     pub flags: Vec<FlagFinding>,
+}
+
+/// A cell of which nothing is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// Which.
+    pub cell: CellId,
+    /// Why.
+    pub reason: String,
 }
 
 /// What a report is made of.
@@ -55,8 +64,8 @@ pub struct Results {
     pub flags: Vec<String>,
     /// What makes the run a finding.
     pub fail_on: Vec<Finding>,
-    /// Cells of the plan that were not soaked.
-    pub missing: Vec<CellId>,
+    /// Cells of the plan of which nothing is known.
+    pub missing: Vec<Missing>,
     /// The others.
     pub outcomes: Vec<Outcome>,
 }

@@ -186,13 +186,12 @@ fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         seed: Seed(scenario.seed.0),
         plan_hash: String::new(),
         schedule_hash: String::new(),
-        started: String::new(),
-        started_unix_s: 0.0,
-        started_boot_s: 0.0,
+        begun: String::new(),
         phases,
         sampling_every_s: scenario.sampling.every.as_secs_f64(),
         judge: scenario.judge.clone(),
         memory_limit_bytes: scenario.service.memory_limit_bytes,
+        probe: scenario.service.probe.is_some(),
         provenance: Provenance::default(),
     }
 }

@@ -47,6 +47,8 @@ pub enum Event {
     Drained,
     /// The service ended by itself.
     Exited,
+    /// Something else that the soak needs failed: a dependency, the driver.
+    Failed,
     /// The user wants to stop.
     Interrupted,
 }
@@ -107,10 +109,8 @@ impl Soak {
             }
             (State::Draining(_), Event::Interrupted) => self.end(EndReason::Interrupted),
             (State::Draining(reason), Event::Drained) => self.end(reason),
-            (State::Loading | State::Draining(_), Event::Exited) => {
-                self.state = State::Ended;
-                vec![Action::StopLoad, Action::End(EndReason::Crashed)]
-            }
+            (State::Loading | State::Draining(_), Event::Exited) => self.give_up(EndReason::Crashed),
+            (State::Loading | State::Draining(_), Event::Failed) => self.give_up(EndReason::Failed),
             (State::Draining(_), Event::Woke { .. }) | (State::Ended, _) => Vec::new(),
         }
     }
@@ -124,6 +124,11 @@ impl Soak {
             self.state = State::Draining(reason);
         }
         actions
+    }
+
+    fn give_up(&mut self, reason: EndReason) -> Vec<Action> {
+        self.state = State::Ended;
+        vec![Action::StopLoad, Action::End(reason)]
     }
 
     fn end(&mut self, reason: EndReason) -> Vec<Action> {

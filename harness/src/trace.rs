@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::header::{FORMAT, Header, PhaseSpan, Provenance};
+pub use self::header::{FORMAT, Header, LoadStart, PhaseSpan, Provenance};
 pub use self::read::{Trace, TraceError};
 use crate::units::{Bytes, SinceStart};
 
@@ -22,6 +22,8 @@ use crate::units::{Bytes, SinceStart};
 pub enum Record {
     /// What was soaked, and how: the first line.
     Header(Box<Header>),
+    /// The service is ready, and the load begins.
+    Start(LoadStart),
     /// The load entered a phase.
     Phase(PhaseChange),
     /// Memory, read at one moment.
@@ -307,6 +309,9 @@ pub struct End {
     /// Whether it had to be killed after the grace.
     #[serde(default)]
     pub killed_after_grace: bool,
+    /// Whether some process could not be ended.
+    #[serde(default)]
+    pub something_left: bool,
     /// Latency from the due time over the whole cell, by request name: all due requests, missed and dropped ones as
     /// not answered by the end.
     #[serde(default)]

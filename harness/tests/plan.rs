@@ -165,6 +165,14 @@ fn more_cells_than_allowed_are_an_error_with_their_number() {
 }
 
 #[test]
+fn cells_that_would_have_one_id_are_an_error() {
+    let more = "\n[[axes]]\nname = \"one\"\nkind = \"allocator\"\nvalues = [\"system\", \"same\"]\n\
+        [[axes]]\nname = \"two\"\nkind = \"allocator\"\nvalues = [\"system\", \"same\"]\n[allocators.same]\nfeatures = []\n";
+    let problem = planned("strategy = \"default\"", more).expect_err("no plan");
+    assert!(problem.message.contains("baseline@same"), "{}", problem.message);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_order_and_another_another() {
     let order = |seed: u64| {
         let mut scenario = scenario("strategy = \"full\"\nreplicates = 2", "");

@@ -109,6 +109,54 @@ fn flags_that_are_cleared_together_share_what_they_add_together() {
 }
 
 #[test]
+fn a_flag_under_which_the_allocator_keeps_memory_is_not_innocent() {
+    let mut trace = trace(&["fragment"], &SimService { probe: true, ..SimService::default() });
+    for (index, sample) in trace.samples.iter_mut().enumerate() {
+        sample.memory.anon_bytes = Bytes::mib(20) + Bytes::kib(64 * index as u64);
+    }
+    let fragment = Outcome::of(&trace);
+    assert_eq!(fragment.verdict(), Verdict::Retention);
+    let cells = [outcome(&[], 0.0), fragment];
+    let finding = isolate(&["fragment".to_owned()], &cells).remove(0);
+    assert_eq!(finding.guilt, Guilt::Retains);
+    assert!(finding.effect.is_some_and(|effect| effect.per_hour.low.get() > 0.0));
+}
+
+#[test]
+fn a_flag_whose_cell_was_cut_short_is_not_cleared() {
+    let mut trace = trace(&["cache"], &SimService { probe: true, ..SimService::default() });
+    trace.end = Some(End { reason: EndReason::Interrupted, ..trace.end.unwrap_or_default() });
+    assert_eq!(guilt("cache", &[outcome(&[], 0.0), Outcome::of(&trace)]), Guilt::Undecided);
+}
+
+#[test]
+fn what_was_soaked_is_fitted_and_not_what_was_planned() {
+    let service = SimService { leak_per_request: 4096.0, probe: true, ..SimService::default() };
+    let mut trace = trace(&[], &service);
+    // Five minutes, a pause, and then much longer phases of which only seconds were soaked.
+    let mut phases = vec![trace.header.phases[0].clone(); 3];
+    let moments = [0.0, 300.0, 310.0, 5000.0];
+    for (phase, ends) in phases.iter_mut().zip(moments.windows(2)) {
+        (phase.start_s, phase.end_s) = (SinceStart::from_secs_f64(ends[0]), SinceStart::from_secs_f64(ends[1]));
+    }
+    phases[1].role = steep::scenario::Role::Idle;
+    trace.header.phases = phases;
+    trace.samples.truncate(320);
+    trace.traffic.truncate(320);
+    trace.end = None;
+    let outcome = Outcome::of(&trace);
+    assert_eq!(outcome.verdict(), Verdict::Leak, "{}", outcome.judgement.reason);
+    assert_eq!(outcome.status(&scenario().judge.fail_on), Status::Finding);
+}
+
+#[test]
+fn a_flag_under_which_the_service_crashes_is_named() {
+    let service = SimService { crashes_at: Some(SinceStart::from_secs_f64(600.0)), ..SimService::default() };
+    let cells = [outcome(&[], 0.0), Outcome::of(&trace(&["cache"], &service))];
+    assert_eq!(guilt("cache", &cells), Guilt::Crashes);
+}
+
+#[test]
 fn a_peak_near_the_limit_is_a_finding_however_flat_the_slope() {
     let service = SimService { base: Bytes::mib(480), ..SimService::default() };
     let outcome = Outcome::of(&trace(&[], &service));

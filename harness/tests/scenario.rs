@@ -163,6 +163,18 @@ fn an_allocator_that_nobody_describes_is_a_problem() {
 }
 
 #[test]
+fn names_that_steep_uses_itself_are_refused() {
+    let flag = |name: &str| format!("\n[[flags]]\nname = \"{name}\"\nkind = \"arg\"\non = [\"-x\"]\n");
+    let more = flag("baseline") + &flag("not-x") + "\n[[dependencies]]\nname = \"service\"\ncommand = [\"true\"]\n";
+    insta::assert_snapshot!(and(&more));
+}
+
+#[test]
+fn nothing_worth_finding_is_refused() {
+    insta::assert_snapshot!(and("\n[judge]\nmin_growth_per_request = \"0B\"\nmin_growth_per_hour = \"0B\"\n"));
+}
+
+#[test]
 fn a_load_for_another_host_is_refused() {
     insta::assert_snapshot!(with("127.0.0.1:{{port}}", "10.0.0.1:80"));
 }

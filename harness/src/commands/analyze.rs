@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::output::{print, status_of};
+use super::report::in_full;
 use crate::cli::ResultFormat;
 use crate::exit::Status;
 use crate::growth::Materiality;
@@ -82,14 +83,18 @@ fn judged_run(input: &Path) -> Result<Judged, anyhow::Error> {
     let (mut analyses, mut outcomes, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
     for cell in &run.plan.cells {
         let source = input.join(cell.id.as_str()).display().to_string();
-        if let Some(trace) = folder.trace(&cell.id)? {
-            let outcome = Outcome::of(&trace);
-            statuses.push(outcome.status(fail_on));
-            analyses.push(Analysis::new(source, &outcome.judgement));
-            outcomes.push(outcome);
-        } else {
-            statuses.push(Status::NotDone);
-            analyses.push(Analysis::new(source, &Judgement::without_growth(Verdict::Invalid, "not soaked")));
+        match folder.trace(&cell.id) {
+            Ok(Some(trace)) => {
+                let outcome = Outcome::of(&trace);
+                statuses.push(outcome.status(fail_on));
+                analyses.push(Analysis::new(source, &outcome.judgement));
+                outcomes.push(outcome);
+            }
+            unknown => {
+                let reason = unknown.err().map_or_else(|| "not soaked".to_owned(), |error| in_full(&error));
+                statuses.push(Status::NotDone);
+                analyses.push(Analysis::new(source, &Judgement::without_growth(Verdict::Invalid, reason)));
+            }
         }
     }
     Ok(Judged { analyses, outcomes, status: Status::of(statuses) })

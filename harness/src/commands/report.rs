@@ -8,15 +8,15 @@ use super::output::{json, print, status_of};
 use crate::cli::ResultFormat;
 use crate::exit::Status;
 use crate::outcome::Outcome;
-use crate::report::{Report, Results, terminal};
-use crate::shell::store::{RunFolder, RunRecord};
+use crate::report::{Missing, Report, Results, terminal};
+use crate::shell::store::{RunFolder, RunRecord, StoreError};
 
 /// Prints the report of the run at `path`, to `file` if one is given. A report that was made is a success whatever it says.
 #[must_use]
 pub fn report(path: &Path, format: ResultFormat, file: Option<&Path>) -> Status {
     let print = || -> Result<Status, anyhow::Error> {
         let (folder, run) = RunFolder::open(path).context("this is no folder of a run")?;
-        let report = assemble(&folder, &run)?;
+        let report = assemble(&folder, &run);
         print(&rendered(&report, format)?, file)?;
         Ok(Status::Clean)
     };
@@ -32,21 +32,29 @@ pub(super) fn rendered(report: &Report, format: ResultFormat) -> Result<String, 
 }
 
 /// The report on all that `folder` holds.
-pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Result<Report, anyhow::Error> {
+pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
     let mut outcomes = Vec::new();
     let mut missing = Vec::new();
     for cell in &run.plan.cells {
-        match folder.trace(&cell.id)? {
-            Some(trace) => outcomes.push(Outcome::of(&trace)),
-            None => missing.push(cell.id.clone()),
+        match folder.trace(&cell.id) {
+            Ok(Some(trace)) => outcomes.push(Outcome::of(&trace)),
+            Ok(None) => missing.push(Missing { cell: cell.id.clone(), reason: "not soaked".to_owned() }),
+            // One file that cannot be read takes no other cell with it.
+            Err(error) => missing.push(Missing { cell: cell.id.clone(), reason: in_full(&error) }),
         }
     }
-    Ok(Report::new(Results {
+    Report::new(Results {
         name: run.scenario.name.clone(),
         started: run.started.clone(),
         flags: run.scenario.flags.iter().map(|flag| flag.name.clone()).collect(),
         fail_on: run.scenario.judge.fail_on.clone(),
         missing,
         outcomes,
-    }))
+    })
+}
+
+/// An error with its causes.
+pub(super) fn in_full(error: &StoreError) -> String {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(": {cause}"));
+    format!("{error}{cause}")
 }

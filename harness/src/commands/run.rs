@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::watch;
 
 use super::load::{Loaded, load};
 use super::output::{print, status_of, tell};
 use super::report::{assemble, rendered};
-use crate::cli::RunOptions;
+use crate::cli::{ResultFormat, RunOptions};
 use crate::exit::Status;
 use crate::flags::CellId;
 use crate::outcome::Outcome;
@@ -21,23 +21,51 @@ use crate::shell::interrupt::Interrupt;
 use crate::shell::process::own_program;
 use crate::shell::progress::Progress;
 use crate::shell::provenance::of_run;
-use crate::shell::store::{RunFolder, RunRecord};
+use crate::shell::store::{RunFolder, RunRecord, StoreError};
 use crate::shell::supervisor::become_subreaper;
 use crate::units::in_words;
+
+/// A run that is not begun: what the user asked for does not fit, or the folder cannot be had.
+struct Refused {
+    status: Status,
+    error: anyhow::Error,
+}
+
+impl Refused {
+    /// The command line is wrong.
+    fn usage(error: anyhow::Error) -> Self {
+        Self { status: Status::Usage, error }
+    }
+}
 
 /// Runs the scenario.
 #[must_use]
 pub fn run(options: &RunOptions) -> Status {
     let Some(loaded) = load(&options.scenario) else { return Status::Usage };
-    let chosen = match chosen_cells(&loaded, &options.cells) {
-        Ok(chosen) => chosen,
-        Err(error) => {
+    let begun = chosen_cells(&loaded, &options.cells)
+        .map_err(Refused::usage)
+        .and_then(|chosen| Ok((chosen, open_folder(&loaded, options)?)));
+    let (chosen, (folder, run)) = match begun {
+        Ok(begun) => begun,
+        Err(Refused { status, error }) => {
             tell(&format!("error: {error:#}"));
-            return Status::Usage;
+            return status;
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime");
-    status_of(runtime.and_then(|runtime| runtime.block_on(run_cells(&loaded, &chosen, options))))
+    let soaked = runtime.and_then(|runtime| runtime.block_on(run_cells(&loaded, &folder, &run, &chosen)));
+    // Whatever kept the rest from being soaked, what there is is reported.
+    let soaked = status_of(soaked.map(|()| Status::Clean));
+    let reported = status_of(report(&folder, &run, options.format));
+    Status::of([soaked, reported])
+}
+
+fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Result<Status, anyhow::Error> {
+    let report = assemble(folder, run);
+    print(&rendered(&report, format)?, None)?;
+    folder.write_json("report.json", &report)?;
+    tell(&format!("\nEverything is in {}", folder.path().display()));
+    Ok(report.status)
 }
 
 /// The cells that `--cell` names, or all.
@@ -51,17 +79,22 @@ fn chosen_cells(loaded: &Loaded, names: &[String]) -> Result<Vec<CellId>, anyhow
     Ok(if wanted.is_empty() { all } else { wanted })
 }
 
-async fn run_cells(loaded: &Loaded, chosen: &[CellId], options: &RunOptions) -> Result<Status, anyhow::Error> {
-    let (folder, run) = open_folder(loaded, options)?;
+async fn run_cells(
+    loaded: &Loaded,
+    folder: &RunFolder,
+    run: &RunRecord,
+    chosen: &[CellId],
+) -> Result<(), anyhow::Error> {
     // What a supervisor leaves behind when it is killed comes to steep, and does not live on.
     become_subreaper().context("become the reaper of orphaned processes")?;
     let interrupt = Interrupt::listen().context("listen for signals")?;
     let mut cells: Vec<&Cell> = run.plan.cells.iter().filter(|cell| chosen.contains(&cell.id)).collect();
-    cells.retain(|cell| !is_finished(&folder, &cell.id));
+    cells.retain(|cell| !is_finished(folder, &cell.id));
     let mut progress = Progress::new(cells.len());
-    announce(&progress, loaded, &folder, cells.len());
+    announce(&progress, run, folder, cells.len());
+    // Of now, and not of the run's beginning: a run may be resumed after an update.
     let provenance = of_run(&run.scenario, &run.scenario_folder, loaded.workspace.as_ref());
-    let binaries = build_all(loaded, &folder, &cells, &mut progress, interrupt.watch()).await?;
+    let binaries = build_all(loaded, folder, run, &cells, &mut progress, interrupt.watch()).await?;
     for (index, cell) in cells.into_iter().enumerate() {
         if interrupt.is_raised() {
             break;
@@ -82,7 +115,7 @@ async fn run_cells(loaded: &Loaded, chosen: &[CellId], options: &RunOptions) -> 
             scenario_folder: &run.scenario_folder,
             provenance: &provenance,
             binary,
-            folder: &folder,
+            folder,
         };
         let trace = cell::soak(&soaking, &mut progress, interrupt.watch()).await?;
         let outcome = Outcome::of(&trace);
@@ -90,26 +123,27 @@ async fn run_cells(loaded: &Loaded, chosen: &[CellId], options: &RunOptions) -> 
         progress.say(&summary(&outcome));
     }
     progress.finish();
-    let report = assemble(&folder, &run)?;
-    folder.write_json("report.json", &report)?;
-    print(&rendered(&report, options.format)?, None)?;
-    tell(&format!("\nEverything is in {}", folder.path().display()));
-    Ok(report.status)
+    Ok(())
 }
 
-fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunRecord), anyhow::Error> {
+fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunRecord), Refused> {
     let Some(path) = &options.resume else {
-        let run = RunRecord::new(loaded.scenario.clone(), loaded.folder.clone(), loaded.plan.clone());
-        let folder = RunFolder::create(options.out.as_deref(), &run, &loaded.text)?;
-        return Ok((folder, run));
+        let provenance = of_run(&loaded.scenario, &loaded.folder, loaded.workspace.as_ref());
+        let run = RunRecord::new(loaded.scenario.clone(), loaded.folder.clone(), loaded.plan.clone(), provenance);
+        let created = RunFolder::create(options.out.as_deref(), &run, &loaded.text);
+        return created.map(|folder| (folder, run)).map_err(|error| Refused {
+            status: if matches!(error, StoreError::Taken { .. }) { Status::Usage } else { Status::NotDone },
+            error: error.into(),
+        });
     };
-    let (folder, run) = RunFolder::open(path).with_context(|| format!("{} is no run to resume", path.display()))?;
-    if run.scenario != loaded.scenario {
-        bail!(
-            "the scenario has changed since {} was begun, and its cells would not compare; run it anew, or resume with {}",
+    let opened = RunFolder::open(path).with_context(|| format!("{} is no run to resume", path.display()));
+    let (folder, run) = opened.map_err(Refused::usage)?;
+    if run.scenario != loaded.scenario || run.plan.hash != loaded.plan.hash {
+        return Err(Refused::usage(anyhow!(
+            "the scenario has changed since {} was begun, and its cells would not compare: run it anew, or put the scenario back as it was, which {} shows",
             path.display(),
             path.join("scenario.toml").display()
-        );
+        )));
     }
     Ok((folder, run))
 }
@@ -121,12 +155,12 @@ fn is_finished(folder: &RunFolder, id: &CellId) -> bool {
     end.is_some_and(|end| matches!(end.reason, Completed | Crashed))
 }
 
-fn announce(progress: &Progress, loaded: &Loaded, folder: &RunFolder, cells: usize) {
-    let each = in_words(loaded.plan.cell_duration);
-    let judge = &loaded.scenario.judge;
+fn announce(progress: &Progress, run: &RunRecord, folder: &RunFolder, cells: usize) {
+    let each = in_words(run.plan.cell_duration);
+    let judge = &run.scenario.judge;
     progress.say(&format!(
         "{}: {cells} {} of {each}; growth worth finding: {} and {}; into {}",
-        loaded.scenario.name,
+        run.scenario.name,
         if cells == 1 { "cell" } else { "cells" },
         judge.min_growth_bytes_per_request,
         judge.min_growth_bytes_per_hour,
@@ -141,12 +175,13 @@ type Binaries = BTreeMap<usize, Result<Built, String>>;
 async fn build_all(
     loaded: &Loaded,
     folder: &RunFolder,
+    run: &RunRecord,
     cells: &[&Cell],
     progress: &mut Progress,
     mut interrupted: watch::Receiver<u32>,
 ) -> Result<Binaries, anyhow::Error> {
     let mut binaries = Binaries::new();
-    let (Some(workspace), Program::Package(package)) = (&loaded.workspace, &loaded.scenario.service.program) else {
+    let (Some(workspace), Program::Package(package)) = (&loaded.workspace, &run.scenario.service.program) else {
         return Ok(binaries);
     };
     let supervisor = own_program().context("find steep's own program")?;
@@ -154,9 +189,10 @@ async fn build_all(
     needed.sort_unstable();
     needed.dedup();
     for index in needed {
-        let build = &loaded.plan.builds[index];
+        let build = &run.plan.builds[index];
         let label = format!("{} ({})", package.name, build.label());
         let began = std::time::Instant::now();
+        progress.build(&label);
         let place = folder.build(index);
         let says = |line: &str| progress.building(&label, line);
         let building = workspace.build(package, build, &place, &supervisor, says);

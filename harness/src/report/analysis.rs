@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::table::wrapped;
 use crate::growth::{Follows, Shape};
 use crate::units::{BytesPerHour, BytesPerRequest};
 use crate::verdict::{Judgement, Verdict};
@@ -59,9 +60,9 @@ impl Analysis {
         }
     }
 
-    /// One line for people.
+    /// The same for people.
     #[must_use]
     pub fn line(&self) -> String {
-        format!("{}: {} – {}; {}\n", self.source, self.verdict, self.verdict.meaning(), self.reason)
+        wrapped(&format!("{}: {} – {}; {}", self.source, self.verdict, self.verdict.meaning(), self.reason), 2)
     }
 }

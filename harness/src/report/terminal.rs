@@ -3,7 +3,8 @@
 use super::Report;
 use super::table::{columns, shortened, wrapped};
 use crate::exit::Status;
-use crate::isolation::{FlagFinding, Guilt, blindest};
+use crate::growth::MemorySource;
+use crate::isolation::{FlagFinding, Guilt, blindest, is_decided};
 use crate::outcome::Outcome;
 use crate::trace::Percentiles;
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, in_words};
@@ -56,6 +57,8 @@ fn guilt(finding: &FlagFinding) -> String {
     match &finding.guilt {
         Guilt::Leaks => format!("LEAKS{unverified}"),
         Guilt::LeaksWith(_) => format!("LEAKS WITH{unverified}"),
+        Guilt::Retains => format!("RETAINS{unverified}"),
+        Guilt::Crashes => format!("CRASHES{unverified}"),
         Guilt::Innocent => format!("innocent{unverified}"),
         Guilt::Undecided => format!("undecided{unverified}"),
     }
@@ -97,7 +100,7 @@ fn loads(outcomes: &[Outcome]) -> String {
         row.extend(counts.iter().map(ToString::to_string));
         row.push(slowest(|times| times.p50_us).map_or_else(|| "–".into(), milliseconds));
         row.push(slowest(|times| times.p99_us).map_or_else(|| "–".into(), milliseconds));
-        row.push(milliseconds(outcome.lateness.p99_us));
+        row.push(if outcome.lateness.count > 0 { milliseconds(outcome.lateness.p99_us) } else { "–".into() });
         let sign = if outcome.steep_growth_bytes < 0 { '-' } else { '+' };
         let grown = Bytes::new(outcome.steep_growth_bytes.unsigned_abs());
         row.push(format!("{} ({sign}{grown})", outcome.steep.anon_bytes));
@@ -129,9 +132,8 @@ fn notes(report: &Report) -> String {
         );
         text.push_str(&wrapped(&note, INDENT));
     }
-    if !report.missing.is_empty() {
-        let ids: Vec<String> = report.missing.iter().map(ToString::to_string).collect();
-        text.push_str(&wrapped(&format!("not soaked: {}", ids.join(", ")), INDENT));
+    for missing in &report.missing {
+        text.push_str(&wrapped(&format!("{}: {}", missing.cell, missing.reason), INDENT));
     }
     if text.is_empty() { text } else { format!("\n{text}") }
 }
@@ -142,6 +144,16 @@ fn flag_note(finding: &FlagFinding) -> String {
             wrapped(&format!("{} leaks only together with {others}: {}", finding.flag, finding.reason), INDENT)
         }
         Guilt::Undecided => wrapped(&format!("{} is undecided: {}", finding.flag, finding.reason), INDENT),
+        Guilt::Crashes => {
+            wrapped(&format!("with {} the service ends by itself: {}", finding.flag, finding.reason), INDENT)
+        }
+        Guilt::Retains => {
+            let note = format!(
+                "with {} the allocator holds more and more, live bytes do not grow: {}",
+                finding.flag, finding.reason
+            );
+            wrapped(&note, INDENT)
+        }
         Guilt::Leaks | Guilt::Innocent => String::new(),
     }
 }
@@ -161,6 +173,18 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     {
         notes.push(format!("headroom: the peak of {peak} is above 90 % of the limit of {limit}"));
     }
+    if outcome.verdict() == Verdict::Crashed && !outcome.message.is_empty() {
+        notes.push(format!("its last lines:\n{}", outcome.message));
+    } else if outcome.verdict() != Verdict::Invalid && !outcome.message.is_empty() {
+        notes.push(outcome.message.clone());
+    }
+    if outcome.probe && outcome.growth().is_some_and(|growth| growth.source == MemorySource::Anonymous) {
+        notes.push("judged by anonymous memory: the probe answered in too few samples".to_owned());
+    }
+    if outcome.something_left {
+        notes.push("some process could not be ended".to_owned());
+    }
+    notes.extend(outcome.limits.iter().map(|limit| format!("not seen on this host: {limit}")));
     if let Some(reason) = &outcome.cut_short {
         notes.push(format!("{reason}; judged on what there is"));
     }
@@ -194,8 +218,11 @@ fn conclusion(report: &Report) -> String {
             let per_request = (rate > 0.0).then(|| BytesPerRequest::new(growth.get_per_second() / rate));
             per_request.map_or_else(|| growth.to_string(), |per_request| format!("{per_request} ({growth})"))
         };
+        let all_decided =
+            report.missing.is_empty() && report.cells.iter().all(|cell| is_decided(cell) && cell.cut_short.is_none());
+        let where_seen = if all_decided { "in every cell" } else { "in the cells that were decided" };
         let note = format!(
-            "Growth worth finding: {}. Any that went on through a whole soak and was {} or more would have been named.",
+            "Growth worth finding: {}. Any of {} or more that went on through the whole soak would have been seen {where_seen}.",
             told(blindest.worth_finding),
             told(blindest.seen_at_least)
         );
@@ -211,10 +238,18 @@ fn sentence(report: &Report) -> String {
         report.flags.iter().filter(|flag| guilty(&flag.guilt)).map(|flag| flag.flag.as_str()).collect()
     };
     let leaking = named(|guilt| matches!(guilt, Guilt::Leaks | Guilt::LeaksWith(_)));
+    let crashing = named(|guilt| *guilt == Guilt::Crashes);
+    let retaining = named(|guilt| *guilt == Guilt::Retains);
     let innocent = named(|guilt| *guilt == Guilt::Innocent);
     let mut said = Vec::new();
     if !leaking.is_empty() {
         said.push(format!("{} {}", leaking.join(", "), if leaking.len() == 1 { "leaks" } else { "leak" }));
+    }
+    if !crashing.is_empty() {
+        said.push(format!("the service crashes with {}", crashing.join(", ")));
+    }
+    if !retaining.is_empty() {
+        said.push(format!("the allocator keeps memory with {}", retaining.join(", ")));
     }
     if !innocent.is_empty() {
         said.push(format!("{} {} innocent", innocent.join(", "), if innocent.len() == 1 { "is" } else { "are" }));

@@ -10,6 +10,8 @@ use crate::template::Template;
 
 /// The least that can be judged at all (METHOD: 40 blocks of at least a second, and a warm-up to model).
 pub const SHORTEST_FIT: Duration = Duration::from_mins(1);
+/// Names of the run's folder, and the id of the cell in which all is as in production.
+const RESERVED_FLAGS: [&str; 6] = ["baseline", "builds", "attempts", "run.json", "report.json", "scenario.toml"];
 /// Longer names make cell ids and folders unreadable.
 const LONGEST_NAME: usize = 100;
 
@@ -29,6 +31,7 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
         rows.iter().enumerate().for_each(|(index, row)| check.row(scenario, &format!("plan.{list}[{index}]"), row));
     }
     check.sampling(scenario);
+    check.judge(scenario);
     check.problems
 }
 
@@ -52,6 +55,13 @@ impl Check<'_> {
         if name.is_empty() || name.len() > LONGEST_NAME || name.starts_with('.') || !name.chars().all(allowed) {
             let help = format!("letters, digits, `-`, `_` and `.`, not beginning with `.`, at most {LONGEST_NAME}");
             self.error(path, format!("{name:?} cannot be a name: it becomes part of a file name"), help);
+        }
+    }
+
+    /// A name that means something else in ids, folders or logs.
+    fn reserved(&mut self, path: &str, name: &str, reserved: &[&str]) {
+        if reserved.contains(&name) {
+            self.error(path, format!("\"{name}\" cannot be a name here: steep uses it itself"), "choose another");
         }
     }
 
@@ -171,6 +181,8 @@ impl Check<'_> {
 
     fn dependency(&mut self, path: &str, dependency: &Dependency, known: &[String]) {
         self.file_name(&format!("{path}.name"), &dependency.name);
+        // Its output goes to `<name>.log`, beside that of the service.
+        self.reserved(&format!("{path}.name"), &dependency.name, &["service"]);
         if dependency.command.is_empty() {
             self.error(&format!("{path}.command"), "\"command\" is empty", "name a program");
         }
@@ -198,10 +210,11 @@ impl Check<'_> {
         } else if phases.iter().filter(fitted).all(|phase| peak_rate(phase) <= 0.0) {
             self.error("phases", "the rate is 0 in every phase that is judged", "give a steady phase a rate above 0");
         }
-        let judged: Duration = phases.iter().filter(fitted).map(|phase| phase.duration).sum();
+        let lasts = |stretch: &[Phase]| stretch.iter().map(|phase| phase.duration).sum::<Duration>();
+        let judged = phases.split(|phase| !fitted(&phase)).map(lasts).max().unwrap_or_default();
         if judged < SHORTEST_FIT {
             let message = format!(
-                "warm-up and steady phases last {}s together, and nothing is judged below {}s",
+                "warm-up and steady phases last {}s in one piece, and nothing is judged below {}s",
                 judged.as_secs(),
                 SHORTEST_FIT.as_secs()
             );
@@ -291,6 +304,14 @@ impl Check<'_> {
         for (index, flag) in scenario.flags.iter().enumerate() {
             let at = |key: &str| format!("flags[{index}].{key}");
             self.file_name(&at("name"), &flag.name);
+            self.reserved(&at("name"), &flag.name, &RESERVED_FLAGS);
+            if flag.name.starts_with("not-") {
+                self.error(
+                    &at("name"),
+                    "a flag cannot begin with \"not-\"",
+                    "that marks flags of production that are off",
+                );
+            }
             for (key, others) in [("requires", &flag.requires), ("conflicts_with", &flag.conflicts_with)] {
                 for other in others {
                     self.flag_exists(&at(key), other, &names);
@@ -384,6 +405,14 @@ impl Check<'_> {
                 }
                 Some(_) => {}
             }
+        }
+    }
+
+    fn judge(&mut self, scenario: &Scenario) {
+        let judge = &scenario.judge;
+        if judge.min_growth_bytes_per_request.get() <= 0.0 && judge.min_growth_bytes_per_hour.get() <= 0.0 {
+            let help = "what is worth finding must be above 0, or nothing could ever be cleared";
+            self.error("judge", "\"min_growth_per_request\" and \"min_growth_per_hour\" are both 0", help);
         }
     }
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::problem::{Problem, Severity, Spans, any_error};
 use crate::template::Template;
-use crate::units::{BytesPerHour, BytesPerRequest, Rps, Seed};
+use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Rps, Seed};
 
 /// What decoding a file gives: a scenario unless some problem is an error, and where everything stands.
 #[derive(Debug)]
@@ -373,8 +373,8 @@ fn sampling(reader: &mut Reader, top: &Section<'_>) -> Sampling {
 
 fn judge(reader: &mut Reader, top: &Section<'_>) -> Judge {
     let section = &table(reader, top, "judge");
-    let per_request = reader.size(section, "min_growth_per_request").unwrap_or_default();
-    let per_hour = reader.size(section, "min_growth_per_hour").unwrap_or_default();
+    let per_request = reader.size(section, "min_growth_per_request").unwrap_or(Bytes::new(1));
+    let per_hour = reader.size(section, "min_growth_per_hour").unwrap_or(Bytes::new(1));
     // There is one that works: the list of keys refuses the others.
     let _: Option<String> = reader.choice(section, "stop_early");
     Judge {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cargo_metadata::{Message, Metadata, MetadataCommand, TargetKind};
 use sha2::{Digest, Sha256};
@@ -17,11 +17,14 @@ use crate::plan::Build;
 use crate::scenario::Package;
 use crate::scenario::package::{PackageFacts, WorkspaceFacts};
 use crate::shell::process::{Launch, Process, StartError};
+use crate::units::in_words;
 
 /// Of a compiler's output so much is kept, from its beginning, where the first error stands.
 const LONGEST_MESSAGE: usize = 16 * 1024;
 /// How often the progress line is told what cargo does.
 const TELL_EVERY: Duration = Duration::from_millis(500);
+/// The longest that any build takes; one that waits for a lock must not take the night.
+const BUILD_TIMEOUT: Duration = Duration::from_hours(3);
 /// What cargo said, beside the binary.
 const LOG: &str = "build.log";
 
@@ -46,6 +49,20 @@ pub enum BuildError {
         command: String,
         /// What was printed, shortened.
         message: String,
+    },
+    /// Cargo takes longer than any build does: it waits for something.
+    #[error("`{command}` did not end in {}; what it said last: {last}", in_words(BUILD_TIMEOUT))]
+    TooLong {
+        /// The command.
+        command: String,
+        /// Its last line.
+        last: String,
+    },
+    /// The profile does not optimise.
+    #[error("`{command}` made a binary that is not optimised (opt-level 0): only optimised builds are measured")]
+    NotOptimised {
+        /// The command.
+        command: String,
     },
     /// Cargo succeeded and told of no such binary.
     #[error("`{command}` made no binary \"{binary}\"")]
@@ -133,9 +150,12 @@ impl Workspace {
         let command = shown(&launch);
         fs::create_dir_all(folder).map_err(|source| BuildError::Copy { to: folder.to_owned(), source })?;
         let mut cargo = Process::start(&launch, supervisor).await?;
+        let began = Instant::now();
         while timeout(TELL_EVERY, cargo.wait()).await.is_err() {
-            if let Some(line) = cargo.last_lines().iter().rfind(|line| !line.starts_with('{')) {
-                says(line.trim());
+            let last = cargo.last_lines().into_iter().rfind(|line| !line.starts_with('{')).unwrap_or_default();
+            says(last.trim());
+            if began.elapsed() > BUILD_TIMEOUT {
+                return Err(BuildError::TooLong { command, last });
             }
         }
         let exit = cargo.wait_until_gone().await;
@@ -145,9 +165,11 @@ impl Workspace {
             return Err(BuildError::Failed { command, message: compiler_message(&output) });
         }
         let binary = self.binary_name(package);
-        let executable =
-            executable(&output, &binary).ok_or(BuildError::NoBinary { command, binary: binary.clone() })?;
-        copy(&executable, folder, &binary)
+        match executable(&output, &binary) {
+            None => Err(BuildError::NoBinary { command, binary }),
+            Some((_, opt_level)) if opt_level == "0" => Err(BuildError::NotOptimised { command }),
+            Some((executable, _)) => copy(&executable, folder, &binary),
+        }
     }
 
     fn binary_name(&self, package: &Package) -> String {
@@ -210,12 +232,13 @@ impl Workspace {
     }
 }
 
-/// The executable called `binary` that cargo's messages tell of.
-fn executable(output: &str, binary: &str) -> Option<PathBuf> {
+/// The executable called `binary` that cargo's messages tell of, with its optimisation level.
+fn executable(output: &str, binary: &str) -> Option<(PathBuf, String)> {
     let messages = output.lines().filter(|line| line.starts_with('{'));
     messages.filter_map(|line| serde_json::from_str(line).ok()).find_map(|message| match message {
         Message::CompilerArtifact(artifact) if artifact.target.name == binary => {
-            artifact.executable.map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf)
+            let opt_level = artifact.profile.opt_level;
+            artifact.executable.map(|executable| (executable.into_std_path_buf(), opt_level))
         }
         _ => None,
     })

@@ -61,6 +61,13 @@ impl Progress {
         }
     }
 
+    /// The build of `label` begins.
+    pub fn build(&self, label: &str) {
+        if self.line.is_none() {
+            write_line(&format!("building {label}"));
+        }
+    }
+
     /// The build of `label` goes on; cargo said this last.
     pub fn building(&mut self, label: &str, cargo: &str) {
         if let Some(line) = &self.line {

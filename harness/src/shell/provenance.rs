@@ -20,10 +20,14 @@ pub fn of_run(scenario: &Scenario, folder: &Path, workspace: Option<&Workspace>)
     let host = HostFacts::read();
     let git = |args: &[&str]| said_by("git", args, folder);
     let lockfile = workspace.map(|workspace| workspace.root().join("Cargo.lock"));
-    let (profile, rustflags) = match &scenario.service.program {
+    let (profile, mut rustflags) = match &scenario.service.program {
         Program::Package(package) => (package.profile.clone(), package.rustflags.clone()),
         Program::Command(_) => Default::default(),
     };
+    // Flags of the scenario take the place of those of the environment, as cargo has it.
+    if let (true, true, Ok(flags)) = (rustflags.is_empty(), workspace.is_some(), std::env::var("RUSTFLAGS")) {
+        rustflags.extend(flags.split_whitespace().map(str::to_owned));
+    }
     Provenance {
         steep: env!("CARGO_PKG_VERSION").to_owned(),
         git_commit: git(&["rev-parse", "HEAD"]).unwrap_or_default(),

@@ -263,6 +263,15 @@ impl RunningService {
             .collect()
     }
 
+    /// As [`RunningService::stop`], without any grace.
+    pub async fn stop_at_once(&mut self) -> Stopped {
+        self.stop.grace = Duration::ZERO;
+        for dependency in &mut self.dependencies {
+            dependency.stop.grace = Duration::ZERO;
+        }
+        self.stop().await
+    }
+
     /// Stops the service and then the dependencies, the last first. Says how the service ended, and whether anything of
     /// any of them is left.
     pub async fn stop(&mut self) -> Stopped {

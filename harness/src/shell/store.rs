@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::flags::CellId;
 use crate::plan::Plan;
 use crate::scenario::Scenario;
-use crate::trace::{Record, Trace, TraceError};
+use crate::trace::{Provenance, Record, Trace, TraceError};
 
 /// Version of `run.json`.
 const RUN_FORMAT: &str = "1.0";
@@ -30,7 +30,7 @@ const LINES_PER_SYNC: u32 = 120;
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// A file or folder.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     File {
         /// Which.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A file that should hold JSON.
-    #[error("{path} is not what steep wrote: {source}")]
+    #[error("{path} is not what steep wrote")]
     Json {
         /// Which.
         path: PathBuf,
@@ -46,12 +46,18 @@ pub enum StoreError {
         source: serde_json::Error,
     },
     /// A trace.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Trace {
         /// Which.
         path: PathBuf,
         /// What is wrong.
         source: TraceError,
+    },
+    /// A folder with a run in it, where a new one was to begin.
+    #[error("{path} has a run in it already: give another --out, or go on with it by --resume")]
+    Taken {
+        /// Which.
+        path: PathBuf,
     },
     /// A run of another version.
     #[error("{path} has format {found}, and this steep reads {RUN_FORMAT}")]
@@ -78,15 +84,17 @@ pub struct RunRecord {
     pub scenario: Scenario,
     /// The cells.
     pub plan: Plan,
+    /// Where the service and the machine come from.
+    pub provenance: Provenance,
 }
 
 impl RunRecord {
     /// The record of a run that begins now.
     #[must_use]
-    pub fn new(scenario: Scenario, scenario_folder: PathBuf, plan: Plan) -> Self {
+    pub fn new(scenario: Scenario, scenario_folder: PathBuf, plan: Plan, provenance: Provenance) -> Self {
         let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let steep = env!("CARGO_PKG_VERSION").to_owned();
-        Self { format: RUN_FORMAT.to_owned(), steep, started, scenario_folder, scenario, plan }
+        Self { format: RUN_FORMAT.to_owned(), steep, started, scenario_folder, scenario, plan, provenance }
     }
 }
 
@@ -108,11 +116,7 @@ impl RunFolder {
         };
         let folder = Self { path };
         if folder.path.join(RUN_FILE).exists() {
-            let source = io::Error::new(
-                io::ErrorKind::AlreadyExists,
-                "there is a run in this folder already: give another --out, or --resume it",
-            );
-            return Err(StoreError::File { path: folder.path, source });
+            return Err(StoreError::Taken { path: folder.path });
         }
         fs::create_dir_all(&folder.path).map_err(|source| StoreError::File { path: folder.path.clone(), source })?;
         replace(&folder.path.join(SCENARIO_FILE), scenario_text.as_bytes())?;
@@ -181,13 +185,19 @@ impl RunFolder {
         Ok(attempt + 1)
     }
 
-    /// The trace of `cell`; none if it was never begun.
+    /// The trace of `cell`; none if it was never begun, or steep was killed before the first line.
     ///
     /// # Errors
-    /// It cannot be read, or is broken.
+    /// It cannot be read, or is no trace.
     pub fn trace(&self, cell: &CellId) -> Result<Option<Trace>, StoreError> {
         let path = self.cell(cell).join(TRACE_FILE);
-        if path.exists() { read_trace(&path).map(Some) } else { Ok(None) }
+        if !path.exists() {
+            return Ok(None);
+        }
+        match read_trace(&path) {
+            Err(StoreError::Trace { source: TraceError::Empty, .. }) => Ok(None),
+            read => read.map(Some),
+        }
     }
 
     /// Writes `value` as the JSON file `name`, whole or not at all.

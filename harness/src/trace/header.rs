@@ -38,12 +38,8 @@ pub struct Header {
     pub plan_hash: String,
     /// Hash of the schedule of requests: equal in every cell that got the same traffic.
     pub schedule_hash: String,
-    /// Wall clock at the start of the load, RFC 3339.
-    pub started: String,
-    /// The same in seconds since 1970.
-    pub started_unix_s: f64,
-    /// The clock since boot at the start of the load, which goes on while the host sleeps.
-    pub started_boot_s: f64,
+    /// Wall clock when the cell was begun, before the service was started, RFC 3339.
+    pub begun: String,
     /// The phases, with their places on the cell's clock.
     pub phases: Vec<PhaseSpan>,
     /// Time between two samples.
@@ -52,8 +48,23 @@ pub struct Header {
     pub judge: Judge,
     /// What production gives the service.
     pub memory_limit_bytes: Option<Bytes>,
+    /// Whether the service is said to carry the probe.
+    pub probe: bool,
     /// Where the service and the machine come from.
     pub provenance: Provenance,
+}
+
+/// The moment from which a cell's clock counts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LoadStart {
+    /// Wall clock, RFC 3339.
+    pub started: String,
+    /// The same in seconds since 1970.
+    pub started_unix_s: f64,
+    /// The clock since boot, which goes on while the host sleeps.
+    pub started_boot_s: f64,
+    /// What this host does not let steep see, in words.
+    pub limits: Vec<String>,
 }
 
 /// A phase on the cell's clock.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Disturbance, End, FORMAT, Header, PhaseChange, Record, Sample, Traffic};
+use super::{Disturbance, End, FORMAT, Header, LoadStart, PhaseChange, Record, Sample, Traffic};
 use crate::units::SinceStart;
 
 /// What one soak wrote down.
@@ -20,6 +20,10 @@ pub struct Trace {
     pub disturbances: Vec<Disturbance>,
     /// How it ended; none: steep was killed, or still runs.
     pub end: Option<End>,
+    /// When the load began; none: it did not come to that.
+    pub start: Option<LoadStart>,
+    /// Lines that are no records: what a machine that died left of those that were on their way to the disk.
+    pub broken_lines: usize,
 }
 
 /// Why a text is no trace.
@@ -37,36 +41,27 @@ pub enum TraceError {
         /// What the header says.
         found: String,
     },
-    /// A line in the middle is broken.
-    #[error("line {line} is no record: {source}")]
-    Line {
-        /// Its number, from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
 }
 
 impl Trace {
-    /// Reads `text`. A last line that was cut short (steep was killed while it wrote) is left out; every other broken
-    /// line is an error.
+    /// Reads `text`. Lines that are cut short or broken are left out and counted: steep was killed while it wrote, or the
+    /// machine died.
     ///
     /// # Errors
     /// See [`TraceError`].
     pub fn read(text: &str) -> Result<Self, TraceError> {
-        let mut lines = text.split_inclusive('\n').enumerate();
-        let (_, first) = lines.next().ok_or(TraceError::Empty)?;
+        let mut lines = text.split_inclusive('\n');
+        let first = lines.next().ok_or(TraceError::Empty)?;
         let mut trace = match serde_json::from_str::<Record>(first) {
             Ok(Record::Header(header)) => Self::begin(*header)?,
             Ok(_) => return Err(TraceError::NoHeader("another record".to_owned())),
             Err(_) if !first.ends_with('\n') => return Err(TraceError::Empty),
             Err(error) => return Err(TraceError::NoHeader(error.to_string())),
         };
-        for (index, line) in lines {
+        for line in lines {
             match serde_json::from_str(line) {
                 Ok(record) => trace.push(record),
-                Err(_) if !line.ends_with('\n') => break,
-                Err(source) => return Err(TraceError::Line { line: index + 1, source }),
+                Err(_) => trace.broken_lines += 1,
             }
         }
         Ok(trace)
@@ -82,13 +77,14 @@ impl Trace {
             return Err(TraceError::Format { found: header.format });
         }
         let (samples, traffic, phases, disturbances) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { header, samples, traffic, phases, disturbances, end: None })
+        Ok(Self { header, samples, traffic, phases, disturbances, end: None, start: None, broken_lines: 0 })
     }
 
     /// Adds a record; a second header is ignored.
     pub fn push(&mut self, record: Record) {
         match record {
             Record::Header(_) => {}
+            Record::Start(start) => self.start = Some(start),
             Record::Phase(change) => self.phases.push(change),
             Record::Sample(sample) => self.samples.push(sample),
             Record::Traffic(traffic) => self.traffic.push(traffic),

@@ -86,12 +86,14 @@ path = "/"
     fn processes(&self) -> Vec<i32> {
         let trace = fs::read_to_string(self.path("out/baseline/trace.jsonl")).unwrap_or_default();
         let records = trace.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let pids = records.filter_map(|record| record["processes"][0]["pid"].as_i64());
+        let lists = records.filter_map(|record| record["processes"].as_array().cloned());
+        let pids = lists.flatten().filter_map(|process| process["pid"].as_i64());
         pids.map(|pid| i32::try_from(pid).unwrap()).collect()
     }
 
     fn nothing_is_left(&self) -> bool {
-        self.processes().into_iter().all(|pid| test_kill_process(Pid::from_raw(pid).unwrap()).is_err())
+        let pids = self.processes();
+        !pids.is_empty() && pids.into_iter().all(|pid| test_kill_process(Pid::from_raw(pid).unwrap()).is_err())
     }
 }
 
@@ -153,17 +155,17 @@ fn a_service_that_hangs_is_invalid_and_hangs_nobody() {
 
 #[test]
 fn a_service_that_closes_connections_is_invalid() {
-    is_invalid("closes", "failed");
+    is_invalid("closes", "with a broken answer");
 }
 
 #[test]
 fn a_service_that_speaks_no_http_is_invalid() {
-    is_invalid("garbage", "failed");
+    is_invalid("garbage", "with a broken answer");
 }
 
 #[test]
 fn a_service_that_streams_an_endless_body_is_invalid() {
-    is_invalid("endless", "failed");
+    is_invalid("endless", "with a broken answer");
 }
 
 #[test]
@@ -282,28 +284,53 @@ fn an_interrupt_stops_load_and_service_and_judges_what_there_is() {
 }
 
 #[test]
-fn after_kill_9_the_trace_is_readable_nothing_is_left_and_resume_soaks_it_again() {
+fn after_kill_9_the_trace_is_readable_and_nothing_is_left() {
     let place = Place::new("fine", 600, "");
     let (mut steep, _stderr) = begun(&place);
     signal(&steep, Signal::KILL);
     steep.wait().unwrap();
     let pids = place.processes();
     assert!(!pids.is_empty());
-    // The supervisor ends the service when it sees that steep is gone: a matter of milliseconds, waited for without a clock.
-    while !place.nothing_is_left() {
+    // The supervisor ends the service when it sees that steep is gone: a matter of milliseconds, and looked for so often only.
+    let looks = (0..1_000_000).find(|_| {
         std::thread::yield_now();
-    }
+        place.nothing_is_left()
+    });
+    assert!(looks.is_some(), "the service is still there");
     let analyzed = place.steep(&["analyze", "out", "--format", "json"]).output().unwrap();
     let line: Value = serde_json::from_slice(&analyzed.stdout).unwrap();
     assert_eq!(line["verdict"], "inconclusive", "{line}");
     assert_eq!(analyzed.status.code(), Some(4));
+}
 
-    // Resuming takes the scenario as it was; a changed one would not compare.
+#[test]
+fn a_run_is_not_resumed_with_another_scenario_nor_begun_in_a_folder_that_has_one() {
+    let place = Place::new("fine", 2, "");
+    place.run();
+    let again = place.steep(&["run", "soak.toml", "--out", "out"]).output().unwrap();
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("has a run in it already"));
     let scenario = fs::read_to_string(place.path("soak.toml")).unwrap();
-    fs::write(place.path("soak.toml"), scenario.replace("600s", "2s")).unwrap();
+    fs::write(place.path("soak.toml"), scenario.replace("\"2s\"", "\"3s\"")).unwrap();
     let changed = place.steep(&["run", "soak.toml", "--resume", "out"]).output().unwrap();
-    assert_eq!(changed.status.code(), Some(4));
+    assert_eq!(changed.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&changed.stderr).contains("has changed"));
+}
+
+#[test]
+fn a_trace_that_cannot_be_read_takes_no_other_cell_with_it() {
+    let flags = "[[flags]]\nname = \"cache\"\nkind = \"env\"\nvar = \"CACHE\"\n[plan]\nstrategy = \"each\"\n";
+    let place = Place::new("fine", 2, flags);
+    assert_eq!(place.run().status, 3);
+    // steep was killed before the first line of one, and the disk lost the head of the other.
+    for (text, reason) in [("", "not soaked"), ("\0\0\0\n", "no header of a trace")] {
+        fs::write(place.path("out/cache/trace.jsonl"), text).unwrap();
+        let output = place.steep(&["report", "out", "--format", "json"]).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["cells"][0]["cell"], "baseline");
+        assert!(report["missing"][0]["reason"].as_str().unwrap().contains(reason), "{}", report["missing"]);
+        assert_eq!(report["exit_status"], 4);
+    }
 }
 
 #[test]

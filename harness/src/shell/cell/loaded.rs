@@ -1,0 +1,282 @@
+//! A cell under load: the loop that hears the soak's clock, the driver, the service and the user, and writes the trace.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::{sleep_until, timeout};
+
+use super::{CellError, Soaking};
+use crate::shell::clock::{Moment, wall_clock};
+use crate::shell::driver::{Driver, DriverEnd, DriverEvent};
+use crate::shell::probe;
+use crate::shell::progress::{self, Progress};
+use crate::shell::sampler::Sampler;
+use crate::shell::service::failure::Who;
+use crate::shell::service::{Ended, RunningService};
+use crate::shell::store::TraceWriter;
+use crate::soak::{Action, Event, Soak};
+use crate::trace::{End, EndReason, Exit, Live, LoadStart, PhaseChange, PhaseSpan, Record};
+use crate::units::{Bytes, SinceStart};
+
+/// How long the driver is waited for when the service is gone or the user is in a hurry: what it still tells are the last counts.
+const LAST_COUNTS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Live bytes that come later than this belong to another moment than the sample.
+const LIVE_TIMEOUT: Duration = Duration::from_millis(300);
+/// The kernel's counts of out-of-memory kills are noted anew every so many samples.
+const SAMPLES_PER_OOM_BASELINE: u64 = 30;
+
+/// A cell under load.
+pub(super) struct Loaded<'r> {
+    soaking: &'r Soaking<'r>,
+    service: RunningService,
+    driver: Driver,
+    sampler: Sampler,
+    writer: TraceWriter,
+    soak: Soak,
+    origin: Instant,
+    clock: Moment,
+    phase: &'r str,
+    samples: u64,
+    memory_at_start: Option<Bytes>,
+    driver_end: Option<Box<DriverEnd>>,
+    exit: Option<Exit>,
+    killed_after_grace: bool,
+    something_left: bool,
+    /// What the reason of the end does not say.
+    message: String,
+}
+
+/// What woke the loop.
+enum Woken {
+    Soak(Event),
+    Driver(Option<DriverEvent>),
+    Ended(Ended),
+}
+
+impl<'r> Loaded<'r> {
+    /// Begins the load.
+    pub(super) fn begin(
+        soaking: &'r Soaking<'r>,
+        service: RunningService,
+        driver: Driver,
+        mut writer: TraceWriter,
+    ) -> Result<Self, CellError> {
+        let scenario = soaking.scenario;
+        let sampler = Sampler::begin(service.process.supervisor_pid(), &service.dependency_supervisors());
+        let soak = Soak::new(PhaseSpan::chain(&scenario.phases), scenario.sampling.every);
+        writer.write(&Record::Start(load_start(&sampler)))?;
+        let origin = Instant::now();
+        driver.begin(origin);
+        Ok(Self {
+            soaking,
+            service,
+            driver,
+            sampler,
+            writer,
+            soak,
+            origin,
+            clock: Moment::now(),
+            phase: "",
+            samples: 0,
+            memory_at_start: None,
+            driver_end: None,
+            exit: None,
+            killed_after_grace: false,
+            something_left: false,
+            message: String::new(),
+        })
+    }
+
+    fn now(&self) -> SinceStart {
+        SinceStart::new(self.origin.elapsed())
+    }
+
+    /// Drives and samples to the end, and writes what happened.
+    pub(super) async fn run(
+        mut self,
+        progress: &mut Progress,
+        mut interrupted: watch::Receiver<u32>,
+    ) -> Result<(), CellError> {
+        // An interrupt that came before is seen as well.
+        interrupted.mark_changed();
+        let mut heard = 0;
+        loop {
+            let event = match self.wake(&mut interrupted, &mut heard).await {
+                Woken::Soak(event) => event,
+                Woken::Driver(event) => match self.hear(event)? {
+                    Some(event) => event,
+                    None => continue,
+                },
+                Woken::Ended(Ended { who: Who::Service, exit }) => {
+                    self.exit = Some(exit);
+                    Event::Exited
+                }
+                Woken::Ended(Ended { who, exit }) => {
+                    self.message = format!("{who} ended by itself: {exit}");
+                    Event::Failed
+                }
+            };
+            let now = self.now();
+            for action in self.soak.handle(now, event) {
+                if let Some(reason) = self.act(now, action, progress, &mut interrupted).await? {
+                    return self.finish(reason).await;
+                }
+            }
+        }
+    }
+
+    /// Records what the driver tells; gives what it means to the soak, if anything.
+    fn hear(&mut self, event: Option<DriverEvent>) -> Result<Option<Event>, CellError> {
+        match event {
+            Some(DriverEvent::Finished(end)) => {
+                self.driver_end = Some(end);
+                return Ok(Some(Event::Drained));
+            }
+            Some(DriverEvent::Traffic(traffic)) => self.writer.write(&Record::Traffic(traffic))?,
+            Some(DriverEvent::Starved(starved)) => self.writer.write(&Record::Disturbance(starved))?,
+            None => {
+                "the driver's thread ended unexpectedly".clone_into(&mut self.message);
+                return Ok(Some(Event::Failed));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn wake(&mut self, interrupted: &mut watch::Receiver<u32>, heard: &mut u32) -> Woken {
+        let due = self.soak.due().map(|due| tokio::time::Instant::from_std(self.origin + due.elapsed()));
+        loop {
+            tokio::select! {
+                biased;
+                ended = self.service.ended() => return Woken::Ended(ended),
+                // The sender lives as long as the run.
+                Ok(()) = interrupted.changed() => {
+                    let raised = *interrupted.borrow_and_update();
+                    if raised > *heard {
+                        *heard = raised;
+                        return Woken::Soak(Event::Interrupted);
+                    }
+                }
+                event = self.driver.next_event(), if self.driver_end.is_none() => return Woken::Driver(event),
+                () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => {
+                    let clock = Moment::now();
+                    let slept = clock.slept_since(&self.clock);
+                    self.clock = clock;
+                    return Woken::Soak(Event::Woke { slept });
+                }
+            }
+        }
+    }
+
+    /// Does what the soak asks for; gives the reason once it is over.
+    async fn act(
+        &mut self,
+        now: SinceStart,
+        action: Action,
+        progress: &mut Progress,
+        interrupted: &mut watch::Receiver<u32>,
+    ) -> Result<Option<EndReason>, CellError> {
+        match action {
+            Action::EnterPhase(index) => {
+                let phase = &self.soaking.scenario.phases[index];
+                self.phase = &phase.name;
+                self.writer.write(&Record::Phase(PhaseChange { t_s: now, phase: phase.name.clone() }))?;
+            }
+            Action::Disturb(disturbance) => self.writer.write(&Record::Disturbance(disturbance))?,
+            Action::Sample => self.sample(now, progress).await?,
+            Action::StopLoad => self.driver.stop(),
+            Action::StopService => self.stop_service(interrupted).await,
+            Action::End(reason) => return Ok(Some(reason)),
+        }
+        Ok(None)
+    }
+
+    async fn sample(&mut self, now: SinceStart, progress: &mut Progress) -> Result<(), CellError> {
+        // None: the service is gone, and its end is on the way.
+        let Some(mut sample) = self.sampler.sample(now) else { return Ok(()) };
+        sample.requests = self.driver.completed().by_name();
+        sample.live = self.live_bytes().await;
+        self.samples += 1;
+        if self.samples.is_multiple_of(SAMPLES_PER_OOM_BASELINE) {
+            self.service.process.refresh_oom_baseline();
+        }
+        let memory = sample.live.map_or_else(|| sample.memory.judged(), |live| live.live_bytes);
+        let moment = progress::Moment {
+            at: now,
+            total: self.soaking.plan.cell_duration,
+            phase: self.phase,
+            memory,
+            memory_at_start: *self.memory_at_start.get_or_insert(memory),
+            completed: sample.requests.values().sum(),
+        };
+        self.writer.write(&Record::Sample(sample))?;
+        progress.update(&moment);
+        Ok(())
+    }
+
+    /// Asks the service to end; a user who does not want to wait for its grace has it killed.
+    async fn stop_service(&mut self, interrupted: &mut watch::Receiver<u32>) {
+        let stopped = tokio::select! {
+            stopped = self.service.stop() => Some(stopped),
+            Ok(()) = interrupted.changed() => None,
+        };
+        let stopped = match stopped {
+            Some(stopped) => stopped,
+            None => self.service.stop_at_once().await,
+        };
+        self.exit = Some(stopped.exit);
+        self.killed_after_grace |= stopped.killed_after_grace;
+        self.something_left |= stopped.something_left;
+    }
+
+    async fn live_bytes(&self) -> Option<Live> {
+        let path = self.soaking.scenario.service.probe.as_ref()?;
+        let url = format!("{}{path}", self.service.url);
+        timeout(LIVE_TIMEOUT, probe::live_bytes(&self.service.client, &url)).await.ok()?.ok()?
+    }
+
+    /// Hears the driver out, ends what still runs, and writes the last line.
+    async fn finish(mut self, reason: EndReason) -> Result<(), CellError> {
+        let ended_at = self.now();
+        self.driver.stop();
+        while self.driver_end.is_none() {
+            match timeout(LAST_COUNTS_TIMEOUT, self.driver.next_event()).await {
+                Ok(Some(event)) => drop(self.hear(Some(event))?),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let stopped = self.service.stop().await;
+        self.killed_after_grace |= stopped.killed_after_grace;
+        self.something_left |= stopped.something_left;
+        if let Some(problem) = self.service.process.log_problem() {
+            self.message = format!("{}{}{problem}", self.message, if self.message.is_empty() { "" } else { "; " });
+        }
+        if reason == EndReason::Crashed && self.message.is_empty() {
+            self.message = self.service.process.last_lines().join("\n");
+        }
+        let mut end = End {
+            t_s: ended_at,
+            reason,
+            message: self.message,
+            exit: self.exit,
+            killed_after_grace: self.killed_after_grace,
+            something_left: self.something_left,
+            ..End::default()
+        };
+        if let Some(driver) = self.driver_end {
+            self.writer.write(&Record::Traffic(driver.traffic))?;
+            end = End { latency: driver.latency, service_time: driver.service_time, lateness: driver.lateness, ..end };
+        }
+        self.writer.write(&Record::End(end))?;
+        Ok(())
+    }
+}
+
+fn load_start(sampler: &Sampler) -> LoadStart {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    LoadStart {
+        started: wall_clock(),
+        started_unix_s: since_1970.as_secs_f64(),
+        started_boot_s: Moment::now().since_boot.as_secs_f64(),
+        limits: sampler.limits().into_iter().map(str::to_owned).collect(),
+    }
+}
