@@ -25,10 +25,9 @@ fn stop() -> Stop {
 
 /// The service: listens on `PORT` and gives each connection the answer of `ANSWER`.
 #[test]
-#[ignore = "started as a service by the other tests"]
 #[expect(clippy::print_stdout, reason = "a service logs")]
 fn service() {
-    let Ok(port) = std::env::var("PORT") else { return };
+    let Ok(port) = std::env::var("STEEP_TEST_PORT") else { return };
     println!("listening on {port} for {}", std::env::var("NAME").unwrap_or_default());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).expect("a free port");
     let answer = std::env::var("ANSWER").unwrap_or_else(|_| "200 OK\nup".to_owned());
@@ -48,7 +47,7 @@ fn service() {
 fn this_program() -> Vec<Template> {
     let program = std::env::current_exe().expect("a test program");
     let program = program.to_str().expect("a path in UTF-8");
-    [program, "service", "--exact", "--ignored", "--nocapture"].map(template).into()
+    [program, "service", "--exact", "--nocapture"].map(template).into()
 }
 
 /// A service that answers with `answer`.
@@ -56,7 +55,9 @@ fn answering(answer: &str) -> Service {
     Service {
         program: Program::Command(this_program()),
         args: Vec::new(),
-        env: [("PORT", "{{port}}"), ("ANSWER", answer)].map(|(name, value)| (name.to_owned(), template(value))).into(),
+        env: [("STEEP_TEST_PORT", "{{port}}"), ("ANSWER", answer)]
+            .map(|(name, value)| (name.to_owned(), template(value)))
+            .into(),
         files: Vec::new(),
         url: template("http://127.0.0.1:{{port}}/"),
         ready: Ready { check: ReadyCheck::Path("/healthz".to_owned()), timeout: Duration::from_mins(1) },
@@ -76,7 +77,7 @@ fn dependency(name: &str) -> Dependency {
     Dependency {
         name: name.to_owned(),
         command: this_program(),
-        env: [("PORT", "{{port}}")].map(|(name, value)| (name.to_owned(), template(value))).into(),
+        env: [("STEEP_TEST_PORT", "{{port}}")].map(|(name, value)| (name.to_owned(), template(value))).into(),
         files: Vec::new(),
         ready: Some(Ready { check: ReadyCheck::Tcp(template("127.0.0.1:{{port}}")), timeout: Duration::from_mins(1) }),
         stop: stop(),

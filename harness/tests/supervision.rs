@@ -182,7 +182,6 @@ async fn dropping_the_handle_ends_all() {
 
 /// The parent of the test below; it is killed.
 #[tokio::test]
-#[ignore = "started by the test that kills it"]
 #[expect(clippy::print_stdout, reason = "how it tells the other test")]
 async fn parent_to_be_killed() {
     let Some(folder) = std::env::var_os("STEEP_TEST_FOLDER").map(PathBuf::from) else { return };
@@ -194,7 +193,7 @@ async fn parent_to_be_killed() {
 /// Starts this test program anew, as the one named test.
 fn this_program(test: &str, folder: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a test program"));
-    command.args([test, "--exact", "--ignored", "--nocapture"]).env("STEEP_TEST_FOLDER", folder);
+    command.args([test, "--exact", "--nocapture"]).env("STEEP_TEST_FOLDER", folder);
     command
 }
 
@@ -217,7 +216,6 @@ async fn killing_steep_leaves_no_process() {
 
 /// Apart from the other tests, because it makes the test program a subreaper.
 #[tokio::test]
-#[ignore = "started by the test below"]
 async fn supervisor_to_be_killed() {
     let Some(folder) = std::env::var_os("STEEP_TEST_FOLDER").map(PathBuf::from) else { return };
     supervisor::become_subreaper().expect("Linux");
