@@ -21,7 +21,7 @@ const RATE_EXCESS: f64 = 1.25;
 
 /// Seconds over which memory follows a change of the load: at once, within jemalloc's default decay time, and within a
 /// minute for what is purged more slowly.
-const LOAD_MEMORIES: [f64; 3] = [3.0, 10.0, 60.0];
+const LOAD_MEMORIES: [f64; 3] = [3.0, 10.0, 30.0];
 
 /// Blocks at least this wide, in seconds, hold what follows at once; in narrower ones a slow memory of the load would
 /// be a curve over the whole run, and growth beside it a matter of taste.
@@ -78,14 +78,14 @@ impl Environment {
         let rates = gradient(&readings.ts, &readings.requests);
         let felt = LOAD_MEMORIES.map(|memory| smoothed(&readings.ts, &rates, memory));
         let highest = highest_so_far(&felt[1]);
-        let (fast, slow) = if block < WIDE_BLOCK { (0, 1) } else { (1, 2) };
+        let told = if block < WIDE_BLOCK { 0..if readings.is_short() { 2 } else { 3 } } else { 1..3 };
         // Covariates pass through the same statistic as memory: a peak within a block moves neither.
         let in_blocks = |values: &[f64]| {
             let levels = blocks(&readings.ts, values, &readings.requests, cut.width).level;
             levels.into_iter().map(|level| level / typical - 1.0).collect::<Vec<f64>>()
         };
-        let covariates = [&felt[fast], &felt[slow], &highest].map(|values| in_blocks(values));
-        self.covariates.extend(covariates.into_iter().filter(|c| deviation(c) > LEAST_VARIATION));
+        let covariates = felt[told].iter().chain([&highest]).map(|values| in_blocks(values));
+        self.covariates.extend(covariates.filter(|c| deviation(c) > LEAST_VARIATION));
     }
 
     fn add_disturbances(&mut self, readings: &Readings, cut: &Blocks) {
