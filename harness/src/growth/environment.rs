@@ -47,11 +47,12 @@ pub(super) struct Environment {
 
 impl Environment {
     /// The environment of a run; `known` are the moments of its disturbances, if they are known.
-    pub(super) fn of(readings: &Readings, cut: &Blocks, known: Option<&[f64]>) -> Self {
+    pub(super) fn of(readings: &Readings, cut: &Blocks, known: Option<&[f64]>, replaced: &[f64]) -> Self {
         let mut environment = Self::default();
         environment.add_load(readings, cut);
         environment.moments = known.map_or_else(|| guessed_disturbances(readings), |known| within(readings, known));
         environment.add_disturbances(readings, cut);
+        environment.add_replacements(&within(readings, replaced), readings, cut);
         environment
     }
 
@@ -98,13 +99,26 @@ impl Environment {
             }
         }
         self.disturbances = merged.len();
-        self.covariates.extend(merged.iter().take(MOST_DISTURBANCES).filter_map(|moment| {
-            let step: Vec<f64> = cut.at.iter().map(|t| ((t - moment) / block + 0.5).clamp(0.0, 1.0)).collect();
-            // A step at the very start or end is a constant, or one block.
-            let after: f64 = step.iter().sum();
-            (after > 1.0 && after < n - 1.0).then_some(step)
-        }));
+        self.covariates.extend(merged.iter().take(MOST_DISTURBANCES).filter_map(|moment| step_at(*moment, block, cut)));
     }
+
+    /// A fresh worker begins at a level of its own and then does what the old one did: each has an intercept. More of them
+    /// than could be modelled are the service's way to work, and no change of it.
+    fn add_replacements(&mut self, replaced: &[f64], readings: &Readings, cut: &Blocks) {
+        if replaced.len() > MOST_DISTURBANCES {
+            return;
+        }
+        let block = readings.seconds() / cut.at.len() as f64;
+        self.covariates.extend(replaced.iter().filter_map(|moment| step_at(*moment, block, cut)));
+        self.moments.extend(replaced);
+    }
+}
+
+/// A step at `moment`, which may lie within a block; none at the very start or end, where it is a constant or one block.
+fn step_at(moment: f64, block: f64, cut: &Blocks) -> Option<Vec<f64>> {
+    let step: Vec<f64> = cut.at.iter().map(|t| ((t - moment) / block + 0.5).clamp(0.0, 1.0)).collect();
+    let after: f64 = step.iter().sum();
+    (after > 1.0 && after < cut.at.len() as f64 - 1.0).then_some(step)
 }
 
 /// The rate as memory feels it, an exponential average over `memory` seconds. Without it half of the runs of a minute
