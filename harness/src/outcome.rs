@@ -265,8 +265,17 @@ pub fn series(trace: &Trace) -> Series {
         disturbances_s: Some(
             disturbances.filter(|at| (start..=end).contains(at)).map(SinceStart::as_secs_f64).collect(),
         ),
-        ..Series::default()
+        replaced_s: replacements(fitted),
     }
+}
+
+/// The moments at which a process was gone and another there.
+fn replacements(samples: &[Sample]) -> Vec<f64> {
+    let is_replaced = |pair: &&[Sample]| {
+        let [before, after] = [&pair[0].processes, &pair[1].processes];
+        before.iter().any(|process| !after.contains(process)) && after.iter().any(|process| !before.contains(process))
+    };
+    samples.windows(2).filter(is_replaced).map(|pair| pair[1].t_s.as_secs_f64()).collect()
 }
 
 fn fitted_samples(trace: &Trace) -> &[Sample] {

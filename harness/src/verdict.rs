@@ -19,6 +19,12 @@ const NEGLIGIBLE_SHARE: f64 = 0.25;
 /// Jumps that are spread over the run need this much evidence of growth (METHOD.md, jumps).
 const STEP_EVIDENCE: f64 = 1.0;
 
+/// Jumps of one height with nothing beside them need only not be spoken against: few jumps are no line.
+const REGULAR_EVIDENCE: f64 = -2.0;
+
+/// Against a calm model that is this much better even jumps that double are part of its noise.
+const LEAST_STEP_EVIDENCE: f64 = -6.0;
+
 /// A calm model that beats the constant by this much means that memory grew and stopped.
 const PLATEAU_GAIN: f64 = 2.0;
 
@@ -168,8 +174,9 @@ fn decide(growth: &Growth, strictness: f64) -> Decision {
     let Growth { jumps, evidence, .. } = growth;
     let material = growth.is_material();
     let lasted = Duration::from_secs_f64(growth.seconds);
-    if jumps.doubling || jumps.spread && *evidence > STEP_EVIDENCE {
-        let kind = if jumps.doubling { " that double" } else { "" };
+    let doubling = jumps.doubling && *evidence > LEAST_STEP_EVIDENCE;
+    if doubling || jumps.regular && *evidence > REGULAR_EVIDENCE || jumps.spread && *evidence > STEP_EVIDENCE {
+        let kind = if doubling { " that double" } else { "" };
         let last = in_words(lasted.mul_f64(jumps.last_at));
         return (
             Verdict::Step,

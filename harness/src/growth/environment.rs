@@ -21,7 +21,7 @@ const RATE_EXCESS: f64 = 1.25;
 
 /// Seconds over which memory follows a change of the load: at once, within jemalloc's default decay time, and within a
 /// minute for what is purged more slowly.
-const LOAD_MEMORIES: [f64; 3] = [3.0, 10.0, 60.0];
+const LOAD_MEMORIES: [f64; 3] = [3.0, 10.0, 30.0];
 
 /// Blocks at least this wide, in seconds, hold what follows at once; in narrower ones a slow memory of the load would
 /// be a curve over the whole run, and growth beside it a matter of taste.
@@ -47,11 +47,12 @@ pub(super) struct Environment {
 
 impl Environment {
     /// The environment of a run; `known` are the moments of its disturbances, if they are known.
-    pub(super) fn of(readings: &Readings, cut: &Blocks, known: Option<&[f64]>) -> Self {
+    pub(super) fn of(readings: &Readings, cut: &Blocks, known: Option<&[f64]>, replaced: &[f64]) -> Self {
         let mut environment = Self::default();
         environment.add_load(readings, cut);
         environment.moments = known.map_or_else(|| guessed_disturbances(readings), |known| within(readings, known));
         environment.add_disturbances(readings, cut);
+        environment.add_replacements(&within(readings, replaced), readings, cut);
         environment
     }
 
@@ -78,14 +79,14 @@ impl Environment {
         let rates = gradient(&readings.ts, &readings.requests);
         let felt = LOAD_MEMORIES.map(|memory| smoothed(&readings.ts, &rates, memory));
         let highest = highest_so_far(&felt[1]);
-        let (fast, slow) = if block < WIDE_BLOCK { (0, 1) } else { (1, 2) };
+        let told = if block < WIDE_BLOCK { 0..if readings.is_short() { 2 } else { 3 } } else { 1..3 };
         // Covariates pass through the same statistic as memory: a peak within a block moves neither.
         let in_blocks = |values: &[f64]| {
             let levels = blocks(&readings.ts, values, &readings.requests, cut.width).level;
             levels.into_iter().map(|level| level / typical - 1.0).collect::<Vec<f64>>()
         };
-        let covariates = [&felt[fast], &felt[slow], &highest].map(|values| in_blocks(values));
-        self.covariates.extend(covariates.into_iter().filter(|c| deviation(c) > LEAST_VARIATION));
+        let covariates = felt[told].iter().chain([&highest]).map(|values| in_blocks(values));
+        self.covariates.extend(covariates.filter(|c| deviation(c) > LEAST_VARIATION));
     }
 
     fn add_disturbances(&mut self, readings: &Readings, cut: &Blocks) {
@@ -98,13 +99,26 @@ impl Environment {
             }
         }
         self.disturbances = merged.len();
-        self.covariates.extend(merged.iter().take(MOST_DISTURBANCES).filter_map(|moment| {
-            let step: Vec<f64> = cut.at.iter().map(|t| ((t - moment) / block + 0.5).clamp(0.0, 1.0)).collect();
-            // A step at the very start or end is a constant, or one block.
-            let after: f64 = step.iter().sum();
-            (after > 1.0 && after < n - 1.0).then_some(step)
-        }));
+        self.covariates.extend(merged.iter().take(MOST_DISTURBANCES).filter_map(|moment| step_at(*moment, block, cut)));
     }
+
+    /// A fresh worker begins at a level of its own and then does what the old one did: each has an intercept. More of them
+    /// than could be modelled are the service's way to work, and no change of it.
+    fn add_replacements(&mut self, replaced: &[f64], readings: &Readings, cut: &Blocks) {
+        if replaced.len() > MOST_DISTURBANCES {
+            return;
+        }
+        let block = readings.seconds() / cut.at.len() as f64;
+        self.covariates.extend(replaced.iter().filter_map(|moment| step_at(*moment, block, cut)));
+        self.moments.extend(replaced);
+    }
+}
+
+/// A step at `moment`, which may lie within a block; none at the very start or end, where it is a constant or one block.
+fn step_at(moment: f64, block: f64, cut: &Blocks) -> Option<Vec<f64>> {
+    let step: Vec<f64> = cut.at.iter().map(|t| ((t - moment) / block + 0.5).clamp(0.0, 1.0)).collect();
+    let after: f64 = step.iter().sum();
+    (after > 1.0 && after < cut.at.len() as f64 - 1.0).then_some(step)
 }
 
 /// The rate as memory feels it, an exponential average over `memory` seconds. Without it half of the runs of a minute

@@ -7,7 +7,7 @@ use crate::stats::student;
 use crate::units::Estimate;
 
 /// Models whose score is within this of the best are plausible (METHOD.md, interval).
-const PLAUSIBLE: f64 = 3.0;
+pub(super) const PLAUSIBLE: f64 = 3.0;
 
 /// Blocks per degree of freedom of the t quantile: neighbouring blocks are correlated.
 const BLOCKS_PER_FREEDOM: f64 = 6.0;
@@ -59,6 +59,15 @@ impl Interval {
         detectable: 0.0,
     };
 
+    fn freedom(blocks: usize) -> f64 {
+        LEAST_FREEDOM.max(blocks as f64 / BLOCKS_PER_FREEDOM)
+    }
+
+    /// How many standard errors a 95 % interval reaches to each side, for so many blocks.
+    pub(super) fn quantile(blocks: usize) -> f64 {
+        student::quantile(UPPER, Self::freedom(blocks))
+    }
+
     /// From all fits to `blocks` blocks; `None` without a calm and a leaking fit.
     pub(super) fn of(competition: &Competition, blocks: usize, strictness: f64) -> Option<Self> {
         let leaking = competition.best(|mean, _| mean.drift.is_some())?;
@@ -69,8 +78,7 @@ impl Interval {
         let evidence = growing.map_or(LEAST_EVIDENCE, |fit| (fit.score - calm.score).max(LEAST_EVIDENCE));
 
         let n = blocks as f64;
-        let freedom = LEAST_FREEDOM.max(n / BLOCKS_PER_FREEDOM);
-        let t = student::quantile(UPPER, freedom);
+        let t = Self::quantile(blocks);
         let plausible = plausible(competition, t);
         let mut growth = union(&plausible, t);
         let half_width = (growth.high - growth.low) / 2.0;
@@ -82,7 +90,7 @@ impl Interval {
         }
         Some(Self {
             growth,
-            ceiling: union(&plausible, student::quantile(CLEARING, freedom)).high,
+            ceiling: union(&plausible, student::quantile(CLEARING, Self::freedom(blocks))).high,
             evidence,
             leak_model: competition.means[chosen.mean].shape,
             calm_model: competition.means[calm.mean].shape,

@@ -7,7 +7,7 @@ use super::materiality::SHORT_RUN_SECONDS;
 use super::series::Readings;
 use crate::stats::blocks::Blocks;
 use crate::stats::jumps::{Jump, upward_jumps};
-use crate::stats::order::{gradient, median};
+use crate::stats::order::{deviation, gradient, mean, median};
 use crate::units::{Bytes, BytesPerHour};
 
 /// The smallest jump that counts, in bytes (METHOD.md, jumps).
@@ -22,11 +22,34 @@ const BEFORE_DISTURBANCE: f64 = 10.0;
 /// See [`BEFORE_DISTURBANCE`].
 const AFTER_DISTURBANCE: f64 = 30.0;
 
+/// Of jumps as high as this share of the highest a staircase is made; lower ones are noise beside it.
+const HIGH: f64 = 0.15;
+
+/// Jumps are alike if none is this much higher than another.
+const ALIKE: f64 = 1.6;
+
+/// Jumps of one height must be higher, in bytes: a creep that is taken from the kernel in chunks of 1 or 2 MiB has such
+/// jumps too (mimalloc was measured to step by 2.1 MB).
+const LEAST_HEIGHT: f64 = 2.2e6;
+
+/// High-water marks of random bursts come early and ever more rarely: the mean moment of jumps that go on is later.
+const EARLIEST_CENTROID: f64 = 0.38;
+
+/// Most variance that jumps may leave which are said to be all that there is.
+const LEFT_OVER: f64 = 0.1;
+
+/// Readings for which a jump must hold to be seen.
+const SEEN_AFTER: f64 = 10.0;
+
 /// More jumps than this are noise, or a line.
 const MOST: usize = 12;
 
 /// Lasting jumps of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of its own; the verdict asks for them one by one"
+)]
 pub struct Jumps {
     /// Upward jumps that neither belong to the start nor to a disturbance.
     pub count: usize,
@@ -41,6 +64,8 @@ pub struct Jumps {
     pub doubling: bool,
     /// Whether there are at least three, spread over the run.
     pub spread: bool,
+    /// Whether there are at least two of about one height, spread over the run, with hardly anything beside them.
+    pub regular: bool,
 }
 
 impl Jumps {
@@ -52,42 +77,107 @@ impl Jumps {
         worth_finding: BytesPerHour,
         drift: f64,
     ) -> Self {
-        let seconds = readings.seconds();
-        let at = |jump: &Jump| (jump.at - readings.ts[0]) / seconds;
-        let mut ups = upward_jumps(&readings.ts, &readings.memory, SMALLEST);
-        let rates = gradient(&readings.ts, &readings.requests);
-        let typical_rate = median(&rates);
-        ups.retain(|jump| {
-            at(jump) > START
-                && !(environment.varying && at_rate_peak(readings, &rates, typical_rate, jump.at))
-                && !near_disturbance(environment, jump.at, seconds)
-        });
+        let ups = lasting(readings, environment);
         let Some(last) = ups.last() else { return Self::default() };
+        let staircase = Staircase::of(&ups, readings, cut);
         let mirrored: Vec<f64> = readings.memory.iter().map(|bytes| -bytes).collect();
         let down: f64 = upward_jumps(&readings.ts, &mirrored, SMALLEST).iter().map(|jump| jump.size).sum();
         let up: f64 = ups.iter().map(|jump| jump.size).sum();
         let growth = growth_by_ends(&cut.level);
-        let centroid = ups.iter().map(|jump| at(jump) * jump.size).sum::<f64>() / up;
+        let last_at = staircase.share(last);
         let dominant = ups.len() >= 2
             && growth > 0.0
             && up > 0.6 * growth
             && down < 0.3 * up
-            && up / seconds > 0.25 * worth_finding.get_per_second()
+            && up / readings.seconds() > 0.25 * worth_finding.get_per_second()
             && up >= drift
-            && at(last) > 0.5;
-        let in_range = |ratio: f64| ratio > 1.5 && ratio < 3.0;
-        let doubles = |pair: &[Jump]| in_range(pair[1].size / pair[0].size) && in_range(at(&pair[1]) / at(&pair[0]));
+            && last_at > 0.5 * staircase.seen;
+        let few = staircase.high.len() <= MOST;
         Self {
             count: ups.len(),
             total: Bytes::new(up.max(0.0) as u64),
-            last_at: at(last),
+            last_at,
             dominant,
-            doubling: dominant
-                && ups.len() <= MOST
-                && last.size > 0.01 * median(&cut.level)
-                && ups.windows(2).any(doubles),
-            spread: dominant && (3..=MOST).contains(&ups.len()) && at(last) > 0.6 && centroid > 0.38,
+            doubling: dominant && few && staircase.doubles(),
+            spread: dominant
+                && (3..=MOST).contains(&ups.len())
+                && last_at > 0.6
+                && staircase.centroid(&ups) > EARLIEST_CENTROID,
+            regular: dominant && few && staircase.is_regular(),
         }
+    }
+}
+
+/// The jumps that neither belong to the start, nor to a disturbance, nor to a peak of the load.
+fn lasting(readings: &Readings, environment: &Environment) -> Vec<Jump> {
+    let seconds = readings.seconds();
+    let mut ups = upward_jumps(&readings.ts, &readings.memory, SMALLEST);
+    let rates = gradient(&readings.ts, &readings.requests);
+    let typical_rate = median(&rates);
+    ups.retain(|jump| {
+        (jump.at - readings.ts[0]) / seconds > START
+            && !(environment.varying && at_rate_peak(readings, &rates, typical_rate, jump.at))
+            && !near_disturbance(environment, jump.at, seconds)
+    });
+    ups
+}
+
+/// The high jumps of a run, and what they leave of its curve.
+struct Staircase<'c> {
+    high: Vec<Jump>,
+    start: f64,
+    seconds: f64,
+    /// The share of the run in which a jump would have been seen: the last one must hold for some readings.
+    seen: f64,
+    cut: &'c Blocks,
+}
+
+impl<'c> Staircase<'c> {
+    fn of(ups: &[Jump], readings: &Readings, cut: &'c Blocks) -> Self {
+        let highest = ups.iter().map(|jump| jump.size).fold(0.0, f64::max);
+        let high = ups.iter().filter(|jump| jump.size >= HIGH * highest).copied().collect();
+        let seen = 1.0 - SEEN_AFTER / readings.ts.len() as f64;
+        Self { high, start: readings.ts[0], seconds: readings.seconds(), seen, cut }
+    }
+
+    /// When a jump was, as a share of the run.
+    fn share(&self, jump: &Jump) -> f64 {
+        (jump.at - self.start) / self.seconds
+    }
+
+    /// Mean moment of some jumps, weighted by size, as a share of the run.
+    fn centroid(&self, jumps: &[Jump]) -> f64 {
+        let (moments, sizes): (Vec<f64>, Vec<f64>) =
+            jumps.iter().map(|jump| (self.share(jump) * jump.size, jump.size)).unzip();
+        moments.iter().sum::<f64>() / sizes.iter().sum::<f64>()
+    }
+
+    /// Whether one of them is about twice as high as the one before, and about twice as late.
+    fn doubles(&self) -> bool {
+        let in_range = |ratio: f64| ratio > 1.5 && ratio < 3.0;
+        let doubled = |pair: &[Jump]| {
+            in_range(pair[1].size / pair[0].size) && in_range(self.share(&pair[1]) / self.share(&pair[0]))
+        };
+        let large = self.high.last().is_some_and(|last| last.size > 0.01 * median(&self.cut.level));
+        large && self.high.windows(2).any(doubled)
+    }
+
+    /// Whether there are at least two of about one height, not all early, and hardly anything beside them.
+    fn is_regular(&self) -> bool {
+        let sizes = || self.high.iter().map(|jump| jump.size);
+        let alike = sizes().fold(0.0, f64::max) < ALIKE * sizes().fold(f64::INFINITY, f64::min);
+        self.high.len() >= 2
+            && sizes().sum::<f64>() > LEAST_HEIGHT * self.high.len() as f64
+            && alike
+            && self.centroid(&self.high) > EARLIEST_CENTROID
+            && self.left_over() < LEFT_OVER
+    }
+
+    /// Share of the variance of the blocks that remains once the jumps are taken away.
+    fn left_over(&self) -> f64 {
+        let climbed = |t: f64| self.high.iter().filter(|jump| t > jump.at).map(|jump| jump.size).sum::<f64>();
+        let rest: Vec<f64> = self.cut.at.iter().zip(&self.cut.level).map(|(&t, level)| level - climbed(t)).collect();
+        (deviation(&rest) / deviation(&self.cut.level)).powi(2)
     }
 }
 
@@ -97,11 +187,16 @@ fn growth_by_ends(levels: &[f64]) -> f64 {
     median(&levels[levels.len() - twelfth..]) - median(&levels[..twelfth])
 }
 
-/// Whether the rate of requests rose above the usual around `at`.
+/// Whether the rate of requests was above the usual around `at`, or rose there to stay.
 fn at_rate_peak(readings: &Readings, rates: &[f64], typical: f64, at: f64) -> bool {
     let k = readings.ts.partition_point(|t| *t < at);
     let around = &rates[k.saturating_sub(15)..(k + 5).min(rates.len())];
-    around.iter().any(|rate| *rate > 1.25 * typical + 4.0 * typical.max(1.0).sqrt())
+    let is_peak = |rate: &f64| *rate > 1.25 * typical + 4.0 * typical.max(1.0).sqrt();
+    let before = &rates[k.saturating_sub(30)..k.saturating_sub(15)];
+    let after = &rates[k.min(rates.len())..(k + 15).min(rates.len())];
+    // Sums of 15 readings vary by chance too. Empty sides have a mean of NaN, which is not above anything.
+    let rose = mean(after) > 1.1 * mean(before) + 4.0 * (typical.max(1.0) / 15.0).sqrt();
+    around.iter().any(is_peak) || rose
 }
 
 fn near_disturbance(environment: &Environment, at: f64, seconds: f64) -> bool {

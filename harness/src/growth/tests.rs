@@ -96,6 +96,15 @@ fn known_disturbances_become_regressors_and_too_many_are_told() {
 }
 
 #[test]
+fn a_worker_that_is_replaced_has_an_intercept_of_its_own() {
+    let mut series = Planted { seconds: 1800, leak: 16.0, noise: 100e3, ..Planted::CALM }.series();
+    series.memory_bytes[1007..].iter_mut().for_each(|bytes| *bytes -= 11e6);
+    series.replaced_s = vec![1007.0];
+    let growth = fitted(&series).per_request.expect("requests are known");
+    assert!((growth.value.get() / 16.0 - 1.0).abs() < 0.05 && growth.low.get() > 12.0, "{growth}");
+}
+
+#[test]
 fn what_is_told_to_be_visible_is_found_and_much_less_is_not() {
     let calm = fitted(&Planted { seconds: 900, noise: 200e3, ..Planted::CALM }.series());
     let found = |share: f64| {

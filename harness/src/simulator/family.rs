@@ -96,21 +96,21 @@ families! {
     /// A warm-up of minutes with logarithmic creep. Beyond the reference.
     WarmCreep = "warm-up and creep",
     /// A leak under [`Self::Ramp`].
-    LeakRamp = "ramp, leak",
+    LeakRamp = "leak with ramp",
     /// A leak under [`Self::Levels`].
-    LeakLevels = "levels, leak",
+    LeakLevels = "leak with levels",
     /// A leak under [`Self::Spikes`].
-    LeakSpikes = "spikes, leak",
+    LeakSpikes = "leak with spikes",
     /// A leak and [`Self::IdleEnd`].
-    LeakIdleEnd = "idle end, leak",
+    LeakIdleEnd = "leak with idle end",
     /// A leak and [`Self::IdleMiddle`].
-    LeakIdleMiddle = "idle middle, leak",
+    LeakIdleMiddle = "leak with idle middle",
     /// A leak under [`Self::ClosedLoop`].
-    LeakClosedLoop = "closed loop, leak",
+    LeakClosedLoop = "leak with closed loop",
     /// A leak and [`Self::Replaced`].
-    LeakReplaced = "replaced, leak",
+    LeakReplaced = "leak with replaced",
     /// A leak behind a warm-up with a time constant of a minute.
-    LeakWarmMinute = "warm-up 60 s, leak",
+    LeakWarmMinute = "leak with warm-up 60 s",
 }
 
 use Family::{

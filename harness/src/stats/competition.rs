@@ -1,6 +1,6 @@
 //! The competition of models: every mean with every noise, fitted by generalised least squares and scored.
 
-use super::cholesky::{Triangle, dot};
+use super::cholesky::Triangle;
 use super::noise::Noise;
 use super::order::{deviation, mean};
 use super::refinement::{Grid, refine};
@@ -129,11 +129,17 @@ impl Whitened {
         let mut rows: Vec<f64> = (0..moments).flat_map(|i| columns.iter().map(move |column| column[i])).collect();
         factor.solve_rows(&mut rows, width);
         let mut products = vec![0.0; width * width];
-        for row in rows.chunks_exact(width) {
-            for (i, a) in row.iter().enumerate() {
+        // Four rows at a time: the sums are read and written a quarter as often, which was half of all the time.
+        let zeros = vec![0.0; width];
+        for four in rows.chunks(4 * width) {
+            let row = |i: usize| four.get(i * width..(i + 1) * width).unwrap_or(&zeros);
+            let [first, second, third, fourth] = [row(0), row(1), row(2), row(3)];
+            for i in 0..width {
                 // The lower triangle is all that is read.
-                for (product, b) in products[i * width..=i * width + i].iter_mut().zip(row) {
-                    *product += a * b;
+                let sums = &mut products[i * width..=i * width + i];
+                let [a, b, c, d] = [first[i], second[i], third[i], fourth[i]];
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    *sum += a * first[j] + b * second[j] + c * third[j] + d * fourth[j];
                 }
             }
         }
@@ -152,21 +158,21 @@ impl Whitened {
         let normal =
             Triangle::factor(size, |i, j| self.product(columns[i], columns[j]) + if i == j { RIDGE } else { 0.0 })?;
         // Two right-hand sides: the target, and the first unit vector, which gives the (0, 0) entry of the inverse.
-        let mut sides: Vec<f64> =
-            columns.iter().enumerate().flat_map(|(i, &c)| [self.product(c, target), f64::from(i == 0)]).collect();
-        normal.solve_rows(&mut sides, 2);
-        let (explained, unit): (Vec<f64>, Vec<f64>) = sides.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
+        let mut sides: Vec<[f64; 2]> =
+            columns.iter().enumerate().map(|(i, &c)| [self.product(c, target), f64::from(i == 0)]).collect();
+        normal.solve_rows(sides.as_flattened_mut(), 2);
+        let against = |a: usize, b: usize| sides.iter().map(|side| side[a] * side[b]).sum::<f64>();
 
         let n = self.moments as f64;
-        let residual = (self.product(target, target) - dot(&explained, &explained)).max(LEAST_RESIDUAL * n);
+        let residual = (self.product(target, target) - against(0, 0)).max(LEAST_RESIDUAL * n);
         let variance = residual / self.moments.saturating_sub(size).max(1) as f64;
         let likelihood = -0.5 * n * (residual / n).ln() - self.half_log_determinant;
         Some(Fit {
             mean: 0,
             noise: 0,
             score: likelihood - 0.5 * parameters as f64 * n.ln(),
-            slope: dot(&unit, &explained),
-            error: (variance * dot(&unit, &unit)).sqrt(),
+            slope: against(1, 0),
+            error: (variance * against(1, 1)).sqrt(),
         })
     }
 }
