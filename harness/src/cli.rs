@@ -59,6 +59,9 @@ pub enum Command {
         /// How to print the result; json: one object per input and line
         #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
         format: ResultFormat,
+        /// Print the best models with their scores and intervals, too
+        #[arg(long)]
+        explain: bool,
     },
     /// Print the report of a run
     #[command(after_help = "Example:\n  steep report results/quickstart-20261122T220000Z --format json -o report.json")]
@@ -103,7 +106,8 @@ pub struct RunOptions {
 const ANALYZE_HELP: &str = "\
 Examples:
   steep analyze results/quickstart-20261122T220000Z
-  steep analyze results/quickstart-20261122T220000Z/sessions/trace.jsonl --format json";
+  steep analyze results/quickstart-20261122T220000Z/sessions/trace.jsonl --format json
+  steep analyze results/quickstart-20261122T220000Z/sessions --explain";
 
 /// How a plan is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -3,11 +3,14 @@
 //!
 //! Pure.
 
+mod others;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::others::OtherSeries;
 use crate::exit::Status;
 use crate::flags::{CellId, FlagSet};
 use crate::growth::{Growth, Materiality, Series};
@@ -57,6 +60,8 @@ pub struct Outcome {
     pub lateness: Percentiles,
     /// Memory over phases that are not fitted.
     pub idle: Vec<IdlePhase>,
+    /// What is recorded beside memory: open files, threads, latency. Advice, and no verdict.
+    pub other_series: Vec<OtherSeries>,
     /// Disturbances by kind.
     pub disturbances: Vec<(DisturbanceKind, usize)>,
     /// steep itself at the end of the soak.
@@ -115,6 +120,7 @@ impl Outcome {
             service_time: end.map(|end| end.service_time.clone()).unwrap_or_default(),
             lateness: end.map(|end| end.lateness).unwrap_or_default(),
             idle: idle_phases(trace),
+            other_series: others::other_series(trace),
             disturbances: disturbances(trace),
             steep: trace.samples.last().map(|sample| sample.steep).unwrap_or_default(),
             steep_growth_bytes: steep_growth(&trace.samples),
@@ -208,7 +214,7 @@ fn judgement(trace: &Trace, requests: &Counts) -> Judgement {
             let after = in_words(end.t_s.elapsed());
             judged.overruled(Verdict::Crashed, format!("the service ended by itself after {after}: {exit}"))
         }
-        EndReason::Completed | EndReason::Interrupted => delivered(judged, requests),
+        EndReason::Completed | EndReason::StoppedEarly | EndReason::Interrupted => delivered(judged, requests),
     }
 }
 

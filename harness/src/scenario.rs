@@ -325,6 +325,8 @@ pub struct Judge {
     pub min_growth_bytes_per_hour: BytesPerHour,
     /// How much evidence a leak needs.
     pub strictness: Strictness,
+    /// Whether a cell may end before its time.
+    pub stop_early: StopEarly,
     /// Verdicts that make the run fail.
     pub fail_on: Vec<Finding>,
 }
@@ -337,6 +339,17 @@ pub enum Strictness {
     Normal,
     /// Above 5.
     Strict,
+}
+
+/// Whether a cell may end before its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopEarly {
+    /// It may not.
+    #[default]
+    Never,
+    /// Once it is sure to be a leak.
+    Leak,
 }
 
 /// What a run may fail on.

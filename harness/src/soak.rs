@@ -51,6 +51,8 @@ pub enum Event {
     Failed,
     /// The user wants to stop.
     Interrupted,
+    /// It is sure to be a leak, and need not go on.
+    Decided,
 }
 
 /// What is to be done, in this order.
@@ -102,6 +104,7 @@ impl Soak {
                 actions.extend(self.drain(EndReason::Interrupted));
                 actions
             }
+            (State::Loading, Event::Decided) => self.drain(EndReason::StoppedEarly),
             (State::Loading, Event::Drained) => {
                 // Requests may be over before the last phase is: a pause at its end.
                 self.drained = true;
@@ -111,7 +114,7 @@ impl Soak {
             (State::Draining(reason), Event::Drained) => self.end(reason),
             (State::Loading | State::Draining(_), Event::Exited) => self.give_up(EndReason::Crashed),
             (State::Loading | State::Draining(_), Event::Failed) => self.give_up(EndReason::Failed),
-            (State::Draining(_), Event::Woke { .. }) | (State::Ended, _) => Vec::new(),
+            (State::Draining(_), Event::Woke { .. } | Event::Decided) | (State::Ended, _) => Vec::new(),
         }
     }
 
@@ -261,6 +264,15 @@ mod tests {
         assert_eq!(soak.handle(at(1.5), Event::Interrupted), [Action::Sample, Action::StopLoad]);
         let ended = soak.handle(at(1.6), Event::Interrupted);
         assert_eq!(ended, [Action::StopService, Action::End(EndReason::Interrupted)]);
+    }
+
+    #[test]
+    fn a_soak_that_is_decided_drains_and_ends_early() {
+        let mut soak = soak();
+        soak.handle(at(0.0), AWAKE);
+        assert_eq!(soak.handle(at(1.0), Event::Decided), [Action::StopLoad]);
+        let ended = soak.handle(at(1.1), Event::Drained);
+        assert_eq!(ended, [Action::StopService, Action::End(EndReason::StoppedEarly)]);
     }
 
     #[test]

@@ -331,6 +331,8 @@ pub enum EndReason {
     /// All phases were soaked.
     #[default]
     Completed,
+    /// It was sure to be a leak before its time, and the scenario lets it end then.
+    StoppedEarly,
     /// The user stopped it.
     Interrupted,
     /// The service ended by itself.

@@ -150,9 +150,9 @@ fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunR
 
 /// Whether nothing is left to soak: its trace has an end that is not an interruption.
 fn is_finished(folder: &RunFolder, id: &CellId) -> bool {
-    use crate::trace::EndReason::{Completed, Crashed};
+    use crate::trace::EndReason::{Completed, Crashed, StoppedEarly};
     let end = folder.trace(id).ok().flatten().and_then(|trace| trace.end);
-    end.is_some_and(|end| matches!(end.reason, Completed | Crashed))
+    end.is_some_and(|end| matches!(end.reason, Completed | Crashed | StoppedEarly))
 }
 
 fn announce(progress: &Progress, run: &RunRecord, folder: &RunFolder, cells: usize) {

@@ -5,7 +5,7 @@ use super::table::{columns, shortened, wrapped};
 use crate::exit::Status;
 use crate::growth::MemorySource;
 use crate::isolation::{FlagFinding, Guilt, blindest, is_decided};
-use crate::outcome::Outcome;
+use crate::outcome::{OtherSeries, Outcome};
 use crate::trace::Percentiles;
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, in_words};
 use crate::verdict::Verdict;
@@ -188,6 +188,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     if let Some(reason) = &outcome.cut_short {
         notes.push(format!("{reason}; judged on what there is"));
     }
+    notes.extend(outcome.other_series.iter().filter_map(OtherSeries::note));
     for (kind, count) in &outcome.disturbances {
         notes.push(format!("{kind} ({count} times)"));
     }

@@ -375,12 +375,11 @@ fn judge(reader: &mut Reader, top: &Section<'_>) -> Judge {
     let section = &table(reader, top, "judge");
     let per_request = reader.size(section, "min_growth_per_request").unwrap_or(Bytes::new(1));
     let per_hour = reader.size(section, "min_growth_per_hour").unwrap_or(Bytes::new(1));
-    // There is one that works: the list of keys refuses the others.
-    let _: Option<String> = reader.choice(section, "stop_early");
     Judge {
         min_growth_bytes_per_request: BytesPerRequest::new(per_request.as_f64()),
         min_growth_bytes_per_hour: BytesPerHour::new(per_hour.as_f64()),
         strictness: reader.choice(section, "strictness").unwrap_or(Strictness::Normal),
+        stop_early: reader.choice(section, "stop_early").unwrap_or_default(),
         fail_on: reader.choices(section, "fail_on").unwrap_or_default(),
     }
 }

@@ -1,6 +1,7 @@
 //! One cell in the real world: starts the service, drives and samples it as [`Soak`] says, writes the trace, leaves nothing behind.
 
 mod loaded;
+mod looks;
 
 use std::path::Path;
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
+use super::looks::Looks;
 use super::{CellError, Soaking};
 use crate::shell::clock::{Moment, wall_clock};
 use crate::shell::driver::{Driver, DriverEnd, DriverEvent};
@@ -33,6 +34,7 @@ pub(super) struct Loaded<'r> {
     sampler: Sampler,
     writer: TraceWriter,
     soak: Soak,
+    looks: Option<Looks>,
     origin: Instant,
     clock: Moment,
     phase: &'r str,
@@ -64,6 +66,9 @@ impl<'r> Loaded<'r> {
         let scenario = soaking.scenario;
         let sampler = Sampler::begin(service.process.supervisor_pid(), &service.dependency_supervisors());
         let soak = Soak::new(PhaseSpan::chain(&scenario.phases), scenario.sampling.every);
+        let phases = PhaseSpan::chain(&scenario.phases);
+        let cell_folder = soaking.folder.cell(&soaking.cell.id);
+        let looks = Looks::new(&scenario.judge, phases, soaking.plan.cell_duration, cell_folder);
         writer.write(&Record::Start(load_start(&sampler)))?;
         let origin = Instant::now();
         driver.begin(origin);
@@ -74,6 +79,7 @@ impl<'r> Loaded<'r> {
             sampler,
             writer,
             soak,
+            looks,
             origin,
             clock: Moment::now(),
             phase: "",
@@ -117,7 +123,12 @@ impl<'r> Loaded<'r> {
                 }
             };
             let now = self.now();
-            for action in self.soak.handle(now, event) {
+            let mut actions = self.soak.handle(now, event);
+            if let Some(why) = self.looks.as_mut().map_or(Ok(None), |looks| looks.look(now))? {
+                self.message = why;
+                actions.extend(self.soak.handle(now, Event::Decided));
+            }
+            for action in actions {
                 if let Some(reason) = self.act(now, action, progress, &mut interrupted).await? {
                     return self.finish(reason).await;
                 }
