@@ -222,20 +222,23 @@ fn judgement(trace: &Trace, requests: &Counts) -> Judgement {
 /// service that burns all CPU on its failures also starves the driver.
 fn delivered(judged: Judgement, requests: &Counts) -> Judgement {
     let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-    let undelivered = share(requests.missed + requests.dropped, requests.due);
+    let undelivered = share(requests.missed.saturating_add(requests.dropped), requests.due);
     let failed = share(requests.failed(), requests.sent);
+    let mut reasons = Vec::new();
+    if !requests.balance() {
+        reasons.push("the accounts do not balance: the trace was changed, or steep has a mistake".to_owned());
+    }
     if failed > FAILED {
-        let reason = format!("{} of {} requests failed: {}", requests.failed(), requests.sent, failures(requests));
-        return judged.overruled(Verdict::Invalid, reason);
+        let (ended, sent) = (requests.failed(), requests.sent);
+        reasons.push(format!("{ended} of {sent} requests failed: {}", failures(requests)));
     }
     if undelivered > UNDELIVERED {
-        let reason = format!(
+        reasons.push(format!(
             "the load was not delivered: of {} due requests {} were missed (steep had no CPU) and {} dropped (too many in flight)",
             requests.due, requests.missed, requests.dropped
-        );
-        return judged.overruled(Verdict::Invalid, reason);
+        ));
     }
-    judged
+    if reasons.is_empty() { judged } else { judged.overruled(Verdict::Invalid, reasons.join("; ")) }
 }
 
 fn failures(requests: &Counts) -> String {

@@ -85,7 +85,7 @@ pub fn plan(scenario: &Scenario, spans: &Spans) -> Result<Plan, Problem> {
     if let Some(problem) = too_many_to_count(scenario, spans) {
         return Err(problem);
     }
-    let rows::Rows { kept, dropped } = rows::rows(scenario);
+    let rows::Rows { kept, dropped, .. } = rows::rows(scenario);
     if kept.is_empty() {
         let reasons: Vec<String> = dropped.iter().map(|row| format!("{}: {}", row.flags, row.reason)).collect();
         let problem = Problem::error("the plan has no cell: every flag set is dropped", spans.of("plan"));
@@ -125,8 +125,8 @@ fn first_repeated(cells: &[Cell]) -> Option<&CellId> {
 
 /// Every combination of so many flags cannot even be listed.
 fn too_many_to_count(scenario: &Scenario, spans: &Spans) -> Option<Problem> {
-    /// 2^20 is above any `max_cells`.
-    const MOST_FLAGS: usize = 20;
+    /// 2^16 is above any `max_cells`, and listed at once.
+    const MOST_FLAGS: usize = 16;
     let flags = scenario.flags.len();
     (scenario.plan.strategy == Strategy::Full && flags > MOST_FLAGS).then(|| {
         let message = format!("strategy \"full\" with {flags} flags has 2^{flags} flag sets");

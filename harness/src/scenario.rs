@@ -4,6 +4,7 @@
 //! at what spans several keys, and `package` at what the cargo package has.
 //! Pure: paths are kept as they were given, and nothing is opened here.
 
+mod address;
 pub mod check;
 pub mod decode;
 pub mod keys;

@@ -72,6 +72,14 @@ impl Template {
         &self.parts
     }
 
+    /// The characters beside the names.
+    pub fn text_chars(&self) -> impl Iterator<Item = char> {
+        self.parts.iter().flat_map(|part| match part {
+            Part::Text(text) => text.chars(),
+            Part::Name(_) => "".chars(),
+        })
+    }
+
     /// The names used, in order, with repetitions.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {

@@ -207,28 +207,37 @@ impl Counts {
     /// Answered by the service, well or not: the work that growth per request is told by.
     #[must_use]
     pub fn completed(&self) -> u64 {
-        self.ok + self.failed_status
+        self.ok.saturating_add(self.failed_status)
     }
 
     /// Sent, and ended otherwise than expected.
     #[must_use]
     pub fn failed(&self) -> u64 {
-        self.failed_status + self.failed_connect + self.failed_timeout + self.failed_body
+        [self.failed_connect, self.failed_timeout, self.failed_body]
+            .iter()
+            .fold(self.failed_status, |sum, n| sum.saturating_add(*n))
+    }
+
+    /// Whether every due request is accounted for.
+    #[must_use]
+    pub fn balance(&self) -> bool {
+        self.sent.checked_add(self.missed).and_then(|sum| sum.checked_add(self.dropped)) == Some(self.due)
+            && self.failed().checked_add(self.ok).is_some_and(|ended| ended <= self.sent)
     }
 
     /// Adds what happened to the requests of another name.
     pub fn add(&mut self, other: &Self) {
-        self.due += other.due;
-        self.sent += other.sent;
-        self.missed += other.missed;
-        self.dropped += other.dropped;
-        self.ok += other.ok;
-        self.failed_status += other.failed_status;
-        self.failed_connect += other.failed_connect;
-        self.failed_timeout += other.failed_timeout;
-        self.failed_body += other.failed_body;
-        self.body_bytes_sent += other.body_bytes_sent;
-        self.body_bytes_received += other.body_bytes_received;
+        self.due = self.due.saturating_add(other.due);
+        self.sent = self.sent.saturating_add(other.sent);
+        self.missed = self.missed.saturating_add(other.missed);
+        self.dropped = self.dropped.saturating_add(other.dropped);
+        self.ok = self.ok.saturating_add(other.ok);
+        self.failed_status = self.failed_status.saturating_add(other.failed_status);
+        self.failed_connect = self.failed_connect.saturating_add(other.failed_connect);
+        self.failed_timeout = self.failed_timeout.saturating_add(other.failed_timeout);
+        self.failed_body = self.failed_body.saturating_add(other.failed_body);
+        self.body_bytes_sent = self.body_bytes_sent.saturating_add(other.body_bytes_sent);
+        self.body_bytes_received = self.body_bytes_received.saturating_add(other.body_bytes_received);
     }
 }
 

@@ -60,7 +60,8 @@ impl Bytes {
 impl Add for Bytes {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        // Only a trace that somebody edited comes near.
+        Self(self.0.saturating_add(other.0))
     }
 }
 
@@ -341,6 +342,12 @@ pub fn in_words(duration: Duration) -> String {
         3600..DAY => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{:.1} days", duration.as_secs_f64() / DAY as f64),
     }
+}
+
+/// `1 cell`, `2 cells`.
+#[must_use]
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Serialises a [`Duration`] as a number of seconds; the field is to be named `…_s`.

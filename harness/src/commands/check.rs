@@ -9,6 +9,7 @@ use super::output::{json, print, status_of};
 use crate::cli::ResultFormat;
 use crate::exit::Status;
 use crate::problem::{Problem, Severity};
+use crate::units::counted;
 
 /// A problem for programs.
 #[derive(Debug, Serialize)]
@@ -42,7 +43,12 @@ pub fn check(path: &Path, format: ResultFormat) -> Status {
 fn summary(path: &Path, examined: &Examined) -> String {
     examined.loaded.as_ref().map_or_else(String::new, |loaded| {
         let plan = &loaded.plan;
-        format!("{}: no errors; {} cells, {} builds\n", path.display(), plan.cells.len(), plan.builds.len())
+        let dropped = match plan.dropped.len() {
+            0 => String::new(),
+            dropped => format!(", {dropped} rows dropped (see `steep plan`)"),
+        };
+        let (cells, builds) = (counted(plan.cells.len(), "cell"), counted(plan.builds.len(), "build"));
+        format!("{}: no errors; {cells}, {builds}{dropped}\n", path.display())
     })
 }
 

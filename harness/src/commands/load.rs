@@ -12,6 +12,7 @@ use crate::scenario::decode::{Decoded, decode};
 use crate::scenario::package::check_package;
 use crate::scenario::{Program, Scenario};
 use crate::shell::build::Workspace;
+use crate::shell::host::usable_cpus;
 
 /// The largest scenario that is read: a slip of the finger must not load a disk image.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -47,6 +48,7 @@ pub(super) fn examine(path: &Path) -> Examined {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     problems.extend(missing_files(&draft, &spans, &folder));
+    problems.extend(missing_cpus(&draft, &spans));
     let workspace = workspace(&draft, &spans, &folder, &mut problems);
     let planned = scenario.map(|scenario| (plan(&scenario, &spans), scenario));
     let loaded = match planned {
@@ -104,6 +106,20 @@ fn missing_files(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<Probl
             let looked = folder.join(&file.from);
             Problem::error(format!("there is no file {}", looked.display()), spans.of(&path))
                 .help("paths are relative to the scenario file")
+        })
+        .collect()
+}
+
+fn missing_cpus(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
+    let Some(here) = usable_cpus() else { return Vec::new() };
+    let wanted = [("service.cpus", &scenario.service.cpus), ("load.cpus", &scenario.load.cpus)];
+    let missing = wanted.into_iter().flat_map(|(path, cpus)| cpus.iter().map(move |cpu| (path, *cpu)));
+    missing
+        .filter(|(_, cpu)| !here.contains(cpu))
+        .map(|(path, cpu)| {
+            let known: Vec<String> = here.iter().map(usize::to_string).collect();
+            let problem = Problem::error(format!("CPU {cpu} cannot be had here"), spans.of(path));
+            problem.help(format!("this process may use {}", known.join(", ")))
         })
         .collect()
 }

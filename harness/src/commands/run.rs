@@ -132,12 +132,17 @@ fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunR
         let run = RunRecord::new(loaded.scenario.clone(), loaded.folder.clone(), loaded.plan.clone(), provenance);
         let created = RunFolder::create(options.out.as_deref(), &run, &loaded.text);
         return created.map(|folder| (folder, run)).map_err(|error| Refused {
-            status: if matches!(error, StoreError::Taken { .. }) { Status::Usage } else { Status::NotDone },
+            status: if matches!(error, StoreError::Taken { .. } | StoreError::InUse { .. }) {
+                Status::Usage
+            } else {
+                Status::NotDone
+            },
             error: error.into(),
         });
     };
     let opened = RunFolder::open(path).with_context(|| format!("{} is no run to resume", path.display()));
-    let (folder, run) = opened.map_err(Refused::usage)?;
+    let (mut folder, run) = opened.map_err(Refused::usage)?;
+    folder.lock().map_err(|error| Refused::usage(error.into()))?;
     if run.scenario != loaded.scenario || run.plan.hash != loaded.plan.hash {
         return Err(Refused::usage(anyhow!(
             "the scenario has changed since {} was begun, and its cells would not compare: run it anew, or put the scenario back as it was, which {} shows",

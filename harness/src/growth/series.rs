@@ -77,7 +77,7 @@ pub enum Unjudgeable {
     #[error("the columns have different lengths")]
     Ragged,
     /// A number is NaN, infinite, or beyond any amount of memory, requests or time.
-    #[error("reading {index} is not a number that can be")]
+    #[error("reading {index} is no possible number")]
     Impossible {
         /// Its index.
         index: usize,

@@ -1,6 +1,6 @@
 //! The rows of a plan: flag sets by strategy, crossed with axes, with the constraints applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::flags::FlagSet;
 use crate::scenario::{Flag, Row, Scenario, Strategy};
 
 /// A flag set with values of all axes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PlannedRow {
     pub(super) flags: FlagSet,
     pub(super) axes: BTreeMap<String, String>,
@@ -27,6 +27,8 @@ pub struct Dropped {
 pub(super) struct Rows {
     pub(super) kept: Vec<PlannedRow>,
     pub(super) dropped: Vec<Dropped>,
+    /// The same as `kept`: a plan may have thousands of rows.
+    seen: BTreeSet<PlannedRow>,
 }
 
 /// With more flags than this, `auto` no longer soaks every combination.
@@ -59,7 +61,7 @@ impl Rows {
             if let Some(excluding) = scenario.plan.exclude.iter().find(|exclude| matches(exclude, &row)) {
                 let reason = format!("excluded by the row {{ flags = {:?}{} }}", excluding.flags, axes_text(excluding));
                 self.dropped.push(Dropped { flags: row.flags, reason });
-            } else if !self.kept.contains(&row) {
+            } else if self.seen.insert(row.clone()) {
                 self.kept.push(row);
             }
         }

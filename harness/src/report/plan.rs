@@ -2,7 +2,7 @@
 
 use super::table::columns;
 use crate::plan::Plan;
-use crate::units::in_words;
+use crate::units::{counted, in_words};
 
 /// What starting, readiness and stopping add to a cell, roughly: measured at two to three seconds for the sample service.
 const OVERHEAD_SECONDS: u64 = 3;
@@ -20,11 +20,11 @@ pub fn plan_table(plan: &Plan) -> String {
     let total = (plan.cell_duration + overhead) * u32::try_from(plan.cells.len()).unwrap_or(u32::MAX);
     let hours = total.as_secs_f64() / 3600.0;
     text.push_str(&format!(
-        "\n{} cells of {}: {} ({hours:.2} machine-hours), and {} builds\n",
-        plan.cells.len(),
+        "\n{} of {}: {} ({hours:.2} machine-hours), and {}\n",
+        counted(plan.cells.len(), "cell"),
         in_words(plan.cell_duration),
         in_words(total),
-        plan.builds.len()
+        counted(plan.builds.len(), "build")
     ));
     for dropped in &plan.dropped {
         text.push_str(&format!("dropped: {} ({})\n", dropped.flags, dropped.reason));

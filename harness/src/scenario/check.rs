@@ -1,17 +1,25 @@
 //! What a decoded scenario must hold beside the type of each key: names that refer to something, rates that load something,
 //! phases that can be judged.
 
+mod matrix;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{AxisKind, Dependency, Param, Phase, Program, RenderedFile, Role, Row, Scenario, Shape, Switch};
+use super::address::{BadAddress, check_tcp, check_url};
+use super::{Dependency, Param, Phase, Program, Ready, ReadyCheck, RenderedFile, Role, Scenario, Shape};
 use crate::problem::{Problem, Spans, nearest};
 use crate::template::Template;
+use crate::units::Bytes;
 
 /// The least that can be judged at all (METHOD: 40 blocks of at least a second, and a warm-up to model).
 pub const SHORTEST_FIT: Duration = Duration::from_mins(1);
-/// Names of the run's folder, and the id of the cell in which all is as in production.
-const RESERVED_FLAGS: [&str; 6] = ["baseline", "builds", "attempts", "run.json", "report.json", "scenario.toml"];
+/// What steep writes into a cell's folder.
+const OWN_FILES: [&str; 4] = ["trace.jsonl", "verdict.json", "service.log", "attempts"];
+/// Requests per second: the fastest drivers that were measured end at 189,000.
+const HIGHEST_RATE: f64 = 1e6;
+/// Longer paths are refused by most servers.
+const LONGEST_PATH: usize = 8 << 10;
 /// Longer names make cell ids and folders unreadable.
 const LONGEST_NAME: usize = 100;
 
@@ -98,16 +106,18 @@ impl Check<'_> {
         service.env.iter().for_each(|(name, value)| self.process_text(&format!("service.env.{name}"), value, &known));
         self.process_text("service.url", &service.url, &known);
         self.files("service.files", &service.files, &known);
-        self.url(&service.url);
+        let url = check_url(&service.url);
+        // Where nothing is said of readiness, it is the address of `url` that is asked.
+        if url.is_ok() {
+            self.ready("service.ready", &service.ready, &known);
+        }
+        self.address("service.url", url);
+        self.environment("service.env", service.env.keys());
+        if service.memory_limit_bytes == Some(Bytes::ZERO) {
+            self.error("service.memory_limit", "\"memory_limit\" is 0", "leave it out where there is none");
+        }
         match &service.program {
-            Program::Command(command) if command.is_empty() => {
-                self.error(
-                    "service.command",
-                    "\"command\" is empty",
-                    "name a program: command = [\"nginx\", \"-c\", …]",
-                );
-            }
-            Program::Command(command) => self.process_texts("service.command", command, &known),
+            Program::Command(command) => self.command("service.command", command, &known),
             Program::Package(package) if ["dev", "test", "debug"].contains(&package.profile.as_str()) => {
                 let message = format!("profile \"{}\" is not optimised", package.profile);
                 self.error(
@@ -118,34 +128,46 @@ impl Check<'_> {
             }
             Program::Package(_) => {}
         }
-        for (path, value) in [("service.ready.path", ready_path(scenario)), ("service.probe", service.probe.as_deref())]
-        {
-            if value.is_some_and(|value| !value.starts_with('/')) {
-                self.error(path, "a path begins with \"/\"", "");
+        if let Some(probe) = &service.probe {
+            self.own_path("service.probe", probe);
+        }
+    }
+
+    fn address(&mut self, path: &str, checked: Result<(), BadAddress>) {
+        if let Err(BadAddress { message, help }) = checked {
+            self.error(path, message, help);
+        }
+    }
+
+    /// A path that steep asks by itself: nothing is replaced in it.
+    fn own_path(&mut self, path: &str, value: &str) {
+        if !value.starts_with('/') || value.contains("{{") || !value.chars().all(is_of_a_path) {
+            self.error(path, format!("{value:?} is no path"), "it begins with \"/\", and nothing is replaced in it");
+        }
+    }
+
+    fn ready(&mut self, path: &str, ready: &Ready, known: &[String]) {
+        match &ready.check {
+            ReadyCheck::Path(value) => self.own_path(&format!("{path}.path"), value),
+            ReadyCheck::Tcp(address) => {
+                self.process_text(&format!("{path}.tcp"), address, known);
+                self.address(&format!("{path}.tcp"), check_tcp(address));
             }
         }
     }
 
-    /// Load only ever goes to this machine: steep starts the service itself, and a slip of the pen must not hit another host.
-    fn url(&mut self, url: &Template) {
-        let text = url.to_string();
-        let Some(rest) = text.strip_prefix("http://") else {
-            let help = if text.starts_with("https://") {
-                "TLS is not supported yet"
-            } else {
-                "write \"http://127.0.0.1:{{port}}\""
-            };
-            self.error("service.url", "\"url\" must begin with http://", help);
-            return;
-        };
-        let host = rest.split('/').next().unwrap_or_default();
-        let loopback = ["127.", "localhost:", "[::1]:"].iter().any(|start| host.starts_with(start));
-        if !loopback || !host.contains(':') {
-            let help = "the service runs on this machine: \"http://127.0.0.1:{{port}}\", \"http://localhost:8080\" or \"http://[::1]:{{port}}\"";
-            self.error("service.url", "\"url\" must name a loopback address and a port", help);
-        } else if rest.trim_end_matches('/').contains('/') {
-            self.error("service.url", "\"url\" must not have a path", "put it into the \"path\" of each request");
+    fn environment<'n>(&mut self, path: &str, names: impl Iterator<Item = &'n String>) {
+        for name in names.filter(|name| name.is_empty() || name.contains(['=', '\0'])) {
+            self.error(path, format!("{name:?} cannot be the name of a variable"), "");
         }
+    }
+
+    /// That a program is named, and not by nothing.
+    fn command(&mut self, path: &str, command: &[Template], known: &[String]) {
+        if command.first().is_none_or(|program| program.to_string().is_empty()) {
+            self.error(path, "\"command\" names no program", "command = [\"nginx\", \"-c\", …]");
+        }
+        self.process_texts(path, command, known);
     }
 
     fn process_text(&mut self, path: &str, template: &Template, known: &[String]) {
@@ -166,6 +188,14 @@ impl Check<'_> {
     fn files(&mut self, path: &str, files: &[RenderedFile], known: &[String]) {
         for (index, file) in files.iter().enumerate() {
             self.process_text(&format!("{path}[{index}].to"), &file.to, known);
+            let to = file.to.to_string();
+            if OWN_FILES.iter().any(|own| to == *own || to == format!("{{{{dir}}}}/{own}")) {
+                self.error(
+                    &format!("{path}[{index}].to"),
+                    format!("{to:?} is steep's own file"),
+                    "choose another name",
+                );
+            }
         }
     }
 
@@ -182,11 +212,15 @@ impl Check<'_> {
     fn dependency(&mut self, path: &str, dependency: &Dependency, known: &[String]) {
         self.file_name(&format!("{path}.name"), &dependency.name);
         // Its output goes to `<name>.log`, beside that of the service.
-        self.reserved(&format!("{path}.name"), &dependency.name, &["service"]);
-        if dependency.command.is_empty() {
-            self.error(&format!("{path}.command"), "\"command\" is empty", "name a program");
+        self.reserved(&format!("{path}.name"), &dependency.name, &["service", "port", "dir"]);
+        self.command(&format!("{path}.command"), &dependency.command, known);
+        self.environment(&format!("{path}.env"), dependency.env.keys());
+        if let Some(ready) = &dependency.ready {
+            self.ready(&format!("{path}.ready"), ready, known);
         }
-        self.process_texts(&format!("{path}.command"), &dependency.command, known);
+        if dependency.name.contains('.') {
+            self.error(&format!("{path}.name"), "a dependency's name has no `.`", "{{<name>.port}} would be ambiguous");
+        }
         self.process_texts(&format!("{path}.before_cell"), &dependency.before_cell, known);
         for (name, value) in &dependency.env {
             self.process_text(&format!("{path}.env.{name}"), value, known);
@@ -196,8 +230,7 @@ impl Check<'_> {
 
     fn phases(&mut self, phases: &[Phase]) {
         if phases.is_empty() && self.spans.of("phases").is_none() {
-            // Told already, as a key that is missing.
-            return;
+            return; // Told already, as a key that is missing.
         }
         if phases.is_empty() {
             self.error("phases", "there is no phase", "a soak needs at least one: [[phases]] with role = \"steady\"");
@@ -209,6 +242,10 @@ impl Check<'_> {
             self.error("phases", "no phase has role = \"steady\"", "that is what growth is judged on");
         } else if phases.iter().filter(fitted).all(|phase| peak_rate(phase) <= 0.0) {
             self.error("phases", "the rate is 0 in every phase that is judged", "give a steady phase a rate above 0");
+        }
+        for (index, phase) in phases.iter().enumerate().filter(|(_, phase)| peak_rate(phase) > HIGHEST_RATE) {
+            let message = format!("\"{}\" wants more than {HIGHEST_RATE} requests per second", phase.name);
+            self.error(&format!("phases[{index}]"), message, "no driver sends so many");
         }
         let lasts = |stretch: &[Phase]| stretch.iter().map(|phase| phase.duration).sum::<Duration>();
         let judged = phases.split(|phase| !fitted(&phase)).map(lasts).max().unwrap_or_default();
@@ -261,8 +298,13 @@ impl Check<'_> {
             if !request.path.to_string().starts_with('/') {
                 self.error(&at("path"), "a path begins with \"/\"", "host and port come from service.url");
             }
-            if request.path.to_string().chars().any(|c| c.is_ascii_whitespace() || c.is_control()) {
-                self.error(&at("path"), "a path has no blanks", "write %20 for a blank");
+            if !request.path.text_chars().all(is_of_a_path) || request.path.to_string().len() > LONGEST_PATH {
+                let help = format!("write other characters as %XX (%20 for a blank); at most {LONGEST_PATH} bytes");
+                self.error(&at("path"), "that cannot stand in a path", help);
+            }
+            for (name, value) in request.headers.iter().filter(|(_, value)| value.text_chars().any(char::is_control)) {
+                let help = format!("a header is one line: {value:?}");
+                self.error(&at("headers"), format!("the value of {name:?} has control characters"), help);
             }
             let templates = request.headers.values().chain(&request.body);
             let where_defined = "add a table [params.<name>]";
@@ -298,116 +340,6 @@ impl Check<'_> {
         }
     }
 
-    fn flags(&mut self, scenario: &Scenario) {
-        let names: Vec<&str> = scenario.flags.iter().map(|flag| flag.name.as_str()).collect();
-        self.distinct_names("flags", names.iter().copied());
-        for (index, flag) in scenario.flags.iter().enumerate() {
-            let at = |key: &str| format!("flags[{index}].{key}");
-            self.file_name(&at("name"), &flag.name);
-            self.reserved(&at("name"), &flag.name, &RESERVED_FLAGS);
-            if flag.name.starts_with("not-") {
-                self.error(
-                    &at("name"),
-                    "a flag cannot begin with \"not-\"",
-                    "that marks flags of production that are off",
-                );
-            }
-            for (key, others) in [("requires", &flag.requires), ("conflicts_with", &flag.conflicts_with)] {
-                for other in others {
-                    self.flag_exists(&at(key), other, &names);
-                }
-                if others.contains(&flag.name) {
-                    self.error(&at(key), format!("\"{}\" names itself", flag.name), "");
-                }
-            }
-            if matches!(flag.switch, Switch::CargoFeature { .. })
-                && matches!(scenario.service.program, Program::Command(_))
-            {
-                self.error(
-                    &at("kind"),
-                    "a command has no cargo features",
-                    "use kind = \"env\" or \"arg\", or let steep build a package",
-                );
-            }
-        }
-    }
-
-    fn flag_exists(&mut self, path: &str, name: &str, names: &[&str]) {
-        if !names.contains(&name) {
-            let help = match nearest(name, names.iter().copied()) {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("flags: {}", names.join(", ")),
-            };
-            self.error(path, format!("there is no flag \"{name}\""), help);
-        }
-    }
-
-    fn axes(&mut self, scenario: &Scenario) {
-        self.distinct_names("axes", scenario.axes.iter().map(|axis| axis.name.as_str()));
-        for (index, axis) in scenario.axes.iter().enumerate() {
-            let at = |key: &str| format!("axes[{index}].{key}");
-            self.file_name(&at("name"), &axis.name);
-            if ["flags", "replicate"].contains(&axis.name.as_str()) {
-                self.error(
-                    &at("name"),
-                    format!("an axis cannot be called \"{}\"", axis.name),
-                    "rows of the plan use that name",
-                );
-            }
-            if axis.values.is_empty() {
-                self.error(&at("values"), "an axis needs at least one value", "");
-            }
-            for (position, value) in axis.values.iter().enumerate() {
-                self.file_name(&at("values"), value);
-                if axis.values[..position].contains(value) {
-                    self.error(&at("values"), format!("\"{value}\" stands twice"), "");
-                }
-                if axis.kind == AxisKind::Allocator && value != "system" {
-                    self.allocator_exists(&at("values"), value, scenario);
-                }
-            }
-        }
-        for (name, allocator) in &scenario.allocators {
-            if !allocator.features.is_empty() && matches!(scenario.service.program, Program::Command(_)) {
-                self.error(
-                    &format!("allocators.{name}.features"),
-                    "a command has no cargo features",
-                    "tune its allocator with env",
-                );
-            }
-        }
-    }
-
-    fn allocator_exists(&mut self, path: &str, name: &str, scenario: &Scenario) {
-        if !scenario.allocators.contains_key(name) {
-            let help = format!("add [allocators.{name}] with the cargo features that choose it, or use \"system\"");
-            self.error(path, format!("nothing says how to have the allocator \"{name}\""), help);
-        }
-    }
-
-    fn row(&mut self, scenario: &Scenario, path: &str, row: &Row) {
-        let names: Vec<&str> = scenario.flags.iter().map(|flag| flag.name.as_str()).collect();
-        row.flags.iter().for_each(|flag| self.flag_exists(&format!("{path}.flags"), flag, &names));
-        for (name, value) in &row.axes {
-            match scenario.axes.iter().find(|axis| &axis.name == name) {
-                None => self.error(
-                    &format!("{path}.{name}"),
-                    format!("there is no axis \"{name}\""),
-                    "a row has \"flags\" and names of axes",
-                ),
-                Some(axis) if !axis.values.contains(value) => {
-                    let help = format!("its values: {}", axis.values.join(", "));
-                    self.error(
-                        &format!("{path}.{name}"),
-                        format!("the axis \"{name}\" has no value \"{value}\""),
-                        help,
-                    );
-                }
-                Some(_) => {}
-            }
-        }
-    }
-
     fn judge(&mut self, scenario: &Scenario) {
         let judge = &scenario.judge;
         if judge.min_growth_bytes_per_request.get() <= 0.0 && judge.min_growth_bytes_per_hour.get() <= 0.0 {
@@ -417,8 +349,7 @@ impl Check<'_> {
     }
 
     fn sampling(&mut self, scenario: &Scenario) {
-        // METHOD wants at least 40 blocks, and 3 samples to a block.
-        const FEWEST_SAMPLES: f64 = 120.0;
+        const FEWEST_SAMPLES: f64 = 120.0; // METHOD wants 40 blocks of 3 samples.
         let samples = scenario.soak_duration().as_secs_f64() / scenario.sampling.every.as_secs_f64();
         if samples < FEWEST_SAMPLES && scenario.sampling.every > Duration::from_secs(1) {
             let help = format!("sample at least {FEWEST_SAMPLES} times in a soak");
@@ -427,11 +358,9 @@ impl Check<'_> {
     }
 }
 
-fn ready_path(scenario: &Scenario) -> Option<&str> {
-    match &scenario.service.ready.check {
-        super::ReadyCheck::Path(path) => Some(path),
-        super::ReadyCheck::Tcp(_) => None,
-    }
+/// Characters that a request's path and query may have (RFC 3986, with the brackets and quotes that servers take).
+fn is_of_a_path(c: char) -> bool {
+    c.is_ascii_graphic() && !"\"<>\\^`{|}#".contains(c)
 }
 
 fn peak_rate(phase: &Phase) -> f64 {

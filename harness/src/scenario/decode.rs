@@ -324,7 +324,7 @@ fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>) -> Swi
             off: reader.text(section, "off"),
         },
         Some(_) => Switch::Arg { on: args("on"), off: args("off") },
-        None => Switch::Arg { on: Vec::new(), off: Vec::new() },
+        None => Switch::CargoFeature { feature: String::new() },
     }
 }
 

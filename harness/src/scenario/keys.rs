@@ -233,7 +233,7 @@ pub const KEYS: &[Key] = &[
     key("plan", Table, Default("{}"), "Which flag sets become cells."),
     key("plan.strategy", Choice(&["off", "all", "default", "each", "leave-one-out", "full", "auto"], &["pairwise", "screening"]), Default("\"auto\""), "`off`: none on; `each`: none, and each alone (with what it requires); `leave-one-out`: all, and all but each; `auto`: `full` for up to three flags, `each` and `all` beyond."),
     key("plan.replicates", Integer(1, 1_000), Default("1"), "How often each flag set is soaked."),
-    key("plan.max_cells", Integer(1, 1_000_000), Default("64"), "More cells than this are an error, never cut."),
+    key("plan.max_cells", Integer(1, 10_000), Default("64"), "More cells than this are an error, never cut."),
     key("plan.include", Tables, Default("[]"), "Flag sets added; beside `flags`, values of axes by their name."),
     key("plan.include[].flags", Texts, Required, "Exactly these flags are on."),
     key("plan.include[].*", Text, Optional, "Value of the axis of this name; an axis that is not named means each of its values."),

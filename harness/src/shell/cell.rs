@@ -13,7 +13,7 @@ use crate::plan::{Cell, Plan, settings};
 use crate::scenario::{Flag, Program, Scenario};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
-use crate::shell::driver::{Driver, DriverSpec};
+use crate::shell::driver::{Driver, DriverError, DriverSpec};
 use crate::shell::probe;
 use crate::shell::process::own_program;
 use crate::shell::progress::Progress;
@@ -190,10 +190,11 @@ async fn connect(scenario: &Scenario, service: &RunningService) -> Result<Driver
     };
     Driver::connect(spec, schedule).await.map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-        NotLoaded::new(
-            EndReason::Failed,
-            &format!("{error}{cause}; lower http.connections, or look why the service refuses them"),
-        )
+        let help = match error {
+            DriverError::Connect { .. } => "; lower http.connections, or look why the service refuses them",
+            _ => "",
+        };
+        NotLoaded::new(EndReason::Failed, &format!("{error}{cause}{help}"))
     })
 }
 

@@ -58,6 +58,19 @@ fn chosen(text: &str) -> Option<String> {
     Some(after.split_once(']')?.0.to_owned())
 }
 
+/// The CPUs that this process may use; none where the system does not say.
+#[must_use]
+pub fn usable_cpus() -> Option<Vec<usize>> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getaffinity};
+        let set = sched_getaffinity(None).ok()?;
+        Some((0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect())
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,6 +21,8 @@ const RUN_FORMAT: &str = "1.0";
 const RUN_FILE: &str = "run.json";
 /// The scenario as it was given.
 const SCENARIO_FILE: &str = "scenario.toml";
+/// Locked while somebody soaks into the folder.
+const LOCK_FILE: &str = "run.lock";
 /// The trace of a cell.
 const TRACE_FILE: &str = "trace.jsonl";
 /// Lines of a trace between two times that the disk is waited for: a machine that dies loses at most this.
@@ -56,6 +58,12 @@ pub enum StoreError {
     /// A folder with a run in it, where a new one was to begin.
     #[error("{path} has a run in it already: give another --out, or go on with it by --resume")]
     Taken {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A folder that another steep soaks into.
+    #[error("another steep is soaking into {path}: wait for it, or give another --out")]
+    InUse {
         /// Which.
         path: PathBuf,
     },
@@ -99,9 +107,11 @@ impl RunRecord {
 }
 
 /// The folder of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// Held while this process soaks into it; the kernel gives it back however the process ends.
+    lock: Option<File>,
 }
 
 impl RunFolder {
@@ -114,11 +124,12 @@ impl RunFolder {
             Some(path) => path.to_owned(),
             None => unused(&run.scenario.name, &run.started),
         };
-        let folder = Self { path };
+        let mut folder = Self { path, lock: None };
         if folder.path.join(RUN_FILE).exists() {
             return Err(StoreError::Taken { path: folder.path });
         }
         fs::create_dir_all(&folder.path).map_err(|source| StoreError::File { path: folder.path.clone(), source })?;
+        folder.lock()?;
         replace(&folder.path.join(SCENARIO_FILE), scenario_text.as_bytes())?;
         folder.write_json(RUN_FILE, run)?;
         Ok(folder)
@@ -129,7 +140,7 @@ impl RunFolder {
     /// # Errors
     /// There is no readable `run.json` of this version in it.
     pub fn open(path: &Path) -> Result<(Self, RunRecord), StoreError> {
-        let folder = Self { path: path.to_owned() };
+        let folder = Self { path: path.to_owned(), lock: None };
         let file = folder.path.join(RUN_FILE);
         let text = fs::read_to_string(&file).map_err(|source| StoreError::File { path: file.clone(), source })?;
         let run: RunRecord =
@@ -138,6 +149,23 @@ impl RunFolder {
             return Err(StoreError::Format { path: file, found: run.format });
         }
         Ok((folder, run))
+    }
+
+    /// Keeps other processes from soaking into this folder: two soaks at once would disturb each other, and take each other's files.
+    ///
+    /// # Errors
+    /// Another process does so already.
+    pub fn lock(&mut self) -> Result<(), StoreError> {
+        let path = self.path.join(LOCK_FILE);
+        let file = File::create(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+        match file.try_lock() {
+            Ok(()) => {
+                self.lock = Some(file);
+                Ok(())
+            }
+            Err(fs::TryLockError::WouldBlock) => Err(StoreError::InUse { path: self.path.clone() }),
+            Err(fs::TryLockError::Error(source)) => Err(StoreError::File { path, source }),
+        }
     }
 
     /// Where it is.

@@ -272,6 +272,31 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 #[test]
+fn a_stop_of_the_whole_group_is_an_interrupt_and_no_crash() {
+    let place = Place::new("fine", 600, "");
+    let (steep, _stderr) = begun(&place);
+    // As a service manager or a cancelled job does it: everybody gets the signal.
+    let service = Pid::from_raw(*place.processes().first().unwrap()).unwrap();
+    kill_process(service, Signal::TERM).unwrap();
+    signal(&steep, Signal::TERM);
+    let output = steep.wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{stdout}");
+    assert!(stdout.contains("interrupted after"), "{stdout}");
+}
+
+#[test]
+fn two_runs_do_not_soak_into_one_folder() {
+    let place = Place::new("fine", 600, "");
+    let (mut steep, _stderr) = begun(&place);
+    let other = place.steep(&["run", "soak.toml", "--resume", "out"]).output().unwrap();
+    assert_eq!(other.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("another steep is soaking"));
+    signal(&steep, Signal::INT);
+    steep.wait().unwrap();
+}
+
+#[test]
 fn an_interrupt_stops_load_and_service_and_judges_what_there_is() {
     let place = Place::new("fine", 600, "");
     let (steep, _stderr) = begun(&place);

@@ -21,6 +21,8 @@ use crate::units::{Bytes, SinceStart};
 
 /// How long the driver is waited for when the service is gone or the user is in a hurry: what it still tells are the last counts.
 const LAST_COUNTS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Signals to several processes at once arrive within this time of each other.
+const SAME_MOMENT: Duration = Duration::from_millis(200);
 /// Live bytes that come later than this belong to another moment than the sample.
 const LIVE_TIMEOUT: Duration = Duration::from_millis(300);
 /// The kernel's counts of out-of-memory kills are noted anew every so many samples.
@@ -113,6 +115,16 @@ impl<'r> Loaded<'r> {
                     Some(event) => event,
                     None => continue,
                 },
+                Woken::Ended(Ended { who, exit }) if is_raised_soon(&mut interrupted).await => {
+                    // Whoever stops a whole group of processes stops the service as well: that is no crash.
+                    self.exit = (who == Who::Service).then_some(exit);
+                    self.soak.handle(self.now(), Event::Failed);
+                    return self.finish(EndReason::Interrupted).await;
+                }
+                Woken::Ended(Ended { who: Who::Service, exit: Exit { code: None, signal: None, .. } }) => {
+                    "the supervisor of the service was killed".clone_into(&mut self.message);
+                    Event::Failed
+                }
                 Woken::Ended(Ended { who: Who::Service, exit }) => {
                     self.exit = Some(exit);
                     Event::Exited
@@ -280,6 +292,11 @@ impl<'r> Loaded<'r> {
         self.writer.write(&Record::End(end))?;
         Ok(())
     }
+}
+
+/// Whether the user asks to stop, now or within a moment.
+async fn is_raised_soon(interrupted: &mut watch::Receiver<u32>) -> bool {
+    timeout(SAME_MOMENT, interrupted.wait_for(|raised| *raised > 0)).await.is_ok_and(|raised| raised.is_ok())
 }
 
 fn load_start(sampler: &Sampler) -> LoadStart {

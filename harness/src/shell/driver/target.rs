@@ -42,6 +42,10 @@ impl Target {
         let failed = |source| DriverError::Resolve { host: authority.to_string(), source };
         let addresses: Vec<SocketAddr> =
             (name, authority.port_u16().unwrap_or(HTTP_PORT)).to_socket_addrs().map_err(failed)?.collect();
+        // The last guard: whatever a name stands for, load goes to this host only.
+        if addresses.iter().any(|address| !address.ip().is_loopback()) {
+            return Err(bad("it must be an address of this host"));
+        }
         if addresses.is_empty() {
             return Err(failed(io::Error::from(io::ErrorKind::AddrNotAvailable)));
         }
@@ -86,7 +90,14 @@ mod tests {
 
     #[test]
     fn what_is_no_url_of_a_service_is_told() {
-        for url in ["", "127.0.0.1:80", "https://127.0.0.1", "http://u:p@127.0.0.1", "http://127.0.0.1/?a=b"] {
+        for url in [
+            "",
+            "127.0.0.1:80",
+            "https://127.0.0.1",
+            "http://u:p@127.0.0.1",
+            "http://127.0.0.1/?a=b",
+            "http://10.0.0.1",
+        ] {
             assert!(matches!(Target::resolve(url), Err(DriverError::BadUrl { .. })), "{url}");
         }
     }
