@@ -138,13 +138,14 @@ impl Growth {
         self.seconds < SHORT_RUN_SECONDS
     }
 
-    /// Whether a run of up to ten minutes owes its growth to what the models ascribe to the load: the curve itself shows
-    /// less than half of it where the run had settled. In longer runs the load comes and goes often enough.
+    /// Whether a run below a quarter of an hour owes its growth to what the models take for settling, or ascribe to the
+    /// load: the curve itself shows less than half of it over the second half. In longer runs the load comes and goes
+    /// often enough, and what settles has.
     #[must_use]
-    pub fn rests_on_load(&self) -> bool {
+    pub fn rests_on_models(&self) -> bool {
         const SHOWN: f64 = 0.5;
         const LONG: f64 = 900.0;
-        self.adjusted && self.seconds < LONG && self.second_half.get() < SHOWN * self.per_hour.low.get()
+        self.seconds < LONG && self.second_half.get() < SHOWN * self.per_hour.low.get()
     }
 
     /// Whether the growth is large enough to be called a leak, whatever the evidence.
@@ -152,7 +153,7 @@ impl Growth {
     pub fn is_material(&self) -> bool {
         self.over_run() >= self.least_growth.as_f64()
             && self.per_hour.low.get() > materiality::SHARE_OF_WORTH_FINDING * self.worth_finding.get()
-            && !self.rests_on_load()
+            && !self.rests_on_models()
     }
 }
 

@@ -1,24 +1,27 @@
 //! Measures the method on simulated services whose truth is known, and prints the tables of METHOD.md.
 //!
 //! `operating_characteristics [--seed N] [--traces N] [--seconds N,N…] [--leaks BYTES,BYTES…] [--rate REQUESTS_PER_SECOND]
-//! [--worth BYTES_PER_REQUEST] [--families calm,leaking,extra|NAME…] [--of SECONDS] [--guess] [--list] [--threads N]`
+//! [--worth BYTES_PER_REQUEST] [--families calm,leaking,extra|NAME…] [--of SECONDS] [--guess] [--list]
+//! [--early-stop] [--threads N]`
 //!
 //! Without options: everything, 400 series a family. `--of`: the first `--seconds` of runs of so long, as in looks during one run. `--guess` hides the disturbances, as in a foreign file; `--list` prints every series
 //! whose verdict is wrong.
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
 
+mod early;
 mod tables;
 mod tally;
 
 use std::error::Error;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use steep::growth::Materiality;
 use steep::simulator::{CALM, EXTRA_CALM, EXTRA_LEAKING, Family, LEAKING, Recipe, simulate};
 use steep::units::BytesPerRequest;
 use steep::verdict::judge;
 
+use crate::early::Stop;
 use crate::tally::{Case, Tally};
 
 /// What to measure.
@@ -33,12 +36,18 @@ struct Options {
     of: Option<usize>,
     known: bool,
     list: bool,
+    early_stop: bool,
     threads: usize,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = options(std::env::args().skip(1))?;
     let materiality = Materiality { per_request: BytesPerRequest::new(options.worth), ..Materiality::default() };
+    if options.early_stop {
+        let stops = on_threads(&recipes(&options, 3600), options.threads, |recipe| Stop::of(recipe, &materiality));
+        println!("{}", early::table(&stops));
+        return Ok(());
+    }
     for &seconds in &options.seconds {
         let cases = measure(&recipes(&options, options.of.unwrap_or(seconds)), seconds, &materiality, options.threads);
         if options.list {
@@ -62,6 +71,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
         of: None,
         known: true,
         list: false,
+        early_stop: false,
         threads: 2,
     };
     while let Some(argument) = arguments.next() {
@@ -77,6 +87,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
             "--threads" => options.threads = value()?.parse()?,
             "--guess" => options.known = false,
             "--list" => options.list = true,
+            "--early-stop" => options.early_stop = true,
             "--families" => {
                 let names = value()?;
                 let named = |name: &str| match name {
@@ -109,23 +120,30 @@ fn recipes(options: &Options, seconds: usize) -> Vec<Recipe> {
     recipes
 }
 
-/// Simulates and judges all recipes, on some threads; the cases are in the order of the recipes.
+/// Simulates and judges all recipes; the cases are in the order of the recipes.
 fn measure(recipes: &[Recipe], seconds: usize, materiality: &Materiality, threads: usize) -> Vec<Case> {
+    let mut cases = on_threads(recipes, threads, |recipe| {
+        let simulated = simulate(recipe).look(seconds as f64);
+        let judgement = judge(&simulated.series, materiality);
+        Case::new(*recipe, seconds, simulated.truth, judgement, materiality)
+    });
+    cases.sort_by_key(|case| (case.recipe.family, case.recipe.leak.to_bits(), case.recipe.index));
+    cases
+}
+
+/// Does something with every recipe, on some threads; in no order.
+fn on_threads<T: Send>(recipes: &[Recipe], threads: usize, work: impl Fn(&Recipe) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
-    let cases = Mutex::new(Vec::with_capacity(recipes.len()));
+    let done = Mutex::new(Vec::with_capacity(recipes.len()));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(recipe) = recipes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let simulated = simulate(recipe).look(seconds as f64);
-                    let judgement = judge(&simulated.series, materiality);
-                    let case = Case::new(*recipe, seconds, simulated.truth, judgement, materiality);
-                    cases.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(case);
+                    let result = work(recipe);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push(result);
                 }
             });
         }
     });
-    let mut cases = cases.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    cases.sort_by_key(|case| (case.recipe.family, case.recipe.leak.to_bits(), case.recipe.index));
-    cases
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

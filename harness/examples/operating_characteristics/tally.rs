@@ -87,7 +87,7 @@ pub struct Share {
 }
 
 impl Share {
-    fn count(&mut self, is_some: bool) {
+    pub fn count(&mut self, is_some: bool) {
         self.all += 1;
         self.some += usize::from(is_some);
     }
