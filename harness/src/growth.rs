@@ -101,6 +101,9 @@ pub struct Growth {
     /// Growth that the curve itself shows over the second half of the run, whatever the models explain it by.
     #[serde(rename = "second_half_bytes_per_hour")]
     pub second_half: BytesPerHour,
+    /// What memory rose by from the first twelfth of the blocks to the last, by their medians; negative where it fell.
+    #[serde(rename = "risen_bytes")]
+    pub risen: f64,
     /// Whether load or disturbances are part of the models, and may have absorbed growth.
     pub adjusted: bool,
     /// Typical memory: the median over the blocks.
@@ -208,6 +211,13 @@ fn second_half(cut: &Blocks) -> BytesPerHour {
     BytesPerHour::per_second(rise / (mean(&cut.at[last]) - mean(&cut.at[middle])))
 }
 
+/// Rise from the first twelfth of the blocks to the last one, by their medians.
+fn risen(cut: &Blocks) -> f64 {
+    let n = cut.at.len();
+    let twelfth = n / 12 + 1;
+    median(&cut.level[n - twelfth..]) - median(&cut.level[..twelfth])
+}
+
 /// A checked series on its way to a [`Growth`].
 struct Run {
     readings: Readings,
@@ -269,6 +279,7 @@ impl Run {
             worth_finding,
             least_growth: Bytes::new(least.ceil() as u64),
             second_half: second_half(&cut),
+            risen: risen(&cut),
             adjusted: !environment.covariates.is_empty(),
             typical: Bytes::new(typical.max(0.0) as u64),
             jumps,

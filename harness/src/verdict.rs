@@ -28,6 +28,9 @@ const LEAST_STEP_EVIDENCE: f64 = -6.0;
 /// A calm model that beats the constant by this much means that memory grew and stopped.
 const PLATEAU_GAIN: f64 = 2.0;
 
+/// A rise below this is no plateau that a person would see: glibc extends its heap by 128 KiB at the least (`M_TOP_PAD`).
+const LEAST_RISE: Bytes = Bytes::kib(128);
+
 /// Allocators take memory from the kernel in chunks: jemalloc was measured to swing by 1.06 MB and mimalloc to step by
 /// 2.1 MB. Less growth than one over a short run may have stayed hidden.
 const CHUNK: Bytes = Bytes::mib(2);
@@ -208,7 +211,10 @@ fn leak_reason(growth: &Growth) -> String {
 
 /// The estimate per request where requests are known, else per hour.
 fn estimate(growth: &Growth) -> String {
-    growth.per_request.map_or_else(|| growth.per_hour.to_string(), |growth| growth.to_string())
+    growth.per_request.map_or_else(
+        || format!("{} per hour", growth.per_hour.compact()),
+        |growth| format!("{} per request", growth.compact()),
+    )
 }
 
 /// Whether all growth that is worth finding is excluded.
@@ -230,7 +236,8 @@ fn could_hide(growth: &Growth) -> bool {
 }
 
 fn clear(growth: &Growth) -> Decision {
-    let ended = growth.calm_model != crate::growth::Shape::Constant && growth.calm_gain > PLATEAU_GAIN;
+    let is_curved = growth.calm_model != crate::growth::Shape::Constant && growth.calm_gain > PLATEAU_GAIN;
+    let ended = is_curved && growth.risen >= LEAST_RISE.as_f64();
     let bound = in_its_unit(growth, BytesPerHour::new(growth.ceiling.get().max(0.0)));
     let reason = format!("no leak of {} or more was active during this run: growth is at most {bound}", worth(growth));
     (if ended { Verdict::Plateau } else { Verdict::Stable }, reason, None)
