@@ -276,5 +276,6 @@ fn sentence(report: &Report) -> String {
     .iter()
     .filter_map(|verdict| report.verdicts.get(verdict.name()).map(|count| format!("{count} {verdict}")))
     .collect();
-    format!("{status}: {} (exit status {}).{flags}", counts.join(", "), report.exit_status)
+    let counts = if counts.is_empty() { "no cell was soaked".to_owned() } else { counts.join(", ") };
+    format!("{status}: {counts} (exit status {}).{flags}", report.exit_status)
 }
