@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (first, last) = (trace.samples.first().ok_or("no samples")?, trace.samples.last().ok_or("no samples")?);
     let after_a_minute =
         trace.samples.iter().find(|sample| sample.t_s.as_secs_f64() >= 60.0).ok_or("no full minute")?;
-    let completed = last.requests.values().sum::<u64>() - first.requests.values().sum::<u64>();
+    let completed = last.completed() - first.completed();
     let micros = (last.steep.cpu_s - first.steep.cpu_s) * 1e6 / completed as f64;
     let peak = trace.samples.iter().map(|sample| sample.steep.anon_bytes).max().unwrap_or_default();
     println!("CPU of all of steep: {micros:.1} us for each of {completed} requests");

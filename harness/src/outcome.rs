@@ -261,8 +261,7 @@ pub fn series(trace: &Trace) -> Series {
         [first, .., last] => (first.t_s, last.t_s),
         _ => return Series::default(),
     };
-    let completed = |sample: &Sample| sample.requests.values().sum::<u64>();
-    let before = completed(&fitted[0]);
+    let before = fitted[0].completed();
     let disturbances = trace.disturbances.iter().map(|disturbance| disturbance.t_s);
     let live = |sample: &Sample| sample.live.map_or(f64::NAN, |live| live.live_bytes.as_f64());
     let has_probe = fitted.iter().any(|sample| sample.live.is_some());
@@ -270,7 +269,7 @@ pub fn series(trace: &Trace) -> Series {
         t_s: fitted.iter().map(|sample| sample.t_s.as_secs_f64()).collect(),
         memory_bytes: fitted.iter().map(|sample| sample.memory.judged().as_f64()).collect(),
         live_bytes: if has_probe { fitted.iter().map(live).collect() } else { Vec::new() },
-        requests: fitted.iter().map(|sample| completed(sample).saturating_sub(before) as f64).collect(),
+        requests: fitted.iter().map(|sample| sample.completed().saturating_sub(before) as f64).collect(),
         disturbances_s: Some(
             disturbances.filter(|at| (start..=end).contains(at)).map(SinceStart::as_secs_f64).collect(),
         ),

@@ -73,6 +73,14 @@ pub struct Sample {
     pub steep: Own,
 }
 
+impl Sample {
+    /// Completed requests of all names: the work that growth is told by.
+    #[must_use]
+    pub fn completed(&self) -> u64 {
+        self.requests.values().sum()
+    }
+}
+
 /// Resident memory by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {

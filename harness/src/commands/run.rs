@@ -53,7 +53,8 @@ pub fn run(options: &RunOptions) -> Status {
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime");
-    let soaked = runtime.and_then(|runtime| runtime.block_on(run_cells(&loaded, &folder, &run, &chosen)));
+    let soaked = runtime
+        .and_then(|runtime| runtime.block_on(run_cells(&loaded, &folder, &run, &chosen, options.resume.is_some())));
     // Whatever kept the rest from being soaked, what there is is reported.
     let soaked = status_of(soaked.map(|()| Status::Clean));
     let reported = status_of(report(&folder, &run, options.format));
@@ -84,6 +85,7 @@ async fn run_cells(
     folder: &RunFolder,
     run: &RunRecord,
     chosen: &[CellId],
+    resumed: bool,
 ) -> Result<(), anyhow::Error> {
     // What a supervisor leaves behind when it is killed comes to steep, and does not live on.
     become_subreaper().context("become the reaper of orphaned processes")?;
@@ -93,7 +95,8 @@ async fn run_cells(
     let mut progress = Progress::new(cells.len());
     announce(&progress, run, folder, cells.len());
     // Of now, and not of the run's beginning: a run may be resumed after an update.
-    let provenance = of_run(&run.scenario, &run.scenario_folder, loaded.workspace.as_ref());
+    let now = resumed.then(|| of_run(&run.scenario, &run.scenario_folder, loaded.workspace.as_ref()));
+    let provenance = now.as_ref().unwrap_or(&run.provenance);
     let binaries = build_all(loaded, folder, run, &cells, &mut progress, interrupt.watch()).await?;
     for (index, cell) in cells.into_iter().enumerate() {
         if interrupt.is_raised() {
@@ -113,7 +116,7 @@ async fn run_cells(
             plan: &run.plan,
             cell,
             scenario_folder: &run.scenario_folder,
-            provenance: &provenance,
+            provenance,
             binary,
             folder,
         };

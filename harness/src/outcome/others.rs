@@ -36,7 +36,7 @@ impl OtherSeries {
 pub(super) fn other_series(trace: &Trace) -> Vec<OtherSeries> {
     let samples = fitted_samples(trace);
     let sampled = |name, unit, least, value: fn(&Sample) -> f64| {
-        let points = samples.iter().map(|sample| (sample.t_s.as_secs_f64(), value(sample), completed(sample)));
+        let points = samples.iter().map(|sample| (sample.t_s.as_secs_f64(), value(sample), sample.completed() as f64));
         judged(name, unit, least, points)
     };
     let slowest = |traffic: &Traffic| traffic.latency.values().map(|times| times.p99_us).max();
@@ -54,10 +54,6 @@ pub(super) fn other_series(trace: &Trace) -> Vec<OtherSeries> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-fn completed(sample: &Sample) -> f64 {
-    sample.requests.values().sum::<u64>() as f64
 }
 
 /// `least` is the growth over the run from which on it is worth a word.

@@ -229,7 +229,7 @@ impl<'r> Loaded<'r> {
             phase: self.phase,
             memory,
             memory_at_start: *self.memory_at_start.get_or_insert(memory),
-            completed: sample.requests.values().sum(),
+            completed: sample.completed(),
         };
         self.writer.write(&Record::Sample(sample))?;
         progress.update(&moment);
