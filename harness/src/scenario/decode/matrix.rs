@@ -1,0 +1,70 @@
+//! The tables of flags, axes, allocators and the plan.
+
+use super::super::read::{Reader, Section};
+use super::super::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, Verify};
+use super::{each, table, unnamed, whole};
+
+pub(super) fn flag(reader: &mut Reader, section: &Section<'_>) -> Flag {
+    let kind: Option<String> = reader.choice(section, "kind");
+    Flag {
+        name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
+        switch: switch(reader, section, kind.as_deref()),
+        default: reader.boolean(section, "default").unwrap_or_default(),
+        requires: reader.texts(section, "requires").unwrap_or_default(),
+        conflicts_with: reader.texts(section, "conflicts_with").unwrap_or_default(),
+        verify: reader.section(section, "verify").map(|table| verify(reader, &table)),
+    }
+}
+
+fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>) -> Switch {
+    // The default of `on` is for variables; arguments have none.
+    let mut args = |name| Reader::has(section, name).then(|| reader.texts(section, name)).flatten().unwrap_or_default();
+    match kind {
+        Some("cargo-feature") => Switch::CargoFeature { feature: reader.text(section, "feature").unwrap_or_default() },
+        Some("env") => Switch::Env {
+            var: reader.text(section, "var").unwrap_or_default(),
+            on: reader.text(section, "on").unwrap_or_default(),
+            off: reader.text(section, "off"),
+        },
+        Some(_) => Switch::Arg { on: args("on"), off: args("off") },
+        None => Switch::CargoFeature { feature: String::new() },
+    }
+}
+
+fn verify(reader: &mut Reader, section: &Section<'_>) -> Verify {
+    let path = reader.text(section, "path").unwrap_or_default();
+    Verify { path, contains: reader.text(section, "contains").unwrap_or_default() }
+}
+
+pub(super) fn axis(reader: &mut Reader, section: &Section<'_>) -> Axis {
+    let kind = match reader.choice::<String>(section, "kind").as_deref() {
+        Some("allocator") => AxisKind::Allocator,
+        Some(_) => AxisKind::Env { var: reader.text(section, "var").unwrap_or_default() },
+        None => AxisKind::Env { var: String::new() },
+    };
+    let name = reader.text(section, "name").unwrap_or_else(|| unnamed(section));
+    Axis { name, kind, values: reader.texts(section, "values").unwrap_or_else(|| vec!["unknown".to_owned()]) }
+}
+
+pub(super) fn allocator(reader: &mut Reader, section: &Section<'_>) -> Allocator {
+    let features = reader.texts(section, "features").unwrap_or_default();
+    Allocator { features, env: reader.text_map(section, "env").unwrap_or_default() }
+}
+
+pub(super) fn plan(reader: &mut Reader, top: &Section<'_>) -> PlanRules {
+    let section = &table(reader, top, "plan");
+    PlanRules {
+        strategy: reader.choice(section, "strategy").unwrap_or(Strategy::Off),
+        // The list of keys bounds it to 1000.
+        replicates: reader.integer(section, "replicates").unwrap_or(1) as u32,
+        max_cells: whole(reader.integer(section, "max_cells")),
+        include: each(reader, section, "include", row),
+        exclude: each(reader, section, "exclude", row),
+    }
+}
+
+fn row(reader: &mut Reader, section: &Section<'_>) -> Row {
+    let chosen = Reader::chosen_names(section);
+    let axes = chosen.into_iter().filter_map(|axis| reader.text(section, &axis).map(|value| (axis, value))).collect();
+    Row { flags: reader.texts(section, "flags").unwrap_or_default(), axes }
+}

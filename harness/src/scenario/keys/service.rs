@@ -1,0 +1,55 @@
+//! Keys of the service and of what it needs beside it.
+
+use super::Kind::{
+    Boolean, Choice, Duration, Integer, Integers, Size, Table, Tables, Template, TemplateMap, Templates, Text, Texts,
+};
+use super::Presence::{Default, Optional, Required};
+use super::{Key, LARGEST, LONGEST, key, later};
+
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    key("name", Text, Required, "Names the run's folder: letters, digits, `-`, `_` and `.`."),
+    key("seed", Integer(0, LARGEST), Default("1"), "Everything random derives from it, so every cell gets the same traffic."),
+    key("service", Table, Required, "What is soaked: `package` or `command`."),
+    key("service.package", Text, Optional, "Package of the cargo workspace around the scenario file, built by steep and started."),
+    key("service.bin", Text, Optional, "Which binary of the package; needed where it has several."),
+    key("service.profile", Text, Default("\"release\""), "Cargo profile. It must be optimised: `dev` and `test` are refused."),
+    key("service.features", Texts, Default("[]"), "Cargo features of every cell."),
+    key("service.default_features", Boolean, Default("true"), "Whether the package's default features are on."),
+    key("service.locked", Boolean, Default("false"), "Whether cargo must leave `Cargo.lock` as it is."),
+    key("service.rustflags", Texts, Default("[]"), "Flags for rustc; they get a target folder of their own."),
+    key("service.command", Templates, Optional, "Any other program and its arguments, in place of `package`. A program with a `/` is relative to the scenario file."),
+    key("service.args", Templates, Default("[]"), "Arguments after the program."),
+    key("service.env", TemplateMap, Default("{}"), "Variables of the service's environment, beside steep's own."),
+    key("service.files", Tables, Default("[]"), "Files written before each start."),
+    key("service.files[].from", Text, Required, "Template file, relative to the scenario file."),
+    key("service.files[].to", Template, Required, "Where it is written, such as `{{dir}}/nginx.conf`."),
+    key("service.url", Template, Required, "Base address of all requests, such as `http://127.0.0.1:{{port}}`: plain HTTP on a loopback address."),
+    key("service.ready", Table, Optional, "When the service counts as up. Without it: as soon as the address in `url` takes connections."),
+    key("service.ready.path", Text, Optional, "A GET of this path answers with a status below 400."),
+    key("service.ready.tcp", Template, Optional, "This address (`host:port`) takes connections; in place of `path`."),
+    key("service.ready.timeout", Duration(100, LONGEST), Default("\"30s\""), "How long it may take."),
+    key("service.stop", Table, Default("{}"), "How the service is asked to end."),
+    key("service.stop.signal", Choice(&["TERM", "INT", "QUIT", "HUP"], &[]), Default("\"TERM\""), "The signal that is sent first."),
+    key("service.stop.grace", Duration(0, LONGEST), Default("\"10s\""), "How long it has before all its processes are killed."),
+    key("service.memory_limit", Size, Optional, "What production gives it: the report says when growth would reach it, and a peak above 90 % of it is a `headroom` finding."),
+    key("service.cpus", Integers(0, 4095), Default("[]"), "CPUs that the service is pinned to; none: all."),
+    key("service.probe", Text, Optional, "Path that answers with live bytes as `steep-probe` writes them; the verdict then rests on them."),
+    later("service.metrics", Table),
+    later("service.log_events", Tables),
+    key("dependencies", Tables, Default("[]"), "Processes that the service needs, started before it in this order. Their memory is recorded, not judged."),
+    key("dependencies[].name", Text, Required, "Its name. Its port is `{{port}}` in its own texts and `{{<name>.port}}` in the service's."),
+    key("dependencies[].command", Templates, Required, "Program and arguments."),
+    key("dependencies[].env", TemplateMap, Default("{}"), "Variables of its environment."),
+    key("dependencies[].files", Tables, Default("[]"), "Files written before each start."),
+    key("dependencies[].files[].from", Text, Required, "Template file, relative to the scenario file."),
+    key("dependencies[].files[].to", Template, Required, "Where it is written."),
+    key("dependencies[].ready", Table, Optional, "When it counts as up. Without it: at once."),
+    key("dependencies[].ready.path", Text, Optional, "A GET of this path on `127.0.0.1:{{port}}` answers with a status below 400."),
+    key("dependencies[].ready.tcp", Template, Optional, "This address takes connections; in place of `path`."),
+    key("dependencies[].ready.timeout", Duration(100, LONGEST), Default("\"30s\""), "How long it may take."),
+    key("dependencies[].stop", Table, Default("{}"), "How it is asked to end."),
+    key("dependencies[].stop.signal", Choice(&["TERM", "INT", "QUIT", "HUP"], &[]), Default("\"TERM\""), "The signal that is sent first."),
+    key("dependencies[].stop.grace", Duration(0, LONGEST), Default("\"10s\""), "How long it has before it is killed."),
+    key("dependencies[].before_cell", Templates, Default("[]"), "A command that is run once it is up, before each cell: fresh data."),
+];
