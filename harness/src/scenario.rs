@@ -12,6 +12,7 @@ mod matrix;
 pub mod package;
 mod read;
 mod service;
+mod shape;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::matrix::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, Verify};
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
-pub use self::traffic::{Arrival, Http, Load, Param, Phase, Request, Role, Shape};
+pub use self::shape::{Shape, Stage, StartAt};
+pub use self::traffic::{Arrival, Http, Load, Model, Pacing, Param, Phase, Request, Role, ThinkTime};
 use crate::units::{BytesPerHour, BytesPerRequest, Seed, seconds};
 
 /// A whole scenario. Serialised into `run.json` as the resolved form of the file.

@@ -186,6 +186,7 @@ async fn connect(scenario: &Scenario, service: &RunningService) -> Result<Driver
         url: service.url.clone(),
         http: scenario.http.clone(),
         load: scenario.load.clone(),
+        phases: scenario.phases.clone(),
         requests: scenario.requests.clone(),
     };
     Driver::connect(spec, schedule).await.map_err(|error| {
