@@ -196,7 +196,9 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
     let url = format!("http://127.0.0.1:{port}");
     let before = cpu_time();
     let mut driver =
-        Driver::connect(DriverSpec { url, http, load, requests: requests.clone() }, schedule).await.expect("a driver");
+        Driver::connect(DriverSpec { url, http, load, requests: requests.clone(), limits: Vec::new() }, schedule)
+            .await
+            .expect("a driver");
     driver.begin(Instant::now());
     while let Some(event) = driver.next_event().await {
         match event {

@@ -7,6 +7,7 @@ pub mod driver;
 pub mod host;
 pub mod interrupt;
 pub mod kinship;
+pub mod latency_log;
 pub mod probe;
 pub mod process;
 pub mod procfs;

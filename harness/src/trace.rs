@@ -177,8 +177,11 @@ pub struct Traffic {
     pub in_flight: u64,
     /// The most there were since the record before.
     pub in_flight_peak: u64,
-    /// Latency from the due time of what was completed since the record before, by request name.
+    /// Latency from the due time of what ended since the record before, by request name.
     pub latency: BTreeMap<String, Percentiles>,
+    /// How many requests took longer than each threshold of a latency allows, in the order of the header; cumulative.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slower: Vec<Slower>,
     /// How late the driver sent what it sent since the record before.
     pub lateness: Percentiles,
 }
@@ -260,6 +263,15 @@ pub struct Connections {
     pub refused: u64,
 }
 
+/// How many requests took longer than a threshold allows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slower {
+    /// Of so many due requests: answered, or never to be.
+    pub of: u64,
+    /// So many.
+    pub slower: u64,
+}
+
 /// A distribution of times, in microseconds, from a histogram of fixed size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Percentiles {
@@ -329,8 +341,8 @@ pub struct End {
     /// Whether some process could not be ended.
     #[serde(default)]
     pub something_left: bool,
-    /// Latency from the due time over the whole cell, by request name: all due requests, missed and dropped ones as
-    /// not answered by the end.
+    /// Latency from the due time over the whole cell, by request name: all due requests; those that were never answered
+    /// as having waited for the request timeout.
     #[serde(default)]
     pub latency: BTreeMap<String, Percentiles>,
     /// From sending to the end of the answer, of the completed ones.

@@ -187,6 +187,7 @@ async fn connect(scenario: &Scenario, service: &RunningService) -> Result<Driver
         http: scenario.http.clone(),
         load: scenario.load.clone(),
         requests: scenario.requests.clone(),
+        limits: Vec::new(),
     };
     Driver::connect(spec, schedule).await.map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));

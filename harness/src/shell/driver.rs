@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::scenario::{Http, Load, Request};
 use crate::trace::{Disturbance, Percentiles, Traffic};
 use crate::traffic::Schedule;
+use crate::traffic::latency::{Interval, LatencyLimit};
 
 mod connection;
 mod message;
@@ -42,6 +43,8 @@ pub struct DriverSpec {
     pub load: Load,
     /// Kinds of request, in the order that the schedule counts them by.
     pub requests: Vec<Request>,
+    /// Times of which it is counted how many requests took longer.
+    pub limits: Vec<LatencyLimit>,
 }
 
 /// A driver with open connections, which sends nothing before it is told to begin. Dropping it ends its load at once.
@@ -67,6 +70,8 @@ enum Control {
 pub enum DriverEvent {
     /// What it did until now: each second.
     Traffic(Traffic),
+    /// The times of what ended since the record before, right after it.
+    Interval(Box<Interval>),
     /// It got no CPU, and requests were missed.
     Starved(Disturbance),
     /// The load is over and nothing is in flight. The last event.
@@ -78,7 +83,9 @@ pub enum DriverEvent {
 pub struct DriverEnd {
     /// The last counts, in which every due request is accounted for.
     pub traffic: Traffic,
-    /// Latency from the due time, by request name, over all due requests: those never answered as waiting until the end.
+    /// The times of what ended since the last record before.
+    pub interval: Interval,
+    /// Latency from the due time, by request name, over all due requests: see [`crate::traffic::latency`].
     pub latency: BTreeMap<String, Percentiles>,
     /// From sending to the end of the answer, by request name, of the completed ones.
     pub service_time: BTreeMap<String, Percentiles>,

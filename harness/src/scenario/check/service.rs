@@ -7,7 +7,7 @@ use crate::template::Template;
 use crate::units::Bytes;
 
 /// What steep writes into a cell's folder.
-const OWN_FILES: [&str; 4] = ["trace.jsonl", "verdict.json", "service.log", "attempts"];
+const OWN_FILES: [&str; 6] = ["trace.jsonl", "verdict.json", "service.log", "driver.log", "latency.hlog", "attempts"];
 
 impl Check<'_> {
     pub(super) fn service(&mut self, scenario: &Scenario) {

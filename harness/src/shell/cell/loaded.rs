@@ -9,12 +9,13 @@ use super::looks::Looks;
 use super::{CellError, Soaking};
 use crate::shell::clock::{Moment, wall_clock};
 use crate::shell::driver::{Driver, DriverEnd, DriverEvent};
+use crate::shell::latency_log::LatencyLog;
 use crate::shell::probe;
 use crate::shell::progress::{self, Progress};
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
 use crate::shell::service::{Ended, RunningService};
-use crate::shell::store::TraceWriter;
+use crate::shell::store::{StoreError, TraceWriter};
 use crate::soak::{Action, Event, Soak};
 use crate::trace::{End, EndReason, Exit, Live, LoadStart, PhaseChange, PhaseSpan, Record};
 use crate::units::{Bytes, SinceStart};
@@ -35,6 +36,7 @@ pub(super) struct Loaded<'r> {
     driver: Driver,
     sampler: Sampler,
     writer: TraceWriter,
+    latency_log: LatencyLog,
     soak: Soak,
     looks: Option<Looks>,
     origin: Instant,
@@ -70,6 +72,9 @@ impl<'r> Loaded<'r> {
         let soak = Soak::new(PhaseSpan::chain(&scenario.phases), scenario.sampling.every);
         let phases = PhaseSpan::chain(&scenario.phases);
         let cell_folder = soaking.folder.cell(&soaking.cell.id);
+        let names: Vec<String> = scenario.requests.iter().map(|request| request.name.clone()).collect();
+        let latency_log = LatencyLog::begin(&cell_folder, &names, SystemTime::now())
+            .map_err(|source| StoreError::File { path: cell_folder.clone(), source })?;
         let looks = Looks::new(&scenario.judge, phases, soaking.plan.cell_duration, cell_folder);
         writer.write(&Record::Start(load_start(&sampler)))?;
         let origin = Instant::now();
@@ -80,6 +85,7 @@ impl<'r> Loaded<'r> {
             driver,
             sampler,
             writer,
+            latency_log,
             soak,
             looks,
             origin,
@@ -152,10 +158,12 @@ impl<'r> Loaded<'r> {
     fn hear(&mut self, event: Option<DriverEvent>) -> Result<Option<Event>, CellError> {
         match event {
             Some(DriverEvent::Finished(end)) => {
+                self.latency_log.push(end.interval.clone());
                 self.driver_end = Some(end);
                 return Ok(Some(Event::Drained));
             }
             Some(DriverEvent::Traffic(traffic)) => self.writer.write(&Record::Traffic(traffic))?,
+            Some(DriverEvent::Interval(interval)) => self.latency_log.push(*interval),
             Some(DriverEvent::Starved(starved)) => self.writer.write(&Record::Disturbance(starved))?,
             None => {
                 "the driver's thread ended unexpectedly".clone_into(&mut self.message);
@@ -270,7 +278,8 @@ impl<'r> Loaded<'r> {
         let stopped = self.service.stop().await;
         self.killed_after_grace |= stopped.killed_after_grace;
         self.something_left |= stopped.something_left;
-        if let Some(problem) = self.service.process.log_problem() {
+        let latency_log = self.latency_log.finish();
+        for problem in self.service.process.log_problem().into_iter().chain(latency_log) {
             self.message = format!("{}{}{problem}", self.message, if self.message.is_empty() { "" } else { "; " });
         }
         if reason == EndReason::Crashed && self.message.is_empty() {
