@@ -4,6 +4,7 @@ pub mod build;
 pub mod cell;
 pub mod clock;
 pub mod driver;
+pub mod external;
 pub mod host;
 pub mod interrupt;
 pub mod kinship;

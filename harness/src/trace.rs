@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::header::{FORMAT, Header, LoadStart, PhaseSpan, Provenance};
+pub use self::header::{ExternalLoad, FORMAT, Header, LoadStart, PhaseSpan, Provenance};
 pub use self::read::{Trace, TraceError};
 use crate::units::{Bytes, SinceStart};
 
@@ -74,6 +74,15 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// The highest resident memory so far: by the kernel's own mark, which sees what happens between two samples. Marks of
+    /// several processes are not of one moment and share pages, so that their sum would be a false alarm: there it is what
+    /// is resident now.
+    #[must_use]
+    pub fn peak(&self) -> Bytes {
+        let Memory { anon_bytes, file_bytes, shmem_bytes, peak_bytes, .. } = self.memory;
+        if self.processes.len() <= 1 { peak_bytes } else { anon_bytes + file_bytes + shmem_bytes }
+    }
+
     /// Completed requests of all names: the work that growth is told by.
     #[must_use]
     pub fn completed(&self) -> u64 {
@@ -200,6 +209,9 @@ pub struct Counts {
     pub dropped: u64,
     /// Answered as expected.
     pub ok: u64,
+    /// Of those: with a status of 400 or above, which the scenario expects.
+    #[serde(default)]
+    pub ok_refused: u64,
     /// Answered with another status.
     pub failed_status: u64,
     /// No connection could be opened.
@@ -243,6 +255,7 @@ impl Counts {
         self.missed = self.missed.saturating_add(other.missed);
         self.dropped = self.dropped.saturating_add(other.dropped);
         self.ok = self.ok.saturating_add(other.ok);
+        self.ok_refused = self.ok_refused.saturating_add(other.ok_refused);
         self.failed_status = self.failed_status.saturating_add(other.failed_status);
         self.failed_connect = self.failed_connect.saturating_add(other.failed_connect);
         self.failed_timeout = self.failed_timeout.saturating_add(other.failed_timeout);
@@ -362,6 +375,10 @@ pub enum EndReason {
     Completed,
     /// It was sure to be a leak before its time, and the scenario lets it end then.
     StoppedEarly,
+    /// A threshold was broken for as long as the scenario bears.
+    ThresholdBroken,
+    /// The program that made the load was done before the phases were.
+    LoadEnded,
     /// The user stopped it.
     Interrupted,
     /// The service ended by itself.

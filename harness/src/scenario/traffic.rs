@@ -90,6 +90,8 @@ pub enum Shape {
     },
     /// No requests.
     Pause,
+    /// As another program makes it.
+    External,
 }
 
 /// A kind of request.
@@ -142,7 +144,7 @@ impl Shape {
             Self::Ramp { start_rate, target_rate } => {
                 Rps::new(start_rate.get() + (target_rate.get() - start_rate.get()) * share)
             }
-            Self::Pause => Rps::new(0.0),
+            Self::Pause | Self::External => Rps::new(0.0),
         }
     }
 }

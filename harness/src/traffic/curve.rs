@@ -37,7 +37,7 @@ impl Curve {
             let (start_rate, target_rate) = match phase.shape {
                 Shape::Constant { rate } => (rate.get(), rate.get()),
                 Shape::Ramp { start_rate, target_rate } => (start_rate.get(), target_rate.get()),
-                Shape::Pause => (0.0, 0.0),
+                Shape::Pause | Shape::External => (0.0, 0.0),
             };
             curve.push(start_rate, target_rate, phase.duration);
         }

@@ -25,7 +25,7 @@ impl Check<'_> {
         let fitted = |phase: &&Phase| matches!(phase.role, Role::Warmup | Role::Steady);
         if !phases.iter().any(|phase| phase.role == Role::Steady) {
             self.error("phases", "no phase has role = \"steady\"", "that is what growth is judged on");
-        } else if phases.iter().filter(fitted).all(|phase| peak_rate(phase) <= 0.0) {
+        } else if phases.iter().filter(fitted).all(|phase| peak_rate(phase) <= 0.0 && phase.shape != Shape::External) {
             self.error("phases", "the rate is 0 in every phase that is judged", "give a steady phase a rate above 0");
         }
         for (index, phase) in phases.iter().enumerate().filter(|(_, phase)| peak_rate(phase) > HIGHEST_RATE) {
@@ -59,7 +59,7 @@ impl Check<'_> {
     }
 
     pub(super) fn requests(&mut self, scenario: &Scenario) {
-        if scenario.requests.is_empty() && self.spans.of("requests").is_none() {
+        if scenario.requests.is_empty() && scenario.external.is_some() {
             return;
         }
         if scenario.requests.is_empty() {
@@ -130,6 +130,6 @@ fn peak_rate(phase: &Phase) -> f64 {
     match phase.shape {
         Shape::Constant { rate } => rate.get(),
         Shape::Ramp { start_rate, target_rate } => start_rate.get().max(target_rate.get()),
-        Shape::Pause => 0.0,
+        Shape::Pause | Shape::External => 0.0,
     }
 }

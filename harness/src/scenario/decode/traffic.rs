@@ -40,6 +40,7 @@ pub(super) fn phase(reader: &mut Reader, section: &Section<'_>) -> Phase {
     let shape = match shape.as_deref() {
         Some("constant") => Shape::Constant { rate: rate("rate") },
         Some("ramp") => Shape::Ramp { start_rate: rate("start_rate"), target_rate: rate("target_rate") },
+        Some("external") => Shape::External,
         Some(_) => Shape::Pause,
         None => Shape::Constant { rate: Rps::new(1.0) },
     };

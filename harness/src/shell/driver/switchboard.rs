@@ -313,7 +313,10 @@ impl Switchboard {
         let board = &mut *self.board.borrow_mut();
         let State::Busy { due, sent, body_bytes } = std::mem::take(&mut board.lines[line].state) else { return };
         let (outcome, received) = match answer {
-            Answer::Whole(status, received) if self.messages[due.request].expects(status) => (Outcome::Ok, received),
+            Answer::Whole(status, received) if self.messages[due.request].expects(status) => {
+                let is_refused = status.is_client_error() || status.is_server_error();
+                (if is_refused { Outcome::Refused } else { Outcome::Ok }, received)
+            }
             Answer::Whole(_, received) => (Outcome::FailedStatus, received),
             Answer::TooLate(received) => (Outcome::FailedTimeout, received),
             Answer::Broken(received) => (Outcome::FailedBody, received),
