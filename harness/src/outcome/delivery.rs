@@ -115,3 +115,122 @@ pub(super) fn connections_note(trace: &Trace) -> Option<String> {
         "connections: {opened} were opened where {planned} should have lasted; {closed} were closed early, and {refused} could not be opened"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Outcome;
+    use crate::scenario::decode::decode;
+    use crate::sim::{SimService, soak};
+    use crate::trace::Percentiles;
+
+    /// Twenty minutes of calm, whose requests ended as `change` says.
+    fn outcome(change: impl FnOnce(&mut Trace, &mut Counts)) -> Outcome {
+        let text = r#"
+name = "shop"
+[service]
+command = ["shop"]
+url = "http://127.0.0.1:{{port}}"
+[http]
+connections = 8
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 100
+duration = "20m"
+[[requests]]
+name = "get"
+path = "/"
+"#;
+        let scenario = decode(text).scenario.expect("a scenario");
+        let mut trace = soak(&scenario, &SimService::default(), &[]).expect("a trace");
+        let mut last = trace.traffic.pop().expect("traffic");
+        let mut counts = last.requests["get"];
+        change(&mut trace, &mut counts);
+        last.requests.insert("get".to_owned(), counts);
+        last.connections = Connections { opened: 8, closed: 8, refused: 0 };
+        trace.traffic.push(last);
+        Outcome::of(&trace)
+    }
+
+    /// So many of the answers become failures of a class.
+    fn fail(counts: &mut Counts, count: u64, class: fn(&mut Counts) -> &mut u64) {
+        counts.ok -= count;
+        *class(counts) += count;
+    }
+
+    #[test]
+    fn failures_are_told_by_class_the_most_frequent_first_and_below_the_bound_do_not_decide() {
+        let outcome = outcome(|_, counts| {
+            fail(counts, 4, |counts| &mut counts.failed_body);
+            fail(counts, 1430, |counts| &mut counts.failed_timeout);
+        });
+        assert_eq!(outcome.verdict(), Verdict::Stable, "{}", outcome.judgement.reason);
+        let told = outcome.failures.expect("failures");
+        assert!(told.contains(" requests failed: 1430 without an answer in time, 4 with a broken answer"), "{told}");
+        assert!(told.starts_with("1.20 % of "), "{told}");
+        assert_eq!(outcome.connections_note, None);
+    }
+
+    #[test]
+    fn what_a_scenario_tolerates_is_judged_but_never_that_everything_failed() {
+        let with = |tolerated: f64, share: f64| {
+            outcome(|trace, counts| {
+                trace.header.tolerate.failed = tolerated;
+                let failed = (counts.ok as f64 * share) as u64;
+                fail(counts, failed, |counts| &mut counts.failed_status);
+            })
+            .verdict()
+        };
+        assert_eq!(
+            [with(0.05, 0.1), with(0.2, 0.1), with(1.0, 1.0)],
+            [Verdict::Invalid, Verdict::Stable, Verdict::Invalid]
+        );
+    }
+
+    #[test]
+    fn refusals_that_are_expected_are_traffic_unless_there_is_nothing_else() {
+        let refused = |of: fn(&Counts) -> u64| outcome(|_, counts| counts.ok_refused = of(counts));
+        assert_eq!(refused(|counts| counts.ok - 1).verdict(), Verdict::Stable);
+        let all = refused(|counts| counts.ok);
+        assert_eq!(all.verdict(), Verdict::Invalid);
+        assert!(all.judgement.reason.contains("did no work"), "{}", all.judgement.reason);
+    }
+
+    #[test]
+    fn a_driver_that_is_late_delivers_no_load_unless_that_is_tolerated() {
+        let with = |tolerated_ms| {
+            outcome(|trace, _| {
+                trace.header.tolerate.lateness = Duration::from_millis(tolerated_ms);
+                let lateness = Percentiles { count: 1000, p99_us: 60_000, ..Percentiles::default() };
+                trace.end.as_mut().expect("an end").lateness = lateness;
+            })
+        };
+        assert_eq!(with(60).verdict(), Verdict::Stable);
+        let late = with(50);
+        assert_eq!(late.verdict(), Verdict::Invalid);
+        assert!(late.judgement.reason.contains("late by 60 ms"), "{}", late.judgement.reason);
+    }
+
+    #[test]
+    fn connections_are_told_of_where_they_did_not_last() {
+        let trace = |opened, refused, planned| {
+            let mut told = None;
+            outcome(|trace, _| {
+                trace.header.connections = planned;
+                let mut last = trace.traffic.last().expect("traffic").clone();
+                last.connections = Connections { opened, closed: opened - 8, refused };
+                trace.traffic.push(last);
+                told = connections_note(trace);
+            });
+            told
+        };
+        assert_eq!((trace(8, 0, Some(8)), trace(900, 0, None)), (None, None));
+        let told = trace(12, 3, Some(8)).expect("a note");
+        assert_eq!(
+            told,
+            "connections: 12 were opened where 8 should have lasted; 4 were closed early, and 3 could not be opened"
+        );
+    }
+}

@@ -29,8 +29,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-/// Events that may wait for the receiver. Beyond, records are left out: counts are cumulative, and nothing is lost.
-const EVENTS: usize = 64;
+/// Events that may wait for the receiver, two a second; the histograms of an interval have 28 KiB for each kind of request in it.
+/// Beyond, records cover more than a second: counts are cumulative, times are kept for the next, and nothing is lost.
+const EVENTS: usize = 16;
 
 /// What the driver is to drive.
 #[derive(Debug, Clone)]

@@ -23,11 +23,11 @@ use crate::units::Bytes;
 /// The log, in the folder of a cell. Older parts are `latency.1.hlog`, `latency.2.hlog` and so on, in the order of time.
 const LOG_FILE: &str = "latency.hlog";
 
-/// A file that has grown to this becomes an older part; none is thrown away. A line has some 300 bytes.
+/// A file that has grown to this becomes an older part; none is thrown away. A line has some 370 bytes.
 const LOG_FILE_MAX: Bytes = Bytes::mib(16);
 
 /// Intervals that may wait to be written; beyond, they are joined.
-const QUEUE: usize = 16;
+const QUEUE: usize = 4;
 
 /// Every interval has lines of its own for the first hour of a cell (DESIGN §5) …
 const FINE_UNTIL: Duration = Duration::from_hours(1);
