@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::scenario::{Bound, Judged, Metric, Request, Role, Threshold};
+use crate::scenario::{Bound, Judged, Metric, Request, Role, Threshold, Unit};
 use crate::trace::{Counts, Header, PhaseSpan, Sample, Trace, Traffic};
 use crate::traffic::latency::LatencyLimit;
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Rps, SinceStart, in_words};
@@ -22,11 +22,15 @@ pub struct Kept {
     /// The threshold.
     #[serde(flatten)]
     pub threshold: Threshold,
+    /// The unit of its limit.
+    pub unit: Unit,
     /// Whether it was broken.
     pub broken: bool,
     /// The value that was farthest to the bad side; none where nothing was measured. Of a latency it is the share of requests that took longer than
     /// the limit, which counts exactly.
     pub worst: Option<f64>,
+    /// The unit of that.
+    pub worst_unit: Unit,
     /// When it was first broken, and for how long in all; none where it was not, or is judged at the end only.
     pub breach: Option<Breach>,
 }
@@ -254,7 +258,9 @@ impl Watched {
             self.note_worst(value);
         }
         let broken = self.breach.is_some() || value.is_some_and(|value| self.is_beyond(value));
-        Kept { broken, worst: self.worst, breach: self.breach, threshold: self.threshold }
+        let unit = self.threshold.metric.unit();
+        let worst_unit = if self.threshold.metric.slower_share().is_some() { Unit::Share } else { unit };
+        Kept { unit, broken, worst: self.worst, worst_unit, breach: self.breach, threshold: self.threshold }
     }
 }
 
@@ -262,7 +268,7 @@ impl Kept {
     /// What came of it, in words.
     #[must_use]
     pub fn note(&self) -> String {
-        let Self { threshold, broken, worst, breach } = self;
+        let Self { threshold, broken, worst, breach, .. } = self;
         let what = described(threshold);
         let Some(worst) = worst else { return format!("threshold {what}: nothing was measured") };
         let measured = match threshold.metric.slower_share() {
@@ -302,7 +308,6 @@ fn in_percent(share: f64) -> String {
 }
 
 fn in_unit(metric: Metric, value: f64) -> String {
-    use crate::scenario::Unit;
     match metric.unit() {
         Unit::Share => in_percent(value),
         Unit::RequestsPerSecond => Rps::new(value).to_string(),

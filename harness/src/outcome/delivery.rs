@@ -118,14 +118,16 @@ pub(super) fn connections_note(trace: &Trace) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::outcome::Outcome;
     use crate::scenario::decode::decode;
+    use crate::scenario::{Counter, Scenario};
     use crate::sim::{SimService, soak};
-    use crate::trace::Percentiles;
+    use crate::trace::{ExternalLoad, Percentiles};
 
-    /// Twenty minutes of calm, whose requests ended as `change` says.
-    fn outcome(change: impl FnOnce(&mut Trace, &mut Counts)) -> Outcome {
+    fn scenario() -> Scenario {
         let text = r#"
 name = "shop"
 [service]
@@ -143,8 +145,12 @@ duration = "20m"
 name = "get"
 path = "/"
 "#;
-        let scenario = decode(text).scenario.expect("a scenario");
-        let mut trace = soak(&scenario, &SimService::default(), &[]).expect("a trace");
+        decode(text).scenario.expect("a scenario")
+    }
+
+    /// Twenty minutes of calm, whose requests ended as `change` says.
+    fn outcome(change: impl FnOnce(&mut Trace, &mut Counts)) -> Outcome {
+        let mut trace = soak(&scenario(), &SimService::default(), &[]).expect("a trace");
         let mut last = trace.traffic.pop().expect("traffic");
         let mut counts = last.requests["get"];
         change(&mut trace, &mut counts);
@@ -211,6 +217,33 @@ path = "/"
         let late = with(50);
         assert_eq!(late.verdict(), Verdict::Invalid);
         assert!(late.judgement.reason.contains("late by 60 ms"), "{}", late.judgement.reason);
+    }
+
+    /// Twenty minutes of a leak over time, under a load that another program makes.
+    fn under_external(counter: Option<&str>) -> Outcome {
+        let metric = |name: &str| Counter { path: "/metrics".into(), metric: name.into(), labels: BTreeMap::new() };
+        let counter = counter.map(metric);
+        let external = ExternalLoad { command: vec!["k6".to_owned()], counter: counter.clone() };
+        let service = SimService { leak_per_second: 10_000.0, ..SimService::default() };
+        let mut trace = soak(&scenario(), &service, &[]).expect("a trace");
+        trace.header.external = Some(external);
+        trace.traffic.clear();
+        if counter.is_none() {
+            trace.samples.iter_mut().for_each(|sample| sample.requests.clear());
+        }
+        Outcome::of(&trace)
+    }
+
+    #[test]
+    fn growth_under_a_load_by_another_program_is_per_request_where_the_service_counts() {
+        let counted = under_external(Some("requests_total"));
+        assert_eq!(counted.verdict(), Verdict::Leak, "{}", counted.judgement.reason);
+        assert!(counted.growth().is_some_and(|growth| growth.per_request.is_some()));
+        assert!(counted.completed.is_some_and(|completed| completed > 119_000), "{:?}", counted.completed);
+        let uncounted = under_external(None);
+        assert_eq!(uncounted.verdict(), Verdict::Leak, "{}", uncounted.judgement.reason);
+        assert!(uncounted.growth().is_some_and(|growth| growth.per_request.is_none()));
+        assert_eq!(uncounted.completed, None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::isolation::{FlagFinding, Guilt, blindest, is_decided};
 use crate::outcome::{OtherSeries, Outcome};
 use crate::threshold::Kept;
 use crate::trace::{ExternalLoad, Percentiles};
-use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, in_words};
+use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, counted, in_words};
 use crate::verdict::Verdict;
 use std::time::Duration;
 
@@ -297,5 +297,7 @@ fn sentence(report: &Report) -> String {
     .filter_map(|verdict| report.verdicts.get(verdict.name()).map(|count| format!("{count} {verdict}")))
     .collect();
     let counts = if counts.is_empty() { "no cell was soaked".to_owned() } else { counts.join(", ") };
-    format!("{status}: {counts} (exit status {}).{flags}", report.exit_status)
+    let broken = report.cells.iter().flat_map(|cell| &cell.thresholds).filter(|kept| kept.broken).count();
+    let broken = if broken == 0 { String::new() } else { format!(", {}", counted(broken, "broken threshold")) };
+    format!("{status}: {counts}{broken} (exit status {}).{flags}", report.exit_status)
 }

@@ -1,6 +1,10 @@
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
 use super::*;
+use crate::scenario::Scenario;
 use crate::scenario::decode::decode;
-use crate::scenario::{Scenario, Unit};
 use crate::sim::{SimService, soak};
 use crate::trace::{Activity, EndReason, Memory, ProcessId, Slower};
 
@@ -38,9 +42,13 @@ path = "/"
     decoded.scenario.unwrap_or_else(|| panic!("{:#?}", decoded.problems))
 }
 
+/// The header of a soak of [`scenario`]: soaked once.
+static HEADER: LazyLock<Header> =
+    LazyLock::new(|| soak(&scenario(""), &SimService::default(), &[]).expect("a trace").header);
+
 /// A watch over one threshold, in the phases of [`scenario`].
 fn watch(threshold: Threshold) -> Watch {
-    let mut header = soak(&scenario(""), &SimService::default(), &[]).expect("a trace").header;
+    let mut header = HEADER.clone();
     header.thresholds = vec![threshold];
     Watch::new(&header)
 }
@@ -162,6 +170,27 @@ fn a_soak_ends_when_a_threshold_is_broken_for_too_long_and_its_trace_says_the_sa
     assert!((breach.seconds - 30.0).abs() < 1.5, "{kept:?}");
     assert_eq!(end.t_s, breach.since_s + Duration::from_secs_f64(breach.seconds));
     assert!(end.t_s < second(300), "{end:?}");
+}
+
+proptest! {
+    #[test]
+    fn a_window_sees_what_counting_by_hand_sees(
+        failed in prop::collection::vec(0_u64..=100, 1..120),
+        window in 1_usize..30,
+        most in 0.0..1.0,
+    ) {
+        let mut watch = watch(threshold(Metric::ErrorRate, Bound::Max(most), Some(window as u64), None));
+        let mut sum = 0;
+        for (at, count) in failed.iter().enumerate() {
+            sum += count;
+            watch.see_traffic(&traffic(at as u64 + 1, sum, 0));
+        }
+        let rates = failed.windows(window).map(|seconds| seconds.iter().sum::<u64>() as f64 / (100 * window) as f64);
+        let worst = rates.fold(None, |worst: Option<f64>, rate| Some(worst.map_or(rate, |worst| worst.max(rate))));
+        let kept = finish(watch);
+        prop_assert_eq!(kept.worst, worst);
+        prop_assert_eq!(kept.broken, worst.is_some_and(|worst| worst > most));
+    }
 }
 
 #[test]
