@@ -43,8 +43,8 @@ fn rest(pid: i32) {
 /// The last record of this kind in the trace of the baseline.
 fn last_record(place: &Place, kind: &str) -> Value {
     let trace = fs::read_to_string(place.path("out/baseline/trace.jsonl")).unwrap();
-    let records = trace.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    records.filter(|record| record["record"] == kind).next_back().unwrap_or_else(|| panic!("no {kind}: {trace}"))
+    let mut records = trace.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    records.rfind(|record| record["record"] == kind).unwrap_or_else(|| panic!("no {kind}: {trace}"))
 }
 
 /// The counts of the baseline's requests, which must balance in every line; whatever was sent has ended if the cell has.
