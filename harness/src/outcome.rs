@@ -234,16 +234,30 @@ fn delivered(judged: Judgement, requests: &Counts) -> Judgement {
     }
     if undelivered > UNDELIVERED {
         reasons.push(format!(
-            "the load was not delivered: of {} due requests {} were missed (steep had no CPU) and {} dropped (too many in flight)",
-            requests.due, requests.missed, requests.dropped
+            "the load was not delivered: of {} due requests {} were missed (steep had no CPU) and {} dropped ({})",
+            requests.due,
+            requests.missed,
+            requests.dropped,
+            why_dropped(requests)
         ));
     }
     if reasons.is_empty() { judged } else { judged.overruled(Verdict::Invalid, reasons.join("; ")) }
 }
 
+fn why_dropped(requests: &Counts) -> String {
+    match (requests.dry, requests.dropped.saturating_sub(requests.dry)) {
+        (0, _) => "too many in flight".to_owned(),
+        (_, 0) => "a parameter with pick = \"queue\" had no row left".to_owned(),
+        (dry, others) => {
+            format!("{others}: too many in flight; {dry}: a parameter with pick = \"queue\" had no row left")
+        }
+    }
+}
+
 fn failures(requests: &Counts) -> String {
     let classes = [
         (requests.failed_status, "with another status than expected"),
+        (requests.failed_expect, "with another answer than expected"),
         (requests.failed_timeout, "without an answer in time"),
         (requests.failed_connect, "without a connection"),
         (requests.failed_body, "with a broken answer"),

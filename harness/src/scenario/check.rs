@@ -3,7 +3,7 @@
 
 mod matrix;
 mod service;
-mod traffic;
+pub(crate) mod traffic;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, Key, Kind, Presence};
+use super::{JsonPath, Wanted};
 use crate::problem::{Problem, Spans, nearest};
 use crate::template::Template;
 use crate::units::{Bytes, in_words};
@@ -194,6 +195,21 @@ impl Reader {
     /// A number that is not negative.
     pub fn number(&mut self, section: &Section<'_>, name: &str) -> Option<f64> {
         self.value(section, name, |_, value| number_of(value))
+    }
+
+    /// A list of numbers that are not negative.
+    pub fn numbers(&mut self, section: &Section<'_>, name: &str) -> Option<Vec<f64>> {
+        self.value(section, name, |_, value| each(value, number_of))
+    }
+
+    /// A list of texts, numbers and booleans, as texts.
+    pub fn scalars(&mut self, section: &Section<'_>, name: &str) -> Option<Vec<String>> {
+        self.value(section, name, |_, value| each(value, scalar_text_of))
+    }
+
+    /// Places in a JSON value with what stands there.
+    pub fn json_map(&mut self, section: &Section<'_>, name: &str) -> Option<BTreeMap<JsonPath, Wanted>> {
+        self.value(section, name, |_, value| by_place(value, ""))
     }
 
     /// `true` or `false`.
@@ -388,6 +404,41 @@ fn number_of(value: &DeValue<'_>) -> Result<f64, Wrong> {
     number
         .filter(|number: &f64| number.is_finite() && *number >= 0.0)
         .ok_or_else(|| Wrong::new("must be a number from 0 up", ""))
+}
+
+fn scalar_text_of(value: &DeValue<'_>) -> Result<String, Wrong> {
+    match value {
+        DeValue::Integer(integer) if integer.radix() == 10 => Ok(integer.as_str().to_owned()),
+        DeValue::Float(float) => Ok(float.as_str().to_owned()),
+        DeValue::Boolean(boolean) => Ok(boolean.to_string()),
+        _ => text_of(value).map(str::to_owned),
+    }
+}
+
+/// Tables within tables are places too: `order.id = 1` is the same as `"order.id" = 1`.
+fn by_place(value: &DeValue<'_>, before: &str) -> Result<BTreeMap<JsonPath, Wanted>, Wrong> {
+    let table = value.as_table().ok_or_else(|| wrong_type(value, "a table"))?;
+    let mut places = BTreeMap::new();
+    for (name, item) in table {
+        let place = join(before, name.get_ref());
+        let at = |wrong: Wrong| Wrong { message: format!("at \"{place}\" {}", wrong.message), ..wrong };
+        match item.get_ref() {
+            inner @ DeValue::Table(_) => places.extend(by_place(inner, &place)?),
+            item => drop(places.insert(JsonPath::new(place.clone()), wanted_of(item).map_err(at)?)),
+        }
+    }
+    Ok(places)
+}
+
+fn wanted_of(value: &DeValue<'_>) -> Result<Wanted, Wrong> {
+    let scalar = match value {
+        DeValue::Boolean(boolean) => Some((*boolean).into()),
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(Into::into),
+        DeValue::Float(float) => float.as_str().parse::<f64>().ok().filter(|float| float.is_finite()).map(Into::into),
+        DeValue::String(_) => return template_of(value).map(Wanted::Text),
+        _ => return Err(wrong_type(value, "a text, number or boolean")),
+    };
+    scalar.map(Wanted::Scalar).ok_or_else(|| Wrong::new("must be a number that JSON can write", ""))
 }
 
 fn duration_of(value: &DeValue<'_>, shortest: u64, longest: u64) -> Result<Duration, Wrong> {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use self::loaded::Loaded;
 use crate::plan::{Cell, Plan, settings};
-use crate::scenario::{Flag, Program, Scenario};
+use crate::scenario::{Flag, Program, Scenario, Supplies};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
 use crate::shell::driver::{Driver, DriverError, DriverSpec};
@@ -29,6 +29,8 @@ use crate::traffic::{Schedule, Workload};
 pub struct Soaking<'r> {
     /// The scenario.
     pub scenario: &'r Scenario,
+    /// The files that its traffic is made of.
+    pub supplies: &'r Supplies,
     /// The plan that the cell is of.
     pub plan: &'r Plan,
     /// The cell.
@@ -134,7 +136,7 @@ async fn prepare(
         Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotReady, &error))),
     };
     let connected = match verified(soaking, &service).await {
-        Ok(()) => connect(scenario, &service).await,
+        Ok(()) => connect(scenario, soaking.supplies, &service).await,
         Err(not_verified) => Err(not_verified),
     };
     Ok(match connected {
@@ -178,9 +180,9 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
     }
 }
 
-async fn connect(scenario: &Scenario, service: &RunningService) -> Result<Driver, NotLoaded> {
+async fn connect(scenario: &Scenario, supplies: &Supplies, service: &RunningService) -> Result<Driver, NotLoaded> {
     let port = service.port.to_string();
-    let schedule = Schedule::new(Workload::of(scenario), |name| (name == "port").then(|| port.clone()))
+    let schedule = Schedule::new(Workload::of(scenario, supplies), |name| (name == "port").then(|| port.clone()))
         .map_err(|error| NotLoaded::new(EndReason::Failed, &error))?;
     let spec = DriverSpec {
         url: service.url.clone(),
@@ -222,7 +224,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         attempt,
         seed: scenario.seed,
         plan_hash: plan.hash.clone(),
-        schedule_hash: schedule_hash(Workload::of(scenario)).unwrap_or_default(),
+        schedule_hash: schedule_hash(Workload::of(scenario, soaking.supplies)).unwrap_or_default(),
         begun: wall_clock(),
         phases: PhaseSpan::chain(&scenario.phases),
         sampling_every_s: scenario.sampling.every.as_secs_f64(),

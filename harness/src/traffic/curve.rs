@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::scenario::rates::Stretch;
 use crate::scenario::{Phase, Shape};
 use crate::units::SinceStart;
 
@@ -34,14 +35,26 @@ impl Curve {
     pub fn new(phases: &[Phase]) -> Self {
         let mut curve = Self { segments: Vec::with_capacity(phases.len()), end: Duration::ZERO, total: 0.0 };
         for phase in phases {
-            let (start_rate, target_rate) = match phase.shape {
-                Shape::Constant { rate } => (rate.get(), rate.get()),
-                Shape::Ramp { start_rate, target_rate } => (start_rate.get(), target_rate.get()),
-                Shape::Pause => (0.0, 0.0),
-            };
-            curve.push(start_rate, target_rate, phase.duration);
+            match &phase.shape {
+                Shape::Constant { rate } => curve.push(rate.get(), rate.get(), phase.duration),
+                Shape::Ramp { start_rate, target_rate } => {
+                    curve.push(start_rate.get(), target_rate.get(), phase.duration);
+                }
+                Shape::Pause => curve.push(0.0, 0.0, phase.duration),
+                Shape::FromFile { stretches, .. } => curve.push_stretches(stretches, phase.duration),
+            }
         }
         curve
+    }
+
+    /// A phase of `duration` whose lines come from a file: as many as were drawn, and no requests in what they leave over.
+    fn push_stretches(&mut self, stretches: &[Stretch], duration: Duration) {
+        let mut left = duration;
+        for stretch in stretches {
+            self.push(stretch.start_rate.get(), stretch.target_rate.get(), stretch.length.min(left));
+            left = left.saturating_sub(stretch.length);
+        }
+        self.push(0.0, 0.0, left);
     }
 
     fn push(&mut self, start_rate: f64, target_rate: f64, length: Duration) {
@@ -122,6 +135,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::scenario::Role;
+    use crate::scenario::rates::Rates;
     use crate::units::Rps;
 
     pub(crate) fn phase(shape: Shape, seconds: f64) -> Phase {
@@ -141,6 +155,19 @@ pub(crate) mod tests {
         phase(Shape::Pause, seconds)
     }
 
+    /// A phase whose rates are these, each so many seconds after the one before.
+    pub(crate) fn from_file(points: &[(f64, f64)], seconds: f64, repeat: bool) -> Phase {
+        let mut at = 0.0;
+        let mut text = "time,rate\n".to_owned();
+        for (rate, gap) in points {
+            at += gap.max(0.1);
+            text.push_str(&format!("{at},{rate}\n"));
+        }
+        let duration = Duration::from_secs_f64(seconds);
+        let stretches = Rates::parse("r.csv", &text).and_then(|rates| rates.over(duration, repeat)).expect("rates");
+        phase(Shape::FromFile { path: "r.csv".to_owned(), repeat, stretches }, seconds)
+    }
+
     /// Any chain of phases, among them empty ones and ramps from and to 0.
     pub(crate) fn any_phases() -> impl Strategy<Value = Vec<Phase>> {
         let rate = || prop_oneof![Just(0.0), 0.0..500.0];
@@ -149,6 +176,8 @@ pub(crate) mod tests {
             (rate(), seconds()).prop_map(|(rate, seconds)| constant(rate, seconds)),
             (rate(), rate(), seconds()).prop_map(|(from, to, seconds)| ramp(from, to, seconds)),
             seconds().prop_map(pause),
+            (prop::collection::vec((rate(), seconds()), 1..5), seconds(), any::<bool>())
+                .prop_map(|(points, seconds, repeat)| from_file(&points, seconds, repeat)),
         ];
         prop::collection::vec(any_phase, 1..6)
     }
@@ -166,6 +195,15 @@ pub(crate) mod tests {
         assert_eq!(curve.moment_of(99.5), Some(SinceStart::from_secs_f64(0.995)));
         assert_eq!(curve.moment_of(100.0), Some(SinceStart::from_secs_f64(3601.0)));
         assert_eq!(curve.moment_of(110.0), None);
+    }
+
+    #[test]
+    fn rates_of_a_file_are_lines_between_its_points() {
+        // 1 s held at 10, 1 s from 10 to 30, and 2 s held at 30.
+        let curve = Curve::new(&[from_file(&[(10.0, 1.0), (30.0, 1.0)], 4.0, false)]);
+        assert_eq!((curve.total(), curve.end()), (90.0, SinceStart::from_secs_f64(4.0)));
+        assert_eq!(curve.moment_of(10.0), Some(SinceStart::from_secs_f64(1.0)));
+        assert_eq!(curve.moment_of(30.0), Some(SinceStart::from_secs_f64(2.0)));
     }
 
     #[test]

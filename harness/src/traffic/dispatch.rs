@@ -19,7 +19,7 @@ pub enum Fate {
     Send,
     /// It is too late to send it.
     Missed,
-    /// Too many are in flight.
+    /// Too many are in flight, or there is nothing to send.
     Dropped,
 }
 
@@ -30,6 +30,8 @@ pub enum Outcome {
     Ok,
     /// Answered with another status.
     FailedStatus,
+    /// Answered with the expected status, but not with what else is expected.
+    FailedExpect,
     /// No connection could be had.
     FailedConnect,
     /// No whole answer in time.
@@ -42,7 +44,7 @@ impl Outcome {
     /// Whether the service answered, well or not.
     #[must_use]
     pub fn is_completed(self) -> bool {
-        matches!(self, Self::Ok | Self::FailedStatus)
+        matches!(self, Self::Ok | Self::FailedStatus | Self::FailedExpect)
     }
 }
 
@@ -103,7 +105,12 @@ impl<S: Iterator<Item = Due>> Dispatch<S> {
         self.next = self.schedule.next();
         let counts = &mut self.counts[due.request];
         counts.due += 1;
-        let fate = if self.starved {
+        let fate = if due.is_dry {
+            // First, so that it is the same in every cell.
+            counts.dropped += 1;
+            counts.dry += 1;
+            Fate::Dropped
+        } else if self.starved {
             counts.missed += 1;
             Fate::Missed
         } else if self.in_flight >= self.max_in_flight {
@@ -132,6 +139,7 @@ impl<S: Iterator<Item = Due>> Dispatch<S> {
         *match ended.outcome {
             Outcome::Ok => &mut counts.ok,
             Outcome::FailedStatus => &mut counts.failed_status,
+            Outcome::FailedExpect => &mut counts.failed_expect,
             Outcome::FailedConnect => &mut counts.failed_connect,
             Outcome::FailedTimeout => &mut counts.failed_timeout,
             Outcome::FailedBody => &mut counts.failed_body,
@@ -241,6 +249,18 @@ mod tests {
         assert_eq!(dispatch.take_in_flight_peak(), 10, "the peak since the last question, which was at ten in flight");
         dispatch.stop();
         assert_eq!((dispatch.next_due_at(), burst(&mut dispatch, ms(80))), (None, (0, 0, 0)));
+    }
+
+    #[test]
+    fn what_has_nothing_to_send_is_dropped_and_told_apart() {
+        let schedule = shop(vec![constant(1000.0, 1.0)], Arrival::Constant).schedule();
+        let dry = schedule.map(|due| Due { is_dry: due.nth.is_multiple_of(2), ..due });
+        let mut dispatch = Dispatch::new(dry, 2, 10);
+        // 10 of 20 are dry, and so are they where a starved driver misses the others.
+        assert_eq!(burst(&mut dispatch, ms(20)), (10, 0, 10));
+        assert_eq!(burst(&mut dispatch, ms(200)), (0, 90, 90));
+        let total = total(&dispatch);
+        assert_eq!((total.due, total.dropped, total.dry, total.balance()), (200, 100, 100, true));
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Ran {
     }
 
     fn accounts_balance(&self) -> bool {
-        let failed = ["failed_status", "failed_connect", "failed_timeout", "failed_body"];
+        let failed = ["failed_status", "failed_expect", "failed_connect", "failed_timeout", "failed_body"];
         let ended = self.requests("ok") + failed.iter().map(|class| self.requests(class)).sum::<u64>();
         self.requests("due") == self.requests("sent") + self.requests("missed") + self.requests("dropped")
             && self.requests("sent") == ended

@@ -270,8 +270,10 @@ impl<'r> Loaded<'r> {
         let stopped = self.service.stop().await;
         self.killed_after_grace |= stopped.killed_after_grace;
         self.something_left |= stopped.something_left;
-        if let Some(problem) = self.service.process.log_problem() {
-            self.message = format!("{}{}{problem}", self.message, if self.message.is_empty() { "" } else { "; " });
+        let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
+        let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));
+        for told in first_unmet.into_iter().chain(self.service.process.log_problem()) {
+            self.message = format!("{}{}{told}", self.message, if self.message.is_empty() { "" } else { "; " });
         }
         if reason == EndReason::Crashed && self.message.is_empty() {
             self.message = self.service.process.last_lines().join("\n");

@@ -19,7 +19,7 @@ use crate::traffic::latency::Latencies;
 use crate::traffic::{Due, Schedule};
 use crate::units::SinceStart;
 
-use super::message::{HttpRequest, Message};
+use super::message::{HttpRequest, Look, Message};
 use super::{Completed, DriverEnd};
 
 /// What pacer and connections share.
@@ -47,6 +47,8 @@ struct Board {
     waiting: VecDeque<Due>,
     /// Texts are put together here.
     scratch: String,
+    /// The first answer that was not as expected, in words.
+    first_unmet: Option<String>,
 }
 
 /// The place of one connection.
@@ -101,6 +103,7 @@ impl Switchboard {
             free: VecDeque::with_capacity(http.connections),
             waiting: VecDeque::with_capacity(max_in_flight),
             scratch: String::new(),
+            first_unmet: None,
         });
         Self { messages, completed, http, board }
     }
@@ -224,6 +227,7 @@ impl Switchboard {
             latency: named(times.latency),
             service_time: named(times.service_time),
             lateness: times.lateness,
+            first_unmet: self.board.borrow_mut().first_unmet.take(),
         }
     }
 
@@ -305,18 +309,37 @@ impl Switchboard {
         Some(request)
     }
 
-    /// The request on `line` has ended.
-    pub(super) fn ended(&self, line: usize, answer: Answer) {
+    /// Whether the body of the answer on `line` is to be kept, to be looked at when the request has ended.
+    pub(super) fn needs_body(&self, line: usize) -> bool {
+        match &self.board.borrow().lines[line].state {
+            State::Busy { due, .. } => self.messages[due.request].needs_body(),
+            State::Away | State::Free | State::Given { .. } => false,
+        }
+    }
+
+    /// The request on `line` has ended; `look` at its answer, if there is one.
+    pub(super) fn ended(&self, line: usize, answer: Answer, look: Option<Look<'_>>) {
         let board = &mut *self.board.borrow_mut();
         let State::Busy { due, sent, body_bytes } = std::mem::take(&mut board.lines[line].state) else { return };
+        // Before the answer is looked at: that takes time which is not the service's.
+        let now = board.now();
+        let message = &self.messages[due.request];
         let (outcome, received) = match answer {
-            Answer::Whole(status, received) if self.messages[due.request].expects(status) => (Outcome::Ok, received),
+            Answer::Whole(status, received) if message.expects(status) => {
+                match look.and_then(|look| message.unmet(&due.values, look)) {
+                    None => (Outcome::Ok, received),
+                    Some(unmet) => {
+                        let (name, _) = &self.completed.0[due.request];
+                        board.first_unmet.get_or_insert_with(|| format!("request \"{name}\": {unmet}"));
+                        (Outcome::FailedExpect, received)
+                    }
+                }
+            }
             Answer::Whole(_, received) => (Outcome::FailedStatus, received),
             Answer::TooLate(received) => (Outcome::FailedTimeout, received),
             Answer::Broken(received) => (Outcome::FailedBody, received),
         };
         if outcome.is_completed() {
-            let now = board.now();
             board.latencies.answered(due.request, now.since(due.at), now.since(sent));
             self.completed.add_one(due.request);
         } else {
