@@ -384,7 +384,7 @@ pub(crate) mod tests {
         let refused = Schedule::new(load.workload(), |_| Some(String::new())).expect_err("refused").to_string();
         assert_eq!(
             refused,
-            "request `order`, headers: row 2 has a line break or control character, and is to stand in header \"authorization\""
+            "request `order`, headers: {{user.token}} has a line break or control character in row 2, and stands in header \"authorization\""
         );
     }
 

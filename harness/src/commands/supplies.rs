@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use crate::problem::{Problem, Spans};
+use crate::problem::{Problem, Severity, Spans, any_error};
 use crate::scenario::supplies::MOST_SUPPLIES_BYTES;
 use crate::scenario::{Scenario, Supplies};
 use crate::traffic::supplied;
@@ -34,6 +34,10 @@ pub(super) fn read(scenario: &mut Scenario, spans: &Spans, folder: &Path, proble
         let flaws = flaws.into_iter();
         problems.extend(flaws.map(|(key, flaw)| Problem::error(flaw.message, spans.of(&key)).help(flaw.help)));
         problems.extend(supplied::problems(scenario, spans, &supplies));
+    }
+    if any_error(problems) {
+        // A warning may be about what is missing because of an error.
+        problems.retain(|problem| problem.severity == Severity::Error);
     }
     supplies
 }

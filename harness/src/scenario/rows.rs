@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::JsonPath;
 use super::supplies::Flaw;
+use crate::units::counted;
 
 /// The rows of a file, in the columns that were asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,7 +91,10 @@ impl Rows {
         let places: Vec<JsonPath> = wanted.iter().copied().map(JsonPath::new).collect();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let at = |message: String| Flaw::new(format!("line {} of {path} {message}", number + 1), "");
-            let value: Value = serde_json::from_str(line).map_err(|error| at(format!("is no JSON: {error}")))?;
+            let value: Value = serde_json::from_str(line).map_err(|error| {
+                // To the reader of one line it is always the first.
+                at(format!("is no JSON: {}", error.to_string().replace(" at line 1 column", " at column")))
+            })?;
             rows.count += 1;
             for (column, place) in rows.columns.iter_mut().zip(&places) {
                 match place.find(&value) {
@@ -117,7 +121,11 @@ pub(super) fn broken_csv(path: &str, error: &csv::Error) -> Flaw {
     let line = |position: Option<&csv::Position>| position.map_or(0, csv::Position::line);
     match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => Flaw::new(
-            format!("line {} of {path} has {len} fields, and the first line {expected_len}", line(pos.as_ref())),
+            format!(
+                "line {} of {path} has {}, and the first line {expected_len}",
+                line(pos.as_ref()),
+                counted(usize::try_from(*len).unwrap_or(usize::MAX), "field")
+            ),
             "put a field with a comma in it between double quotes",
         ),
         _ => Flaw::new(format!("{path} is no CSV: {error}"), ""),
@@ -152,7 +160,7 @@ mod tests {
         let flaw = |text: &str| Rows::csv("u.csv", text, &["name"]).expect_err("a flaw");
         assert_eq!(flaw("id,nme\n1,a\n").message, "u.csv has no column \"name\"");
         assert_eq!(flaw("id,nme\n1,a\n").help, "it has id, nme");
-        assert_eq!(flaw("name,id\na,1\nb\n").message, "line 3 of u.csv has 1 fields, and the first line 2");
+        assert_eq!(flaw("name,id\na,1\nb\n").message, "line 3 of u.csv has 1 field, and the first line 2");
         assert_eq!(flaw("name\n").message, "u.csv has no rows");
         assert_eq!(flaw("").message, "u.csv has no column \"name\"");
     }
@@ -167,7 +175,7 @@ mod tests {
     #[test]
     fn bad_json_lines_are_told_with_their_number() {
         let flaw = |text: &str| Rows::jsonl("u.jsonl", text, &["a"]).expect_err("a flaw").message;
-        assert_eq!(flaw("{\"a\":1}\n{\"a\":}\n"), "line 2 of u.jsonl is no JSON: expected value at line 1 column 6");
+        assert_eq!(flaw("{\"a\":1}\n{\"a\":}\n"), "line 2 of u.jsonl is no JSON: expected value at column 6");
         assert_eq!(flaw("{\"b\":1,\"c\":2}\n"), "line 1 of u.jsonl has nothing at \"a\"; it has b, c");
         assert_eq!(flaw("{\"a\":[]}"), "line 1 of u.jsonl has no text, number or boolean at \"a\"");
         assert_eq!(flaw("\n"), "u.jsonl has no rows");

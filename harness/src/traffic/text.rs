@@ -88,9 +88,8 @@ impl RequestText {
         path.check_length().map_err(|flaw| unfit("path", flaw))?;
         let mut headers = Vec::new();
         for (name, value) in &request.headers {
-            let value = text(value, Escape::No)?;
-            value.check_header(name).map_err(|flaw| unfit("headers", flaw))?;
-            headers.push((name.clone(), value));
+            names.check_header(name, value).map_err(|flaw| unfit("headers", flaw))?;
+            headers.push((name.clone(), text(value, Escape::No)?));
         }
         let content_type = request.headers.get("content-type").map(ToString::to_string).unwrap_or_default();
         let escape = Escape::of_content_type(&content_type);
@@ -261,24 +260,6 @@ impl Text {
             format!("the path may come to {length} bytes with the longest values, and {LONGEST_PATH} are the most");
         Err(Flaw::new(message, "send long values in the body"))
     }
-
-    /// Whether all values can stand in a header.
-    fn check_header(&self, name: &str) -> Result<(), Flaw> {
-        let is_bad = |text: &str| text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');
-        for column in self.columns() {
-            if let Some(row) = column.iter().position(is_bad) {
-                let message = format!(
-                    "row {} has a line break or control character, and is to stand in header {name:?}",
-                    row + 1
-                );
-                return Err(Flaw::new(
-                    message,
-                    "a header is one line: take the row out, or send the value in the body",
-                ));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Piece {
@@ -301,6 +282,25 @@ impl<F> Names<'_, F> {
             (_, column) => Form::Listed(Arc::clone(column?), escape),
         };
         Some((place, form))
+    }
+
+    /// Whether all values in `template` can stand in the header `header`.
+    fn check_header(&self, header: &str, template: &Template) -> Result<(), Flaw> {
+        let is_bad = |text: &str| text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');
+        for name in template.names() {
+            let Some((_, Form::Listed(column, _))) = self.form(name, Escape::No) else { continue };
+            if let Some(row) = column.iter().position(is_bad) {
+                let message = format!(
+                    "{{{{{name}}}}} has a line break or control character in row {}, and stands in header {header:?}",
+                    row + 1
+                );
+                return Err(Flaw::new(
+                    message,
+                    "a header is one line: take the row out, or send the value in the body",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
