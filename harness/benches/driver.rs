@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use rustix::time::{ClockId, clock_gettime};
-use steep::scenario::{Arrival, Expect, Http, Load, Phase, Request, Role, Shape, Supplies};
+use steep::scenario::{Arrival, Expect, Http, Load, Model, Pacing, Phase, Request, Role, Shape, Supplies};
 use steep::shell::driver::{Driver, DriverEvent, DriverSpec};
 use steep::template::Template;
 use steep::traffic::{Schedule, Workload};
@@ -166,12 +166,7 @@ async fn bare_loop(port: u64, rate: u64, seconds: u64) {
 
 async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
     let rate = Rps::new(rate as f64);
-    let phases = [Phase {
-        name: "steady".to_owned(),
-        role: Role::Steady,
-        shape: Shape::Constant { rate },
-        duration: Duration::from_secs(seconds),
-    }];
+    let phases = vec![Phase::new("steady", Role::Steady, Shape::Constant { rate }, Duration::from_secs(seconds))];
     let requests = vec![Request {
         name: "hello".to_owned(),
         weight: 1.0,
@@ -183,10 +178,17 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
         expect: Expect::default(),
     }];
     let params = BTreeMap::new();
+    let load = Load {
+        model: Model::Open,
+        arrival: Arrival::Constant,
+        pacing: Pacing::Tick,
+        max_in_flight: 512,
+        cpus: Vec::new(),
+    };
     let supplies = Supplies::default();
     let workload = Workload {
         seed: Seed(1),
-        arrival: Arrival::Constant,
+        load: &load,
         phases: &phases,
         requests: &requests,
         params: &params,
@@ -200,11 +202,14 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
         connect_timeout: timeout,
         request_timeout: timeout,
     };
-    let load = Load { arrival: Arrival::Constant, max_in_flight: 512, cpus: Vec::new() };
     let url = format!("http://127.0.0.1:{port}");
     let before = cpu_time();
-    let mut driver =
-        Driver::connect(DriverSpec { url, http, load, requests: requests.clone() }, schedule).await.expect("a driver");
+    let mut driver = Driver::connect(
+        DriverSpec { url, http, load: load.clone(), phases: phases.clone(), requests: requests.clone() },
+        schedule,
+    )
+    .await
+    .expect("a driver");
     driver.begin(Instant::now());
     while let Some(event) = driver.next_event().await {
         match event {

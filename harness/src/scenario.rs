@@ -15,6 +15,7 @@ pub mod rates;
 mod read;
 pub mod rows;
 mod service;
+mod shape;
 pub mod supplies;
 mod traffic;
 
@@ -28,8 +29,11 @@ pub use self::json_path::JsonPath;
 pub use self::matrix::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, Verify};
 use self::rates::Rates;
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
+pub use self::shape::{Shape, Stage, StartAt};
 pub use self::supplies::{Flaw, Supplies};
-pub use self::traffic::{Arrival, Expect, Http, Load, Param, Phase, Pick, Request, Role, Shape, Wanted};
+pub use self::traffic::{
+    Arrival, Expect, Http, Load, Model, Pacing, Param, Phase, Pick, Request, Role, ThinkTime, Wanted,
+};
 use crate::units::{BytesPerHour, BytesPerRequest, Seed, seconds};
 
 /// A whole scenario. Serialised into `run.json` as the resolved form of the file.
@@ -138,7 +142,7 @@ impl Scenario {
     pub fn traffic_files(&self) -> impl Iterator<Item = (String, &str)> {
         let phases = self.phases.iter().enumerate().filter_map(|(index, phase)| match &phase.shape {
             Shape::FromFile { path, .. } => Some((format!("phases[{index}].path"), path.as_str())),
-            Shape::Constant { .. } | Shape::Ramp { .. } | Shape::Pause => None,
+            _ => None,
         });
         let bodies = self.requests.iter().enumerate();
         let bodies = bodies.filter_map(|(index, request)| {

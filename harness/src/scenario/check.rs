@@ -2,6 +2,7 @@
 //! phases that can be judged.
 
 mod matrix;
+mod phases;
 mod service;
 pub(crate) mod traffic;
 
@@ -24,7 +25,8 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.file_name("name", &scenario.name);
     check.service(scenario);
     check.dependencies(scenario);
-    check.phases(&scenario.phases);
+    check.load(scenario);
+    check.phases(scenario);
     check.requests(scenario);
     check.params(scenario);
     check.flags(scenario);

@@ -35,20 +35,6 @@ pub struct Rates {
     points: Vec<(Duration, Rps)>,
 }
 
-/// The rate at `share` (0 to 1) of all `stretches`.
-#[must_use]
-pub fn rate_at(stretches: &[Stretch], share: f64) -> Rps {
-    let total: Duration = stretches.iter().map(|stretch| stretch.length).sum();
-    let mut left = total.mul_f64(share.clamp(0.0, 1.0));
-    for stretch in stretches {
-        if left <= stretch.length {
-            return stretch.cut(left).target_rate;
-        }
-        left -= stretch.length;
-    }
-    stretches.last().map_or(Rps::new(0.0), |last| last.target_rate)
-}
-
 /// How a file writes its times.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Time {
@@ -214,17 +200,6 @@ mod tests {
         let text = "time, rate\n10, 5\n20, 15\n20, 50\n";
         assert_eq!(lines(text, 30, false), [(10.0, 5.0, 5.0), (10.0, 5.0, 15.0), (10.0, 50.0, 50.0)]);
         assert_eq!(lines(text, 15, false), [(10.0, 5.0, 5.0), (5.0, 5.0, 10.0)]);
-    }
-
-    #[test]
-    fn the_rate_at_a_share_lies_on_the_line() {
-        let rates = Rates::parse("r.csv", "time,rate\n0,0\n10,10\n20,30\n").expect("rates");
-        let stretches = rates.over(Duration::from_secs(40), false).expect("few");
-        let at = |share: f64| rate_at(&stretches, share).get();
-        assert_eq!(
-            [at(0.0), at(0.125), at(0.375), at(1.0)].map(f64::to_bits),
-            [0.0, 5.0, 20.0, 30.0].map(f64::to_bits)
-        );
     }
 
     #[test]

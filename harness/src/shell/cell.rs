@@ -188,6 +188,7 @@ async fn connect(scenario: &Scenario, supplies: &Supplies, service: &RunningServ
         url: service.url.clone(),
         http: scenario.http.clone(),
         load: scenario.load.clone(),
+        phases: scenario.phases.clone(),
         requests: scenario.requests.clone(),
     };
     Driver::connect(spec, schedule).await.map_err(|error| {

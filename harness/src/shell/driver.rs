@@ -1,7 +1,7 @@
 //! Sends a schedule to a service: an open loop over a fixed set of HTTP/1.1 connections, on a thread of its own.
 //!
 //! The pacer wakes when requests come due, on the millisecond grid of the runtime's timers (27 to 59 % less CPU than
-//! exact timers), the switchboard gives them to free connections, and each connection carries one request at a time. All
+//! exact timers, which are there for who wants them), the switchboard gives them to free connections, and each connection carries one request at a time. All
 //! of it is one thread and one runtime, so that nothing on the way of a request needs a lock. Whatever the service does,
 //! the driver ends: every wait has a bound. It decides neither what is sent nor what is too late; `traffic` does.
 
@@ -16,10 +16,11 @@ use std::time::Instant;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::scenario::{Http, Load, Request};
+use crate::scenario::{Http, Load, Phase, Request};
 use crate::trace::{Disturbance, Percentiles, Traffic};
 use crate::traffic::Schedule;
 
+mod alarm;
 mod connection;
 mod message;
 mod pacer;
@@ -40,6 +41,8 @@ pub struct DriverSpec {
     pub http: Http,
     /// Most requests in flight, and where the driver runs.
     pub load: Load,
+    /// The phases: connections are closed in some of them.
+    pub phases: Vec<Phase>,
     /// Kinds of request, in the order that the schedule counts them by.
     pub requests: Vec<Request>,
 }

@@ -76,14 +76,14 @@ impl Wire {
         }
     }
 
-    /// Waits for a request to send; false when the connection ended.
+    /// Waits for a request to send; false when the connection ended, or is to be closed.
     async fn next_request(&mut self, line: usize, switchboard: &Switchboard) -> bool {
         poll_fn(|cx| {
             self.poll_wire(cx);
             match self.sender.poll_ready(cx) {
                 _ if self.is_over => Poll::Ready(false),
                 Poll::Ready(Err(_)) => Poll::Ready(false),
-                Poll::Ready(Ok(())) => switchboard.poll_given(line, cx).map(|()| true),
+                Poll::Ready(Ok(())) => switchboard.poll_given(line, cx),
                 Poll::Pending => Poll::Pending,
             }
         })
@@ -202,6 +202,7 @@ pub(super) async fn keep(line: usize, wire: Wire, switchboard: Rc<Switchboard>, 
             tokio::time::sleep(back_off).await;
             back_off = (back_off * 2).min(LONGEST_BACK_OFF);
         }
+        poll_fn(|cx| switchboard.poll_open(line, cx)).await;
         match Wire::open(&target, &http).await {
             Ok(opened) => {
                 switchboard.opened();

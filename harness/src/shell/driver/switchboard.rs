@@ -34,7 +34,7 @@ pub(super) struct Switchboard {
 #[derive(Debug)]
 struct Board {
     origin: Instant,
-    dispatch: Dispatch<Schedule>,
+    dispatch: Dispatch,
     latencies: Latencies,
     connections: Connections,
     /// Since when there is no connection at all.
@@ -45,6 +45,10 @@ struct Board {
     free: VecDeque<usize>,
     /// Due requests that found no free line. No longer than `max_in_flight`.
     waiting: VecDeque<Due>,
+    /// Whether there are to be no connections now.
+    in_recess: bool,
+    /// Wakes the pacer, and the moment that it sleeps until: in a closed load an answer may make a request due before.
+    pacer: Option<(Waker, SinceStart)>,
     /// Texts are put together here.
     scratch: String,
     /// The first answer that was not as expected, in words.
@@ -95,13 +99,15 @@ impl Switchboard {
         let latencies = Latencies::new(messages.len(), schedule.load_end());
         let board = RefCell::new(Board {
             origin: Instant::now(),
-            dispatch: Dispatch::new(schedule, messages.len(), max_in_flight),
+            dispatch: Dispatch::new(schedule, max_in_flight),
             latencies,
             connections: Connections::default(),
             cut_off_since: None,
             lines: (0..http.connections).map(|_| Line::default()).collect(),
             free: VecDeque::with_capacity(http.connections),
             waiting: VecDeque::with_capacity(max_in_flight),
+            in_recess: false,
+            pacer: None,
             scratch: String::new(),
             first_unmet: None,
         });
@@ -126,20 +132,30 @@ impl Switchboard {
     pub(super) fn dispatch(&self, now: SinceStart) -> Option<Disturbance> {
         let board = &mut *self.board.borrow_mut();
         let starved = board.dispatch.wake(now);
-        while let Some((due, fate)) = board.dispatch.take() {
-            match (fate, board.free.pop_front()) {
-                (Fate::Send, Some(line)) => board.lines[line].give(due, false),
-                (Fate::Send, None) => {
-                    board.latencies.sent(now.since(due.at));
-                    board.waiting.push_back(due);
-                }
-                (Fate::Missed | Fate::Dropped, line) => {
-                    board.latencies.unanswered(due.request, due.at);
-                    board.free.extend(line);
-                }
-            }
-        }
+        board.hand_out(now);
         starved
+    }
+
+    /// The pacer sleeps until `moment`, unless an answer in a closed load wakes it.
+    pub(super) fn pacer_sleeps(&self, moment: SinceStart, cx: &Context<'_>) {
+        let board = &mut *self.board.borrow_mut();
+        if board.dispatch.is_open() {
+            return;
+        }
+        match &mut board.pacer {
+            Some((waker, until)) => {
+                waker.clone_from(cx.waker());
+                *until = moment;
+            }
+            none => *none = Some((cx.waker().clone(), moment)),
+        }
+    }
+
+    /// Closes all connections once they have nothing to carry, or lets them be opened again.
+    pub(super) fn recess(&self, begins: bool) {
+        let board = &mut *self.board.borrow_mut();
+        board.in_recess = begins;
+        board.lines.iter().filter_map(|line| line.waker.as_ref()).for_each(Waker::wake_by_ref);
     }
 
     /// When the next request is due.
@@ -272,26 +288,38 @@ impl Switchboard {
         board.waiting.push_front(due);
     }
 
-    /// Ready when there is a request to send on `line`, which is free until then.
-    pub(super) fn poll_given(&self, line: usize, cx: &Context<'_>) -> Poll<()> {
+    /// Ready when connections may be opened.
+    pub(super) fn poll_open(&self, line: usize, cx: &Context<'_>) -> Poll<()> {
+        let board = &mut *self.board.borrow_mut();
+        if !board.in_recess {
+            return Poll::Ready(());
+        }
+        board.lines[line].wake_by(cx);
+        Poll::Pending
+    }
+
+    /// Ready when there is a request to send on `line`, which is free until then; with false when there is none, and the
+    /// connection is to be closed.
+    pub(super) fn poll_given(&self, line: usize, cx: &Context<'_>) -> Poll<bool> {
         let board = &mut *self.board.borrow_mut();
         let place = &mut board.lines[line];
         match &place.state {
-            State::Given { .. } => return Poll::Ready(()),
+            State::Given { .. } => return Poll::Ready(true),
+            State::Free if board.in_recess => return Poll::Ready(false),
             State::Free => {}
             State::Away | State::Busy { .. } => {
                 if let Some(due) = board.waiting.pop_front() {
                     place.state = State::Given { due, is_told: true };
-                    return Poll::Ready(());
+                    return Poll::Ready(true);
+                }
+                if board.in_recess {
+                    return Poll::Ready(false);
                 }
                 place.state = State::Free;
                 board.free.push_back(line);
             }
         }
-        match &mut place.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        place.wake_by(cx);
         Poll::Pending
     }
 
@@ -346,7 +374,10 @@ impl Switchboard {
             board.latencies.unanswered(due.request, due.at);
         }
         let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: received };
-        board.dispatch.ended(due.request, ended);
+        board.dispatch.ended(now, due.request, ended);
+        if !board.dispatch.is_open() {
+            board.go_on(now);
+        }
     }
 }
 
@@ -355,13 +386,49 @@ impl Board {
         SinceStart::new(Instant::now().saturating_duration_since(self.origin))
     }
 
+    /// Sends, misses or drops what is due.
+    fn hand_out(&mut self, now: SinceStart) {
+        while let Some((due, fate)) = self.dispatch.take() {
+            match (fate, self.free.pop_front()) {
+                (Fate::Send, Some(line)) => self.lines[line].give(due, false),
+                (Fate::Send, None) => {
+                    self.latencies.sent(now.since(due.at));
+                    self.waiting.push_back(due);
+                }
+                (Fate::Missed | Fate::Dropped, line) => {
+                    self.latencies.unanswered(due.request, due.at);
+                    self.free.extend(line);
+                }
+            }
+        }
+    }
+
+    /// A user of a closed load was answered. One that does not think sends at once, on the connection that has become free,
+    /// without a detour by way of the pacer; for the others the pacer may sleep too long.
+    fn go_on(&mut self, now: SinceStart) {
+        self.hand_out(now);
+        if let (Some((pacer, until)), Some(next)) = (&self.pacer, self.dispatch.next_due_at())
+            && next < *until
+        {
+            pacer.wake_by_ref();
+        }
+    }
+
     fn fail(&mut self, due: &Due, outcome: Outcome, body_bytes_sent: u64) {
         self.latencies.unanswered(due.request, due.at);
-        self.dispatch.ended(due.request, Ended { outcome, body_bytes_sent, body_bytes_received: 0 });
+        let now = self.now();
+        self.dispatch.ended(now, due.request, Ended { outcome, body_bytes_sent, body_bytes_received: 0 });
     }
 }
 
 impl Line {
+    fn wake_by(&mut self, cx: &Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
     fn give(&mut self, due: Due, is_told: bool) {
         self.state = State::Given { due, is_told };
         if let Some(waker) = &self.waker {

@@ -13,6 +13,7 @@ use crate::trace::Counts;
 use crate::traffic::curve::tests::constant;
 use crate::traffic::tests::{TestLoad, request, shop};
 
+mod models;
 mod requests;
 
 /// What a connection of the test service does.
@@ -116,8 +117,8 @@ fn spec(url: &str, load: &TestLoad) -> DriverSpec {
         // Longer than any test machine is busy with something else.
         request_timeout: Duration::from_secs(5),
     };
-    let rules = Load { arrival: load.arrival, max_in_flight: 512, cpus: Vec::new() };
-    DriverSpec { url: url.to_owned(), http, load: rules, requests: load.requests.clone() }
+    let TestLoad { load, phases, requests, .. } = load.clone();
+    DriverSpec { url: url.to_owned(), http, load, phases, requests }
 }
 
 /// Nothing that the driver does in these tests may take longer.
