@@ -13,11 +13,11 @@ use serde::Serialize;
 pub use self::others::OtherSeries;
 use crate::exit::Status;
 use crate::flags::{CellId, FlagSet};
-use crate::growth::{Growth, Materiality, Series};
+use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
 use crate::scenario::{Finding, Judge, Strictness};
 use crate::trace::{Counts, DisturbanceKind, EndReason, Memory, Own, Percentiles, PhaseSpan, Sample, Trace};
 use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
-use crate::verdict::{Judgement, Verdict, judge};
+use crate::verdict::{Judgement, Verdict, judge_by};
 
 /// Of what was due, at most this share may have been missed or dropped (DESIGN §6).
 const UNDELIVERED: f64 = 0.01;
@@ -95,10 +95,18 @@ impl Outcome {
     /// What is to be said of `trace`.
     #[must_use]
     pub fn of(trace: &Trace) -> Self {
+        Self::by(trace, fit)
+    }
+
+    /// As [`Outcome::of`], with growth that `fit` finds: see [`judge_by`].
+    pub fn by(
+        trace: &Trace,
+        fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+    ) -> Self {
         let header = &trace.header;
         let requests = totals(trace);
         let peak_bytes = peak(&trace.samples);
-        let judgement = judgement(trace, &requests);
+        let judgement = judgement(trace, &requests, fit);
         let limit = header.memory_limit_bytes;
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
         let end = trace.end.as_ref();
@@ -199,8 +207,12 @@ fn totals(trace: &Trace) -> Counts {
     totals
 }
 
-fn judgement(trace: &Trace, requests: &Counts) -> Judgement {
-    let judged = judge(&series(trace), &materiality(&trace.header.judge));
+fn judgement(
+    trace: &Trace,
+    requests: &Counts,
+    fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+) -> Judgement {
+    let judged = judge_by(&series(trace), &materiality(&trace.header.judge), fit);
     let Some(end) = &trace.end else { return delivered(judged, requests) };
     if requests.due == 0 && end.reason == EndReason::Completed {
         return judged.overruled(Verdict::Invalid, "no request came due");
