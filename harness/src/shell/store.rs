@@ -19,13 +19,13 @@ use crate::trace::{Provenance, Record, Trace, TraceError};
 /// Version of `run.json`.
 const RUN_FORMAT: &str = "1.0";
 /// The run: scenario resolved, plan, provenance.
-const RUN_FILE: &str = "run.json";
+pub const RUN_FILE: &str = "run.json";
 /// The scenario as it was given.
 const SCENARIO_FILE: &str = "scenario.toml";
 /// Locked while somebody soaks into the folder.
 const LOCK_FILE: &str = "run.lock";
 /// The trace of a cell.
-const TRACE_FILE: &str = "trace.jsonl";
+pub const TRACE_FILE: &str = "trace.jsonl";
 /// Lines of a trace between two times that the disk is waited for: a machine that dies loses at most this.
 const LINES_PER_SYNC: u32 = 120;
 
