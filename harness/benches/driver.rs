@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use rustix::time::{ClockId, clock_gettime};
-use steep::scenario::{Arrival, Http, Load, Phase, Request, Role, Shape};
+use steep::scenario::{Arrival, Http, Load, Phase, Protocol, Request, Role, Shape};
+use steep::shell::access::Access;
 use steep::shell::driver::{Driver, DriverEvent, DriverSpec};
 use steep::template::Template;
 use steep::traffic::{Schedule, Workload};
@@ -171,6 +172,7 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
         role: Role::Steady,
         shape: Shape::Constant { rate },
         duration: Duration::from_secs(seconds),
+        storm: None,
     }];
     let requests = vec![Request {
         name: "hello".to_owned(),
@@ -180,6 +182,7 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
         headers: BTreeMap::new(),
         body: None,
         expect_status: Vec::new(),
+        conduct: None,
     }];
     let params = BTreeMap::new();
     let workload =
@@ -187,16 +190,24 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
     let schedule = Schedule::new(workload, |_| None).expect("a schedule");
     let timeout = Duration::from_secs(2);
     let http = Http {
+        protocol: Protocol::Http1,
         connections: CONNECTIONS,
+        max_concurrent_streams: 100,
+        aside_connections: 64,
         max_requests_per_connection: 0,
+        max_idle: None,
         connect_timeout: timeout,
         request_timeout: timeout,
+        tls: None,
+        auth: None,
     };
     let load = Load { arrival: Arrival::Constant, max_in_flight: 512, cpus: Vec::new() };
     let url = format!("http://127.0.0.1:{port}");
     let before = cpu_time();
-    let mut driver =
-        Driver::connect(DriverSpec { url, http, load, requests: requests.clone() }, schedule).await.expect("a driver");
+    let requests = requests.clone();
+    let (access, seed) = (Access::default(), Seed(1));
+    let spec = DriverSpec { url, http, load, requests, access, seed, storms: Vec::new() };
+    let mut driver = Driver::connect(spec, schedule).await.expect("a driver");
     driver.begin(Instant::now());
     while let Some(event) = driver.next_event().await {
         match event {

@@ -15,7 +15,9 @@ use crate::exit::Status;
 use crate::flags::{CellId, FlagSet};
 use crate::growth::{Growth, Materiality, Series};
 use crate::scenario::{Finding, Judge, Strictness};
-use crate::trace::{Counts, DisturbanceKind, EndReason, Memory, Own, Percentiles, PhaseSpan, Sample, Trace};
+use crate::trace::{
+    Connections, Counts, DisturbanceKind, EndReason, Memory, Own, Percentiles, PhaseSpan, Sample, Trace,
+};
 use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
 use crate::verdict::{Judgement, Verdict, judge};
 
@@ -28,6 +30,7 @@ const HEADROOM: f64 = 0.9;
 
 /// What is said of a cell. Derived: it can be made again from the trace at any time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own, and none depends on another")]
 pub struct Outcome {
     /// The cell.
     pub cell: CellId,
@@ -52,6 +55,8 @@ pub struct Outcome {
     pub seconds_to_limit: Option<Estimate<f64>>,
     /// What became of the requests, all names together.
     pub requests: Counts,
+    /// What became of the connections.
+    pub connections: Connections,
     /// Latency from the due time by request name: all due requests, missed and dropped ones as unanswered.
     pub latency: BTreeMap<String, Percentiles>,
     /// Of the answered requests, from sending to the end of the answer.
@@ -78,6 +83,9 @@ pub struct Outcome {
     pub probe: bool,
     /// Flags that nothing showed to have taken effect.
     pub unverified_flags: Vec<String>,
+    /// Whether any certificate of the service was taken.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub certificate_unchecked: bool,
 }
 
 /// Memory over a phase that is not fitted: what stays once the load is gone is kept, by the program or the allocator.
@@ -116,6 +124,7 @@ impl Outcome {
                 .is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64()),
             seconds_to_limit,
             requests,
+            connections: trace.traffic.last().map(|traffic| traffic.connections).unwrap_or_default(),
             latency: end.map(|end| end.latency.clone()).unwrap_or_default(),
             service_time: end.map(|end| end.service_time.clone()).unwrap_or_default(),
             lateness: end.map(|end| end.lateness).unwrap_or_default(),
@@ -129,6 +138,7 @@ impl Outcome {
             something_left: end.is_some_and(|end| end.something_left),
             probe: header.probe,
             unverified_flags: header.unverified_flags.clone(),
+            certificate_unchecked: header.certificate_unchecked,
         }
     }
 

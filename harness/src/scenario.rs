@@ -13,6 +13,7 @@ pub mod package;
 mod read;
 mod service;
 mod traffic;
+pub mod transport;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use serde::{Deserialize, Serialize};
 pub use self::matrix::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, Verify};
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 pub use self::traffic::{Arrival, Http, Load, Param, Phase, Request, Role, Shape};
+pub use self::transport::{Abort, Auth, ClientCertificate, Conduct, Farewell, Hold, Protocol, Storm, Tls};
+use crate::template::Template;
 use crate::units::{BytesPerHour, BytesPerRequest, Seed, seconds};
 
 /// A whole scenario. Serialised into `run.json` as the resolved form of the file.
@@ -120,6 +123,17 @@ pub enum Finding {
 }
 
 impl Scenario {
+    /// The variables of the environment that hold secrets, each with the key that names it.
+    #[must_use]
+    pub fn secret_variables(&self) -> Vec<(String, String)> {
+        let auth = self.http.auth.iter().map(|auth| ("http.auth".to_owned(), auth.variable().to_owned()));
+        let headers = self.requests.iter().enumerate().flat_map(|(index, request)| {
+            let names = request.headers.values().flat_map(Template::names).filter_map(transport::variable_of);
+            names.map(move |name| (format!("requests[{index}].headers"), name.to_owned()))
+        });
+        auth.chain(headers).collect()
+    }
+
     /// How long the load of one cell lasts.
     #[must_use]
     pub fn soak_duration(&self) -> Duration {

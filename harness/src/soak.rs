@@ -193,6 +193,7 @@ mod tests {
             role: Role::Steady,
             shape: Shape::Constant { rate: Rps::new(1.0) },
             duration: Duration::from_secs(seconds),
+            storm: None,
         };
         Soak::new(PhaseSpan::chain(&[phase("one", 2), phase("two", 3)]), Duration::from_secs(1))
     }
@@ -236,6 +237,7 @@ mod tests {
                 role: Role::Steady,
                 shape: Shape::Pause,
                 duration: Duration::from_mins(1),
+                storm: None,
             }]),
             Duration::from_secs(1),
         );

@@ -14,6 +14,7 @@ use crate::scenario::{Arrival, Param, Phase, Request, Scenario};
 use crate::units::{Seed, SinceStart};
 
 pub mod arrivals;
+pub mod conduct;
 pub mod curve;
 pub mod dispatch;
 pub mod draw;
@@ -178,6 +179,7 @@ pub(crate) mod tests {
             headers: BTreeMap::new(),
             body: body.map(template),
             expect_status: Vec::new(),
+            conduct: None,
         }
     }
 

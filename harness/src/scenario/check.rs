@@ -4,6 +4,7 @@
 mod matrix;
 mod service;
 mod traffic;
+mod transport;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.file_name("name", &scenario.name);
     check.service(scenario);
     check.dependencies(scenario);
+    check.http(scenario);
     check.phases(&scenario.phases);
     check.requests(scenario);
     check.params(scenario);

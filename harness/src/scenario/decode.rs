@@ -6,6 +6,7 @@
 mod matrix;
 mod service;
 mod traffic;
+mod transport;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use toml::de::DeTable;
 
 use self::matrix::{allocator, axis, flag, plan};
 use self::service::{dependency, service};
-use self::traffic::{http, load, param, phase, request};
+use self::traffic::{load, param, phase, request};
+use self::transport::http;
 use super::check::check;
 use super::read::{Reader, Section};
 use super::{Judge, Sampling, Scenario, Strictness};

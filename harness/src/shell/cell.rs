@@ -10,10 +10,12 @@ use tokio::sync::watch;
 
 use self::loaded::Loaded;
 use crate::plan::{Cell, Plan, settings};
+use crate::scenario::transport::variable_of;
 use crate::scenario::{Flag, Program, Scenario};
+use crate::shell::access::{Access, placeholder};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
-use crate::shell::driver::{Driver, DriverError, DriverSpec};
+use crate::shell::driver::{Driver, DriverError, DriverSpec, Storming};
 use crate::shell::probe;
 use crate::shell::process::own_program;
 use crate::shell::progress::Progress;
@@ -121,6 +123,15 @@ async fn prepare(
         Binary::Built(built) => Some(built.path.canonicalize().unwrap_or_else(|_| built.path.clone())),
         Binary::Failed(message) => return Ok(Err(NotLoaded::new(EndReason::BuildFailed, &message))),
     };
+    // Examined before the run; what went since then is told in the cell.
+    let access = match Access::of(scenario, soaking.scenario_folder) {
+        Ok(access) => access,
+        Err(error) => return Ok(Err(NotLoaded::new(EndReason::Failed, &error))),
+    };
+    let client = match access.client(scenario.http.protocol) {
+        Ok(client) => client,
+        Err(error) => return Ok(Err(NotLoaded::new(EndReason::Failed, &error))),
+    };
     let place = CellPlace {
         scenario_folder: soaking.scenario_folder,
         cell_folder,
@@ -128,13 +139,14 @@ async fn prepare(
         binary: binary.as_deref(),
         env: &settings.env,
         args: &settings.args,
+        client: &client,
     };
     let mut service = match start(&scenario.service, &scenario.dependencies, &place).await {
         Ok(service) => service,
         Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotReady, &error))),
     };
     let connected = match verified(soaking, &service).await {
-        Ok(()) => connect(scenario, &service).await,
+        Ok(()) => connect(scenario, access, &service).await,
         Err(not_verified) => Err(not_verified),
     };
     Ok(match connected {
@@ -178,15 +190,23 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
     }
 }
 
-async fn connect(scenario: &Scenario, service: &RunningService) -> Result<Driver, NotLoaded> {
+async fn connect(scenario: &Scenario, access: Access, service: &RunningService) -> Result<Driver, NotLoaded> {
     let port = service.port.to_string();
-    let schedule = Schedule::new(Workload::of(scenario), |name| (name == "port").then(|| port.clone()))
-        .map_err(|error| NotLoaded::new(EndReason::Failed, &error))?;
+    // A secret is filled in where a header is built: the schedule never has it.
+    let cell_value = |name: &str| match variable_of(name) {
+        Some(variable) => Some(placeholder(variable)),
+        None => (name == "port").then(|| port.clone()),
+    };
+    let schedule =
+        Schedule::new(Workload::of(scenario), cell_value).map_err(|error| NotLoaded::new(EndReason::Failed, &error))?;
     let spec = DriverSpec {
         url: service.url.clone(),
         http: scenario.http.clone(),
         load: scenario.load.clone(),
         requests: scenario.requests.clone(),
+        access,
+        seed: scenario.seed,
+        storms: Storming::chain(&scenario.phases),
     };
     Driver::connect(spec, schedule).await.map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
@@ -217,6 +237,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         flags: cell.flags.clone(),
         known_flags: scenario.flags.iter().map(names).collect(),
         unverified_flags: scenario.flags.iter().filter(|flag| flag.verify.is_none()).map(names).collect(),
+        certificate_unchecked: scenario.http.tls.as_ref().is_some_and(|tls| tls.insecure),
         axes: cell.axes.clone(),
         replicate: cell.replicate,
         attempt,

@@ -1,8 +1,8 @@
-//! Sends a schedule to a service: an open loop over a fixed set of HTTP/1.1 connections, on a thread of its own.
+//! Sends a schedule to a service: an open loop over a fixed set of HTTP connections, on a thread of its own.
 //!
 //! The pacer wakes when requests come due, on the millisecond grid of the runtime's timers (27 to 59 % less CPU than
-//! exact timers), the switchboard gives them to free connections, and each connection carries one request at a time. All
-//! of it is one thread and one runtime, so that nothing on the way of a request needs a lock. Whatever the service does,
+//! exact timers), the switchboard gives them to free connections, and each connection carries one request at a
+//! time, or with HTTP/2 several. All of it is one thread and one runtime, so that nothing on the way of a request needs a lock. Whatever the service does,
 //! the driver ends: every wait has a bound. It decides neither what is sent nor what is too late; `traffic` does.
 
 use std::collections::BTreeMap;
@@ -17,16 +17,25 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::scenario::{Http, Load, Request};
+use crate::shell::access::Access;
 use crate::trace::{Disturbance, Percentiles, Traffic};
 use crate::traffic::Schedule;
+use crate::units::Seed;
 
+mod aside;
 mod connection;
 mod message;
+mod multiplexed;
 mod pacer;
+mod slow;
+mod storm;
+mod stream;
 mod switchboard;
 mod target;
 #[cfg(test)]
 mod tests;
+
+pub use storm::Storming;
 
 /// Events that may wait for the receiver. Beyond, records are left out: counts are cumulative, and nothing is lost.
 const EVENTS: usize = 64;
@@ -42,6 +51,12 @@ pub struct DriverSpec {
     pub load: Load,
     /// Kinds of request, in the order that the schedule counts them by.
     pub requests: Vec<Request>,
+    /// What it needs to be let in.
+    pub access: Access,
+    /// Chooses the requests that are left before their answers.
+    pub seed: Seed,
+    /// Connections beside the load.
+    pub storms: Vec<Storming>,
 }
 
 /// A driver with open connections, which sends nothing before it is told to begin. Dropping it ends its load at once.
@@ -129,6 +144,14 @@ pub enum DriverError {
         wanted: usize,
         /// Why.
         source: io::Error,
+    },
+    /// The service is not the one that is trusted, or does not trust.
+    #[error("TLS with {address}: {reason}")]
+    Tls {
+        /// The service.
+        address: SocketAddr,
+        /// What is wrong, and what to do about it.
+        reason: String,
     },
     /// The driver cannot run on the CPUs asked for.
     #[error("pin the driver to CPUs {cpus:?}")]

@@ -9,7 +9,7 @@ use crate::scenario::{Judge, Phase, Role};
 use crate::units::{Bytes, Rps, Seed, SinceStart};
 
 /// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
-pub const FORMAT: &str = "1.0";
+pub const FORMAT: &str = "1.1";
 
 /// What was soaked, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Header {
     pub known_flags: Vec<String>,
     /// Flags without a `verify`: nothing showed that they took effect.
     pub unverified_flags: Vec<String>,
+    /// Whether the certificate of the service was not checked, because the scenario says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub certificate_unchecked: bool,
     /// Value of each axis.
     pub axes: BTreeMap<String, String>,
     /// Which repetition, from 1.

@@ -125,7 +125,13 @@ pub(crate) mod tests {
     use crate::units::Rps;
 
     pub(crate) fn phase(shape: Shape, seconds: f64) -> Phase {
-        Phase { name: "p".to_owned(), role: Role::Steady, shape, duration: Duration::from_secs_f64(seconds) }
+        Phase {
+            name: "p".to_owned(),
+            role: Role::Steady,
+            shape,
+            duration: Duration::from_secs_f64(seconds),
+            storm: None,
+        }
     }
 
     pub(crate) fn constant(rate: f64, seconds: f64) -> Phase {

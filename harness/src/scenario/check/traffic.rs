@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::transport::variable_of;
 use super::super::{Param, Phase, Role, Scenario, Shape};
 use super::{Check, SHORTEST_FIT, is_of_a_path};
 use crate::template::Template;
@@ -93,8 +94,14 @@ impl Check<'_> {
             }
             let templates = request.headers.values().chain(&request.body);
             let where_defined = "add a table [params.<name>]";
+            // Secrets in a path or a body are told below.
+            let secrets = request.path.names().chain(templates.clone().flat_map(Template::names));
+            let secrets = secrets.filter(|name| variable_of(name).is_some()).map(str::to_owned);
+            let known: Vec<String> = known.iter().cloned().chain(secrets).collect();
             self.names(&at("path"), &request.path, &known, where_defined);
             templates.for_each(|template| self.names(&at("body"), template, &known, where_defined));
+            self.shown_secrets(index, request);
+            self.conduct(index, request, scenario.http.request_timeout);
             for name in request.headers.keys() {
                 let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
                 if name.is_empty() || !name.chars().all(token) {

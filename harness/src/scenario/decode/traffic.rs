@@ -2,22 +2,11 @@
 
 use super::super::check::SHORTEST_FIT;
 use super::super::read::{Reader, Section};
-use super::super::{Arrival, Http, Load, Param, Phase, Request, Role, Shape};
+use super::super::{Arrival, Load, Param, Phase, Request, Role, Shape};
+use super::transport::{conduct, storm};
 use super::{cpu_numbers, table, unnamed, whole};
 use crate::template::Template;
 use crate::units::Rps;
-
-pub(super) fn http(reader: &mut Reader, top: &Section<'_>) -> Http {
-    let section = &table(reader, top, "http");
-    // There is one that works: the list of keys refuses the others.
-    let _: Option<String> = reader.choice(section, "protocol");
-    Http {
-        connections: whole(reader.integer(section, "connections")),
-        max_requests_per_connection: reader.integer(section, "max_requests_per_connection").unwrap_or_default(),
-        connect_timeout: reader.duration(section, "connect_timeout").unwrap_or_default(),
-        request_timeout: reader.duration(section, "request_timeout").unwrap_or_default(),
-    }
-}
 
 pub(super) fn load(reader: &mut Reader, top: &Section<'_>) -> Load {
     let section = &table(reader, top, "load");
@@ -43,13 +32,14 @@ pub(super) fn phase(reader: &mut Reader, section: &Section<'_>) -> Phase {
         Some(_) => Shape::Pause,
         None => Shape::Constant { rate: Rps::new(1.0) },
     };
-    Phase { name, role, shape, duration }
+    Phase { name, role, shape, duration, storm: storm(reader, section) }
 }
 
 pub(super) fn request(reader: &mut Reader, section: &Section<'_>) -> Request {
     let headers = reader.template_map(section, "headers").unwrap_or_default();
     let expect = table(reader, section, "expect");
     let statuses = reader.integers(&expect, "status").unwrap_or_default();
+    let conduct = conduct(reader, section);
     Request {
         name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
         weight: reader.number(section, "weight").unwrap_or(1.0),
@@ -59,6 +49,7 @@ pub(super) fn request(reader: &mut Reader, section: &Section<'_>) -> Request {
         body: reader.template(section, "body"),
         // The list of keys bounds each to 100..=599.
         expect_status: statuses.into_iter().map(|status| status as u16).collect(),
+        conduct: (!conduct.is_plain()).then_some(conduct),
     }
 }
 

@@ -7,12 +7,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
-use crate::scenario::Http;
+use crate::scenario::{Abort, Conduct, Http, Protocol};
 use crate::trace::{Connections, Disturbance, Percentiles, Traffic};
 use crate::traffic::dispatch::{Dispatch, Ended, Fate, Outcome};
 use crate::traffic::latency::Latencies;
@@ -37,19 +37,33 @@ struct Board {
     dispatch: Dispatch<Schedule>,
     latencies: Latencies,
     connections: Connections,
+    /// Open now, beside those of requests that have one of their own.
+    open: usize,
     /// Since when there is no connection at all.
     cut_off_since: Option<SinceStart>,
+    /// First the ordinary lines, and behind them those of requests with a connection of their own.
     lines: Vec<Line>,
+    /// Ordinary lines that no connection uses.
+    unused: Vec<usize>,
+    ordinary: Pool,
+    aside: Pool,
+    first_aside: usize,
+    is_stopped: bool,
+    /// Texts are put together here.
+    scratch: String,
+}
+
+/// Lines that serve the same requests.
+#[derive(Debug)]
+struct Pool {
     /// Lines that can take a request. The one that rested longest is taken first: all are in use alike, and none rests
     /// until the service gives it up.
     free: VecDeque<usize>,
     /// Due requests that found no free line. No longer than `max_in_flight`.
     waiting: VecDeque<Due>,
-    /// Texts are put together here.
-    scratch: String,
 }
 
-/// The place of one connection.
+/// The place of one request on a connection.
 #[derive(Debug, Default)]
 struct Line {
     state: State,
@@ -68,7 +82,7 @@ enum State {
     /// told before, because waiting is the service's doing.
     Given { due: Due, is_told: bool },
     /// Has sent it.
-    Busy { due: Due, sent: SinceStart, body_bytes: u64 },
+    Busy { due: Due, sent: SinceStart, body_bytes: u64, is_as_wanted: bool },
 }
 
 /// How an exchange ended, as its connection saw it.
@@ -80,6 +94,21 @@ pub(super) enum Answer {
     TooLate(u64),
     /// Cut off, garbled or too large, after so many bytes.
     Broken(u64),
+    /// The client went away, as the scenario wants it, after so many bytes.
+    Left(u64),
+    /// There was no connection to be had, for a request that wants one of its own.
+    NotConnected,
+}
+
+/// How many lines there are: one for each connection, or with HTTP/2 so many that each connection can offer one while all
+/// that may be in flight is on others; and those of requests with a connection of their own, if there are such.
+fn lines(http: &Http, max_in_flight: usize, messages: &[Message]) -> (usize, usize) {
+    let ordinary = match http.protocol {
+        Protocol::Http1 => http.connections,
+        Protocol::Http2 => http.connections + max_in_flight,
+    };
+    let has_aside = messages.iter().any(|message| message.aside().is_some());
+    (ordinary, if has_aside { http.aside_connections } else { 0 })
 }
 
 impl Switchboard {
@@ -91,18 +120,29 @@ impl Switchboard {
         schedule: Schedule,
     ) -> Self {
         let latencies = Latencies::new(messages.len(), schedule.load_end());
+        let (ordinary, aside) = lines(&http, max_in_flight, &messages);
         let board = RefCell::new(Board {
             origin: Instant::now(),
             dispatch: Dispatch::new(schedule, messages.len(), max_in_flight),
             latencies,
             connections: Connections::default(),
+            open: 0,
             cut_off_since: None,
-            lines: (0..http.connections).map(|_| Line::default()).collect(),
-            free: VecDeque::with_capacity(http.connections),
-            waiting: VecDeque::with_capacity(max_in_flight),
+            lines: (0..ordinary + aside).map(|_| Line::default()).collect(),
+            unused: (0..ordinary).rev().collect(),
+            ordinary: Pool::new(http.connections, max_in_flight),
+            aside: Pool::new(aside, if aside > 0 { max_in_flight } else { 0 }),
+            first_aside: ordinary,
+            is_stopped: false,
             scratch: String::new(),
         });
         Self { messages, completed, http, board }
+    }
+
+    /// The lines of requests that have a connection of their own.
+    pub(super) fn aside_lines(&self) -> std::ops::Range<usize> {
+        let board = self.board.borrow();
+        board.first_aside..board.lines.len()
     }
 
     /// The load starts at `origin`.
@@ -124,15 +164,17 @@ impl Switchboard {
         let board = &mut *self.board.borrow_mut();
         let starved = board.dispatch.wake(now);
         while let Some((due, fate)) = board.dispatch.take() {
-            match (fate, board.free.pop_front()) {
+            let is_aside = self.messages[due.request].aside().is_some();
+            let pool = if is_aside { &mut board.aside } else { &mut board.ordinary };
+            match (fate, pool.free.pop_front()) {
                 (Fate::Send, Some(line)) => board.lines[line].give(due, false),
                 (Fate::Send, None) => {
                     board.latencies.sent(now.since(due.at));
-                    board.waiting.push_back(due);
+                    pool.waiting.push_back(due);
                 }
                 (Fate::Missed | Fate::Dropped, line) => {
                     board.latencies.unanswered(due.request, due.at);
-                    board.free.extend(line);
+                    pool.free.extend(line);
                 }
             }
         }
@@ -146,12 +188,20 @@ impl Switchboard {
 
     /// No more requests come due.
     pub(super) fn stop(&self) {
-        self.board.borrow_mut().dispatch.stop();
+        let board = &mut *self.board.borrow_mut();
+        board.dispatch.stop();
+        board.is_stopped = true;
+    }
+
+    /// Whether no more are to come.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.board.borrow().is_stopped
     }
 
     /// Whether requests wait for a line.
     pub(super) fn has_waiting(&self) -> bool {
-        !self.board.borrow().waiting.is_empty()
+        let board = self.board.borrow();
+        !board.ordinary.waiting.is_empty() || !board.aside.waiting.is_empty()
     }
 
     /// Whether all that was sent has ended.
@@ -165,12 +215,15 @@ impl Switchboard {
         let board = &mut *self.board.borrow_mut();
         if self.is_cut_off(board, now) {
             let patience = self.http.connect_timeout;
-            while let Some(due) = board.waiting.pop_front_if(|due| now.since(due.at) > patience) {
+            while let Some(due) = board.ordinary.pop_waiting_for(now, patience) {
                 board.fail(&due, Outcome::FailedConnect, 0);
             }
         }
         let patience = self.http.request_timeout;
-        while let Some(due) = board.waiting.pop_front_if(|due| now.since(due.at) > patience) {
+        while let Some(due) = board.ordinary.pop_waiting_for(now, patience) {
+            board.fail(&due, Outcome::FailedTimeout, 0);
+        }
+        while let Some(due) = board.aside.pop_waiting_for(now, patience) {
             board.fail(&due, Outcome::FailedTimeout, 0);
         }
     }
@@ -186,11 +239,20 @@ impl Switchboard {
         let board = &mut *self.board.borrow_mut();
         let is_cut_off = self.is_cut_off(board, board.now());
         let outcome = if is_cut_off { Outcome::FailedConnect } else { Outcome::FailedTimeout };
-        while let Some(due) = board.waiting.pop_front() {
+        while let Some(due) = board.ordinary.waiting.pop_front() {
             board.fail(&due, outcome, 0);
+        }
+        while let Some(due) = board.aside.waiting.pop_front() {
+            board.fail(&due, Outcome::FailedTimeout, 0);
         }
         for line in 0..board.lines.len() {
             match std::mem::take(&mut board.lines[line].state) {
+                State::Busy { due, body_bytes, is_as_wanted: true, .. } => {
+                    self.completed.add_one(due.request);
+                    let outcome = Outcome::Aborted;
+                    let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: 0 };
+                    board.dispatch.ended(due.request, ended);
+                }
                 State::Busy { due, body_bytes, .. } => board.fail(&due, Outcome::FailedTimeout, body_bytes),
                 State::Given { due, .. } => board.fail(&due, Outcome::FailedTimeout, 0),
                 State::Away | State::Free => {}
@@ -237,6 +299,7 @@ impl Switchboard {
     pub(super) fn opened(&self) {
         let board = &mut *self.board.borrow_mut();
         board.connections.opened += 1;
+        board.open += 1;
         board.cut_off_since = None;
     }
 
@@ -245,27 +308,66 @@ impl Switchboard {
         self.board.borrow_mut().connections.refused += 1;
     }
 
-    /// The connection of `line` is gone. A request that it was given and has not sent goes to another, or waits.
-    pub(super) fn closed(&self, line: usize) {
+    /// A connection is gone.
+    pub(super) fn closed(&self) {
         let board = &mut *self.board.borrow_mut();
         board.connections.closed += 1;
-        if board.connections.closed == board.connections.opened {
+        board.open -= 1;
+        if board.open == 0 {
             board.cut_off_since = Some(board.now());
         }
+    }
+
+    /// A connection for one request was opened.
+    pub(super) fn opened_aside(&self) {
+        self.board.borrow_mut().connections.opened += 1;
+    }
+
+    /// A connection for one request is gone.
+    pub(super) fn closed_aside(&self) {
+        self.board.borrow_mut().connections.closed += 1;
+    }
+
+    /// No connection could be opened for the request of `line`.
+    pub(super) fn refused_aside(&self, line: usize) {
+        self.refused();
+        self.ended(line, Answer::NotConnected);
+    }
+
+    /// Some connections were opened and closed by a storm, and others could not be opened.
+    pub(super) fn stormed(&self, opened: u64, refused: u64) {
+        let connections = &mut self.board.borrow_mut().connections;
+        connections.storm_opened += opened;
+        connections.storm_refused += refused;
+    }
+
+    /// A line for a connection that can take a request.
+    pub(super) fn take_line(&self) -> usize {
+        self.board.borrow_mut().unused.pop().expect("`lines` counts one for each that may be wanted at a time")
+    }
+
+    /// The connection of `line` is gone, or has no use for it. A request that it was given and has not sent goes to
+    /// another, or waits.
+    pub(super) fn leave(&self, line: usize) {
+        let board = &mut *self.board.borrow_mut();
         let (due, is_told) = match std::mem::take(&mut board.lines[line].state) {
             State::Given { due, is_told } => (due, is_told),
             State::Busy { due, .. } => (due, true),
-            State::Free => return board.free.retain(|free| *free != line),
-            State::Away => return,
+            State::Free => {
+                board.ordinary.free.retain(|free| *free != line);
+                return board.unused.push(line);
+            }
+            State::Away => return board.unused.push(line),
         };
-        if let Some(other) = board.free.pop_front() {
+        board.unused.push(line);
+        if let Some(other) = board.ordinary.free.pop_front() {
             return board.lines[other].give(due, is_told);
         }
         if !is_told {
             let lateness = board.now().since(due.at);
             board.latencies.sent(lateness);
         }
-        board.waiting.push_front(due);
+        board.ordinary.waiting.push_front(due);
     }
 
     /// Ready when there is a request to send on `line`, which is free until then.
@@ -276,12 +378,13 @@ impl Switchboard {
             State::Given { .. } => return Poll::Ready(()),
             State::Free => {}
             State::Away | State::Busy { .. } => {
-                if let Some(due) = board.waiting.pop_front() {
+                let pool = if line < board.first_aside { &mut board.ordinary } else { &mut board.aside };
+                if let Some(due) = pool.waiting.pop_front() {
                     place.state = State::Given { due, is_told: true };
                     return Poll::Ready(());
                 }
                 place.state = State::Free;
-                board.free.push_back(line);
+                pool.free.push_back(line);
             }
         }
         match &mut place.waker {
@@ -291,39 +394,87 @@ impl Switchboard {
         Poll::Pending
     }
 
-    /// Builds the request given to `line`, whose sending begins now. `headers` lends its memory.
-    pub(super) fn request(&self, line: usize, headers: HeaderMap) -> Option<HttpRequest> {
+    /// Builds the request given to `line`, whose sending begins now, and says whether it is to be left. `headers` lends its
+    /// memory.
+    pub(super) fn request(&self, line: usize, headers: HeaderMap) -> Option<(HttpRequest, Option<Abort>)> {
         let board = &mut *self.board.borrow_mut();
         let State::Given { due, is_told } = std::mem::take(&mut board.lines[line].state) else { return None };
-        let request = self.messages[due.request].build(&due.values, headers, &mut board.scratch);
+        let message = &self.messages[due.request];
+        let request = message.build(&due.values, headers, &mut board.scratch);
+        let abort = message.abort(due.nth);
         let body_bytes = hyper::body::Body::size_hint(request.body()).lower();
         let sent = board.now();
         if !is_told {
             board.latencies.sent(sent.since(due.at));
         }
-        board.lines[line].state = State::Busy { due, sent, body_bytes };
-        Some(request)
+        board.lines[line].state = State::Busy { due, sent, body_bytes, is_as_wanted: false };
+        Some((request, abort))
     }
 
-    /// The request on `line` has ended.
+    /// How the request given to `line` is treated, for which a connection of its own is opened now: the driver is no later
+    /// for what that takes.
+    pub(super) fn take_up(&self, line: usize) -> Option<&Conduct> {
+        let board = &mut *self.board.borrow_mut();
+        let now = board.now();
+        let State::Given { due, is_told } = &mut board.lines[line].state else { return None };
+        if !std::mem::replace(is_told, true) {
+            board.latencies.sent(now.since(due.at));
+        }
+        self.messages[due.request].aside()
+    }
+
+    /// Whether the answer to the request on `line` begins as expected.
+    pub(super) fn expects(&self, line: usize, status: StatusCode) -> bool {
+        let board = self.board.borrow();
+        matches!(&board.lines[line].state, State::Busy { due, .. } if self.messages[due.request].expects(status))
+    }
+
+    /// What the request on `line` was sent for has come about: whenever it ends, it has not failed.
+    pub(super) fn is_as_wanted(&self, line: usize) {
+        if let State::Busy { is_as_wanted, .. } = &mut self.board.borrow_mut().lines[line].state {
+            *is_as_wanted = true;
+        }
+    }
+
+    /// The request on `line`, or the one given to it, has ended.
     pub(super) fn ended(&self, line: usize, answer: Answer) {
         let board = &mut *self.board.borrow_mut();
-        let State::Busy { due, sent, body_bytes } = std::mem::take(&mut board.lines[line].state) else { return };
+        let (due, sent, body_bytes) = match std::mem::take(&mut board.lines[line].state) {
+            State::Busy { due, sent, body_bytes, .. } => (due, sent, body_bytes),
+            State::Given { due, .. } => (due, SinceStart::ZERO, 0),
+            State::Away | State::Free => return,
+        };
         let (outcome, received) = match answer {
             Answer::Whole(status, received) if self.messages[due.request].expects(status) => (Outcome::Ok, received),
             Answer::Whole(_, received) => (Outcome::FailedStatus, received),
             Answer::TooLate(received) => (Outcome::FailedTimeout, received),
             Answer::Broken(received) => (Outcome::FailedBody, received),
+            Answer::Left(received) => (Outcome::Aborted, received),
+            Answer::NotConnected => (Outcome::FailedConnect, 0),
         };
-        if outcome.is_completed() {
+        if outcome.is_answered() {
             let now = board.now();
             board.latencies.answered(due.request, now.since(due.at), now.since(sent));
+            self.completed.add_one(due.request);
+        } else if outcome == Outcome::Aborted {
+            // It has no latency: nobody waited for the answer.
             self.completed.add_one(due.request);
         } else {
             board.latencies.unanswered(due.request, due.at);
         }
         let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: received };
         board.dispatch.ended(due.request, ended);
+    }
+}
+
+impl Pool {
+    fn new(lines: usize, max_waiting: usize) -> Self {
+        Self { free: VecDeque::with_capacity(lines), waiting: VecDeque::with_capacity(max_waiting) }
+    }
+
+    /// The first of those that wait for longer than `patience`.
+    fn pop_waiting_for(&mut self, now: SinceStart, patience: Duration) -> Option<Due> {
+        self.waiting.pop_front_if(|due| now.since(due.at) > patience)
     }
 }
 
