@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use rustix::time::{ClockId, clock_gettime};
-use steep::scenario::{Arrival, Http, Load, Phase, Protocol, Request, Role, Shape};
+use steep::scenario::{Arrival, Http, Load, Model, Pacing, Phase, Protocol, Request, Role, Shape};
 use steep::shell::access::Access;
 use steep::shell::driver::{Driver, DriverEvent, DriverSpec};
 use steep::template::Template;
@@ -167,13 +167,7 @@ async fn bare_loop(port: u64, rate: u64, seconds: u64) {
 
 async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
     let rate = Rps::new(rate as f64);
-    let phases = [Phase {
-        name: "steady".to_owned(),
-        role: Role::Steady,
-        shape: Shape::Constant { rate },
-        duration: Duration::from_secs(seconds),
-        storm: None,
-    }];
+    let phases = vec![Phase::new("steady", Role::Steady, Shape::Constant { rate }, Duration::from_secs(seconds))];
     let requests = vec![Request {
         name: "hello".to_owned(),
         weight: 1.0,
@@ -185,8 +179,14 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
         conduct: None,
     }];
     let params = BTreeMap::new();
-    let workload =
-        Workload { seed: Seed(1), arrival: Arrival::Constant, phases: &phases, requests: &requests, params: &params };
+    let load = Load {
+        model: Model::Open,
+        arrival: Arrival::Constant,
+        pacing: Pacing::Tick,
+        max_in_flight: 512,
+        cpus: Vec::new(),
+    };
+    let workload = Workload { seed: Seed(1), load: &load, phases: &phases, requests: &requests, params: &params };
     let schedule = Schedule::new(workload, |_| None).expect("a schedule");
     let timeout = Duration::from_secs(2);
     let http = Http {
@@ -201,12 +201,11 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
         tls: None,
         auth: None,
     };
-    let load = Load { arrival: Arrival::Constant, max_in_flight: 512, cpus: Vec::new() };
     let url = format!("http://127.0.0.1:{port}");
     let before = cpu_time();
-    let requests = requests.clone();
     let (access, seed) = (Access::default(), Seed(1));
-    let spec = DriverSpec { url, http, load, requests, access, seed, storms: Vec::new() };
+    let (requests, phases, load) = (requests.clone(), phases.clone(), load.clone());
+    let spec = DriverSpec { url, http, load, phases, requests, access, seed };
     let mut driver = Driver::connect(spec, schedule).await.expect("a driver");
     driver.begin(Instant::now());
     while let Some(event) = driver.next_event().await {

@@ -12,6 +12,7 @@ mod matrix;
 pub mod package;
 mod read;
 mod service;
+mod shape;
 mod traffic;
 pub mod transport;
 
@@ -22,7 +23,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::matrix::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, Verify};
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
-pub use self::traffic::{Arrival, Http, Load, Param, Phase, Request, Role, Shape};
+pub use self::shape::{Shape, Stage, StartAt};
+pub use self::traffic::{Arrival, Http, Load, Model, Pacing, Param, Phase, Request, Role, ThinkTime};
 pub use self::transport::{Abort, Auth, ClientCertificate, Conduct, Farewell, Hold, Protocol, Storm, Tls};
 use crate::template::Template;
 use crate::units::{BytesPerHour, BytesPerRequest, Seed, seconds};

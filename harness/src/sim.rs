@@ -3,7 +3,7 @@
 //!
 //! Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::flags::{CellId, FlagSet};
@@ -19,6 +19,10 @@ use crate::units::{Bytes, Seed, SinceStart};
 
 /// The size of a page: resident memory comes in whole ones.
 const PAGE: u64 = 4096;
+
+/// How long an answer takes: what the sample service needs on the loopback. Users of a closed load would otherwise send without
+/// end in one moment.
+const ANSWER_TIME: Duration = Duration::from_millis(1);
 
 /// What the simulated service does with memory. All amounts are of live bytes; resident memory is those in whole pages.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,11 +74,11 @@ pub type Stall = (SinceStart, SinceStart);
 /// The scenario gives no schedule.
 pub fn soak(scenario: &Scenario, service: &SimService, stalls: &[Stall]) -> Result<Trace, ScheduleError> {
     let schedule = Schedule::new(Workload::of(scenario), |_| None)?;
-    let dispatch = Dispatch::new(schedule, scenario.requests.len(), scenario.load.max_in_flight);
+    let dispatch = Dispatch::new(schedule, scenario.load.max_in_flight);
     let phases = PhaseSpan::chain(&scenario.phases);
     let trace = Trace::begin(header(scenario, phases.clone())).unwrap_or_else(|_| unreachable!("the format is ours"));
     let soak = Soak::new(phases, scenario.sampling.every);
-    let mut world = World { scenario, service, stalls, dispatch, soak, trace };
+    let mut world = World { scenario, service, stalls, dispatch, in_flight: VecDeque::new(), soak, trace };
     world.run();
     Ok(world.trace)
 }
@@ -83,7 +87,9 @@ struct World<'w> {
     scenario: &'w Scenario,
     service: &'w SimService,
     stalls: &'w [Stall],
-    dispatch: Dispatch<Schedule>,
+    dispatch: Dispatch,
+    /// When each will be answered, and its kind. No longer than `max_in_flight`.
+    in_flight: VecDeque<(SinceStart, usize)>,
     soak: Soak,
     trace: Trace,
 }
@@ -99,7 +105,8 @@ impl World<'_> {
             self.drive_until(now);
             self.act(now, Event::Woke { slept: Duration::ZERO });
         }
-        let end = self.soak.load_ends();
+        let end = self.soak.load_ends() + 2 * ANSWER_TIME;
+        self.drive_until(end);
         self.act(end, Event::Drained);
     }
 
@@ -108,17 +115,24 @@ impl World<'_> {
         self.stalls.iter().find(|(from, to)| (*from..*to).contains(&moment)).map_or(moment, |(_, to)| *to)
     }
 
-    /// Lets all requests that are due before `until` happen; each is answered at once.
+    /// Lets all happen that does before `until`: requests come due, and are answered.
     fn drive_until(&mut self, until: SinceStart) {
         const ANSWERED: Ended = Ended { outcome: Outcome::Ok, body_bytes_sent: 0, body_bytes_received: 0 };
-        while let Some(due) = self.dispatch.next_due_at().filter(|due| *due < until) {
+        loop {
+            let due = self.dispatch.next_due_at().filter(|due| *due < until);
+            let before = due.map_or(until, |due| self.awake_at(due));
+            if let Some((at, request)) = self.in_flight.pop_front_if(|(at, _)| *at < before) {
+                self.dispatch.ended(at, request, ANSWERED);
+                continue;
+            }
+            let Some(due) = due else { return };
             let now = self.awake_at(due);
             if let Some(starved) = self.dispatch.wake(now) {
                 self.trace.push(Record::Disturbance(starved));
             }
             while let Some((due, fate)) = self.dispatch.take() {
                 if fate == Fate::Send {
-                    self.dispatch.ended(due.request, ANSWERED);
+                    self.in_flight.push_back((now + ANSWER_TIME, due.request));
                 }
             }
         }
@@ -304,5 +318,32 @@ mod tests {
         let (first, second) =
             (soak(&scenario(), &SimService::default(), &[]), soak(&scenario(), &SimService::default(), &[]));
         assert_eq!(first.expect("a trace"), second.expect("a trace"));
+    }
+
+    #[test]
+    fn a_closed_load_leaks_by_the_request_as_an_open_one_does() {
+        let closed = SCENARIO.replace(
+            "[service]",
+            "[load]\nmodel = \"closed\"\nvus = 4\nthink_time = { dist = \"exponential\", mean = \"40ms\" }\n[service]",
+        );
+        let phases = closed.find("[[phases]]").expect("phases");
+        let requests = closed.find("[[requests]]").expect("requests");
+        let text = format!(
+            "{}[[phases]]\nname = \"users\"\nrole = \"steady\"\nshape = \"users\"\nduration = \"1h\"\n{}",
+            &closed[..phases],
+            &closed[requests..]
+        );
+        let decoded = decode(&text);
+        let scenario = decoded.scenario.unwrap_or_else(|| panic!("{:?}", decoded.problems));
+        let leaky = SimService { leak_per_request: 64.0, ..SimService::default() };
+        let trace = soak(&scenario, &leaky, &[]).expect("a schedule");
+        let outcome = outcome::Outcome::of(&trace);
+        assert_eq!(outcome.verdict(), Verdict::Leak, "{}", outcome.judgement.reason);
+        // Four users, an answer each 41 ms: 98 a second.
+        let due = outcome.requests.due;
+        assert!((345_000..357_000).contains(&due), "{due}");
+        assert_eq!(outcome.requests.ok, due);
+        let growth = outcome.growth().and_then(|growth| growth.per_request).expect("growth per request");
+        assert!(growth.low.get() < 64.0 && growth.high.get() > 64.0, "{growth:?}");
     }
 }

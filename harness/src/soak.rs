@@ -188,13 +188,9 @@ mod tests {
     const AWAKE: Event = Event::Woke { slept: Duration::ZERO };
 
     fn soak() -> Soak {
-        let phase = |name: &str, seconds| Phase {
-            name: name.to_owned(),
-            role: Role::Steady,
-            shape: Shape::Constant { rate: Rps::new(1.0) },
-            duration: Duration::from_secs(seconds),
-            storm: None,
-        };
+        let rate = Rps::new(1.0);
+        let phase =
+            |name, seconds| Phase::new(name, Role::Steady, Shape::Constant { rate }, Duration::from_secs(seconds));
         Soak::new(PhaseSpan::chain(&[phase("one", 2), phase("two", 3)]), Duration::from_secs(1))
     }
 
@@ -232,13 +228,7 @@ mod tests {
     #[test]
     fn samples_that_were_missed_are_told_and_not_caught_up() {
         let mut soak = Soak::new(
-            PhaseSpan::chain(&[Phase {
-                name: "long".to_owned(),
-                role: Role::Steady,
-                shape: Shape::Pause,
-                duration: Duration::from_mins(1),
-                storm: None,
-            }]),
+            PhaseSpan::chain(&[Phase::new("long", Role::Steady, Shape::Pause, Duration::from_mins(1))]),
             Duration::from_secs(1),
         );
         soak.handle(at(0.0), AWAKE);

@@ -1,8 +1,9 @@
 //! Turns a scenario into requests with due times: when each arrives, which it is, and what stands in it.
 //!
-//! An open loop: due times follow from the phases and the seed alone, never from how the service answers, so that waiting
-//! is measured and not left out (coordinated omission). One seed gives every cell the same arrivals, picks and parameter
-//! values, whatever is sent, missed or dropped there. Pure: no clock, no socket; `dispatch` is told the time.
+//! In an open load due times follow from the phases and the seed alone, never from how the service answers, so that waiting
+//! is measured and not left out (coordinated omission). In a closed load users wait for answers, and a slow service is asked
+//! less. One seed gives every cell the same arrivals, picks and parameter values, whatever is sent, missed or dropped there.
+//! Pure: no clock, no socket; `dispatch` is told the time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::scenario::{Arrival, Param, Phase, Request, Scenario};
+use crate::scenario::{Load, Model, Param, Phase, Request, Scenario};
 use crate::units::{Seed, SinceStart};
 
 pub mod arrivals;
@@ -20,22 +21,25 @@ pub mod dispatch;
 pub mod draw;
 pub mod hash;
 pub mod latency;
+pub mod recess;
 pub mod stream;
 pub mod text;
+pub mod users;
 
 use arrivals::Arrivals;
 use curve::Curve;
 use draw::{Draw, Picks, Values};
 use stream::Stream;
 use text::RequestText;
+use users::Users;
 
 /// What of a scenario decides its traffic.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Workload<'s> {
     /// Where all randomness comes from.
     pub seed: Seed,
-    /// Spacing of arrivals.
-    pub arrival: Arrival,
+    /// What makes a request due, and how arrivals are spaced.
+    pub load: &'s Load,
     /// The rate over time.
     pub phases: &'s [Phase],
     /// What is sent, picked by weight.
@@ -49,7 +53,7 @@ impl<'s> Workload<'s> {
     #[must_use]
     pub fn of(scenario: &'s Scenario) -> Self {
         let Scenario { seed, load, phases, requests, params, .. } = scenario;
-        Self { seed: *seed, arrival: load.arrival, phases, requests, params }
+        Self { seed: *seed, load, phases, requests, params }
     }
 }
 
@@ -69,13 +73,22 @@ pub struct Due {
 /// All requests of a cell, in the order of their due times.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    arrivals: Arrivals,
+    source: Source,
     picks: Picks,
     /// Of each parameter of the scenario, in the order of their names.
     draws: Vec<Draw>,
     texts: Arc<[RequestText]>,
     load_end: SinceStart,
     nth: u64,
+}
+
+/// What makes requests due.
+#[derive(Debug, Clone)]
+enum Source {
+    /// The clock.
+    Clock { arrivals: Arrivals, next: Option<SinceStart> },
+    /// Users, who wait for answers.
+    Users(Users),
 }
 
 /// A scenario that gives no schedule.
@@ -101,18 +114,64 @@ impl Schedule {
     /// # Errors
     /// All weights are 0, or a template names something unknown.
     pub fn new(workload: Workload<'_>, cell_value: impl Fn(&str) -> Option<String>) -> Result<Self, ScheduleError> {
-        let Workload { seed, arrival, phases, requests, params } = workload;
-        let curve = Curve::new(phases);
-        let load_end = curve.end();
+        let Workload { seed, load, phases, requests, params } = workload;
         let texts = requests
             .iter()
             .map(|request| RequestText::compile(request, params, &cell_value))
             .collect::<Result<_, _>>()?;
-        let picks =
-            Picks::new(requests.iter().map(|request| request.weight), seed).ok_or(ScheduleError::NothingToPick)?;
+        let picks = Picks::new(requests, phases, seed).ok_or(ScheduleError::NothingToPick)?;
         let draws = params.iter().map(|(name, param)| Draw::new(name, param, seed)).collect();
-        let arrivals = Arrivals::new(curve, arrival, Stream::new(seed, "arrivals"));
-        Ok(Self { arrivals, picks, draws, texts, load_end, nth: 0 })
+        let curve = Curve::new(phases);
+        let load_end = curve.end();
+        let source = match load.model {
+            Model::Open => {
+                let mut arrivals = Arrivals::new(curve, load.arrival, Stream::new(seed, "arrivals"));
+                Source::Clock { next: arrivals.next(), arrivals }
+            }
+            Model::Closed { vus, think_time } => {
+                Source::Users(Users::new(phases, vus, think_time, Stream::new(seed, "think time")))
+            }
+        };
+        Ok(Self { source, picks, draws, texts, load_end, nth: 0 })
+    }
+
+    /// When the next request is due, as far as is known: of a closed load, before another answer. None after the last.
+    #[must_use]
+    pub fn next_at(&self) -> Option<SinceStart> {
+        match &self.source {
+            Source::Clock { next, .. } => *next,
+            Source::Users(users) => users.next_at(),
+        }
+    }
+
+    /// The next request that is due by `now`.
+    pub fn due_by(&mut self, now: SinceStart) -> Option<Due> {
+        let at = match &mut self.source {
+            Source::Clock { arrivals, next } => {
+                let at = next.take_if(|at| *at <= now)?;
+                *next = arrivals.next();
+                at
+            }
+            Source::Users(users) => users.take(now)?,
+        };
+        let request = self.picks.draw(at);
+        let values = self.texts[request].params().iter().map(|&param| self.draws[param].draw()).collect();
+        let nth = self.nth;
+        self.nth += 1;
+        Some(Due { at, request, nth, values })
+    }
+
+    /// A request has ended, well or not.
+    pub fn ended(&mut self, now: SinceStart) {
+        if let Source::Users(users) = &mut self.source {
+            users.ended(now);
+        }
+    }
+
+    /// Whether due times do not depend on answers.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.source, Source::Clock { .. })
     }
 
     /// What stands in each of the scenario's requests.
@@ -128,16 +187,18 @@ impl Schedule {
     }
 }
 
+/// What comes due when nothing is answered: all of an open load, and of a closed one what its users send first.
 impl Iterator for Schedule {
     type Item = Due;
 
     fn next(&mut self) -> Option<Due> {
-        let at = self.arrivals.next()?;
-        let request = self.picks.draw();
-        let values = self.texts[request].params().iter().map(|&param| self.draws[param].draw()).collect();
-        let nth = self.nth;
-        self.nth += 1;
-        Some(Due { at, request, nth, values })
+        // A user may be gone when it would have sent.
+        while let Some(at) = self.next_at() {
+            if let Some(due) = self.due_by(at) {
+                return Some(due);
+            }
+        }
+        None
     }
 }
 
@@ -146,13 +207,14 @@ pub(crate) mod tests {
     use super::curve::tests::{constant, pause, ramp};
     use super::hash::schedule_hash;
     use super::*;
+    use crate::scenario::{Arrival, Pacing};
     use crate::template::Template;
 
     /// What a test soaks with.
     #[derive(Clone)]
     pub(crate) struct TestLoad {
         pub(crate) seed: u64,
-        pub(crate) arrival: Arrival,
+        pub(crate) load: Load,
         pub(crate) phases: Vec<Phase>,
         pub(crate) requests: Vec<Request>,
         pub(crate) params: BTreeMap<String, Param>,
@@ -160,8 +222,8 @@ pub(crate) mod tests {
 
     impl TestLoad {
         pub(crate) fn workload(&self) -> Workload<'_> {
-            let Self { seed, arrival, phases, requests, params } = self;
-            Workload { seed: Seed(*seed), arrival: *arrival, phases, requests, params }
+            let Self { seed, load, phases, requests, params } = self;
+            Workload { seed: Seed(*seed), load, phases, requests, params }
         }
 
         pub(crate) fn schedule(&self) -> Schedule {
@@ -194,7 +256,8 @@ pub(crate) mod tests {
             request("get", 3.0, "GET", "/items/{{item}}?page={{page}}&again={{item}}", None),
             request("order", 1.0, "POST", "/orders", Some(r#"{"user":"{{user}}","item":{{item}},"at":{{port}}}"#)),
         ];
-        TestLoad { seed: 42, arrival, phases, requests, params }
+        let load = Load { model: Model::Open, arrival, pacing: Pacing::Tick, max_in_flight: 512, cpus: Vec::new() };
+        TestLoad { seed: 42, load, phases, requests, params }
     }
 
     fn written(schedule: &Schedule, due: &Due) -> (String, String) {

@@ -91,13 +91,8 @@ fn broken_toml_is_told_with_its_place() {
 #[test]
 fn what_later_versions_will_know_is_refused_and_not_ignored() {
     let more = r#"
-[[thresholds]]
-metric = "error_rate"
-[load]
-model = "closed"
-pacing = "exact"
-[judge]
-stop_early = "leak"
+[[known]]
+flag = "sessions"
 [plan]
 strategy = "pairwise"
 "#;
@@ -105,8 +100,84 @@ strategy = "pairwise"
 }
 
 #[test]
-fn a_shape_of_a_later_version_is_one_problem() {
-    insta::assert_snapshot!(with("shape = \"constant\"\nrate = 100", "shape = \"sine\"\nmean = 100\namplitude = 5"));
+fn a_kind_of_a_later_version_is_one_problem() {
+    insta::assert_snapshot!(and("[[flags]]\nname = \"fast\"\nkind = \"cfg\"\ncfg = \"fast\"\n"));
+}
+
+#[test]
+fn shapes_that_cannot_be_are_told() {
+    let shapes = r#"shape = "sine"
+mean = 10
+amplitude = 11
+period = "2h"
+
+[[phases]]
+name = "spikes"
+role = "steady"
+shape = "spike"
+rate = 1
+peak_rate = 2000000
+every = "10s"
+width = "10s"
+duration = "5s"
+
+[[phases]]
+name = "square"
+role = "steady"
+shape = "square"
+low = 1
+high = 2
+halves = 7
+duration = "5m"
+weights = { itm = 0 }
+
+[[phases]]
+name = "stages"
+role = "steady"
+shape = "stages"
+stages = []
+duration = "5m"
+
+[[phases]]
+name = "recording"
+role = "steady"
+shape = "spike"
+rate = 1
+peak_rate = 2
+every = "10ms"
+width = "1ms"
+duration = "1h"
+
+[[phases]]
+name = "users"
+role = "steady"
+shape = "users"
+"#;
+    insta::assert_snapshot!(with("shape = \"constant\"\nrate = 100", shapes));
+}
+
+#[test]
+fn what_a_closed_load_cannot_have_is_told() {
+    let more = r#"
+[http]
+connections = 10
+[load]
+model = "closed"
+vus = 20
+think_time = { dist = "uniform", min = "2s", max = "1s" }
+[[phases]]
+name = "crowd"
+role = "steady"
+shape = "users"
+users = 30
+duration = "5m"
+"#;
+    insta::assert_snapshot!(and(more));
+}
+
+#[test]
+fn users_are_of_a_closed_load() {
+    insta::assert_snapshot!(and("[load]\nvus = 20\nthink_time = { dist = \"constant\", time = \"1s\" }\n"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! phases that can be judged.
 
 mod matrix;
+mod phases;
 mod service;
 mod traffic;
 mod transport;
@@ -26,7 +27,8 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.service(scenario);
     check.dependencies(scenario);
     check.http(scenario);
-    check.phases(&scenario.phases);
+    check.load(scenario);
+    check.phases(scenario);
     check.requests(scenario);
     check.params(scenario);
     check.flags(scenario);

@@ -4,6 +4,7 @@
 //! keys find the other problems in the same pass. A scenario with any error is not given away.
 
 mod matrix;
+mod phase;
 mod service;
 mod traffic;
 mod transport;
@@ -14,8 +15,9 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use self::matrix::{allocator, axis, flag, plan};
+use self::phase::phase;
 use self::service::{dependency, service};
-use self::traffic::{load, param, phase, request};
+use self::traffic::{load, param, request};
 use self::transport::http;
 use super::check::check;
 use super::read::{Reader, Section};

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::shape::Shape;
 use super::transport::{Auth, Conduct, Protocol, Storm, Tls};
 use crate::template::Template;
-use crate::units::{Rps, seconds};
+use crate::units::seconds;
 
 /// Connections and their limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,12 +46,74 @@ pub struct Http {
 /// How arrivals are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
+    /// What makes a request due.
+    pub model: Model,
     /// Spacing of arrivals.
     pub arrival: Arrival,
+    /// How exactly requests are sent when they are due.
+    pub pacing: Pacing,
     /// Sent or waiting for a connection; beyond it a due request is dropped and counted.
     pub max_in_flight: usize,
     /// CPUs that the driver is pinned to; empty: all.
     pub cpus: Vec<usize>,
+}
+
+/// What makes a request due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
+    /// The clock, however slow the answers are.
+    Open,
+    /// The answer to the one before: users send, wait, think, and send again.
+    Closed {
+        /// How many users there are.
+        vus: u32,
+        /// How long they think.
+        think_time: ThinkTime,
+    },
+}
+
+/// How long a user waits between an answer and the next request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThinkTime {
+    /// Always the same.
+    Constant {
+        /// That time.
+        #[serde(rename = "time_s", with = "seconds")]
+        time: Duration,
+    },
+    /// Any time between two, equally often.
+    Uniform {
+        /// The shortest.
+        #[serde(rename = "min_s", with = "seconds")]
+        min: Duration,
+        /// The longest.
+        #[serde(rename = "max_s", with = "seconds")]
+        max: Duration,
+    },
+    /// Exponential.
+    Exponential {
+        /// The mean.
+        #[serde(rename = "mean_s", with = "seconds")]
+        mean: Duration,
+    },
+}
+
+impl Default for ThinkTime {
+    fn default() -> Self {
+        Self::Constant { time: Duration::ZERO }
+    }
+}
+
+/// How exactly requests are sent when they are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pacing {
+    /// On a tick of a millisecond.
+    Tick,
+    /// Each at its moment.
+    Exact,
 }
 
 /// Spacing of arrivals.
@@ -72,12 +135,25 @@ pub struct Phase {
     pub role: Role,
     /// The rate over its time.
     pub shape: Shape,
+    /// Weights of requests that hold in this phase in place of their own.
+    pub weights: BTreeMap<String, f64>,
+    /// Whether all connections are closed while it lasts: a pause without clients.
+    pub close_connections: bool,
     /// How long it lasts.
     #[serde(rename = "duration_s", with = "seconds")]
     pub duration: Duration,
     /// Connections opened and closed beside the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storm: Option<Storm>,
+}
+
+impl Phase {
+    /// A phase with the requests' own weights, and open connections.
+    #[must_use]
+    pub fn new(name: &str, role: Role, shape: Shape, duration: Duration) -> Self {
+        let weights = BTreeMap::new();
+        Self { name: name.to_owned(), role, shape, duration, weights, close_connections: false, storm: None }
+    }
 }
 
 /// What the statistics make of a phase.
@@ -92,26 +168,6 @@ pub enum Role {
     Idle,
     /// Not fitted, reported apart.
     Cooldown,
-}
-
-/// The rate of arrivals over the time of a phase.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shape {
-    /// The same rate throughout.
-    Constant {
-        /// That rate.
-        rate: Rps,
-    },
-    /// From one rate to another in a straight line.
-    Ramp {
-        /// At the beginning.
-        start_rate: Rps,
-        /// At the end.
-        target_rate: Rps,
-    },
-    /// No requests.
-    Pause,
 }
 
 /// A kind of request.
@@ -156,18 +212,4 @@ pub enum Param {
     },
     /// A value that never comes twice in a cell, and is the same in each cell: 16 hexadecimal digits.
     Unique,
-}
-
-impl Shape {
-    /// The rate at `share` (0 to 1) of the phase.
-    #[must_use]
-    pub fn rate_at(&self, share: f64) -> Rps {
-        match *self {
-            Self::Constant { rate } => rate,
-            Self::Ramp { start_rate, target_rate } => {
-                Rps::new(start_rate.get() + (target_rate.get() - start_rate.get()) * share)
-            }
-            Self::Pause => Rps::new(0.0),
-        }
-    }
 }

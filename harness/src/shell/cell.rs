@@ -15,7 +15,7 @@ use crate::scenario::{Flag, Program, Scenario};
 use crate::shell::access::{Access, placeholder};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
-use crate::shell::driver::{Driver, DriverError, DriverSpec, Storming};
+use crate::shell::driver::{Driver, DriverError, DriverSpec};
 use crate::shell::probe;
 use crate::shell::process::own_program;
 use crate::shell::progress::Progress;
@@ -203,10 +203,10 @@ async fn connect(scenario: &Scenario, access: Access, service: &RunningService) 
         url: service.url.clone(),
         http: scenario.http.clone(),
         load: scenario.load.clone(),
+        phases: scenario.phases.clone(),
         requests: scenario.requests.clone(),
         access,
         seed: scenario.seed,
-        storms: Storming::chain(&scenario.phases),
     };
     Driver::connect(spec, schedule).await.map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));

@@ -1,8 +1,9 @@
 //! Sends a schedule to a service: an open loop over a fixed set of HTTP connections, on a thread of its own.
 //!
 //! The pacer wakes when requests come due, on the millisecond grid of the runtime's timers (27 to 59 % less CPU than
-//! exact timers), the switchboard gives them to free connections, and each connection carries one request at a
-//! time, or with HTTP/2 several. All of it is one thread and one runtime, so that nothing on the way of a request needs a lock. Whatever the service does,
+//! exact timers, which are there for who wants them), the switchboard gives them to free connections, and each connection
+//! carries one request at a time, or with HTTP/2 several. All of it is one thread and one runtime, so that nothing on the
+//! way of a request needs a lock. Whatever the service does,
 //! the driver ends: every wait has a bound. It decides neither what is sent nor what is too late; `traffic` does.
 
 use std::collections::BTreeMap;
@@ -16,14 +17,16 @@ use std::time::Instant;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::scenario::{Http, Load, Request};
+use crate::scenario::{Http, Load, Phase, Request};
 use crate::shell::access::Access;
 use crate::trace::{Disturbance, Percentiles, Traffic};
 use crate::traffic::Schedule;
 use crate::units::Seed;
 
+mod alarm;
 mod aside;
 mod connection;
+mod line;
 mod message;
 mod multiplexed;
 mod pacer;
@@ -34,8 +37,6 @@ mod switchboard;
 mod target;
 #[cfg(test)]
 mod tests;
-
-pub use storm::Storming;
 
 /// Events that may wait for the receiver. Beyond, records are left out: counts are cumulative, and nothing is lost.
 const EVENTS: usize = 64;
@@ -49,14 +50,14 @@ pub struct DriverSpec {
     pub http: Http,
     /// Most requests in flight, and where the driver runs.
     pub load: Load,
+    /// The phases: connections are closed in some of them, and storms raised in others.
+    pub phases: Vec<Phase>,
     /// Kinds of request, in the order that the schedule counts them by.
     pub requests: Vec<Request>,
     /// What it needs to be let in.
     pub access: Access,
     /// Chooses the requests that are left before their answers.
     pub seed: Seed,
-    /// Connections beside the load.
-    pub storms: Vec<Storming>,
 }
 
 /// A driver with open connections, which sends nothing before it is told to begin. Dropping it ends its load at once.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::flags::{CellId, FlagSet};
-use crate::scenario::{Judge, Phase, Role};
+use crate::scenario::{Judge, Phase, Role, Shape};
 use crate::units::{Bytes, Rps, Seed, SinceStart};
 
 /// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
@@ -81,10 +81,9 @@ pub struct PhaseSpan {
     pub start_s: SinceStart,
     /// Its end.
     pub end_s: SinceStart,
-    /// Scheduled rate at its beginning.
-    pub start_requests_per_second: Rps,
-    /// Scheduled rate at its end.
-    pub end_requests_per_second: Rps,
+    /// The highest scheduled rate; none where it follows from the answers.
+    #[serde(default)]
+    pub peak_requests_per_second: Option<Rps>,
 }
 
 impl PhaseSpan {
@@ -99,8 +98,7 @@ impl PhaseSpan {
                 role: phase.role,
                 start_s: start,
                 end_s: end,
-                start_requests_per_second: phase.shape.rate_at(0.0),
-                end_requests_per_second: phase.shape.rate_at(1.0),
+                peak_requests_per_second: (!matches!(phase.shape, Shape::Users { .. })).then(|| phase.shape.peak()),
             };
             start = end;
             span

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::trace::{Counts, Disturbance, DisturbanceKind};
 use crate::units::SinceStart;
 
-use super::Due;
+use super::{Due, Schedule};
 
 /// A driver that is later than this was starved, and what was due meanwhile is missed (DESIGN §7, rule 1). A burst that
 /// makes up for it would ratchet the service's memory and look like a leak: 2.6 to 8.5 MB and 10 to 157 MB were measured.
@@ -62,9 +62,9 @@ pub struct Ended {
 /// Takes requests from a schedule as they come due, and keeps the accounts: `due = sent + missed + dropped`, and
 /// `sent = ok + failed + aborted + in flight`, at every moment.
 #[derive(Debug, Clone)]
-pub struct Dispatch<S> {
-    schedule: S,
-    next: Option<Due>,
+pub struct Dispatch {
+    schedule: Schedule,
+    is_stopped: bool,
     now: SinceStart,
     starved: bool,
     counts: Vec<Counts>,
@@ -73,36 +73,55 @@ pub struct Dispatch<S> {
     max_in_flight: usize,
 }
 
-impl<S: Iterator<Item = Due>> Dispatch<S> {
-    /// Dispatches `schedule` over `requests` kinds of request.
-    pub fn new(mut schedule: S, requests: usize, max_in_flight: usize) -> Self {
-        let next = schedule.next();
-        let counts = vec![Counts::default(); requests];
+impl Dispatch {
+    /// Dispatches `schedule`.
+    #[must_use]
+    pub fn new(schedule: Schedule, max_in_flight: usize) -> Self {
+        let counts = vec![Counts::default(); schedule.texts().len()];
         let now = SinceStart::ZERO;
-        Self { schedule, next, now, starved: false, counts, in_flight: 0, in_flight_peak: 0, max_in_flight }
+        Self {
+            schedule,
+            is_stopped: false,
+            now,
+            starved: false,
+            counts,
+            in_flight: 0,
+            in_flight_peak: 0,
+            max_in_flight,
+        }
     }
 
-    /// When the next request is due; none after the last.
+    /// When the next request is due, as far as is known now; none after the last.
     #[must_use]
     pub fn next_due_at(&self) -> Option<SinceStart> {
-        self.next.as_ref().map(|due| due.at)
+        if self.is_stopped { None } else { self.schedule.next_at() }
+    }
+
+    /// Whether due times do not depend on answers.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.schedule.is_open()
     }
 
     /// The driver is awake at `now`: [`take`](Self::take) gives what is due by then. Tells if it was starved: it then
-    /// misses all of that, however much of it is less late than the first.
+    /// misses all of that, however much of it is less late than the first. Users of a closed load miss nothing: they waited,
+    /// and each has one request to send.
     pub fn wake(&mut self, now: SinceStart) -> Option<Disturbance> {
         self.now = self.now.max(now);
         let late = self.next_due_at().map_or(Duration::ZERO, |due| self.now.since(due));
-        self.starved = late > STARVED_AFTER;
+        let is_late = late > STARVED_AFTER;
+        self.starved = is_late && self.is_open();
         let disturbance =
             Disturbance { t_s: self.now, kind: DisturbanceKind::DriverStarved, seconds: late.as_secs_f64() };
-        self.starved.then_some(disturbance)
+        is_late.then_some(disturbance)
     }
 
     /// The next request that is due by the moment of waking, and what is to be done with it.
     pub fn take(&mut self) -> Option<(Due, Fate)> {
-        let due = self.next.take_if(|due| due.at <= self.now)?;
-        self.next = self.schedule.next();
+        if self.is_stopped {
+            return None;
+        }
+        let due = self.schedule.due_by(self.now)?;
         let counts = &mut self.counts[due.request];
         counts.due += 1;
         let fate = if self.starved {
@@ -122,12 +141,14 @@ impl<S: Iterator<Item = Due>> Dispatch<S> {
 
     /// No request comes due any more; those that did are kept in the accounts.
     pub fn stop(&mut self) {
-        self.next = None;
+        self.is_stopped = true;
     }
 
-    /// A request that was sent has ended.
-    pub fn ended(&mut self, request: usize, ended: Ended) {
+    /// A request that was sent has ended at `now`. In a closed load another may be due at once.
+    pub fn ended(&mut self, now: SinceStart, request: usize, ended: Ended) {
         self.in_flight -= 1;
+        self.now = self.now.max(now);
+        self.schedule.ended(self.now);
         let counts = &mut self.counts[request];
         counts.body_bytes_sent += ended.body_bytes_sent;
         counts.body_bytes_received += ended.body_bytes_received;
@@ -175,7 +196,7 @@ mod tests {
     }
 
     /// What is due at `now`, as (sent, missed, dropped).
-    fn burst<S: Iterator<Item = Due>>(dispatch: &mut Dispatch<S>, now: Duration) -> (u64, u64, u64) {
+    fn burst(dispatch: &mut Dispatch, now: Duration) -> (u64, u64, u64) {
         dispatch.wake(SinceStart::new(now));
         let mut fates = (0, 0, 0);
         while let Some((_, fate)) = dispatch.take() {
@@ -189,16 +210,16 @@ mod tests {
     }
 
     /// Ends all that is in flight.
-    fn answer_all<S: Iterator<Item = Due>>(dispatch: &mut Dispatch<S>) {
+    fn answer_all(dispatch: &mut Dispatch, now: SinceStart) {
         for request in 0..dispatch.counts().len() {
             let counts = dispatch.counts()[request];
             for _ in 0..counts.sent - counts.ok {
-                dispatch.ended(request, ANSWERED);
+                dispatch.ended(now, request, ANSWERED);
             }
         }
     }
 
-    fn total<S: Iterator<Item = Due>>(dispatch: &Dispatch<S>) -> Counts {
+    fn total(dispatch: &Dispatch) -> Counts {
         let mut total = Counts::default();
         dispatch.counts().iter().for_each(|counts| total.add(counts));
         total
@@ -207,7 +228,7 @@ mod tests {
     #[test]
     fn a_driver_stopped_for_a_second_misses_what_was_due_and_sends_no_burst() {
         let schedule = shop(vec![constant(2000.0, 20.0)], Arrival::Constant).schedule();
-        let mut dispatch = Dispatch::new(schedule, 2, 512);
+        let mut dispatch = Dispatch::new(schedule, 512);
         let mut starved = Vec::new();
         for tick in (1..=20_000).filter(|tick| !(5_000..6_000).contains(tick)) {
             starved.extend(dispatch.wake(SinceStart::new(ms(tick))));
@@ -216,7 +237,7 @@ mod tests {
                 sent += u32::from(fate == Fate::Send);
             }
             assert!(sent <= 2, "{sent} sent at once");
-            answer_all(&mut dispatch);
+            answer_all(&mut dispatch, SinceStart::new(ms(tick)));
         }
         let total = total(&dispatch);
         assert_eq!((total.due, total.missed, total.dropped), (40_000, 2_002, 0));
@@ -227,7 +248,7 @@ mod tests {
     #[test]
     fn a_driver_late_by_no_more_than_the_bound_sends_all() {
         let schedule = shop(vec![constant(1000.0, 1.0)], Arrival::Constant).schedule();
-        let mut dispatch = Dispatch::new(schedule, 2, 512);
+        let mut dispatch = Dispatch::new(schedule, 512);
         assert_eq!(burst(&mut dispatch, STARVED_AFTER), (100, 0, 0));
         // The first is due at 100.5 ms.
         assert_eq!(burst(&mut dispatch, ms(201)), (0, 101, 0));
@@ -236,10 +257,10 @@ mod tests {
     #[test]
     fn beyond_the_cap_due_requests_are_dropped_until_one_ends() {
         let schedule = shop(vec![constant(1000.0, 1.0)], Arrival::Constant).schedule();
-        let mut dispatch = Dispatch::new(schedule, 2, 10);
+        let mut dispatch = Dispatch::new(schedule, 10);
         assert_eq!(burst(&mut dispatch, ms(50)), (10, 0, 40));
         assert_eq!((dispatch.in_flight(), dispatch.take_in_flight_peak()), (10, 10));
-        answer_all(&mut dispatch);
+        answer_all(&mut dispatch, SinceStart::new(ms(50)));
         assert_eq!(burst(&mut dispatch, ms(51)), (1, 0, 0));
         assert_eq!(dispatch.take_in_flight_peak(), 10, "the peak since the last question, which was at ten in flight");
         dispatch.stop();
@@ -249,12 +270,12 @@ mod tests {
     #[test]
     fn six_hours_of_soak_are_dispatched_while_a_test_waits() {
         let phases = vec![ramp(0.0, 50.0, 3600.0), constant(50.0, 14_400.0), pause(1800.0), constant(50.0, 1800.0)];
-        let mut dispatch = Dispatch::new(shop(phases, Arrival::Poisson).schedule(), 2, 512);
+        let mut dispatch = Dispatch::new(shop(phases, Arrival::Poisson).schedule(), 512);
         while let Some(due) = dispatch.next_due_at() {
             dispatch.wake(due);
             while let Some((due, fate)) = dispatch.take() {
                 assert_eq!(fate, Fate::Send);
-                dispatch.ended(due.request, ANSWERED);
+                dispatch.ended(due.at, due.request, ANSWERED);
             }
         }
         let total = total(&dispatch);
@@ -274,7 +295,7 @@ mod tests {
             let schedule = shop(phases, Arrival::Poisson).schedule();
             let undisturbed: Vec<Due> = schedule.clone().collect();
             let end = schedule.load_end().elapsed();
-            let mut dispatch = Dispatch::new(schedule, 2, max_in_flight);
+            let mut dispatch = Dispatch::new(schedule, max_in_flight);
             let mut came = Vec::new();
             let mut now = Duration::ZERO;
             for (wait, answer) in stalls_ms.iter().cycle().zip(answered.iter().cycle()) {
@@ -288,7 +309,7 @@ mod tests {
                 }
                 prop_assert!(dispatch.in_flight() <= max_in_flight);
                 if *answer {
-                    answer_all(&mut dispatch);
+                    answer_all(&mut dispatch, SinceStart::new(now));
                 }
                 for counts in dispatch.counts() {
                     prop_assert_eq!(counts.due, counts.sent + counts.missed + counts.dropped);

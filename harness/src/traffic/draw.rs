@@ -3,23 +3,31 @@
 //! Every due request draws, whether it is sent or not, so that what a slow service makes the driver drop does not change
 //! the requests after it.
 
-use crate::scenario::Param;
-use crate::units::Seed;
+use crate::scenario::{Param, Phase, Request};
+use crate::units::{Seed, SinceStart};
 
 use super::stream::Stream;
 
-/// Picks requests by weight.
+/// Picks requests by their weights, which may differ from phase to phase.
 #[derive(Debug, Clone)]
 pub struct Picks {
-    /// Of the requests that can be picked: index, and the sum of weights up to and with it.
-    sums: Vec<(usize, f64)>,
-    total: f64,
+    /// Of each phase, with its end.
+    phases: Vec<(SinceStart, Weights)>,
+    /// The one that draws.
+    current: usize,
     stream: Stream,
 }
 
-impl Picks {
-    /// Picks among requests of these weights; none if no weight is above 0.
-    pub fn new(weights: impl Iterator<Item = f64>, seed: Seed) -> Option<Self> {
+/// The weights of a phase.
+#[derive(Debug, Clone)]
+struct Weights {
+    /// Each request that can be picked, with the sum of the weights up to its own.
+    sums: Vec<(usize, f64)>,
+    total: f64,
+}
+
+impl Weights {
+    fn new(weights: impl Iterator<Item = f64>) -> Self {
         let mut total = 0.0;
         let mut sums = Vec::new();
         for (request, weight) in weights.enumerate() {
@@ -28,15 +36,40 @@ impl Picks {
                 sums.push((request, total));
             }
         }
-        (!sums.is_empty()).then(|| Self { sums, total, stream: Stream::new(seed, "picks") })
+        Self { sums, total }
     }
 
-    /// The next pick.
-    pub fn draw(&mut self) -> usize {
-        let point = self.stream.share() * self.total;
+    /// The request at `share` of the total.
+    fn at(&self, share: f64) -> usize {
+        let point = share * self.total;
         let place = self.sums.partition_point(|&(_, sum)| sum <= point);
         // The product may round up to the total itself.
         self.sums[place.min(self.sums.len() - 1)].0
+    }
+}
+
+impl Picks {
+    /// Picks among `requests`; none if in some phase, or in none of them, nothing can be picked.
+    #[must_use]
+    pub fn new(requests: &[Request], phases: &[Phase], seed: Seed) -> Option<Self> {
+        let mut end = SinceStart::ZERO;
+        let of_phase = |phase: &Phase| {
+            end = end + phase.duration;
+            let weight = |request: &Request| phase.weights.get(&request.name).copied().unwrap_or(request.weight);
+            (end, Weights::new(requests.iter().map(weight)))
+        };
+        let phases: Vec<_> = phases.iter().map(of_phase).collect();
+        let can_pick = !phases.is_empty() && phases.iter().all(|(_, weights)| !weights.sums.is_empty());
+        can_pick.then(|| Self { phases, current: 0, stream: Stream::new(seed, "picks") })
+    }
+
+    /// The request that is due at `at`, which is no earlier than the one before. One number of the stream each, whatever the
+    /// weights: those of one phase do not change the picks of another.
+    pub fn draw(&mut self, at: SinceStart) -> usize {
+        while self.current + 1 < self.phases.len() && self.phases[self.current].0 <= at {
+            self.current += 1;
+        }
+        self.phases[self.current].1.at(self.stream.share())
     }
 }
 
@@ -151,18 +184,51 @@ impl FromIterator<u64> for Values {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::curve::tests::constant;
+    use super::super::tests::request;
     use super::*;
+
+    fn picks(weights: &[f64], phases: &[Phase]) -> Option<Picks> {
+        let name = |index: usize| format!("request {index}");
+        let of = |(index, weight): (usize, &f64)| request(&name(index), *weight, "GET", "/", None);
+        Picks::new(&weights.iter().enumerate().map(of).collect::<Vec<_>>(), phases, Seed(1))
+    }
 
     #[test]
     fn picks_follow_the_weights_and_never_take_a_weight_of_zero() {
-        let mut picks = Picks::new([3.0, 0.0, 1.0].into_iter(), Seed(1)).expect("two can be picked");
+        let mut picks = picks(&[3.0, 0.0, 1.0], &[constant(1.0, 1.0)]).expect("two can be picked");
         let mut counts = [0_u32; 3];
         for _ in 0..40_000 {
-            counts[picks.draw()] += 1;
+            counts[picks.draw(SinceStart::ZERO)] += 1;
         }
         // 30,000 expected, standard deviation 87.
         assert!((29_500..30_500).contains(&counts[0]) && counts[1] == 0, "{counts:?}");
-        assert!(Picks::new([0.0].into_iter(), Seed(1)).is_none());
+    }
+
+    #[test]
+    fn where_nothing_can_be_picked_there_are_no_picks() {
+        assert!(picks(&[0.0], &[constant(1.0, 1.0)]).is_none());
+        let mut silenced = constant(1.0, 1.0);
+        silenced.weights.insert("request 0".to_owned(), 0.0);
+        assert!(picks(&[1.0], &[constant(1.0, 1.0), silenced]).is_none());
+    }
+
+    #[test]
+    fn weights_of_a_phase_hold_in_it_alone() {
+        let mut second = constant(1.0, 10.0);
+        second.weights.insert("request 0".to_owned(), 0.0);
+        let phases = [constant(1.0, 10.0), second, constant(1.0, 10.0)];
+        let (mut plain, mut varied) =
+            (picks(&[3.0, 1.0], &phases[..1]).expect("picks"), picks(&[3.0, 1.0], &phases).expect("picks"));
+        for second in 0..30 {
+            let at = SinceStart::from_secs_f64(f64::from(second));
+            let (plain, varied) = (plain.draw(at), varied.draw(at));
+            if (10..20).contains(&second) {
+                assert_eq!(varied, 1);
+            } else {
+                assert_eq!(varied, plain, "second {second}");
+            }
+        }
     }
 
     #[test]

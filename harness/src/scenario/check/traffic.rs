@@ -1,64 +1,14 @@
-//! What is sent: phases that can be judged, requests that HTTP can carry, parameters that are used.
-
-use std::time::Duration;
+//! What is sent: requests that HTTP can carry, parameters that are used.
 
 use super::super::transport::variable_of;
-use super::super::{Param, Phase, Role, Scenario, Shape};
-use super::{Check, SHORTEST_FIT, is_of_a_path};
+use super::super::{Param, Scenario};
+use super::{Check, is_of_a_path};
 use crate::template::Template;
-
-/// Requests per second: the fastest drivers that were measured end at 189,000.
-const HIGHEST_RATE: f64 = 1e6;
 
 /// Longer paths are refused by most servers.
 const LONGEST_PATH: usize = 8 << 10;
 
 impl Check<'_> {
-    pub(super) fn phases(&mut self, phases: &[Phase]) {
-        if phases.is_empty() && self.spans.of("phases").is_none() {
-            return; // Told already, as a key that is missing.
-        }
-        if phases.is_empty() {
-            self.error("phases", "there is no phase", "a soak needs at least one: [[phases]] with role = \"steady\"");
-            return;
-        }
-        self.distinct_names("phases", phases.iter().map(|phase| phase.name.as_str()));
-        let fitted = |phase: &&Phase| matches!(phase.role, Role::Warmup | Role::Steady);
-        if !phases.iter().any(|phase| phase.role == Role::Steady) {
-            self.error("phases", "no phase has role = \"steady\"", "that is what growth is judged on");
-        } else if phases.iter().filter(fitted).all(|phase| peak_rate(phase) <= 0.0) {
-            self.error("phases", "the rate is 0 in every phase that is judged", "give a steady phase a rate above 0");
-        }
-        for (index, phase) in phases.iter().enumerate().filter(|(_, phase)| peak_rate(phase) > HIGHEST_RATE) {
-            let message = format!("\"{}\" wants more than {HIGHEST_RATE} requests per second", phase.name);
-            self.error(&format!("phases[{index}]"), message, "no driver sends so many");
-        }
-        let lasts = |stretch: &[Phase]| stretch.iter().map(|phase| phase.duration).sum::<Duration>();
-        let judged = phases.split(|phase| !fitted(&phase)).map(lasts).max().unwrap_or_default();
-        if judged < SHORTEST_FIT {
-            let message = format!(
-                "warm-up and steady phases last {}s in one piece, and nothing is judged below {}s",
-                judged.as_secs(),
-                SHORTEST_FIT.as_secs()
-            );
-            self.warning("phases", message, "every cell will come out inconclusive: lengthen the steady phase");
-        }
-        let first_fitted = phases.iter().position(|phase| fitted(&phase));
-        let last_fitted = phases.iter().rposition(|phase| fitted(&phase));
-        for (index, phase) in phases.iter().enumerate() {
-            let inside =
-                first_fitted.is_some_and(|first| first < index) && last_fitted.is_some_and(|last| index < last);
-            if !fitted(&phase) && inside {
-                let message = format!("\"{}\" stands between phases that are fitted", phase.name);
-                self.warning(
-                    &format!("phases[{index}]"),
-                    message,
-                    "only the longest stretch without idle or cooldown phases is fitted",
-                );
-            }
-        }
-    }
-
     pub(super) fn requests(&mut self, scenario: &Scenario) {
         if scenario.requests.is_empty() && self.spans.of("requests").is_none() {
             return;
@@ -130,13 +80,5 @@ impl Check<'_> {
                 self.warning(&format!("params.{name}"), format!("no request uses {{{{{name}}}}}"), "");
             }
         }
-    }
-}
-
-fn peak_rate(phase: &Phase) -> f64 {
-    match phase.shape {
-        Shape::Constant { rate } => rate.get(),
-        Shape::Ramp { start_rate, target_rate } => start_rate.get().max(target_rate.get()),
-        Shape::Pause => 0.0,
     }
 }

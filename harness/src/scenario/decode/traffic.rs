@@ -1,38 +1,53 @@
-//! The tables of connections, load, phases, requests and parameters.
+//! The tables of connections, load, requests and parameters.
 
-use super::super::check::SHORTEST_FIT;
 use super::super::read::{Reader, Section};
-use super::super::{Arrival, Load, Param, Phase, Request, Role, Shape};
-use super::transport::{conduct, storm};
+use super::super::{Arrival, Load, Model, Pacing, Param, Request, ThinkTime};
+use super::transport::conduct;
 use super::{cpu_numbers, table, unnamed, whole};
+use crate::problem::Problem;
 use crate::template::Template;
-use crate::units::Rps;
 
 pub(super) fn load(reader: &mut Reader, top: &Section<'_>) -> Load {
     let section = &table(reader, top, "load");
-    // There is one of each that works: the list of keys refuses the others.
-    let _: Option<String> = reader.choice(section, "model");
-    let _: Option<String> = reader.choice(section, "pacing");
     Load {
+        model: model(reader, section),
         arrival: reader.choice(section, "arrival").unwrap_or(Arrival::Poisson),
+        pacing: reader.choice(section, "pacing").unwrap_or(Pacing::Tick),
         max_in_flight: whole(reader.integer(section, "max_in_flight")),
         cpus: cpu_numbers(reader.integers(section, "cpus")),
     }
 }
 
-pub(super) fn phase(reader: &mut Reader, section: &Section<'_>) -> Phase {
-    let name = reader.text(section, "name").unwrap_or_else(|| unnamed(section));
-    let role = reader.choice(section, "role").unwrap_or(Role::Steady);
-    let shape: Option<String> = reader.choice(section, "shape");
-    let duration = reader.duration(section, "duration").unwrap_or(SHORTEST_FIT);
-    let mut rate = |name| Rps::new(reader.number(section, name).unwrap_or(1.0));
-    let shape = match shape.as_deref() {
-        Some("constant") => Shape::Constant { rate: rate("rate") },
-        Some("ramp") => Shape::Ramp { start_rate: rate("start_rate"), target_rate: rate("target_rate") },
-        Some(_) => Shape::Pause,
-        None => Shape::Constant { rate: Rps::new(1.0) },
-    };
-    Phase { name, role, shape, duration, storm: storm(reader, section) }
+fn model(reader: &mut Reader, section: &Section<'_>) -> Model {
+    let vus = reader.integer(section, "vus");
+    let think_time = reader.section(section, "think_time").map(|table| think_time(reader, &table)).unwrap_or_default();
+    let model: Option<String> = reader.choice(section, "model");
+    if model.as_deref() == Some("closed") {
+        if !Reader::has(section, "vus") {
+            let problem = Problem::error("[load] model = \"closed\" lacks \"vus\"", reader.spans.of("load.model"));
+            reader.problems.push(problem.help("add vus = …: how many users there are"));
+        }
+        return Model::Closed { vus: vus.unwrap_or(1) as u32, think_time };
+    }
+    for name in ["vus", "think_time"].into_iter().filter(|name| Reader::has(section, name)) {
+        let problem = Problem::error(
+            format!("\"{name}\" has no meaning in an open load"),
+            reader.spans.of(&format!("load.{name}")),
+        );
+        reader.problems.push(problem.help("it belongs to model = \"closed\""));
+    }
+    Model::Open
+}
+
+fn think_time(reader: &mut Reader, section: &Section<'_>) -> ThinkTime {
+    let dist: Option<String> = reader.choice(section, "dist");
+    let mut duration = |name| reader.duration(section, name).unwrap_or_default();
+    match dist.as_deref() {
+        Some("constant") => ThinkTime::Constant { time: duration("time") },
+        Some("uniform") => ThinkTime::Uniform { min: duration("min"), max: duration("max") },
+        Some(_) => ThinkTime::Exponential { mean: duration("mean") },
+        None => ThinkTime::default(),
+    }
 }
 
 pub(super) fn request(reader: &mut Reader, section: &Section<'_>) -> Request {

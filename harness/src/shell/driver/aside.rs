@@ -19,10 +19,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::scenario::{Abort, Conduct, Farewell, Http, Protocol};
 
 use super::connection::{MAX_ANSWER_BYTES, READ_BUFFER_BYTES};
+use super::line::Answer;
 use super::message::HttpRequest;
 use super::multiplexed::handshake;
 use super::slow::Rates;
-use super::switchboard::{Answer, Switchboard};
+use super::switchboard::Switchboard;
 use super::target::Target;
 
 /// How long a client that says goodbye waits for the connection to end.

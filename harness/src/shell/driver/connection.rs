@@ -20,10 +20,11 @@ use tokio::time::{Instant, Sleep};
 
 use crate::scenario::{Farewell, Http};
 
+use super::line::Answer;
 use super::message::HttpRequest;
 use super::slow::Rates;
 use super::stream::Stream;
-use super::switchboard::{Answer, Switchboard};
+use super::switchboard::Switchboard;
 use super::target::Target;
 
 /// The largest answer that is read; what is longer counts as endless. Some times what a service would send on purpose.
@@ -84,7 +85,7 @@ impl Single {
         }
     }
 
-    /// Waits for a request to send; false when the connection ended, or was idle until `give_up`.
+    /// Waits for a request to send; false when the connection ended, is to be closed, or was idle until `give_up`.
     async fn next_request(
         &mut self,
         line: usize,
@@ -96,7 +97,7 @@ impl Single {
             let given = match self.sender.poll_ready(cx) {
                 _ if self.is_over => return Poll::Ready(false),
                 Poll::Ready(Err(_)) => return Poll::Ready(false),
-                Poll::Ready(Ok(())) => switchboard.poll_given(line, cx).map(|()| true),
+                Poll::Ready(Ok(())) => switchboard.poll_given(line, cx),
                 Poll::Pending => Poll::Pending,
             };
             if let Some(alarm) = &mut give_up
@@ -260,6 +261,7 @@ pub(super) async fn keep<W: Wire>(wire: W, switchboard: Rc<Switchboard>, target:
             tokio::time::sleep(back_off).await;
             back_off = (back_off * 2).min(LONGEST_BACK_OFF);
         }
+        poll_fn(|cx| switchboard.poll_open(cx)).await;
         match W::open(&target, &http).await {
             Ok(opened) => {
                 switchboard.opened();

@@ -20,10 +20,11 @@ use tokio::time::{Instant, Sleep, timeout};
 use crate::scenario::{Farewell, Http};
 
 use super::connection::{MAX_ANSWER_BYTES, Wire};
+use super::line::Answer;
 use super::message::HttpRequest;
 use super::slow::Rates;
 use super::stream::Stream;
-use super::switchboard::{Answer, Switchboard};
+use super::switchboard::Switchboard;
 use super::target::Target;
 
 /// What a stream, and what all of a connection, may have received and not read. hyper's own are 2 and 5 MB for each
@@ -161,8 +162,14 @@ impl Wire for Multiplexed {
                     return Poll::Pending;
                 }
                 let line = *offered.get_or_insert_with(|| switchboard.take_line());
-                if switchboard.poll_given(line, cx).is_pending() {
-                    break;
+                match switchboard.poll_given(line, cx) {
+                    Poll::Ready(true) => {}
+                    // It is to be closed, once all that it carries has ended.
+                    Poll::Ready(false) => {
+                        self.is_closing = true;
+                        continue;
+                    }
+                    Poll::Pending => break,
                 }
                 if let Some((request, abort)) = switchboard.request(line, hyper::HeaderMap::new()) {
                     let patience = abort.map_or(http.request_timeout, |abort| abort.after);

@@ -1,8 +1,8 @@
 //! The driver's thread: opens the connections, wakes when requests come due, and tells each second what happened.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
-use tokio::time::Sleep;
 
 use crate::scenario::{Http, Protocol};
 use crate::shell::trust::refusal;
 use crate::trace::Disturbance;
 use crate::traffic::Schedule;
+use crate::traffic::recess::recesses;
 use crate::units::SinceStart;
 
+use super::alarm::Alarm;
 use super::aside::attend;
 use super::connection::{Single, Wire, keep};
 use super::message::Message;
@@ -60,10 +61,18 @@ pub(super) fn run_thread(
         };
         match connected {
             Ok((switchboard, target)) => {
+                let alarm = match Alarm::new(spec.load.pacing) {
+                    Ok(alarm) => alarm,
+                    Err(error) => return tell(opened, Err(DriverError::Start(error))),
+                };
                 tell(opened, Ok(()));
-                let storms = Storms { all: spec.storms.clone(), connect_timeout: spec.http.connect_timeout, target };
+                let recesses = recesses(&spec.phases).into_iter();
+                let edges = recesses.flat_map(|recess| [Some((recess.from, true)), recess.to.map(|to| (to, false))]);
+                let edges: VecDeque<_> = edges.flatten().collect();
+                let connect_timeout = spec.http.connect_timeout;
+                let storms = Storms { all: Storming::chain(&spec.phases), connect_timeout, target };
                 let request_timeout = spec.http.request_timeout;
-                Pacer { switchboard, control, load_end, request_timeout, storms }.run(events).await;
+                Pacer { switchboard, control, alarm, edges, load_end, request_timeout, storms }.run(events).await;
             }
             Err(error) => tell(opened, Err(error)),
         }
@@ -156,6 +165,9 @@ async fn open_all<W: Wire>(target: &mut Target, http: &Http) -> Result<Vec<W>, D
 struct Pacer {
     switchboard: Rc<Switchboard>,
     control: mpsc::UnboundedReceiver<Control>,
+    alarm: Alarm,
+    /// When connections are closed (true) and opened again.
+    edges: VecDeque<(SinceStart, bool)>,
     load_end: SinceStart,
     request_timeout: Duration,
     storms: Storms,
@@ -204,7 +216,6 @@ impl Pacer {
 
     /// Sends the load and waits for what is in flight. False if nobody waits for the driver any more.
     async fn soak(&mut self, origin: Instant, teller: &mut Teller) -> bool {
-        let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
         let mut next_report = SinceStart::ZERO + REPORT_EVERY;
         let mut load_end = self.load_end;
         loop {
@@ -216,7 +227,10 @@ impl Pacer {
                     next_report = next_report + REPORT_EVERY;
                 }
             }
-            let mut wake_at = next_report;
+            while let Some((_, begins)) = self.edges.pop_front_if(|(at, _)| *at <= now) {
+                self.switchboard.recess(begins);
+            }
+            let mut wake_at = self.edges.front().map_or(next_report, |(edge, _)| next_report.min(*edge));
             if self.switchboard.has_waiting() {
                 self.switchboard.expire(now);
                 wake_at = wake_at.min(now + LOOK_EVERY);
@@ -227,9 +241,10 @@ impl Pacer {
                 None if self.switchboard.is_drained() || now >= load_end + self.request_timeout => return true,
                 None => wake_at = wake_at.min(now + LOOK_EVERY),
             }
-            alarm.as_mut().reset((origin + wake_at.elapsed()).into());
-            match self.wait(alarm.as_mut()).await {
-                Woken::ByAlarm => {}
+            // Without an alarm it could only look without pause.
+            let Ok(()) = self.alarm.set(origin + wake_at.elapsed()) else { return false };
+            match self.wait(wake_at).await {
+                Woken::ToLook => {}
                 Woken::ToStop => {
                     // What came due before is accounted for.
                     let now = self.switchboard.now();
@@ -242,14 +257,19 @@ impl Pacer {
         }
     }
 
-    /// Waits for the alarm or a command.
-    async fn wait(&mut self, mut alarm: Pin<&mut Sleep>) -> Woken {
+    /// Waits for the alarm or a command, or until a request is due before `wake_at`.
+    async fn wait(&mut self, wake_at: SinceStart) -> Woken {
+        let mut is_first = true;
         poll_fn(|cx| match self.control.poll_recv(cx) {
             Poll::Ready(Some(Control::Stop)) => Poll::Ready(Woken::ToStop),
-            // It has begun already.
-            Poll::Ready(Some(Control::Begin(_))) => Poll::Ready(Woken::ByAlarm),
             Poll::Ready(None) => Poll::Ready(Woken::ByNobody),
-            Poll::Pending => alarm.as_mut().poll(cx).map(|()| Woken::ByAlarm),
+            Poll::Pending if is_first && self.alarm.poll(cx).is_pending() => {
+                is_first = false;
+                self.switchboard.pacer_sleeps(wake_at, cx);
+                Poll::Pending
+            }
+            // By the alarm, by an answer that made a request due, or for nothing: then it looks, and sleeps again.
+            Poll::Pending | Poll::Ready(Some(Control::Begin(_))) => Poll::Ready(Woken::ToLook),
         })
         .await
     }
@@ -257,7 +277,7 @@ impl Pacer {
 
 /// What ended a wait.
 enum Woken {
-    ByAlarm,
+    ToLook,
     ToStop,
     ByNobody,
 }

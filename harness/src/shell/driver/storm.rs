@@ -15,7 +15,7 @@ use super::target::Target;
 
 /// Storms of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Storming {
+pub(super) struct Storming {
     storm: Storm,
     start: SinceStart,
     end: SinceStart,
@@ -23,8 +23,7 @@ pub struct Storming {
 
 impl Storming {
     /// Those of `phases`, one after the other.
-    #[must_use]
-    pub fn chain(phases: &[Phase]) -> Vec<Self> {
+    pub(super) fn chain(phases: &[Phase]) -> Vec<Self> {
         let mut start = SinceStart::ZERO;
         let mut storming = Vec::new();
         for phase in phases {

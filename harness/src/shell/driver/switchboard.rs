@@ -4,21 +4,22 @@
 //! carried it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
-use crate::scenario::{Abort, Conduct, Http, Protocol};
+use crate::scenario::{Abort, Conduct, Http};
 use crate::trace::{Connections, Disturbance, Percentiles, Traffic};
 use crate::traffic::dispatch::{Dispatch, Ended, Fate, Outcome};
 use crate::traffic::latency::Latencies;
 use crate::traffic::{Due, Schedule};
 use crate::units::SinceStart;
 
+use super::line::{Answer, Line, Pool, State, lines};
 use super::message::{HttpRequest, Message};
 use super::{Completed, DriverEnd};
 
@@ -34,7 +35,7 @@ pub(super) struct Switchboard {
 #[derive(Debug)]
 struct Board {
     origin: Instant,
-    dispatch: Dispatch<Schedule>,
+    dispatch: Dispatch,
     latencies: Latencies,
     connections: Connections,
     /// Open now, beside those of requests that have one of their own.
@@ -48,67 +49,17 @@ struct Board {
     ordinary: Pool,
     aside: Pool,
     first_aside: usize,
+    /// Of each kind of request, whether it has a connection of its own.
+    goes_aside: Vec<bool>,
     is_stopped: bool,
+    /// Whether there are to be no connections now.
+    in_recess: bool,
+    /// Wake those who wait for the end of a recess to open connections; no more than there are connections.
+    away: Vec<Waker>,
+    /// Wakes the pacer, and the moment that it sleeps until: in a closed load an answer may make a request due before.
+    pacer: Option<(Waker, SinceStart)>,
     /// Texts are put together here.
     scratch: String,
-}
-
-/// Lines that serve the same requests.
-#[derive(Debug)]
-struct Pool {
-    /// Lines that can take a request. The one that rested longest is taken first: all are in use alike, and none rests
-    /// until the service gives it up.
-    free: VecDeque<usize>,
-    /// Due requests that found no free line. No longer than `max_in_flight`.
-    waiting: VecDeque<Due>,
-}
-
-/// The place of one request on a connection.
-#[derive(Debug, Default)]
-struct Line {
-    state: State,
-    waker: Option<Waker>,
-}
-
-/// What a line does.
-#[derive(Debug, Default)]
-enum State {
-    /// There is no connection, or it is not ready yet.
-    #[default]
-    Away,
-    /// Can take a request.
-    Free,
-    /// Has one to send. The driver's lateness is told when it is sent, but for one that waited for a line: then it was
-    /// told before, because waiting is the service's doing.
-    Given { due: Due, is_told: bool },
-    /// Has sent it.
-    Busy { due: Due, sent: SinceStart, body_bytes: u64, is_as_wanted: bool },
-}
-
-/// How an exchange ended, as its connection saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// With this status and so many bytes of body.
-    Whole(StatusCode, u64),
-    /// Not in time, after so many bytes.
-    TooLate(u64),
-    /// Cut off, garbled or too large, after so many bytes.
-    Broken(u64),
-    /// The client went away, as the scenario wants it, after so many bytes.
-    Left(u64),
-    /// There was no connection to be had, for a request that wants one of its own.
-    NotConnected,
-}
-
-/// How many lines there are: one for each connection, or with HTTP/2 so many that each connection can offer one while all
-/// that may be in flight is on others; and those of requests with a connection of their own, if there are such.
-fn lines(http: &Http, max_in_flight: usize, messages: &[Message]) -> (usize, usize) {
-    let ordinary = match http.protocol {
-        Protocol::Http1 => http.connections,
-        Protocol::Http2 => http.connections + max_in_flight,
-    };
-    let has_aside = messages.iter().any(|message| message.aside().is_some());
-    (ordinary, if has_aside { http.aside_connections } else { 0 })
 }
 
 impl Switchboard {
@@ -121,9 +72,10 @@ impl Switchboard {
     ) -> Self {
         let latencies = Latencies::new(messages.len(), schedule.load_end());
         let (ordinary, aside) = lines(&http, max_in_flight, &messages);
+        let goes_aside = messages.iter().map(|message| message.aside().is_some()).collect();
         let board = RefCell::new(Board {
             origin: Instant::now(),
-            dispatch: Dispatch::new(schedule, messages.len(), max_in_flight),
+            dispatch: Dispatch::new(schedule, max_in_flight),
             latencies,
             connections: Connections::default(),
             open: 0,
@@ -133,7 +85,11 @@ impl Switchboard {
             ordinary: Pool::new(http.connections, max_in_flight),
             aside: Pool::new(aside, if aside > 0 { max_in_flight } else { 0 }),
             first_aside: ordinary,
+            goes_aside,
             is_stopped: false,
+            in_recess: false,
+            away: Vec::new(),
+            pacer: None,
             scratch: String::new(),
         });
         Self { messages, completed, http, board }
@@ -163,22 +119,31 @@ impl Switchboard {
     pub(super) fn dispatch(&self, now: SinceStart) -> Option<Disturbance> {
         let board = &mut *self.board.borrow_mut();
         let starved = board.dispatch.wake(now);
-        while let Some((due, fate)) = board.dispatch.take() {
-            let is_aside = self.messages[due.request].aside().is_some();
-            let pool = if is_aside { &mut board.aside } else { &mut board.ordinary };
-            match (fate, pool.free.pop_front()) {
-                (Fate::Send, Some(line)) => board.lines[line].give(due, false),
-                (Fate::Send, None) => {
-                    board.latencies.sent(now.since(due.at));
-                    pool.waiting.push_back(due);
-                }
-                (Fate::Missed | Fate::Dropped, line) => {
-                    board.latencies.unanswered(due.request, due.at);
-                    pool.free.extend(line);
-                }
-            }
-        }
+        board.hand_out(now);
         starved
+    }
+
+    /// The pacer sleeps until `moment`, unless an answer in a closed load wakes it.
+    pub(super) fn pacer_sleeps(&self, moment: SinceStart, cx: &Context<'_>) {
+        let board = &mut *self.board.borrow_mut();
+        if board.dispatch.is_open() {
+            return;
+        }
+        match &mut board.pacer {
+            Some((waker, until)) => {
+                waker.clone_from(cx.waker());
+                *until = moment;
+            }
+            none => *none = Some((cx.waker().clone(), moment)),
+        }
+    }
+
+    /// Closes all connections once they have nothing to carry, or lets them be opened again.
+    pub(super) fn recess(&self, begins: bool) {
+        let board = &mut *self.board.borrow_mut();
+        board.in_recess = begins;
+        board.away.drain(..).for_each(Waker::wake);
+        board.lines.iter().filter_map(|line| line.waker.as_ref()).for_each(Waker::wake_by_ref);
     }
 
     /// When the next request is due.
@@ -249,9 +214,9 @@ impl Switchboard {
             match std::mem::take(&mut board.lines[line].state) {
                 State::Busy { due, body_bytes, is_as_wanted: true, .. } => {
                     self.completed.add_one(due.request);
-                    let outcome = Outcome::Aborted;
+                    let (now, outcome) = (board.now(), Outcome::Aborted);
                     let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: 0 };
-                    board.dispatch.ended(due.request, ended);
+                    board.dispatch.ended(now, due.request, ended);
                 }
                 State::Busy { due, body_bytes, .. } => board.fail(&due, Outcome::FailedTimeout, body_bytes),
                 State::Given { due, .. } => board.fail(&due, Outcome::FailedTimeout, 0),
@@ -370,27 +335,43 @@ impl Switchboard {
         board.ordinary.waiting.push_front(due);
     }
 
-    /// Ready when there is a request to send on `line`, which is free until then.
-    pub(super) fn poll_given(&self, line: usize, cx: &Context<'_>) -> Poll<()> {
+    /// Ready when connections may be opened.
+    pub(super) fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
         let board = &mut *self.board.borrow_mut();
+        if !board.in_recess {
+            return Poll::Ready(());
+        }
+        if !board.away.iter().any(|waker| waker.will_wake(cx.waker())) {
+            board.away.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Ready when there is a request to send on `line`, which is free until then; with false when there is none, and the
+    /// connection is to be closed.
+    pub(super) fn poll_given(&self, line: usize, cx: &Context<'_>) -> Poll<bool> {
+        let board = &mut *self.board.borrow_mut();
+        // Requests that open their own connections find nothing to close.
+        let is_closing = board.in_recess && line < board.first_aside;
         let place = &mut board.lines[line];
         match &place.state {
-            State::Given { .. } => return Poll::Ready(()),
+            State::Given { .. } => return Poll::Ready(true),
+            State::Free if is_closing => return Poll::Ready(false),
             State::Free => {}
             State::Away | State::Busy { .. } => {
                 let pool = if line < board.first_aside { &mut board.ordinary } else { &mut board.aside };
                 if let Some(due) = pool.waiting.pop_front() {
                     place.state = State::Given { due, is_told: true };
-                    return Poll::Ready(());
+                    return Poll::Ready(true);
+                }
+                if is_closing {
+                    return Poll::Ready(false);
                 }
                 place.state = State::Free;
                 pool.free.push_back(line);
             }
         }
-        match &mut place.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        place.wake_by(cx);
         Poll::Pending
     }
 
@@ -452,8 +433,8 @@ impl Switchboard {
             Answer::Left(received) => (Outcome::Aborted, received),
             Answer::NotConnected => (Outcome::FailedConnect, 0),
         };
+        let now = board.now();
         if outcome.is_answered() {
-            let now = board.now();
             board.latencies.answered(due.request, now.since(due.at), now.since(sent));
             self.completed.add_one(due.request);
         } else if outcome == Outcome::Aborted {
@@ -463,18 +444,10 @@ impl Switchboard {
             board.latencies.unanswered(due.request, due.at);
         }
         let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: received };
-        board.dispatch.ended(due.request, ended);
-    }
-}
-
-impl Pool {
-    fn new(lines: usize, max_waiting: usize) -> Self {
-        Self { free: VecDeque::with_capacity(lines), waiting: VecDeque::with_capacity(max_waiting) }
-    }
-
-    /// The first of those that wait for longer than `patience`.
-    fn pop_waiting_for(&mut self, now: SinceStart, patience: Duration) -> Option<Due> {
-        self.waiting.pop_front_if(|due| now.since(due.at) > patience)
+        board.dispatch.ended(now, due.request, ended);
+        if !board.dispatch.is_open() {
+            board.go_on(now);
+        }
     }
 }
 
@@ -483,17 +456,38 @@ impl Board {
         SinceStart::new(Instant::now().saturating_duration_since(self.origin))
     }
 
+    /// Sends, misses or drops what is due.
+    fn hand_out(&mut self, now: SinceStart) {
+        while let Some((due, fate)) = self.dispatch.take() {
+            let pool = if self.goes_aside[due.request] { &mut self.aside } else { &mut self.ordinary };
+            match (fate, pool.free.pop_front()) {
+                (Fate::Send, Some(line)) => self.lines[line].give(due, false),
+                (Fate::Send, None) => {
+                    self.latencies.sent(now.since(due.at));
+                    pool.waiting.push_back(due);
+                }
+                (Fate::Missed | Fate::Dropped, line) => {
+                    self.latencies.unanswered(due.request, due.at);
+                    pool.free.extend(line);
+                }
+            }
+        }
+    }
+
+    /// A user of a closed load was answered. One that does not think sends at once, on the connection that has become free,
+    /// without a detour by way of the pacer; for the others the pacer may sleep too long.
+    fn go_on(&mut self, now: SinceStart) {
+        self.hand_out(now);
+        if let (Some((pacer, until)), Some(next)) = (&self.pacer, self.dispatch.next_due_at())
+            && next < *until
+        {
+            pacer.wake_by_ref();
+        }
+    }
+
     fn fail(&mut self, due: &Due, outcome: Outcome, body_bytes_sent: u64) {
         self.latencies.unanswered(due.request, due.at);
-        self.dispatch.ended(due.request, Ended { outcome, body_bytes_sent, body_bytes_received: 0 });
-    }
-}
-
-impl Line {
-    fn give(&mut self, due: Due, is_told: bool) {
-        self.state = State::Given { due, is_told };
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
-        }
+        let now = self.now();
+        self.dispatch.ended(now, due.request, Ended { outcome, body_bytes_sent, body_bytes_received: 0 });
     }
 }

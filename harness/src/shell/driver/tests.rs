@@ -18,6 +18,8 @@ use crate::trace::Counts;
 use crate::traffic::curve::tests::constant;
 use crate::traffic::tests::{TestLoad, request, shop};
 
+mod models;
+
 /// What a connection of the test service does.
 #[derive(Debug, Clone, Copy)]
 enum Manners {
@@ -125,16 +127,9 @@ fn spec(url: &str, load: &TestLoad) -> DriverSpec {
         tls: None,
         auth: None,
     };
-    let rules = Load { arrival: load.arrival, max_in_flight: 512, cpus: Vec::new() };
-    DriverSpec {
-        url: url.to_owned(),
-        http,
-        load: rules,
-        requests: load.requests.clone(),
-        access: Access::default(),
-        seed: Seed(load.seed),
-        storms: Storming::chain(&load.phases),
-    }
+    let TestLoad { seed, load, phases, requests, .. } = load.clone();
+    let (access, seed) = (Access::default(), Seed(seed));
+    DriverSpec { url: url.to_owned(), http, load, phases, requests, access, seed }
 }
 
 /// Nothing that the driver does in these tests may take longer.
