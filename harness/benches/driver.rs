@@ -203,9 +203,9 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
     };
     let url = format!("http://127.0.0.1:{port}");
     let before = cpu_time();
-    let (access, seed) = (Access::default(), Seed(1));
+    let (access, seed, limits) = (Access::default(), Seed(1), Vec::new());
     let (requests, phases, load) = (requests.clone(), phases.clone(), load.clone());
-    let spec = DriverSpec { url, http, load, phases, requests, access, seed };
+    let spec = DriverSpec { url, http, load, phases, requests, limits, access, seed };
     let mut driver = Driver::connect(spec, schedule).await.expect("a driver");
     driver.begin(Instant::now());
     while let Some(event) = driver.next_event().await {
@@ -213,7 +213,7 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
             DriverEvent::Traffic(traffic) if memory && traffic.t_s.elapsed().as_secs().is_multiple_of(10) => {
                 println!("{}: {} KiB anonymous", traffic.t_s, anonymous_kib());
             }
-            DriverEvent::Traffic(_) => {}
+            DriverEvent::Traffic(_) | DriverEvent::Interval(_) => {}
             DriverEvent::Starved(starved) => println!("  starved: {starved:?}"),
             DriverEvent::Finished(end) => {
                 let counts = end.traffic.requests["hello"];

@@ -39,6 +39,9 @@ fn serve(stream: &TcpStream, mood: &str) {
             write(stream, "401 Unauthorized", "who are you?")
         } else if is_for_readiness {
             ready(stream, mood)
+        } else if request.starts_with("GET /metrics") {
+            let count = ANSWERED.load(Ordering::Relaxed);
+            write(stream, "200 OK", &format!("moody_requests_total{{route=\"/\"}} {count}\n"))
         } else {
             answer(stream, mood)
         };
