@@ -32,6 +32,9 @@ use super::target::Target;
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
+/// How soon it is seen that the service has sent its settings: the grid of the runtime's timers.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
 /// Runs what hyper wants to run beside a connection, on the driver's thread.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beside;
@@ -79,15 +82,15 @@ pub(super) async fn handshake(stream: Stream) -> io::Result<(SendRequest<Full<By
         .handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;
-    poll_fn(|cx| {
-        if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
+    // hyper reads beside this and wakes nobody when the settings are there.
+    while connection.current_max_send_streams() == 0 {
+        let has_ended = timeout(LOOK_EVERY, &mut connection).await;
+        if let Ok(ended) = has_ended {
             let reason = ended.err().map_or_else(|| "it closed the connection".to_owned(), |error| innermost(&error));
             let message = format!("the service does not speak HTTP/2 with this client: {reason}");
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::Unsupported, message)));
+            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
         }
-        if connection.current_max_send_streams() > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
-    })
-    .await?;
+    }
     Ok((sender, connection))
 }
 

@@ -206,7 +206,7 @@ async fn connections_are_renewed_after_so_many_streams() {
     spec.http.max_requests_per_connection = 5;
     let driver = in_time(Driver::connect(spec, load.schedule())).await.expect("connections");
     let (end, total, _) = soak(driver, Instant::now()).await;
-    assert_eq!(total.ok, total.sent);
+    assert_eq!(total.ok, total.sent, "{total:?} {:?}", end.traffic.connections);
     assert!(end.traffic.connections.closed + 2 >= total.sent / 5, "{:?}", end.traffic.connections);
 }
 
