@@ -50,6 +50,8 @@ pub struct Outcome {
     pub headroom_exceeded: bool,
     /// When growth would reach the limit, counted from the end of the soak.
     pub seconds_to_limit: Option<Estimate<f64>>,
+    /// Users of a closed load; none: the load was open.
+    pub users: Option<u32>,
     /// What became of the requests, all names together.
     pub requests: Counts,
     /// Latency from the due time by request name: all due requests, missed and dropped ones as unanswered.
@@ -115,6 +117,7 @@ impl Outcome {
                 .zip(peak_bytes)
                 .is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64()),
             seconds_to_limit,
+            users: header.users,
             requests,
             latency: end.map(|end| end.latency.clone()).unwrap_or_default(),
             service_time: end.map(|end| end.service_time.clone()).unwrap_or_default(),

@@ -228,6 +228,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         phases: PhaseSpan::chain(&scenario.phases),
         sampling_every_s: scenario.sampling.every.as_secs_f64(),
         judge: scenario.judge.clone(),
+        users: scenario.load.model.users(),
         memory_limit_bytes: scenario.service.memory_limit_bytes,
         probe: scenario.service.probe.is_some(),
         provenance: of_cell(soaking.provenance, plan, cell, built, command, &settings.env),

@@ -46,6 +46,9 @@ pub struct Header {
     pub sampling_every_s: f64,
     /// What counts as a finding.
     pub judge: Judge,
+    /// Users of a closed load, who wait for answers; none: the load is open.
+    #[serde(default)]
+    pub users: Option<u32>,
     /// What production gives the service.
     pub memory_limit_bytes: Option<Bytes>,
     /// Whether the service is said to carry the probe.
