@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod commands;
 pub mod exit;
+pub mod exposition;
 pub mod flags;
 pub mod growth;
 pub mod isolation;
@@ -18,6 +19,7 @@ pub mod simulator;
 pub mod soak;
 pub mod stats;
 pub mod template;
+pub mod threshold;
 pub mod trace;
 pub mod traffic;
 pub mod units;
