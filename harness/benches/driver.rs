@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use rustix::time::{ClockId, clock_gettime};
-use steep::scenario::{Arrival, Http, Load, Model, Pacing, Phase, Request, Role, Shape};
+use steep::scenario::{Arrival, Expect, Http, Load, Model, Pacing, Phase, Request, Role, Shape, Supplies};
 use steep::shell::driver::{Driver, DriverEvent, DriverSpec};
 use steep::template::Template;
 use steep::traffic::{Schedule, Workload};
@@ -192,11 +192,20 @@ async fn drive(port: u64, rate: u64, seconds: u64, pacing: Pacing, memory: bool)
         path: Template::parse("/hello").expect("a template"),
         headers: BTreeMap::new(),
         body: None,
-        expect_status: Vec::new(),
+        body_file: None,
+        expect: Expect::default(),
     }];
     let params = BTreeMap::new();
     let load = Load { model: Model::Open, arrival: Arrival::Constant, pacing, max_in_flight: 512, cpus: Vec::new() };
-    let workload = Workload { seed: Seed(1), load: &load, phases: &phases, requests: &requests, params: &params };
+    let supplies = Supplies::default();
+    let workload = Workload {
+        seed: Seed(1),
+        load: &load,
+        phases: &phases,
+        requests: &requests,
+        params: &params,
+        supplies: &supplies,
+    };
     let schedule = Schedule::new(workload, |_| None).expect("a schedule");
     let timeout = Duration::from_secs(2);
     let http = Http {

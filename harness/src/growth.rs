@@ -190,16 +190,27 @@ impl Growth {
 /// # Errors
 /// Why the series cannot be judged. Never a panic, whatever the numbers.
 pub fn fit(series: &Series, source: MemorySource, materiality: &Materiality) -> Result<Growth, Unjudgeable> {
+    fitted(series, source, materiality, |_, _| ()).map(|(growth, ())| growth)
+}
+
+/// The growth, and what `look` sees of the competition that led to it; there is none for a series that never changes.
+fn fitted<T: Default>(
+    series: &Series,
+    source: MemorySource,
+    materiality: &Materiality,
+    look: impl FnOnce(&Run, &Competition) -> T,
+) -> Result<(Growth, T), Unjudgeable> {
     let run = Run::of(series, source, materiality)?;
     if run.never_changes() {
-        return Ok(run.growth(&Interval::NOTHING, &Environment::default()));
+        return Ok((run.growth(&Interval::NOTHING, &Environment::default()), T::default()));
     }
     let environment = run.environment(series);
     let competition = run.competition(&environment);
     // Without a fit of each kind there is nothing to compare: all covariances or all means were singular.
     let interval = Interval::of(&competition, run.cut.at.len(), run.readings.seconds(), materiality.strictness)
         .ok_or(Unjudgeable::Singular)?;
-    Ok(run.growth(&interval, &environment))
+    let seen = look(&run, &competition);
+    Ok((run.growth(&interval, &environment), seen))
 }
 
 impl Readings {

@@ -15,14 +15,14 @@ use self::delivery::{completed, connections_note, delivered, failures, totals};
 pub use self::others::OtherSeries;
 use crate::exit::Status;
 use crate::flags::{CellId, FlagSet};
-use crate::growth::{Growth, Materiality, Series};
+use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
 use crate::scenario::{Finding, Judge, Metric, Strictness};
 use crate::threshold::{Kept, kept};
 use crate::trace::{
     Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, Own, Percentiles, PhaseSpan, Sample, Trace,
 };
 use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
-use crate::verdict::{Judgement, Verdict, judge};
+use crate::verdict::{Judgement, Verdict, judge_by};
 
 /// A peak above this share of the limit is a finding, however flat the slope (DESIGN §6).
 const HEADROOM: f64 = 0.9;
@@ -113,10 +113,18 @@ impl Outcome {
     /// What is to be said of `trace`.
     #[must_use]
     pub fn of(trace: &Trace) -> Self {
+        Self::by(trace, fit)
+    }
+
+    /// As [`Outcome::of`], with growth that `fit` finds: see [`judge_by`].
+    pub fn by(
+        trace: &Trace,
+        fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+    ) -> Self {
         let header = &trace.header;
         let requests = totals(trace);
         let peak_bytes = trace.samples.iter().map(Sample::peak).max();
-        let judgement = judgement(trace, &requests);
+        let judgement = judgement(trace, &requests, fit);
         let limit = header.memory_limit_bytes;
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
         let end = trace.end.as_ref();
@@ -222,8 +230,12 @@ pub fn materiality(judge: &Judge) -> Materiality {
     }
 }
 
-fn judgement(trace: &Trace, requests: &Counts) -> Judgement {
-    let judged = judge(&series(trace), &materiality(&trace.header.judge));
+fn judgement(
+    trace: &Trace,
+    requests: &Counts,
+    fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+) -> Judgement {
+    let judged = judge_by(&series(trace), &materiality(&trace.header.judge), fit);
     let Some(end) = &trace.end else { return delivered(judged, trace, requests) };
     match end.reason {
         EndReason::BuildFailed | EndReason::NotReady | EndReason::NotVerified | EndReason::Failed => {

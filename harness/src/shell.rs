@@ -14,6 +14,7 @@ pub mod process;
 pub mod procfs;
 pub mod progress;
 pub mod provenance;
+pub mod recording;
 pub mod sampler;
 pub mod service;
 pub mod store;

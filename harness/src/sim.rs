@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::flags::{CellId, FlagSet};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Supplies};
 use crate::soak::{Action, Event, Soak};
 use crate::threshold::Watch;
 use crate::trace::{
@@ -72,9 +72,10 @@ pub type Stall = (SinceStart, SinceStart);
 /// Soaks `service` with the traffic of `scenario`, stalled as `stalls` says, and gives the trace.
 ///
 /// # Errors
-/// The scenario gives no schedule.
+/// The scenario gives no schedule, or names files: there are none in this world.
 pub fn soak(scenario: &Scenario, service: &SimService, stalls: &[Stall]) -> Result<Trace, ScheduleError> {
-    let schedule = Schedule::new(Workload::of(scenario), |_| None)?;
+    let supplies = Supplies::default();
+    let schedule = Schedule::new(Workload::of(scenario, &supplies), |_| None)?;
     let dispatch = Dispatch::new(schedule, scenario.load.max_in_flight);
     let phases = PhaseSpan::chain(&scenario.phases);
     let trace = Trace::begin(header(scenario, phases.clone())).unwrap_or_else(|_| unreachable!("the format is ours"));

@@ -205,8 +205,11 @@ pub struct Counts {
     pub sent: u64,
     /// Not sent, because the driver was starved when they were due.
     pub missed: u64,
-    /// Not sent, because too many were in flight.
+    /// Not sent, because too many were in flight, or because there was nothing to send.
     pub dropped: u64,
+    /// Of the dropped ones, those that found no row left of a parameter with `pick = "queue"`.
+    #[serde(default)]
+    pub dry: u64,
     /// Answered as expected.
     pub ok: u64,
     /// Of those: with a status of 400 or above, which the scenario expects.
@@ -214,6 +217,9 @@ pub struct Counts {
     pub ok_refused: u64,
     /// Answered with another status.
     pub failed_status: u64,
+    /// Answered with the expected status, but not with what else is expected.
+    #[serde(default)]
+    pub failed_expect: u64,
     /// No connection could be opened.
     pub failed_connect: u64,
     /// No whole answer in time.
@@ -230,13 +236,13 @@ impl Counts {
     /// Answered by the service, well or not: the work that growth per request is told by.
     #[must_use]
     pub fn completed(&self) -> u64 {
-        self.ok.saturating_add(self.failed_status)
+        self.ok.saturating_add(self.failed_status).saturating_add(self.failed_expect)
     }
 
     /// Sent, and ended otherwise than expected.
     #[must_use]
     pub fn failed(&self) -> u64 {
-        [self.failed_connect, self.failed_timeout, self.failed_body]
+        [self.failed_expect, self.failed_connect, self.failed_timeout, self.failed_body]
             .iter()
             .fold(self.failed_status, |sum, n| sum.saturating_add(*n))
     }
@@ -245,6 +251,7 @@ impl Counts {
     #[must_use]
     pub fn balance(&self) -> bool {
         self.sent.checked_add(self.missed).and_then(|sum| sum.checked_add(self.dropped)) == Some(self.due)
+            && self.dry <= self.dropped
             && self.failed().checked_add(self.ok).is_some_and(|ended| ended <= self.sent)
     }
 
@@ -254,9 +261,11 @@ impl Counts {
         self.sent = self.sent.saturating_add(other.sent);
         self.missed = self.missed.saturating_add(other.missed);
         self.dropped = self.dropped.saturating_add(other.dropped);
+        self.dry = self.dry.saturating_add(other.dry);
         self.ok = self.ok.saturating_add(other.ok);
         self.ok_refused = self.ok_refused.saturating_add(other.ok_refused);
         self.failed_status = self.failed_status.saturating_add(other.failed_status);
+        self.failed_expect = self.failed_expect.saturating_add(other.failed_expect);
         self.failed_connect = self.failed_connect.saturating_add(other.failed_connect);
         self.failed_timeout = self.failed_timeout.saturating_add(other.failed_timeout);
         self.failed_body = self.failed_body.saturating_add(other.failed_body);

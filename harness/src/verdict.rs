@@ -149,6 +149,15 @@ impl From<Unjudgeable> for Judgement {
 /// Judges a series: by live bytes where at least 90 % of the readings carry them, else by anonymous memory.
 #[must_use]
 pub fn judge(series: &Series, materiality: &Materiality) -> Judgement {
+    judge_by(series, materiality, fit)
+}
+
+/// As [`judge`], with growth that `fit` finds: by [`fit`], and maybe keeps what led to it.
+pub fn judge_by(
+    series: &Series,
+    materiality: &Materiality,
+    mut fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+) -> Judgement {
     let anonymous = fit(series, MemorySource::Anonymous, materiality);
     if !series.has_live_bytes() {
         return anonymous.map_or_else(Judgement::from, |growth| by_growth(growth, materiality));

@@ -2,7 +2,7 @@
 
 use super::high_water;
 use super::series::Readings;
-use crate::stats::blocks::{Blocks, blocks};
+use crate::stats::blocks::{Blocks, levels};
 use crate::stats::order::{deviation, gradient, mean, median};
 
 /// Variation of the load above which its rate joins the models, as a coefficient of variation.
@@ -87,19 +87,26 @@ impl Environment {
         let all = (readings.requests[readings.requests.len() - 1] - first).max(1.0);
         self.cumulative = Some(cut.counted.iter().map(|counted| (counted - first) / all).collect());
         let rates = gradient(&readings.ts, &readings.requests);
-        let felt = LOAD_MEMORIES.map(|memory| smoothed(&readings.ts, &rates, memory));
-        let mut marks = vec![highest_so_far(&felt[1])];
-        if readings.seconds() > 0.99 * PEAK_MEMORIES * PEAK_MEMORY && high_water::has_peaks(cut) {
-            marks.push(held(&readings.ts, &felt[1], PEAK_MEMORY));
-        }
         let told = if block < WIDE_BLOCK { 0..if readings.is_short() { 2 } else { 3 } } else { 1..3 };
         // Covariates pass through the same statistic as memory: a peak within a block moves neither.
         let in_blocks = |values: &[f64]| {
-            let levels = blocks(&readings.ts, values, &readings.requests, cut.width).level;
-            levels.into_iter().map(|level| level / typical - 1.0).collect::<Vec<f64>>()
+            levels(&readings.ts, values, cut.width).into_iter().map(|level| level / typical - 1.0).collect::<Vec<f64>>()
         };
-        let covariates = felt[told].iter().chain(&marks).map(|values| in_blocks(values));
-        self.covariates.extend(covariates.filter(|c| deviation(c) > LEAST_VARIATION));
+        let mut covariates = Vec::new();
+        let mut marks = Vec::new();
+        let is_held = readings.seconds() > 0.99 * PEAK_MEMORIES * PEAK_MEMORY && high_water::has_peaks(cut);
+        for i in told {
+            // One at a time: each is as long as the series.
+            let mut felt = smoothed(&readings.ts, &rates, LOAD_MEMORIES[i]);
+            covariates.push(in_blocks(&felt));
+            if i == 1 {
+                marks.extend(is_held.then(|| in_blocks(&held(&readings.ts, &felt, PEAK_MEMORY))));
+                climb_to_highest(&mut felt);
+                marks.push(in_blocks(&felt));
+            }
+        }
+        covariates.extend(marks);
+        self.covariates.extend(covariates.into_iter().filter(|c| deviation(c) > LEAST_VARIATION));
     }
 
     fn add_disturbances(&mut self, readings: &Readings, cut: &Blocks) {
@@ -165,15 +172,13 @@ fn held(ts: &[f64], rates: &[f64], memory: f64) -> Vec<f64> {
         .collect()
 }
 
-/// The running maximum: what an allocator that gives nothing back follows.
-fn highest_so_far(rates: &[f64]) -> Vec<f64> {
-    rates
-        .iter()
-        .scan(f64::NEG_INFINITY, |highest, &rate| {
-            *highest = highest.max(rate);
-            Some(*highest)
-        })
-        .collect()
+/// Turns rates into their running maximum: what an allocator that gives nothing back follows.
+fn climb_to_highest(rates: &mut [f64]) {
+    let mut highest = f64::NEG_INFINITY;
+    for rate in rates {
+        highest = highest.max(*rate);
+        *rate = highest;
+    }
 }
 
 /// The known disturbances that lie in the run, in order.

@@ -57,8 +57,11 @@ fn of_own(trace: &Trace, requests: &Counts) -> Vec<String> {
     }
     if share(requests.missed.saturating_add(requests.dropped), requests.due) > undelivered {
         reasons.push(format!(
-            "the load was not delivered: of {} due requests {} were missed (steep had no CPU) and {} dropped (too many in flight)",
-            requests.due, requests.missed, requests.dropped
+            "the load was not delivered: of {} due requests {} were missed (steep had no CPU) and {} dropped ({})",
+            requests.due,
+            requests.missed,
+            requests.dropped,
+            why_dropped(requests)
         ));
     }
     let late = trace.end.as_ref().map_or(Duration::ZERO, |end| Duration::from_micros(end.lateness.p99_us));
@@ -83,6 +86,16 @@ fn of_external(trace: &Trace) -> Vec<String> {
     }
 }
 
+fn why_dropped(requests: &Counts) -> String {
+    match (requests.dry, requests.dropped.saturating_sub(requests.dry)) {
+        (0, _) => "too many in flight".to_owned(),
+        (_, 0) => "a parameter with pick = \"queue\" had no row left".to_owned(),
+        (dry, others) => {
+            format!("{others}: too many in flight; {dry}: a parameter with pick = \"queue\" had no row left")
+        }
+    }
+}
+
 fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
@@ -91,6 +104,7 @@ fn share(part: u64, whole: u64) -> f64 {
 pub(super) fn failures(requests: &Counts) -> Option<String> {
     let mut classes = [
         (requests.failed_status, "with another status than expected"),
+        (requests.failed_expect, "with another answer than expected"),
         (requests.failed_timeout, "without an answer in time"),
         (requests.failed_connect, "without a connection"),
         (requests.failed_body, "with a broken answer (the connection ended in it, or it is no HTTP)"),

@@ -5,7 +5,7 @@ mod accounting;
 mod matrix;
 mod phases;
 mod service;
-mod traffic;
+pub(crate) mod traffic;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -58,6 +58,12 @@ pub enum Kind {
     Integers(i64, i64),
     /// A number that is not negative.
     Number,
+    /// A list of such numbers.
+    Numbers,
+    /// A list of texts, numbers and booleans.
+    Scalars,
+    /// Places in a JSON value, with a text in which `{{name}}` is replaced, a number or a boolean.
+    JsonMap,
     /// `true` or `false`.
     Boolean,
     /// A text like `"2h 30m"`, at least and at most so many milliseconds.
@@ -100,8 +106,8 @@ const fn later(path: &'static str, kind: Kind) -> Key {
 }
 
 use Kind::{
-    Boolean, Choice, Choices, Duration, Integer, Integers, Limit, Number, Size, Table, TableMap, Tables, Template,
-    TemplateMap, Templates, Text, TextMap, TextOrTexts, Texts,
+    Boolean, Choice, Choices, Duration, Integer, Integers, JsonMap, Limit, Number, Numbers, Scalars, Size, Table,
+    TableMap, Tables, Template, TemplateMap, Templates, Text, TextMap, TextOrTexts, Texts,
 };
 use Presence::{Default, Optional, Required};
 
@@ -144,6 +150,9 @@ impl Key {
             Integer(low, high) => format!("whole number, {low} to {high}"),
             Integers(low, high) => format!("list of whole numbers, {low} to {high}"),
             Number => "number, not negative".into(),
+            Numbers => "list of numbers, not negative".into(),
+            Scalars => "list of texts, numbers, booleans".into(),
+            JsonMap => "table of texts (`{{…}}`), numbers, booleans".into(),
             Boolean => "boolean".into(),
             Duration(..) => "duration".into(),
             Size => "size".into(),

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use self::loaded::Loaded;
 use self::source::Source;
 use crate::plan::{Cell, Plan, settings};
-use crate::scenario::{self, Flag, Program, Scenario};
+use crate::scenario::{self, Flag, Program, Scenario, Supplies};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
 use crate::shell::driver::{Driver, DriverError, DriverSpec};
@@ -36,6 +36,8 @@ use crate::traffic::{Schedule, Workload};
 pub struct Soaking<'r> {
     /// The scenario.
     pub scenario: &'r Scenario,
+    /// The files that its traffic is made of.
+    pub supplies: &'r Supplies,
     /// The plan that the cell is of.
     pub plan: &'r Plan,
     /// The cell.
@@ -145,7 +147,7 @@ async fn prepare(
     };
     let connected = match verified(soaking, &service).await {
         Ok(()) => match &scenario.external {
-            None => connect(scenario, &service).await.map(Source::Own),
+            None => connect(scenario, soaking.supplies, &service).await.map(Source::Own),
             Some(external) => start_external(external, scenario, &service, &place).await,
         },
         Err(not_verified) => Err(not_verified),
@@ -212,9 +214,9 @@ async fn start_external(
     Ok(Source::External(Box::new(program), counted))
 }
 
-async fn connect(scenario: &Scenario, service: &RunningService) -> Result<Driver, NotLoaded> {
+async fn connect(scenario: &Scenario, supplies: &Supplies, service: &RunningService) -> Result<Driver, NotLoaded> {
     let port = service.port.to_string();
-    let schedule = Schedule::new(Workload::of(scenario), |name| (name == "port").then(|| port.clone()))
+    let schedule = Schedule::new(Workload::of(scenario, supplies), |name| (name == "port").then(|| port.clone()))
         .map_err(|error| NotLoaded::new(EndReason::Failed, &error))?;
     let spec = DriverSpec {
         url: service.url.clone(),
@@ -259,7 +261,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         seed: scenario.seed,
         plan_hash: plan.hash.clone(),
         // Of a load that another program makes nothing is known.
-        schedule_hash: schedule_hash(Workload::of(scenario)).unwrap_or_default(),
+        schedule_hash: schedule_hash(Workload::of(scenario, soaking.supplies)).unwrap_or_default(),
         begun: wall_clock(),
         phases: PhaseSpan::chain(&scenario.phases),
         sampling_every_s: scenario.sampling.every.as_secs_f64(),

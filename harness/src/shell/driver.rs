@@ -97,6 +97,8 @@ pub struct DriverEnd {
     /// How late the driver turned to the requests that it sent. Waiting for a connection is not in it: that is the
     /// service's doing, and in the latency.
     pub lateness: Percentiles,
+    /// The first answer that was not as expected though its status was, in words.
+    pub first_unmet: Option<String>,
 }
 
 /// Requests that the service answered, by name: what memory is read beside. Written by the driver's thread alone.

@@ -22,7 +22,7 @@ impl Check<'_> {
         }
         let sent = || scenario.requests.iter().filter(|request| request.weight > 0.0);
         let refused = |request: &Request| {
-            !request.expect_status.is_empty() && request.expect_status.iter().all(|status| *status >= REFUSAL)
+            !request.expect.status.is_empty() && request.expect.status.iter().all(|status| *status >= REFUSAL)
         };
         if sent().next().is_some() && sent().all(refused) {
             let message = "every request expects to be refused (status 400 and above)";

@@ -324,8 +324,10 @@ impl<'r> Loaded<'r> {
         self.killed_after_grace |= stopped.killed_after_grace;
         self.something_left |= stopped.something_left;
         let latency_log = self.latency_log.finish();
-        for problem in self.service.process.log_problem().into_iter().chain(latency_log) {
-            self.message = format!("{}{}{problem}", self.message, if self.message.is_empty() { "" } else { "; " });
+        let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
+        let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));
+        for told in first_unmet.into_iter().chain(self.service.process.log_problem()).chain(latency_log) {
+            self.message = format!("{}{}{told}", self.message, if self.message.is_empty() { "" } else { "; " });
         }
         if reason == EndReason::Crashed && self.message.is_empty() {
             self.message = self.service.process.last_lines().join("\n");

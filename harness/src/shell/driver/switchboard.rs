@@ -19,7 +19,7 @@ use crate::traffic::latency::{Interval, Latencies, LatencyLimit};
 use crate::traffic::{Due, Schedule};
 use crate::units::SinceStart;
 
-use super::message::{HttpRequest, Message};
+use super::message::{HttpRequest, Look, Message};
 use super::{Completed, DriverEnd};
 
 /// What pacer and connections share.
@@ -51,6 +51,8 @@ struct Board {
     pacer: Option<(Waker, SinceStart)>,
     /// Texts are put together here.
     scratch: String,
+    /// The first answer that was not as expected, in words.
+    first_unmet: Option<String>,
 }
 
 /// The place of one connection.
@@ -108,6 +110,7 @@ impl Switchboard {
             in_recess: false,
             pacer: None,
             scratch: String::new(),
+            first_unmet: None,
         });
         Self { messages, completed, http, board }
     }
@@ -243,6 +246,7 @@ impl Switchboard {
             latency: named(times.latency),
             service_time: named(times.service_time),
             lateness: times.lateness,
+            first_unmet: self.board.borrow_mut().first_unmet.take(),
         }
     }
 
@@ -336,20 +340,39 @@ impl Switchboard {
         Some(request)
     }
 
-    /// The request on `line` has ended.
-    pub(super) fn ended(&self, line: usize, answer: Answer) {
+    /// Whether the body of the answer on `line` is to be kept, to be looked at when the request has ended.
+    pub(super) fn needs_body(&self, line: usize) -> bool {
+        match &self.board.borrow().lines[line].state {
+            State::Busy { due, .. } => self.messages[due.request].needs_body(),
+            State::Away | State::Free | State::Given { .. } => false,
+        }
+    }
+
+    /// The request on `line` has ended; `look` at its answer, if there is one.
+    pub(super) fn ended(&self, line: usize, answer: Answer, look: Option<Look<'_>>) {
         let board = &mut *self.board.borrow_mut();
         let State::Busy { due, sent, body_bytes } = std::mem::take(&mut board.lines[line].state) else { return };
+        // Before the answer is looked at: that takes time which is not the service's.
+        let now = board.now();
+        let message = &self.messages[due.request];
         let (outcome, received) = match answer {
-            Answer::Whole(status, received) if self.messages[due.request].expects(status) => {
-                let is_refused = status.is_client_error() || status.is_server_error();
-                (if is_refused { Outcome::Refused } else { Outcome::Ok }, received)
+            Answer::Whole(status, received) if message.expects(status) => {
+                match look.and_then(|look| message.unmet(&due.values, look)) {
+                    None => {
+                        let is_refused = status.is_client_error() || status.is_server_error();
+                        (if is_refused { Outcome::Refused } else { Outcome::Ok }, received)
+                    }
+                    Some(unmet) => {
+                        let (name, _) = &self.completed.0[due.request];
+                        board.first_unmet.get_or_insert_with(|| format!("request \"{name}\": {unmet}"));
+                        (Outcome::FailedExpect, received)
+                    }
+                }
             }
             Answer::Whole(_, received) => (Outcome::FailedStatus, received),
             Answer::TooLate(received) => (Outcome::FailedTimeout, received),
             Answer::Broken(received) => (Outcome::FailedBody, received),
         };
-        let now = board.now();
         if outcome.is_completed() {
             board.latencies.answered(due.request, now.since(due.at), now.since(sent));
             self.completed.add_one(due.request);

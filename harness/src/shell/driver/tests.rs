@@ -14,6 +14,7 @@ use crate::traffic::curve::tests::constant;
 use crate::traffic::tests::{TestLoad, request, shop};
 
 mod models;
+mod requests;
 
 /// What a connection of the test service does.
 #[derive(Debug, Clone, Copy)]
@@ -220,7 +221,7 @@ async fn answers_of_500_are_completed_and_failed() {
 async fn an_expected_status_is_no_failure() {
     let service = Service::start(Manners::Answers("HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n")).await;
     let mut load = plain();
-    load.requests[0].expect_status = vec![404];
+    load.requests[0].expect.status = vec![404];
     let driver = in_time(Driver::connect(spec(&service.url, &load), load.schedule())).await.expect("connections");
     let (_, total, _) = soak(driver, Instant::now()).await;
     assert_eq!(total.ok, total.sent);
