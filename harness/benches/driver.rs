@@ -3,6 +3,7 @@
 //!
 //! `cargo bench -p steep --bench driver`            CPU at 2,000 and 5,000 requests/s
 //! `cargo bench -p steep --bench driver -- memory 120`      own memory over so many seconds at 2,000 requests/s
+//! `cargo bench -p steep --bench driver -- lateness`        lateness at 2,000 requests/s on the tick and with exact pacing
 
 #![expect(clippy::print_stdout, reason = "what a bench finds is printed")]
 
@@ -32,12 +33,14 @@ fn main() {
     match args.first().map(String::as_str) {
         Some("service") => runtime().block_on(serve()),
         Some("reference") => runtime().block_on(bare_loop(number(1), number(2), number(3))),
-        Some("driver") => runtime().block_on(drive(number(1), number(2), number(3), false)),
+        Some("driver") => runtime().block_on(drive(number(1), number(2), number(3), Pacing::Tick, false)),
+        Some("exact") => runtime().block_on(drive(number(1), number(2), number(3), Pacing::Exact, false)),
         Some("memory") => {
             let (mut service, port) = start_service();
-            runtime().block_on(drive(port.into(), 2000, args.get(1).map_or(600, |_| number(1)), true));
+            runtime().block_on(drive(port.into(), 2000, args.get(1).map_or(600, |_| number(1)), Pacing::Tick, true));
             service.kill().expect("the service runs");
         }
+        Some("lateness") => lateness(),
         _ => compare(),
     }
 }
@@ -56,10 +59,7 @@ fn compare() {
         let mut cost = BTreeMap::from([("driver", Vec::new()), ("reference", Vec::new())]);
         for _ in 0..ROUNDS {
             for (client, costs) in &mut cost {
-                let arguments =
-                    [*client, &port.to_string(), &rate.to_string(), &SECONDS.to_string()].map(str::to_owned);
-                let output = this_program().args(arguments).output().expect("this program runs");
-                let text = String::from_utf8_lossy(&output.stdout);
+                let text = client_says(client, port, rate);
                 let cpu_us = text.split_whitespace().next().and_then(|cost| cost.parse::<f64>().ok());
                 costs.push(cpu_us.unwrap_or_else(|| panic!("{client} printed: {text}")));
                 println!("  {rate}/s {client}: {}", text.trim());
@@ -83,6 +83,24 @@ fn compare() {
         );
     }
     service.kill().expect("the service runs");
+}
+
+/// Drives by the tick and exactly by turns; each run prints its cost and its lateness.
+fn lateness() {
+    let (mut service, port) = start_service();
+    for _ in 0..ROUNDS {
+        for client in ["driver", "exact"] {
+            println!("  2000/s {client}: {}", client_says(client, port, 2000).trim());
+        }
+    }
+    service.kill().expect("the service runs");
+}
+
+/// What a client in a process of its own prints.
+fn client_says(client: &str, port: u16, rate: u64) -> String {
+    let arguments = [client, &port.to_string(), &rate.to_string(), &SECONDS.to_string()].map(str::to_owned);
+    let output = this_program().args(arguments).output().expect("this program runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn this_program() -> Command {
@@ -165,7 +183,7 @@ async fn bare_loop(port: u64, rate: u64, seconds: u64) {
         .await;
 }
 
-async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
+async fn drive(port: u64, rate: u64, seconds: u64, pacing: Pacing, memory: bool) {
     let rate = Rps::new(rate as f64);
     let phases = vec![Phase::new("steady", Role::Steady, Shape::Constant { rate }, Duration::from_secs(seconds))];
     let requests = vec![Request {
@@ -180,13 +198,7 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
         conduct: None,
     }];
     let params = BTreeMap::new();
-    let load = Load {
-        model: Model::Open,
-        arrival: Arrival::Constant,
-        pacing: Pacing::Tick,
-        max_in_flight: 512,
-        cpus: Vec::new(),
-    };
+    let load = Load { model: Model::Open, arrival: Arrival::Constant, pacing, max_in_flight: 512, cpus: Vec::new() };
     let supplies = Supplies::default();
     let workload = Workload {
         seed: Seed(1),

@@ -55,6 +55,8 @@ pub struct Outcome {
     pub headroom_exceeded: bool,
     /// When growth would reach the limit, counted from the end of the soak.
     pub seconds_to_limit: Option<Estimate<f64>>,
+    /// Users of a closed load; none: the load was open.
+    pub users: Option<u32>,
     /// Answered requests: of steep's own load, or as the service counted them; none where nobody did.
     pub completed: Option<u64>,
     /// What became of the requests of steep's own load, all names together.
@@ -145,6 +147,7 @@ impl Outcome {
                 .zip(peak_bytes)
                 .is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64()),
             seconds_to_limit,
+            users: header.users,
             completed: completed(trace, &requests),
             failures: failures(&requests),
             connections_note: connections_note(trace),

@@ -145,6 +145,11 @@ fn notes(report: &Report) -> String {
         );
         text.push_str(&wrapped(&note, INDENT));
     }
+    if report.cells.iter().any(|outcome| outcome.users.is_some()) {
+        let note = "closed load: a slow service was asked less, and the latencies leave out what an open load would have \
+                    felt (coordinated omission)";
+        text.push_str(&wrapped(note, INDENT));
+    }
     for missing in &report.missing {
         text.push_str(&wrapped(&format!("{}: {}", missing.cell, missing.reason), INDENT));
     }

@@ -74,6 +74,17 @@ pub enum Model {
     },
 }
 
+impl Model {
+    /// The users of a closed load.
+    #[must_use]
+    pub fn users(self) -> Option<u32> {
+        match self {
+            Self::Open => None,
+            Self::Closed { vus, .. } => Some(vus),
+        }
+    }
+}
+
 /// How long a user waits between an answer and the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

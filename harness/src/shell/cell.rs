@@ -287,6 +287,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         phases: PhaseSpan::chain(&scenario.phases),
         sampling_every_s: scenario.sampling.every.as_secs_f64(),
         judge: scenario.judge.clone(),
+        users: scenario.load.model.users(),
         thresholds: scenario.thresholds.clone(),
         tolerate: scenario.tolerate.clone(),
         connections: Header::kept_connections(scenario),

@@ -1,10 +1,11 @@
-//! Sends a schedule to a service: an open loop over a fixed set of HTTP connections, on a thread of its own.
+//! Sends a schedule to a service, over a fixed set of HTTP connections, on a thread of its own.
 //!
 //! The pacer wakes when requests come due, on the millisecond grid of the runtime's timers (27 to 59 % less CPU than
 //! exact timers, which are there for who wants them), the switchboard gives them to free connections, and each connection
-//! carries one request at a time, or with HTTP/2 several. All of it is one thread and one runtime, so that nothing on the
-//! way of a request needs a lock. Whatever the service does,
-//! the driver ends: every wait has a bound. It decides neither what is sent nor what is too late; `traffic` does.
+//! carries one request at a time, or with HTTP/2 several. In a closed load an answer makes the next one due, and wakes the
+//! pacer where it sleeps too long. All of it is one thread and one runtime, so that nothing on the way of a request needs a
+//! lock. Whatever the service does, the driver ends: every wait has a bound. It decides neither what is sent nor what is too
+//! late; `traffic` does.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -49,6 +49,9 @@ pub struct Header {
     pub sampling_every_s: f64,
     /// What counts as a finding.
     pub judge: Judge,
+    /// Users of a closed load, who wait for answers; none: the load is open.
+    #[serde(default)]
+    pub users: Option<u32>,
     /// What must not be exceeded.
     #[serde(default)]
     pub thresholds: Vec<Threshold>,
