@@ -388,7 +388,7 @@ fn a_client_with_tls_and_every_kind_of_conduct_has_no_problem() {
 fn conduct_that_says_too_little_or_too_much_is_a_problem() {
     insta::assert_snapshot!(with(
         "path = \"/\"",
-        "path = \"/{{env.KEY}}\"\nabort_share = 1.5\ngoodbye = true\nread_rate = \"0B\"\nhold = \"1s\"\nabort_after = \"20s\""
+        "path = \"/{{env.KEY}}\"\nabort_share = 1.5\ngoodbye = true\nread_rate = \"0B\"\nhold = \"1s\"\nabort_after = \"20s\"\nexpect = { json = { \"/id\" = 1 } }"
     ));
 }
 
