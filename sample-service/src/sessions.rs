@@ -1,4 +1,4 @@
-//! `POST /login` and `GET /me`: who is signed in.
+//! `POST /login` and `GET /me`: who is signed in, by the token that the login gives, sent as a bearer or in a cookie.
 //!
 //! Feature `sessions`: a leak. Customers who stay signed in were exempted from expiry, and nothing else ever ends their
 //! sessions. The fix: let them expire too, only later, as everything does without the feature.
@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequestParts, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ const CAPACITY: usize = 256;
 const PREFERENCES_BYTES: usize = 64;
 const SMALLEST_BYTES: usize = 256;
 const LONGEST_USER: usize = 64;
+const COOKIE_NAME: &str = "session";
 
 pub fn routes() -> Router<Arc<Shop>> {
     Router::new().route("/login", post(login)).route("/me", get(me))
@@ -46,10 +48,12 @@ struct Welcome {
 async fn login(
     State(shop): State<Arc<Shop>>,
     credentials: Result<Json<Credentials>, JsonRejection>,
-) -> Result<Json<Welcome>, ShopError> {
+) -> Result<impl IntoResponse, ShopError> {
     let Json(Credentials { user }) = credentials?;
     ShopError::check_length("user", &user, LONGEST_USER)?;
-    Ok(Json(Welcome { token: shop.sessions.open(&user) }))
+    let token = shop.sessions.open(&user);
+    let cookie = format!("{COOKIE_NAME}={token}; Path=/; HttpOnly");
+    Ok(([(SET_COOKIE, cookie)], Json(Welcome { token })))
 }
 
 async fn me(SignedIn { user, preferences }: SignedIn) -> Json<SignedIn> {
@@ -67,9 +71,11 @@ impl FromRequestParts<Arc<Shop>> for SignedIn {
     type Rejection = ShopError;
 
     async fn from_request_parts(parts: &mut Parts, shop: &Arc<Shop>) -> Result<Self, ShopError> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        header
-            .and_then(|value| value.strip_prefix("Bearer "))
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let bearer = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+        let mut cookies = header(COOKIE).into_iter().flat_map(|value| value.split("; "));
+        bearer
+            .or_else(|| cookies.find_map(|cookie| cookie.strip_prefix(COOKIE_NAME)?.strip_prefix('=')))
             .and_then(|token| shop.sessions.find(token))
             .ok_or(ShopError::NotSignedIn)
     }

@@ -74,6 +74,9 @@ async fn who_logs_in_is_known_by_the_token() {
     let signed = Request::get("/me").header("authorization", format!("Bearer {token}")).body(Body::empty());
     let (status, customer) = answer(&shop, signed.expect("a well-formed request")).await;
     assert_eq!((status, &customer["user"]), (StatusCode::OK, &json!("ada")));
+    let signed = Request::get("/me").header("cookie", format!("theme=dark; session={token}")).body(Body::empty());
+    let (status, customer) = answer(&shop, signed.expect("a well-formed request")).await;
+    assert_eq!((status, &customer["user"]), (StatusCode::OK, &json!("ada")));
     assert_eq!(answer(&shop, get("/me")).await.0, StatusCode::UNAUTHORIZED);
 }
 
