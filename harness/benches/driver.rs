@@ -195,6 +195,7 @@ async fn drive(port: u64, rate: u64, seconds: u64, pacing: Pacing, memory: bool)
         body: None,
         body_file: None,
         expect: Expect::default(),
+        capture: BTreeMap::new(),
         conduct: None,
     }];
     let params = BTreeMap::new();
@@ -205,6 +206,7 @@ async fn drive(port: u64, rate: u64, seconds: u64, pacing: Pacing, memory: bool)
         load: &load,
         phases: &phases,
         requests: &requests,
+        flows: &[],
         params: &params,
         supplies: &supplies,
     };

@@ -19,7 +19,8 @@ use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit}
 use crate::scenario::{Finding, Judge, Metric, Strictness};
 use crate::threshold::{Kept, kept};
 use crate::trace::{
-    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, Own, Percentiles, PhaseSpan, Sample, Trace,
+    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, Own, Percentiles, PhaseSpan, Sample,
+    Trace,
 };
 use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
 use crate::verdict::{Judgement, Verdict, judge_by};
@@ -61,6 +62,9 @@ pub struct Outcome {
     pub completed: Option<u64>,
     /// What became of the requests of steep's own load, all names together.
     pub requests: Counts,
+    /// Sessions by the name of their flow.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub flows: BTreeMap<String, FlowCounts>,
     /// Latency from the due time by request name: all due requests, missed and dropped ones as unanswered.
     pub latency: BTreeMap<String, Percentiles>,
     /// Of the answered requests, from sending to the end of the answer.
@@ -151,6 +155,7 @@ impl Outcome {
             completed: completed(trace, &requests),
             failures: failures(&requests),
             connections_note: connections_note(trace),
+            flows: trace.traffic.last().map(|traffic| traffic.flows.clone()).unwrap_or_default(),
             connections: trace.traffic.last().map(|traffic| traffic.connections).unwrap_or_default(),
             external: header.external.clone(),
             thresholds,

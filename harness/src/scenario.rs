@@ -8,6 +8,7 @@ mod address;
 pub mod check;
 pub mod decode;
 mod external;
+mod flow;
 mod json_path;
 pub mod keys;
 mod matrix;
@@ -27,8 +28,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::check::flows::{before, no_value};
 pub(crate) use self::check::traffic::{LONGEST_PATH, unknown_name, unused_params};
 pub use self::external::{Counter, External};
+pub use self::flow::{Capture, Flow, unset, variables};
 pub use self::json_path::JsonPath;
 pub use self::matrix::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, Verify};
 use self::rates::Rates;
@@ -66,6 +69,9 @@ pub struct Scenario {
     pub phases: Vec<Phase>,
     /// What is sent, picked by weight.
     pub requests: Vec<Request>,
+    /// What users do one step after the other, picked by weight too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<Flow>,
     /// What the templates of requests may name.
     pub params: BTreeMap<String, Param>,
     /// What may be switched.
@@ -154,6 +160,18 @@ impl Scenario {
             names.map(move |name| (format!("requests[{index}].headers"), name.to_owned()))
         });
         auth.chain(headers).collect()
+    }
+
+    /// What arrivals are picked from: requests and flows, with their own weights.
+    pub fn weights(&self) -> impl Iterator<Item = (&str, f64)> {
+        let of_requests = self.requests.iter().map(|request| (request.name.as_str(), request.weight));
+        of_requests.chain(self.flows.iter().map(|flow| (flow.name.as_str(), flow.weight)))
+    }
+
+    /// Whether something defines `name` in templates of requests: a parameter, or what is captured.
+    #[must_use]
+    pub fn has_value(&self, name: &str) -> bool {
+        Param::named(&self.params, name).is_some() || variables(&self.requests).contains(name)
     }
 
     /// How long the load of one cell lasts.

@@ -4,6 +4,7 @@
 //! Pure.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flags::{CellId, FlagSet};
@@ -15,7 +16,8 @@ use crate::trace::{
     ProcessId, Provenance, Record, Sample, Trace, Traffic,
 };
 use crate::traffic::dispatch::{Dispatch, Ended, Fate, Outcome};
-use crate::traffic::{Schedule, ScheduleError, Workload};
+use crate::traffic::text::RequestText;
+use crate::traffic::{Due, Schedule, ScheduleError, Workload};
 use crate::units::{Bytes, Seed, SinceStart};
 
 /// The size of a page: resident memory comes in whole ones.
@@ -24,6 +26,9 @@ const PAGE: u64 = 4096;
 /// How long an answer takes: what the sample service needs on the loopback. Users of a closed load would otherwise send without
 /// end in one moment.
 const ANSWER_TIME: Duration = Duration::from_millis(1);
+
+/// What is captured from every answer.
+const CAPTURED: &str = "simulated";
 
 /// What the simulated service does with memory. All amounts are of live bytes; resident memory is those in whole pages.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,13 +81,14 @@ pub type Stall = (SinceStart, SinceStart);
 pub fn soak(scenario: &Scenario, service: &SimService, stalls: &[Stall]) -> Result<Trace, ScheduleError> {
     let supplies = Supplies::default();
     let schedule = Schedule::new(Workload::of(scenario, &supplies), |_| None)?;
+    let texts = schedule.texts().clone();
     let dispatch = Dispatch::new(schedule, scenario.load.max_in_flight);
     let phases = PhaseSpan::chain(&scenario.phases);
     let trace = Trace::begin(header(scenario, phases.clone())).unwrap_or_else(|_| unreachable!("the format is ours"));
     let soak = Soak::new(phases, scenario.sampling.every);
     let watch = Watch::new(&trace.header);
     let in_flight = VecDeque::new();
-    let mut world = World { scenario, service, stalls, dispatch, in_flight, soak, trace, watch };
+    let mut world = World { scenario, service, stalls, texts, dispatch, in_flight, soak, trace, watch };
     world.run();
     Ok(world.trace)
 }
@@ -91,9 +97,10 @@ struct World<'w> {
     scenario: &'w Scenario,
     service: &'w SimService,
     stalls: &'w [Stall],
+    texts: Arc<[RequestText]>,
     dispatch: Dispatch,
-    /// When each will be answered, and its kind. No longer than `max_in_flight`.
-    in_flight: VecDeque<(SinceStart, usize)>,
+    /// When each will be answered. No longer than `max_in_flight`.
+    in_flight: VecDeque<(SinceStart, Due)>,
     soak: Soak,
     trace: Trace,
     watch: Watch,
@@ -130,8 +137,11 @@ impl World<'_> {
         loop {
             let due = self.dispatch.next_due_at().filter(|due| *due < until);
             let before = due.map_or(until, |due| self.awake_at(due));
-            if let Some((at, request)) = self.in_flight.pop_front_if(|(at, _)| *at < before) {
-                self.dispatch.ended(at, request, ANSWERED);
+            if let Some((at, mut due)) = self.in_flight.pop_front_if(|(at, _)| *at < before) {
+                for variable in self.texts[due.request].captures().variables() {
+                    due.values.capture(variable, CAPTURED.to_owned());
+                }
+                self.dispatch.ended(at, due, ANSWERED);
                 continue;
             }
             let Some(due) = due else { return };
@@ -141,7 +151,7 @@ impl World<'_> {
             }
             while let Some((due, fate)) = self.dispatch.take() {
                 if fate == Fate::Send {
-                    self.in_flight.push_back((now + ANSWER_TIME, due.request));
+                    self.in_flight.push_back((now + ANSWER_TIME, due));
                 }
             }
         }
@@ -189,6 +199,7 @@ impl World<'_> {
         let traffic = Traffic {
             t_s: now,
             requests: counts,
+            flows: self.dispatch.flows().map(|(name, counts)| (name.to_owned(), counts)).collect(),
             in_flight_peak: self.dispatch.take_in_flight_peak() as u64,
             lateness: Percentiles::default(),
             ..Traffic::default()
@@ -336,6 +347,34 @@ mod tests {
         let (first, second) =
             (soak(&scenario(), &SimService::default(), &[]), soak(&scenario(), &SimService::default(), &[]));
         assert_eq!(first.expect("a trace"), second.expect("a trace"));
+    }
+
+    #[test]
+    fn flows_are_followed_and_their_steps_are_work() {
+        let flow = r#"
+        [[requests]]
+        name = "login"
+        path = "/login"
+        capture = { token = { json = "token" } }
+        [[requests]]
+        name = "buy"
+        path = "/buy?{{token}}"
+        [[flows]]
+        name = "shopping"
+        steps = ["login", "buy"]
+        think_time = { dist = "exponential", mean = "10s" }
+        "#;
+        let decoded = decode(&format!("{SCENARIO}{flow}"));
+        let scenario = decoded.scenario.unwrap_or_else(|| panic!("{:?}", decoded.problems));
+        let leaky = SimService { leak_per_request: 64.0, ..SimService::default() };
+        let trace = soak(&scenario, &leaky, &[]).expect("a trace");
+        let outcome = outcome::Outcome::of(&trace);
+        assert_eq!(outcome.verdict(), Verdict::Leak, "{}", outcome.judgement.reason);
+        let (flows, requests) = (outcome.flows["shopping"], &trace.traffic.last().expect("traffic").requests);
+        assert_eq!(flows.started, flows.completed + flows.left);
+        assert_eq!((requests["login"].ok, requests["buy"].ok), (flows.started, flows.completed));
+        // Half of the 705,000 arrivals, and 500 users think as the pause begins.
+        assert!((345_000..360_000).contains(&flows.started) && (300..700).contains(&flows.left), "{flows:?}");
     }
 
     #[test]

@@ -180,6 +180,9 @@ pub struct Traffic {
     pub t_s: SinceStart,
     /// By request name, cumulative.
     pub requests: BTreeMap<String, Counts>,
+    /// Sessions by the name of their flow, cumulative.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flows: BTreeMap<String, FlowCounts>,
     /// Connections, cumulative.
     pub connections: Connections,
     /// Sent or waiting for a connection, now.
@@ -281,6 +284,19 @@ impl Counts {
         self.body_bytes_sent = self.body_bytes_sent.saturating_add(other.body_bytes_sent);
         self.body_bytes_received = self.body_bytes_received.saturating_add(other.body_bytes_received);
     }
+}
+
+/// What became of the sessions of one flow. `started = completed + ended_early + left` once none is under way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowCounts {
+    /// Their first step was sent.
+    pub started: u64,
+    /// All steps went as they should.
+    pub completed: u64,
+    /// A step failed, or was missed or dropped, and those after it were not sent.
+    pub ended_early: u64,
+    /// Ended before a step that would have been due in a pause, or after the end of the load.
+    pub left: u64,
 }
 
 /// Connections of the driver.

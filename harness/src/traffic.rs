@@ -11,10 +11,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::scenario::{Flaw, Load, Model, Param, Phase, Request, Scenario, Supplies};
+use crate::scenario::{Flaw, Flow, Load, Model, Param, Phase, Request, Scenario, Supplies};
+use crate::trace::FlowCounts;
 use crate::units::{Seed, SinceStart};
 
 pub mod arrivals;
+pub mod capture;
 pub mod conduct;
 pub mod curve;
 pub mod dispatch;
@@ -22,10 +24,12 @@ pub mod draw;
 mod escape;
 pub mod expect;
 pub mod hash;
+pub mod jar;
 pub mod latency;
 mod lists;
 pub mod recess;
 mod rows;
+pub mod sessions;
 pub mod stream;
 pub mod supplied;
 pub mod text;
@@ -33,9 +37,11 @@ pub mod users;
 mod zipf;
 
 use arrivals::Arrivals;
+use capture::Variables;
 use curve::Curve;
 use draw::{Draw, Picks, Values};
 use lists::Lists;
+use sessions::{Session, Sessions};
 use stream::Stream;
 use text::{FileBody, Names, RequestText};
 use users::Users;
@@ -51,6 +57,9 @@ pub struct Workload<'s> {
     pub phases: &'s [Phase],
     /// What is sent, picked by weight.
     pub requests: &'s [Request],
+    /// What users do step by step.
+    #[serde(skip_serializing_if = "<[Flow]>::is_empty")]
+    pub flows: &'s [Flow],
     /// What the templates of requests may name.
     pub params: &'s BTreeMap<String, Param>,
     /// The files that they name.
@@ -62,8 +71,8 @@ impl<'s> Workload<'s> {
     /// That of `scenario`, with the files that it names.
     #[must_use]
     pub fn of(scenario: &'s Scenario, supplies: &'s Supplies) -> Self {
-        let Scenario { seed, load, phases, requests, params, .. } = scenario;
-        Self { seed: *seed, load, phases, requests, params, supplies }
+        let Scenario { seed, load, phases, requests, flows, params, .. } = scenario;
+        Self { seed: *seed, load, phases, requests, flows, params, supplies }
     }
 }
 
@@ -74,12 +83,16 @@ pub struct Due {
     pub at: SinceStart,
     /// Which of the scenario's requests.
     pub request: usize,
-    /// Its number among all due requests, from 0.
+    /// Its number among all arrivals, from 0; of a later step of a session, one far above that no other request has.
     pub nth: u64,
     /// The values of its parameters, for [`RequestText`] to write.
     pub values: Values,
     /// A parameter with `pick = "queue"` has no row left: there is nothing to send.
     pub is_dry: bool,
+    /// Too many sessions are under way for one more.
+    pub is_crowded: bool,
+    /// The session that it is a step of.
+    pub session: Option<Box<Session>>,
 }
 
 /// All requests of a cell, in the order of their due times.
@@ -90,6 +103,8 @@ pub struct Schedule {
     /// Of each parameter of the scenario, in the order of their names.
     draws: Vec<Draw>,
     texts: Arc<[RequestText]>,
+    /// None where there are no flows.
+    sessions: Option<Box<Sessions>>,
     load_end: SinceStart,
     nth: u64,
 }
@@ -127,6 +142,16 @@ pub enum ScheduleError {
         /// What is wrong.
         flaw: Flaw,
     },
+    /// An expression that captures is none.
+    #[error("request `{request}`, capture of `{name}`: {error}")]
+    Capture {
+        /// The request.
+        request: String,
+        /// The name that it would give a value.
+        name: String,
+        /// What is wrong with it.
+        error: String,
+    },
     /// A file does not have what the scenario wants of it.
     #[error("{key}: {}", flaw.message)]
     Supply {
@@ -144,15 +169,19 @@ impl Schedule {
     /// # Errors
     /// All weights are 0, or a template names something unknown.
     pub fn new(workload: Workload<'_>, cell_value: impl Fn(&str) -> Option<String>) -> Result<Self, ScheduleError> {
-        let Workload { seed, load, phases, requests, params, supplies } = workload;
+        let Workload { seed, load, phases, requests, flows, params, supplies } = workload;
         let (files, lists) = supplied(requests, params, supplies)?;
-        let names = Names { params, lists: &lists, cell_value };
-        let texts = requests
+        let variables = Variables::of(requests);
+        let names = Names { params, lists: &lists, variables: &variables, cell_value };
+        let texts: Arc<[RequestText]> = requests
             .iter()
             .zip(files)
             .map(|(request, file)| RequestText::compile(request, file, &names))
             .collect::<Result<_, _>>()?;
-        let picks = Picks::new(requests, phases, seed).ok_or(ScheduleError::NothingToPick)?;
+        let sessions = Sessions::new(flows, requests, &texts, variables.count(), phases, seed).map(Box::new);
+        let of_requests = requests.iter().map(|request| (request.name.as_str(), request.weight));
+        let weighted: Vec<_> = of_requests.chain(flows.iter().map(|flow| (flow.name.as_str(), flow.weight))).collect();
+        let picks = Picks::new(&weighted, phases, seed).ok_or(ScheduleError::NothingToPick)?;
         let draws = params
             .iter()
             .enumerate()
@@ -169,12 +198,21 @@ impl Schedule {
                 Source::Users(Users::new(phases, vus, think_time, Stream::new(seed, "think time")))
             }
         };
-        Ok(Self { source, picks, draws, texts, load_end, nth: 0 })
+        Ok(Self { source, picks, draws, texts, sessions, load_end, nth: 0 })
     }
 
     /// When the next request is due, as far as is known: of a closed load, before another answer. None after the last.
     #[must_use]
     pub fn next_at(&self) -> Option<SinceStart> {
+        let arrives = self.arrives_at();
+        match &self.sessions {
+            None => arrives,
+            Some(sessions) => arrives.into_iter().chain(sessions.next_at()).min(),
+        }
+    }
+
+    /// When the next request or user comes that is no step of a session under way.
+    fn arrives_at(&self) -> Option<SinceStart> {
         match &self.source {
             Source::Clock { next, .. } => *next,
             Source::Users(users) => users.next_at(),
@@ -183,6 +221,11 @@ impl Schedule {
 
     /// The next request that is due by `now`.
     pub fn due_by(&mut self, now: SinceStart) -> Option<Due> {
+        if self.sessions.is_some()
+            && let Some(step) = self.step_by(now)
+        {
+            return Some(step);
+        }
         let at = match &mut self.source {
             Source::Clock { arrivals, next } => {
                 let at = next.take_if(|at| *at <= now)?;
@@ -192,6 +235,11 @@ impl Schedule {
             Source::Users(users) => users.take(now)?,
         };
         let request = self.picks.draw(at);
+        let nth = self.nth;
+        self.nth += 1;
+        if let (Some(flow), Some(sessions)) = (request.checked_sub(self.texts.len()), &mut self.sessions) {
+            return Some(sessions.begin(flow, at, nth, |param| self.draws[param].draw()));
+        }
         let mut is_dry = false;
         let draw = |param: &usize| {
             let value = self.draws[*param].draw();
@@ -199,16 +247,61 @@ impl Schedule {
             value.unwrap_or_default()
         };
         let values = self.texts[request].params().iter().map(draw).collect();
-        let nth = self.nth;
-        self.nth += 1;
-        Some(Due { at, request, nth, values, is_dry })
+        Some(Due { at, request, nth, values, is_dry, is_crowded: false, session: None })
     }
 
-    /// A request has ended, well or not.
-    pub fn ended(&mut self, now: SinceStart) {
+    /// The next step of a session that is due by `now`, and before whatever else comes.
+    fn step_by(&mut self, now: SinceStart) -> Option<Due> {
+        loop {
+            let arrives = self.arrives_at();
+            let sessions = self.sessions.as_mut()?;
+            let at = sessions.next_at()?;
+            if at > now || arrives.is_some_and(|arrives| arrives < at) {
+                return None;
+            }
+            match sessions.take() {
+                Some(step) => return Some(step),
+                None => self.is_free(now),
+            }
+        }
+    }
+
+    /// A due request was sent, or will not be: then a session that it is a step of is over.
+    pub fn settle(&mut self, due: &mut Due, is_sent: bool) {
+        if let Some(sessions) = &mut self.sessions {
+            sessions.settle(due, is_sent);
+        }
+    }
+
+    /// A request that was sent has ended, as it should or not.
+    pub fn ended(&mut self, now: SinceStart, due: Due, is_well: bool) {
+        let is_over = self.sessions.as_mut().is_none_or(|sessions| sessions.answered(now, due, is_well));
+        if is_over {
+            self.is_free(now);
+        }
+    }
+
+    /// A user has done what it came for.
+    fn is_free(&mut self, now: SinceStart) {
         if let Source::Users(users) = &mut self.source {
             users.ended(now);
         }
+    }
+
+    /// No session goes on any more.
+    pub fn stop(&mut self) {
+        self.sessions.iter_mut().for_each(|sessions| sessions.stop());
+    }
+
+    /// Whether answers make requests due.
+    #[must_use]
+    pub fn follows_answers(&self) -> bool {
+        self.sessions.is_some() || !self.is_open()
+    }
+
+    /// What became of the sessions of each flow, by its name.
+    pub fn flows(&self) -> impl Iterator<Item = (&str, FlowCounts)> {
+        self.sessions.iter().flat_map(|sessions| sessions.counts())
     }
 
     /// Whether due times do not depend on answers.
@@ -264,214 +357,4 @@ fn supplied(
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::curve::tests::{constant, pause, ramp};
-    use super::hash::schedule_hash;
-    use super::*;
-    use crate::scenario::{Arrival, Expect, Pacing, Pick};
-    use crate::template::Template;
-
-    /// What a test soaks with.
-    #[derive(Clone)]
-    pub(crate) struct TestLoad {
-        pub(crate) seed: u64,
-        pub(crate) load: Load,
-        pub(crate) phases: Vec<Phase>,
-        pub(crate) requests: Vec<Request>,
-        pub(crate) params: BTreeMap<String, Param>,
-        pub(crate) supplies: Supplies,
-    }
-
-    impl TestLoad {
-        pub(crate) fn workload(&self) -> Workload<'_> {
-            let Self { seed, load, phases, requests, params, supplies } = self;
-            Workload { seed: Seed(*seed), load, phases, requests, params, supplies }
-        }
-
-        pub(crate) fn schedule(&self) -> Schedule {
-            Schedule::new(self.workload(), |name| (name == "port").then(|| "8080".to_owned())).expect("a schedule")
-        }
-    }
-
-    pub(crate) fn request(name: &str, weight: f64, method: &str, path: &str, body: Option<&str>) -> Request {
-        let template = |text| Template::parse(text).expect("a template");
-        Request {
-            name: name.to_owned(),
-            weight,
-            method: method.to_owned(),
-            path: template(path),
-            headers: BTreeMap::new(),
-            body: body.map(template),
-            body_file: None,
-            expect: Expect::default(),
-            conduct: None,
-        }
-    }
-
-    /// Two kinds of request with every kind of parameter.
-    pub(crate) fn shop(phases: Vec<Phase>, arrival: Arrival) -> TestLoad {
-        let params = BTreeMap::from([
-            ("item".to_owned(), Param::Uniform { min: 1, max: 1000 }),
-            ("page".to_owned(), Param::Sequential { min: 1, max: 3 }),
-            ("user".to_owned(), Param::Unique),
-        ]);
-        let requests = vec![
-            request("get", 3.0, "GET", "/items/{{item}}?page={{page}}&again={{item}}", None),
-            request("order", 1.0, "POST", "/orders", Some(r#"{"user":"{{user}}","item":{{item}},"at":{{port}}}"#)),
-        ];
-        let load = Load { model: Model::Open, arrival, pacing: Pacing::Tick, max_in_flight: 512, cpus: Vec::new() };
-        TestLoad { seed: 42, load, phases, requests, params, supplies: Supplies::default() }
-    }
-
-    /// `template` with a number for each name.
-    pub(crate) fn text_of(template: &Template) -> text::Text {
-        let params = template.names().map(|name| (name.to_owned(), Param::Uniform { min: 1, max: 99 })).collect();
-        let mut request = request("r", 1.0, "GET", "/", None);
-        request.body = Some(template.clone());
-        let names = Names { params: &params, lists: &Lists::default(), cell_value: |_: &str| None };
-        match RequestText::compile(&request, None, &names).expect("a request").body() {
-            Some(text::Body::Text(text)) => text.clone(),
-            body => panic!("{body:?}"),
-        }
-    }
-
-    fn written(schedule: &Schedule, due: &Due) -> (String, String) {
-        let (mut path, mut body) = (String::new(), String::new());
-        let text = &schedule.texts()[due.request];
-        text.path().write(&due.values, &mut path);
-        if let Some(text::Body::Text(text)) = text.body() {
-            text.write(&due.values, &mut body);
-        }
-        (path, body)
-    }
-
-    #[test]
-    fn a_parameter_named_twice_in_a_request_has_one_value_there() {
-        let schedule = shop(vec![constant(10.0, 1.0)], Arrival::Constant).schedule();
-        for due in schedule.clone() {
-            let (path, body) = written(&schedule, &due);
-            if due.request == 0 {
-                let (item, again) = path[7..].split_once("?page=").expect("a page");
-                assert!(again.ends_with(&format!("&again={item}")), "{path}");
-            } else {
-                assert!(body.starts_with(r#"{"user":""#) && body.ends_with(r#","at":8080}"#), "{body}");
-                assert_eq!(body.find(r#"","item""#), Some(9 + 16), "a unique value has 16 digits: {body}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_traffic_and_another_gives_other_traffic() {
-        let load = shop(vec![ramp(0.0, 100.0, 5.0), pause(5.0), constant(100.0, 5.0)], Arrival::Poisson);
-        let dues: Vec<Due> = load.schedule().collect();
-        assert!(dues.iter().enumerate().all(|(nth, due)| due.nth == nth as u64));
-        assert!(load.schedule().eq(dues.iter().cloned()));
-        let other = TestLoad { seed: 43, ..load };
-        assert!(!other.schedule().eq(dues));
-    }
-
-    #[test]
-    fn a_parameter_more_leaves_arrivals_picks_and_other_values_alone() {
-        let load = shop(vec![constant(100.0, 5.0)], Arrival::Poisson);
-        let mut more = load.clone();
-        more.params.insert("aaa".to_owned(), Param::Unique);
-        let (one, two) = (load.schedule(), more.schedule());
-        for (left, right) in load.schedule().zip(more.schedule()) {
-            assert_eq!((left.at, left.request), (right.at, right.request));
-            assert_eq!(written(&one, &left), written(&two, &right));
-        }
-    }
-
-    #[test]
-    fn the_hash_knows_the_traffic_and_not_the_port() {
-        let load = shop(vec![constant(100.0, 5.0)], Arrival::Poisson);
-        let hash = schedule_hash(load.workload()).expect("a hash");
-        assert_eq!(hash.len(), 64);
-        assert_eq!(schedule_hash(load.workload()).as_ref(), Ok(&hash));
-        let mut other = load;
-        other.params.insert("item".to_owned(), Param::Uniform { min: 1, max: 1001 });
-        assert_ne!(schedule_hash(other.workload()), Ok(hash));
-    }
-
-    /// The shop with users from a file: each has a name and a token.
-    pub(crate) fn users(pick: Pick, csv: &str) -> TestLoad {
-        let mut load = shop(vec![constant(100.0, 5.0)], Arrival::Poisson);
-        load.params.insert("user".to_owned(), Param::Csv { path: "users.csv".to_owned(), column: None, pick });
-        load.supplies.insert("users.csv".to_owned(), csv.to_owned());
-        let mut order = request("order", 1.0, "POST", "/u/{{user.name}}", Some(r#"{"token":"{{user.token}}"}"#));
-        order.headers.insert("content-type".to_owned(), Template::parse("application/json").expect("a template"));
-        load.requests = vec![load.requests[0].clone(), order];
-        load
-    }
-
-    #[test]
-    fn columns_of_one_parameter_come_from_one_row_and_are_escaped() {
-        let load = users(Pick::Circular, "name,token\nann,\"\"\"1\\\"\nb c/ö,2\n");
-        let schedule = load.schedule();
-        let orders = schedule.clone().filter(|due| due.request == 1).map(|due| written(&schedule, &due));
-        let expected = [("/u/ann", r#"{"token":"\"1\\"}"#), ("/u/b%20c%2F%C3%B6", r#"{"token":"2"}"#)];
-        let expected = expected.map(|(path, body)| (path.to_owned(), body.to_owned()));
-        assert!(orders.clone().count() > 10);
-        assert!(orders.eq(expected.into_iter().cycle().take(orders_in(&schedule))));
-    }
-
-    fn orders_in(schedule: &Schedule) -> usize {
-        schedule.clone().filter(|due| due.request == 1).count()
-    }
-
-    #[test]
-    fn a_queue_runs_dry_for_the_requests_that_need_it_alone() {
-        let load = users(Pick::Queue, "name,token\nann,1\nbob,2\n");
-        let dues: Vec<Due> = load.schedule().collect();
-        let dry = dues.iter().filter(|due| due.is_dry).count();
-        assert!(dues.iter().all(|due| !due.is_dry || due.request == 1));
-        assert_eq!(dry, orders_in(&load.schedule()) - 2);
-    }
-
-    #[test]
-    fn a_file_that_changed_changes_the_hash_and_one_that_is_bad_gives_no_schedule() {
-        let load = users(Pick::Shuffle, "name,token\nann,1\nbob,2\n");
-        let hash = schedule_hash(load.workload()).expect("a hash");
-        let mut other = load.clone();
-        other.supplies.insert("users.csv".to_owned(), "name,token\nann,1\nbob,3\n");
-        assert_ne!(schedule_hash(other.workload()), Ok(hash));
-        other.supplies.insert("users.csv".to_owned(), "name,id\nann,1\n");
-        let flaw = schedule_hash(other.workload()).expect_err("a flaw").to_string();
-        assert_eq!(flaw, "params.user.path: users.csv has no column \"token\"");
-    }
-
-    #[test]
-    fn a_value_of_two_lines_cannot_stand_in_a_header() {
-        let mut load = users(Pick::Random, "name,token\nann,1\nbob,\"2\n3\"\n");
-        let token = Template::parse("Bearer {{user.token}}").expect("a template");
-        load.requests[1].headers.insert("authorization".to_owned(), token);
-        let refused = Schedule::new(load.workload(), |_| Some(String::new())).expect_err("refused").to_string();
-        assert_eq!(
-            refused,
-            "request `order`, headers: {{user.token}} has a line break or control character in row 2, and stands in header \"authorization\""
-        );
-    }
-
-    #[test]
-    fn bodies_from_files_are_templates_if_they_are_text() {
-        let mut load = users(Pick::Circular, "name,token\nann,1\n");
-        load.requests[1].body = None;
-        load.requests[1].body_file = Some("order".to_owned());
-        load.supplies.insert("order".to_owned(), r#"{"name":"{{user.name}}"}"#);
-        let schedule = load.schedule();
-        let due = schedule.clone().find(|due| due.request == 1).expect("an order");
-        assert_eq!(written(&schedule, &due).1, r#"{"name":"ann"}"#);
-        load.supplies.insert("order".to_owned(), b"\xff{{".to_vec());
-        let raw = text::Body::Raw(b"\xff{{".to_vec().into());
-        assert_eq!(load.schedule().texts()[1].body(), Some(&raw));
-    }
-
-    #[test]
-    fn what_cannot_be_scheduled_is_told() {
-        let mut load = shop(vec![constant(1.0, 1.0)], Arrival::Constant);
-        let unknown = ScheduleError::UnknownName { request: "order".to_owned(), name: "port".to_owned() };
-        assert_eq!(Schedule::new(load.workload(), |_| None).err(), Some(unknown));
-        load.requests.iter_mut().for_each(|request| request.weight = 0.0);
-        assert_eq!(schedule_hash(load.workload()), Err(ScheduleError::NothingToPick));
-    }
-}
+pub(crate) mod tests;

@@ -399,3 +399,67 @@ fn trust_and_identity_are_said_once_and_whole() {
     ));
     insta::assert_snapshot!(with("http://", "https://"));
 }
+
+/// A login, and a purchase with what it gave.
+const FLOW: &str = r#"
+[[requests]]
+name = "login"
+method = "POST"
+path = "/login"
+capture = { token = { json = "data.token" }, next = { header = "Location" }, id = { regex = "id=(\\d+)" } }
+[[requests]]
+name = "buy"
+path = "/buy/{{id}}"
+headers = { authorization = "Bearer {{token}}" }
+expect = { body_contains = "{{next}}" }
+[[flows]]
+name = "shopping"
+steps = ["login", "buy"]
+think_time = { dist = "uniform", min = "1s", max = "2s" }
+"#;
+
+#[test]
+fn a_flow_has_no_problem_and_its_steps_no_weight_of_their_own() {
+    let decoded = decode(&format!("{SOUND}{FLOW}"));
+    assert_eq!(decoded.problems, []);
+    let scenario = decoded.scenario.expect("a scenario");
+    let weights: Vec<_> = scenario.weights().map(|(name, weight)| format!("{name} {weight}")).collect();
+    assert_eq!(weights, ["get 1", "login 0", "buy 0", "shopping 1"]);
+    insta::assert_json_snapshot!((&scenario.flows, &scenario.requests[1].capture));
+    let read: steep::scenario::Scenario =
+        serde_json::from_str(&serde_json::to_string(&scenario).expect("JSON")).expect("the same scenario");
+    assert_eq!(read, scenario);
+}
+
+#[test]
+fn what_a_flow_cannot_be_is_told() {
+    let more = r#"
+[[flows]]
+name = "get"
+steps = ["buy", "logn", "login"]
+think_time = { dist = "uniform", min = "2s", max = "1s" }
+[[flows]]
+name = "nothing"
+steps = []
+[[requests]]
+name = "alone"
+weight = 2
+path = "/{{token}}?b={{tokn}}"
+[[requests]]
+name = "gone"
+method = "HEAD"
+path = "/"
+abort_after = "1s"
+[requests.capture]
+a = { json = "a" }
+"b c" = { header = "x y" }
+c = { regex = "(a)(b)" }
+d = { regex = "(" }
+e = {}
+item = { json = "i", header = "h" }
+page = { header = "h" }
+[params.page]
+dist = "unique"
+"#;
+    insta::assert_snapshot!(and(&format!("{FLOW}{more}")));
+}

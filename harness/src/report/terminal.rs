@@ -7,7 +7,7 @@ use crate::growth::MemorySource;
 use crate::isolation::{FlagFinding, Guilt, blindest, is_decided};
 use crate::outcome::{OtherSeries, Outcome};
 use crate::threshold::Kept;
-use crate::trace::{ExternalLoad, Percentiles};
+use crate::trace::{ExternalLoad, FlowCounts, Percentiles};
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, counted, in_words};
 use crate::verdict::Verdict;
 use std::time::Duration;
@@ -122,6 +122,12 @@ fn loads(outcomes: &[Outcome]) -> String {
     columns(&rows)
 }
 
+fn flow_note(name: &str, counts: &FlowCounts) -> String {
+    let FlowCounts { started, completed, ended_early, left } = counts;
+    let left = if *left > 0 { format!(", {left} left at a pause or the end of the load") } else { String::new() };
+    format!("flow \"{name}\": {started} sessions started, {completed} completed, {ended_early} ended early{left}")
+}
+
 fn milliseconds(micros: u64) -> String {
     format!("{:.1} ms", micros as f64 / 1000.0)
 }
@@ -189,6 +195,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
         notes.extend(outcome.failures.clone());
     }
     notes.extend(outcome.connections_note.clone());
+    notes.extend(outcome.flows.iter().map(|(name, counts)| flow_note(name, counts)));
     if let Some(external) = &outcome.external {
         notes.push(external_note(external));
     }

@@ -2,6 +2,7 @@
 //! phases that can be judged.
 
 mod accounting;
+pub(crate) mod flows;
 mod matrix;
 mod phases;
 mod service;
@@ -31,6 +32,7 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.load(scenario);
     check.phases(scenario);
     check.requests(scenario);
+    check.flows(scenario);
     check.params(scenario);
     check.tolerate(scenario);
     check.external(scenario);

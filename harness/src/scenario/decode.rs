@@ -4,6 +4,7 @@
 //! keys find the other problems in the same pass. A scenario with any error is not given away.
 
 mod accounting;
+mod flow;
 mod matrix;
 mod phase;
 mod service;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use self::accounting::{external, threshold, tolerate};
+use self::flow::flow;
 use self::matrix::{allocator, axis, flag, plan};
 use self::phase::phase;
 use self::service::{dependency, service};
@@ -66,6 +68,8 @@ pub fn decode(text: &str) -> Decoded {
 }
 
 fn scenario(reader: &mut Reader, top: &Section<'_>) -> Scenario {
+    // Before the requests, which are not sent by themselves where they are steps.
+    let flows = each(reader, top, "flows", flow);
     Scenario {
         name: reader.text(top, "name").unwrap_or_else(|| "unnamed".to_owned()),
         seed: Seed(reader.integer(top, "seed").unwrap_or_default()),
@@ -75,7 +79,8 @@ fn scenario(reader: &mut Reader, top: &Section<'_>) -> Scenario {
         load: load(reader, top),
         tolerate: tolerate(reader, top),
         phases: each(reader, top, "phases", phase),
-        requests: each(reader, top, "requests", request),
+        requests: each(reader, top, "requests", |reader, section| request(reader, section, &flows)),
+        flows,
         params: by_name(reader, top, "params", param),
         // After all that it excludes, whose places are known then.
         external: external(reader, top),

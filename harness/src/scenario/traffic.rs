@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::JsonPath;
 use super::shape::Shape;
 use super::transport::{Auth, Conduct, Protocol, Storm, Tls};
+use super::{Capture, JsonPath};
 use crate::template::Template;
 use crate::units::seconds;
 
@@ -201,6 +201,9 @@ pub struct Request {
     pub body_file: Option<String>,
     /// What counts as success.
     pub expect: Expect,
+    /// What is taken out of its answer, for later steps of a flow.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub capture: BTreeMap<String, Capture>,
     /// How the client treats it; none: sends it and takes the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conduct: Option<Conduct>,

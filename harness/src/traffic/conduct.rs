@@ -5,7 +5,7 @@ use crate::scenario::{Abort, Request};
 use crate::units::Seed;
 
 use super::draw::mixed;
-use super::stream::Stream;
+use super::stream::{Stream, share_of};
 
 /// Chooses among the requests of one kind.
 #[derive(Debug, Clone)]
@@ -25,9 +25,7 @@ impl Aborts {
     /// How the `nth` of all due requests is left; none if its answer is waited for.
     #[must_use]
     pub fn of_nth(&self, nth: u64) -> Option<Abort> {
-        /// The 53 bits of an f64's mantissa.
-        const STEPS: f64 = (1_u64 << 53) as f64;
-        let point = (mixed(self.key.wrapping_add(nth)) >> 11) as f64 / STEPS;
+        let point = share_of(mixed(self.key.wrapping_add(nth)));
         (point < self.abort.share).then_some(self.abort)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::trace::{Counts, Disturbance, DisturbanceKind};
+use crate::trace::{Counts, Disturbance, DisturbanceKind, FlowCounts};
 use crate::units::SinceStart;
 
 use super::{Due, Schedule};
@@ -101,7 +101,13 @@ impl Dispatch {
         if self.is_stopped { None } else { self.schedule.next_at() }
     }
 
-    /// Whether due times do not depend on answers.
+    /// Whether answers make requests due.
+    #[must_use]
+    pub fn follows_answers(&self) -> bool {
+        self.schedule.follows_answers()
+    }
+
+    /// Whether arrivals do not depend on answers.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.schedule.is_open()
@@ -125,7 +131,7 @@ impl Dispatch {
         if self.is_stopped {
             return None;
         }
-        let due = self.schedule.due_by(self.now)?;
+        let mut due = self.schedule.due_by(self.now)?;
         let counts = &mut self.counts[due.request];
         counts.due += 1;
         let fate = if due.is_dry {
@@ -136,7 +142,7 @@ impl Dispatch {
         } else if self.starved {
             counts.missed += 1;
             Fate::Missed
-        } else if self.in_flight >= self.max_in_flight {
+        } else if due.is_crowded || self.in_flight >= self.max_in_flight {
             counts.dropped += 1;
             Fate::Dropped
         } else {
@@ -145,20 +151,23 @@ impl Dispatch {
             self.in_flight_peak = self.in_flight_peak.max(self.in_flight);
             Fate::Send
         };
+        if due.session.is_some() {
+            self.schedule.settle(&mut due, fate == Fate::Send);
+        }
         Some((due, fate))
     }
 
     /// No request comes due any more; those that did are kept in the accounts.
     pub fn stop(&mut self) {
         self.is_stopped = true;
+        self.schedule.stop();
     }
 
-    /// A request that was sent has ended at `now`. In a closed load another may be due at once.
-    pub fn ended(&mut self, now: SinceStart, request: usize, ended: Ended) {
+    /// A request that was sent has ended at `now`. In a closed load, and in a session, another may be due at once.
+    pub fn ended(&mut self, now: SinceStart, due: Due, ended: Ended) {
         self.in_flight -= 1;
         self.now = self.now.max(now);
-        self.schedule.ended(self.now);
-        let counts = &mut self.counts[request];
+        let counts = &mut self.counts[due.request];
         counts.body_bytes_sent += ended.body_bytes_sent;
         counts.body_bytes_received += ended.body_bytes_received;
         counts.ok_refused += u64::from(ended.outcome == Outcome::Refused);
@@ -171,6 +180,13 @@ impl Dispatch {
             Outcome::FailedBody => &mut counts.failed_body,
             Outcome::Aborted => &mut counts.aborted,
         } += 1;
+        let is_well = matches!(ended.outcome, Outcome::Ok | Outcome::Refused | Outcome::Aborted);
+        self.schedule.ended(self.now, due, is_well);
+    }
+
+    /// What became of the sessions of each flow, by its name.
+    pub fn flows(&self) -> impl Iterator<Item = (&str, FlowCounts)> {
+        self.schedule.flows()
     }
 
     /// What became of the requests, by kind.
@@ -196,7 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::curve::tests::{any_phases, constant, pause, ramp};
-    use super::super::tests::{shop, users};
+    use super::super::tests::{due as due_of, shop, users};
     use super::*;
     use crate::scenario::{Arrival, Pick};
 
@@ -225,7 +241,7 @@ mod tests {
         for request in 0..dispatch.counts().len() {
             let counts = dispatch.counts()[request];
             for _ in 0..counts.sent - counts.ok {
-                dispatch.ended(now, request, ANSWERED);
+                dispatch.ended(now, due_of(request), ANSWERED);
             }
         }
     }
@@ -298,7 +314,7 @@ mod tests {
             dispatch.wake(due);
             while let Some((due, fate)) = dispatch.take() {
                 assert_eq!(fate, Fate::Send);
-                dispatch.ended(due.at, due.request, ANSWERED);
+                dispatch.ended(due.at, due, ANSWERED);
             }
         }
         let total = total(&dispatch);

@@ -3,14 +3,14 @@
 //! Every due request draws, whether it is sent or not, so that what a slow service makes the driver drop does not change
 //! the requests after it.
 
-use crate::scenario::{Param, Phase, Pick, Request};
+use crate::scenario::{Param, Phase, Pick};
 use crate::units::{Seed, SinceStart};
 
 use super::rows::RowDraw;
 use super::stream::Stream;
 use super::zipf::Zipf;
 
-/// Picks requests by their weights, which may differ from phase to phase.
+/// Picks requests and flows by their weights, which may differ from phase to phase.
 #[derive(Debug, Clone)]
 pub struct Picks {
     /// Of each phase, with its end.
@@ -23,7 +23,7 @@ pub struct Picks {
 /// The weights of a phase.
 #[derive(Debug, Clone)]
 struct Weights {
-    /// Each request that can be picked, with the sum of the weights up to its own.
+    /// Each that can be picked, with the sum of the weights up to its own.
     sums: Vec<(usize, f64)>,
     total: f64,
 }
@@ -32,16 +32,16 @@ impl Weights {
     fn new(weights: impl Iterator<Item = f64>) -> Self {
         let mut total = 0.0;
         let mut sums = Vec::new();
-        for (request, weight) in weights.enumerate() {
+        for (place, weight) in weights.enumerate() {
             if weight > 0.0 {
                 total += weight;
-                sums.push((request, total));
+                sums.push((place, total));
             }
         }
         Self { sums, total }
     }
 
-    /// The request at `share` of the total.
+    /// The one at `share` of the total.
     fn at(&self, share: f64) -> usize {
         let point = share * self.total;
         let place = self.sums.partition_point(|&(_, sum)| sum <= point);
@@ -51,21 +51,21 @@ impl Weights {
 }
 
 impl Picks {
-    /// Picks among `requests`; none if in some phase, or in none of them, nothing can be picked.
+    /// Picks among names with weights; none if in some phase, or in none of them, nothing can be picked.
     #[must_use]
-    pub fn new(requests: &[Request], phases: &[Phase], seed: Seed) -> Option<Self> {
+    pub fn new(weighted: &[(&str, f64)], phases: &[Phase], seed: Seed) -> Option<Self> {
         let mut end = SinceStart::ZERO;
         let of_phase = |phase: &Phase| {
             end = end + phase.duration;
-            let weight = |request: &Request| phase.weights.get(&request.name).copied().unwrap_or(request.weight);
-            (end, Weights::new(requests.iter().map(weight)))
+            let weight = |(name, own): &(&str, f64)| phase.weights.get(*name).copied().unwrap_or(*own);
+            (end, Weights::new(weighted.iter().map(weight)))
         };
         let phases: Vec<_> = phases.iter().map(of_phase).collect();
         let can_pick = !phases.is_empty() && phases.iter().all(|(_, weights)| !weights.sums.is_empty());
         can_pick.then(|| Self { phases, current: 0, stream: Stream::new(seed, "picks") })
     }
 
-    /// The request that is due at `at`, which is no earlier than the one before. One number of the stream each, whatever the
+    /// The place of the one that is due at `at`, which is no earlier than the one before. One number of the stream each, whatever the
     /// weights: those of one phase do not change the picks of another.
     pub fn draw(&mut self, at: SinceStart) -> usize {
         while self.current + 1 < self.phases.len() && self.phases[self.current].0 <= at {
@@ -176,6 +176,8 @@ pub struct Values {
     few: [u64; FEW],
     count: usize,
     rest: Vec<u64>,
+    /// What answers before it gave, by their places in [`super::capture::Variables`]; empty but in a session.
+    captured: Vec<String>,
 }
 
 /// How many values are held without allocation.
@@ -189,6 +191,31 @@ impl Values {
     #[must_use]
     pub fn get(&self, slot: usize) -> u64 {
         if slot < FEW { self.few[slot] } else { self.rest[slot - FEW] }
+    }
+
+    /// The value that was captured for the variable at this place; nothing where none was.
+    #[must_use]
+    pub fn captured(&self, variable: usize) -> &str {
+        self.captured.get(variable).map_or("", String::as_str)
+    }
+
+    /// An answer gave the variable at this place a value.
+    pub fn capture(&mut self, variable: usize, value: String) {
+        if let Some(place) = self.captured.get_mut(variable) {
+            *place = value;
+        }
+    }
+
+    /// The same, with what answers before gave.
+    #[must_use]
+    pub fn with_captured(self, captured: Vec<String>) -> Self {
+        Self { captured, ..self }
+    }
+
+    /// What answers gave until now.
+    #[must_use]
+    pub fn into_captured(self) -> Vec<String> {
+        self.captured
     }
 }
 
@@ -211,13 +238,13 @@ mod tests {
     use std::collections::HashSet;
 
     use super::super::curve::tests::constant;
-    use super::super::tests::request;
     use super::*;
 
     fn picks(weights: &[f64], phases: &[Phase]) -> Option<Picks> {
         let name = |index: usize| format!("request {index}");
-        let of = |(index, weight): (usize, &f64)| request(&name(index), *weight, "GET", "/", None);
-        Picks::new(&weights.iter().enumerate().map(of).collect::<Vec<_>>(), phases, Seed(1))
+        let names: Vec<String> = (0..weights.len()).map(name).collect();
+        let weighted: Vec<_> = names.iter().map(String::as_str).zip(weights.iter().copied()).collect();
+        Picks::new(&weighted, phases, Seed(1))
     }
 
     #[test]

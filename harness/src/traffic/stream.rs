@@ -33,14 +33,12 @@ impl Stream {
 
     /// Uniform in `[0, 1)`.
     pub fn share(&mut self) -> f64 {
-        /// The 53 bits of an f64's mantissa.
-        const STEPS: f64 = (1_u64 << 53) as f64;
-        (self.bits() >> 11) as f64 / STEPS
+        share_of(self.bits())
     }
 
     /// Exponential with mean 1; never infinite, because `share` is never 1.
     pub fn unit_exponential(&mut self) -> f64 {
-        -(-self.share()).ln_1p()
+        unit_exponential_of(self.share())
     }
 
     /// A whole number of `0..=last`, each equally often: Lemire's multiplication, with rejection of the uneven rest
@@ -55,6 +53,20 @@ impl Stream {
             }
         }
     }
+}
+
+/// Random bits as a number of `[0, 1)`.
+#[must_use]
+pub fn share_of(bits: u64) -> f64 {
+    /// The 53 bits of an f64's mantissa.
+    const STEPS: f64 = (1_u64 << 53) as f64;
+    (bits >> 11) as f64 / STEPS
+}
+
+/// A share of `[0, 1)` as an exponential with mean 1.
+#[must_use]
+pub fn unit_exponential_of(share: f64) -> f64 {
+    -(-share).ln_1p()
 }
 
 #[cfg(test)]

@@ -1,12 +1,17 @@
 //! What is wrong with the files that a scenario names, found by making its traffic of them. Pure.
 
+use std::collections::BTreeSet;
+
 use crate::problem::{Problem, Spans};
 use crate::scenario::rates::Rates;
-use crate::scenario::{Flaw, Param, Pick, Request, Scenario, Shape, Supplies, unknown_name, unused_params};
+use crate::scenario::{
+    Flaw, Flow, Param, Pick, Request, Scenario, Shape, Supplies, before, no_value, unknown_name, unset, unused_params,
+};
 use crate::template::Template;
 use crate::units::in_words;
 
 use super::ScheduleError;
+use super::capture::Variables;
 use super::curve::Curve;
 use super::lists::Lists;
 use super::text::{FileBody, Names, RequestText, templates};
@@ -34,7 +39,8 @@ pub fn problems(scenario: &Scenario, spans: &Spans, supplies: &Supplies) -> Vec<
         tell(&key, flaw);
     }
     if is_whole {
-        let names = Names { params: &scenario.params, lists: &lists, cell_value: |_: &str| Some(String::new()) };
+        let (params, variables) = (&scenario.params, &Variables::of(&scenario.requests));
+        let names = Names { params, lists: &lists, variables, cell_value: |_: &str| Some(String::new()) };
         for (index, (request, file)) in scenario.requests.iter().zip(&files).enumerate() {
             if let Err(ScheduleError::Unfit { key, flaw, .. }) = RequestText::compile(request, file.clone(), &names) {
                 tell(&format!("requests[{index}].{key}"), flaw);
@@ -56,10 +62,23 @@ fn names_in_files(scenario: &Scenario, spans: &Spans, files: &[Option<FileBody>]
     let mut problems = Vec::new();
     let mut in_files: Vec<Template> = Vec::new();
     for (index, template) in bodies {
-        let unknown = template.names().filter(|name| Param::named(&scenario.params, name).is_none());
+        let unknown = template.names().filter(|name| !scenario.has_value(name));
         let span = spans.of(&format!("requests[{index}].body_file"));
-        problems.extend(unknown.map(|name| Problem { span: span.clone(), ..unknown_name(name, &scenario.params) }));
+        problems.extend(unknown.map(|name| Problem { span: span.clone(), ..unknown_name(name, scenario) }));
         in_files.push(template.clone());
+    }
+    for (index, flow) in scenario.flows.iter().enumerate() {
+        let names_of = |request: usize| match &files[request] {
+            Some(FileBody::Template(template)) => template.names().collect(),
+            Some(FileBody::Raw(_)) | None => BTreeSet::new(),
+        };
+        let span = spans.of(&format!("flows[{index}].steps"));
+        let unset = unset(flow, &scenario.requests, names_of);
+        problems.extend(
+            unset.into_iter().map(|(step, name)| {
+                Problem::error(no_value(flow, step, name), span.clone()).help(before(name, scenario))
+            }),
+        );
     }
     if scenario.requests.iter().any(|request| request.body_file.is_some()) {
         problems.extend(unused_params(scenario, &in_files, spans));
@@ -91,7 +110,7 @@ fn rates(scenario: &Scenario, spans: &Spans, supplies: &Supplies) -> Vec<Problem
 /// Queues that will run dry: the load that is expected by weight needs more rows than there are.
 fn short_queues(scenario: &Scenario, spans: &Spans, lists: &Lists, files: &[Option<FileBody>]) -> Vec<Problem> {
     let total = Curve::new(&scenario.phases).total();
-    let weights: f64 = scenario.requests.iter().map(|request| request.weight).sum();
+    let weights: f64 = scenario.weights().map(|(_, weight)| weight).sum();
     let mut problems = Vec::new();
     for (place, (name, param)) in scenario.params.iter().enumerate() {
         let (Param::Csv { pick: Pick::Queue, .. } | Param::Jsonl { pick: Pick::Queue, .. }) = param else { continue };
@@ -101,7 +120,12 @@ fn short_queues(scenario: &Scenario, spans: &Spans, lists: &Lists, files: &[Opti
         let uses = |(request, file): &(&Request, &Option<FileBody>)| {
             templates(std::slice::from_ref(*request), std::slice::from_ref(*file)).any(is_about)
         };
-        let using: f64 = scenario.requests.iter().zip(files).filter(uses).map(|(request, _)| request.weight).sum();
+        let using: Vec<&Request> =
+            scenario.requests.iter().zip(files).filter(uses).map(|(request, _)| request).collect();
+        // A session needs one row, however many of its steps use it.
+        let is_used_in = |flow: &&Flow| using.iter().any(|request| flow.steps.contains(&request.name));
+        let in_flows = scenario.flows.iter().filter(is_used_in).map(|flow| flow.weight);
+        let using: f64 = using.iter().map(|request| request.weight).chain(in_flows).sum();
         let (needed, rows) = (total * using / weights.max(f64::MIN_POSITIVE), lists.rows(place));
         if rows > 0 && needed > rows as f64 {
             let message = format!("{rows} rows are less than the about {needed:.0} requests that need one each");

@@ -12,18 +12,24 @@ use crate::scenario::{Flaw, LONGEST_PATH, Param, Request, Supplies};
 use crate::template::{Part, Template};
 
 use super::ScheduleError;
+use super::capture::{Captures, Variables};
 use super::draw::Values;
 use super::escape::Escape;
 use super::expect::Expectation;
 use super::lists::Lists;
 
+/// How many captured values a path may have: of their greatest length and all escaped, more would make it longer than the 64 KiB
+/// that hyper sends.
+const MOST_CAPTURED_IN_PATH: usize = 4;
+
 /// The texts of one of the scenario's requests.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RequestText {
     path: Text,
     headers: Vec<(String, Text)>,
     body: Option<Body>,
     expect: Expectation,
+    captures: Captures,
     params: Vec<usize>,
 }
 
@@ -45,7 +51,15 @@ pub struct Text {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Fixed(String),
-    Value { slot: usize, form: Form },
+    Value {
+        slot: usize,
+        form: Form,
+    },
+    /// What an answer before gave.
+    Captured {
+        variable: usize,
+        escape: Escape,
+    },
 }
 
 /// How a value is written.
@@ -64,6 +78,8 @@ pub struct Names<'n, F> {
     pub params: &'n BTreeMap<String, Param>,
     /// Their rows.
     pub lists: &'n Lists,
+    /// What answers give.
+    pub variables: &'n Variables,
     /// What is the same throughout a cell.
     pub cell_value: F,
 }
@@ -99,7 +115,8 @@ impl RequestText {
             (None, body) => body.as_ref().map(|body| text(body, escape)).transpose()?.map(Body::Text),
         };
         let expect = Expectation::compile(&request.expect, |template| text(template, Escape::No))?;
-        Ok(Self { path, headers, body, expect, params: slots })
+        let captures = Captures::compile(request, names.variables)?;
+        Ok(Self { path, headers, body, expect, captures, params: slots })
     }
 
     /// Path and query.
@@ -124,6 +141,12 @@ impl RequestText {
     #[must_use]
     pub fn expect(&self) -> &Expectation {
         &self.expect
+    }
+
+    /// What is taken out of its answer.
+    #[must_use]
+    pub fn captures(&self) -> &Captures {
+        &self.captures
     }
 
     /// The parameters whose values it needs, as places in the scenario's (ordered) map of parameters; each once.
@@ -189,7 +212,10 @@ impl Text {
                         });
                         text.pieces.push(Piece::Value { slot, form });
                     }
-                    None => text.push_fixed(&(names.cell_value)(name).ok_or_else(|| name.clone())?),
+                    None => match names.variables.place(name) {
+                        Some(variable) => text.pieces.push(Piece::Captured { variable, escape }),
+                        None => text.push_fixed(&(names.cell_value)(name).ok_or_else(|| name.clone())?),
+                    },
                 },
             }
         }
@@ -225,6 +251,8 @@ impl Text {
                     escape.write(longest, &mut out);
                 }
                 Piece::Value { form, .. } => form.write(u64::MAX, &mut out),
+                // Any will do: it is escaped, and of one line where it must be.
+                Piece::Captured { .. } => out.push('x'),
             }
         }
         out
@@ -236,6 +264,7 @@ impl Text {
             match piece {
                 Piece::Fixed(text) => out.push_str(text),
                 Piece::Value { slot, form } => form.write(values.get(*slot), out),
+                Piece::Captured { variable, escape } => escape.write(values.captured(*variable), out),
             }
         }
     }
@@ -243,7 +272,7 @@ impl Text {
     fn columns(&self) -> impl Iterator<Item = &Column> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Value { form: Form::Listed(column, _), .. } => Some(&**column),
-            Piece::Fixed(_) | Piece::Value { .. } => None,
+            Piece::Fixed(_) | Piece::Value { .. } | Piece::Captured { .. } => None,
         })
     }
 
@@ -252,6 +281,11 @@ impl Text {
         // Nothing is written longer than each byte as %XX.
         let values: usize =
             self.columns().map(|column| 3 * column.iter().map(str::len).max().unwrap_or_default()).sum();
+        let captured = self.pieces.iter().filter(|piece| matches!(piece, Piece::Captured { .. })).count();
+        if captured > MOST_CAPTURED_IN_PATH {
+            let message = format!("{captured} captured values stand in the path, and {MOST_CAPTURED_IN_PATH} may");
+            return Err(Flaw::new(message, "send the others in the body"));
+        }
         let length = self.pieces.iter().map(Piece::fixed_length).sum::<usize>() + values;
         if values == 0 || length <= LONGEST_PATH {
             return Ok(());
@@ -266,7 +300,7 @@ impl Piece {
     fn fixed_length(&self) -> usize {
         match self {
             Self::Fixed(text) => text.len(),
-            Self::Value { .. } => 0,
+            Self::Value { .. } | Self::Captured { .. } => 0,
         }
     }
 }

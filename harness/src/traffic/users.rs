@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::scenario::{Phase, Shape, ThinkTime};
 use crate::units::SinceStart;
 
-use super::stream::Stream;
+use super::stream::{Stream, unit_exponential_of};
 
 /// Users over the time of a cell.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ impl Users {
     /// One was answered, or not: it thinks, or goes where there are too many.
     pub fn ended(&mut self, now: SinceStart) {
         self.come_and_go(now);
-        let thinks = self.draw();
+        let thinks = thought(self.think_time, || self.stream.share());
         if self.present > self.wanted {
             self.present -= 1;
         } else {
@@ -86,13 +86,14 @@ impl Users {
             self.thinking.extend((0..coming).map(|_| Reverse(from)));
         }
     }
+}
 
-    fn draw(&mut self) -> Duration {
-        match self.think_time {
-            ThinkTime::Constant { time } => time,
-            ThinkTime::Uniform { min, max } => min + max.saturating_sub(min).mul_f64(self.stream.share()),
-            ThinkTime::Exponential { mean } => mean.mul_f64(self.stream.unit_exponential()),
-        }
+/// How long is thought; `share` gives a random number of `[0, 1)`.
+pub fn thought(think_time: ThinkTime, share: impl FnOnce() -> f64) -> Duration {
+    match think_time {
+        ThinkTime::Constant { time } => time,
+        ThinkTime::Uniform { min, max } => min + max.saturating_sub(min).mul_f64(share()),
+        ThinkTime::Exponential { mean } => mean.mul_f64(unit_exponential_of(share())),
     }
 }
 
@@ -184,17 +185,17 @@ mod tests {
         // One more would be dropped.
         let mut dispatch = Dispatch::new(schedule, vus as usize);
         let mut came = Vec::new();
-        let mut in_flight: Vec<(SinceStart, usize)> = Vec::new();
+        let mut in_flight: Vec<(SinceStart, Due)> = Vec::new();
         let (mut answers, mut now) = (answers_ms.iter().cycle(), SinceStart::ZERO);
         for wake in wakes_ms.iter().cycle() {
-            for (_, request) in in_flight.extract_if(.., |(at, _)| *at <= now) {
-                dispatch.ended(now, request, ANSWERED);
+            for (_, due) in in_flight.extract_if(.., |(at, _)| *at <= now) {
+                dispatch.ended(now, due, ANSWERED);
             }
             dispatch.wake(now);
             while let Some((due, fate)) = dispatch.take() {
                 assert_eq!(fate, Fate::Send, "nothing is missed or dropped: {due:?}");
                 let answer = answers.next().copied().unwrap_or_default();
-                in_flight.push((now + ms(answer), due.request));
+                in_flight.push((now + ms(answer), due.clone()));
                 came.push(due);
             }
             let mut total = Counts::default();

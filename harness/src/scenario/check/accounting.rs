@@ -20,7 +20,10 @@ impl Check<'_> {
                 );
             }
         }
-        let sent = || scenario.requests.iter().filter(|request| request.weight > 0.0);
+        let is_step = |request: &Request| {
+            scenario.flows.iter().any(|flow| flow.weight > 0.0 && flow.steps.contains(&request.name))
+        };
+        let sent = || scenario.requests.iter().filter(|request| request.weight > 0.0 || is_step(request));
         let refused = |request: &Request| {
             !request.expect.status.is_empty() && request.expect.status.iter().all(|status| *status >= REFUSAL)
         };

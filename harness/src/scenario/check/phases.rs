@@ -143,20 +143,21 @@ impl Check<'_> {
     }
 
     fn weights(&mut self, place: &str, phase: &Phase, scenario: &Scenario) {
-        let known = || scenario.requests.iter().map(|request| request.name.as_str());
+        let known = || scenario.weights().map(|(name, _)| name);
+        let or_flow = if scenario.flows.is_empty() { "" } else { " or flow" };
         for name in phase.weights.keys().filter(|name| known().all(|known| known != name.as_str())) {
             let help = match nearest(name, known()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
             };
-            self.error(&format!("{place}.weights.{name}"), format!("there is no request \"{name}\""), help);
+            self.error(&format!("{place}.weights.{name}"), format!("there is no request{or_flow} \"{name}\""), help);
         }
         let of = |name: &str, own: f64| phase.weights.get(name).copied().unwrap_or(own);
-        let nothing = scenario.requests.iter().all(|request| of(&request.name, request.weight) <= 0.0);
+        let nothing = scenario.weights().all(|(name, own)| of(name, own) <= 0.0);
         if nothing && !phase.weights.is_empty() {
             self.error(
                 &format!("{place}.weights"),
-                "the weight of every request is 0 here",
+                format!("the weight of every request{or_flow} is 0 here"),
                 "use shape = \"pause\" for that",
             );
         }

@@ -1,9 +1,9 @@
 //! What is sent: requests that HTTP can carry, parameters that are used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::super::transport::variable_of;
-use super::super::{Param, Request, Scenario};
+use super::super::{Param, Request, Scenario, variables};
 use super::{Check, is_of_a_path};
 use crate::problem::{Problem, Spans, nearest};
 use crate::template::Template;
@@ -24,10 +24,12 @@ impl Check<'_> {
             return;
         }
         self.distinct_names("requests", scenario.requests.iter().map(|request| request.name.as_str()));
-        if scenario.requests.iter().all(|request| request.weight <= 0.0) {
+        if scenario.weights().all(|(_, weight)| weight <= 0.0) {
+            let (path, what) =
+                if scenario.flows.is_empty() { ("requests[0].weight", "") } else { ("flows", " and flow") };
             self.error(
-                "requests[0].weight",
-                "the weight of every request is 0",
+                path,
+                format!("the weight of every request{what} is 0"),
                 "nothing would be sent: give one a weight above 0",
             );
         }
@@ -48,7 +50,7 @@ impl Check<'_> {
                 self.error(&at("headers"), format!("the value of {name:?} has control characters"), help);
             }
             for (key, template) in request.templates() {
-                self.names_in(&at(key), template, &scenario.params, key == "headers");
+                self.names_in(&at(key), template, scenario, key == "headers");
             }
             self.body_and_expect(&at, request);
             self.conduct(index, request, scenario.http.request_timeout);
@@ -75,11 +77,11 @@ impl Check<'_> {
         }
     }
 
-    /// That each name in `template` is a parameter, or a column of one that has columns, or a secret where they may stand.
-    fn names_in(&mut self, path: &str, template: &Template, params: &BTreeMap<String, Param>, has_secrets: bool) {
-        let is_known = |name: &str| Param::named(params, name).is_some() || has_secrets && variable_of(name).is_some();
+    /// That each name in `template` is a parameter, a column of one that has columns, a captured value, or a secret where they may stand.
+    fn names_in(&mut self, path: &str, template: &Template, scenario: &Scenario, has_secrets: bool) {
+        let is_known = |name: &str| scenario.has_value(name) || has_secrets && variable_of(name).is_some();
         for name in template.names().filter(|name| !is_known(name)) {
-            let problem = unknown_name(name, params);
+            let problem = unknown_name(name, scenario);
             self.problems.push(Problem { span: self.spans.of(path), ..problem });
         }
     }
@@ -128,28 +130,30 @@ impl Check<'_> {
     }
 }
 
-fn is_header_name(name: &str) -> bool {
+pub(super) fn is_header_name(name: &str) -> bool {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     !name.is_empty() && name.chars().all(token)
 }
 
-/// What is wrong with a name in a template that is no parameter.
-pub(crate) fn unknown_name(name: &str, params: &BTreeMap<String, Param>) -> Problem {
+/// What is wrong with a name in a template that is neither a parameter nor captured.
+pub(crate) fn unknown_name(name: &str, scenario: &Scenario) -> Problem {
+    let params = &scenario.params;
     if variable_of(name).is_some() {
         let help = "only headers of requests have secrets: paths and bodies are written down by services and by others on the way, and what is expected of answers is told in messages";
         return Problem::error(format!("{{{{{name}}}}} is a secret and cannot stand here"), None).help(help);
     }
     let undefined = Problem::error(format!("nothing defines {{{{{name}}}}}"), None);
+    let captured = || variables(&scenario.requests).into_iter();
     let param = name.split('.').next().unwrap_or_default();
     match params.get(name) {
         Some(_) => Problem::error(format!("{{{{{name}}}}} has several columns"), None)
             .help(format!("write {{{{{name}.<column>}}}}, or say which in [params.{name}]")),
         None if params.contains_key(param) => undefined.help(format!("write {{{{{param}}}}}: it has no columns")),
-        None => undefined.help(match nearest(name, params.keys().map(String::as_str)) {
+        None => undefined.help(match nearest(name, params.keys().map(String::as_str).chain(captured())) {
             Some(near) => format!("did you mean {{{{{near}}}}}?"),
-            None if params.is_empty() => "add a table [params.<name>]".to_owned(),
+            None if params.is_empty() && captured().next().is_none() => "add a table [params.<name>]".to_owned(),
             None => {
-                let known = params.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let known = params.keys().map(String::as_str).chain(captured()).collect::<Vec<_>>().join(", ");
                 format!("add a table [params.<name>]; known here: {known}")
             }
         }),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::read::{Reader, Section};
-use super::super::{Arrival, Expect, JsonPath, Load, Model, Pacing, Param, Pick, Request, ThinkTime};
+use super::super::{Arrival, Expect, Flow, JsonPath, Load, Model, Pacing, Param, Pick, Request, ThinkTime};
+use super::flow::captures;
 use super::transport::conduct;
 use super::{cpu_numbers, table, unnamed, whole};
 use crate::problem::Problem;
@@ -41,7 +42,7 @@ fn model(reader: &mut Reader, section: &Section<'_>) -> Model {
     Model::Open
 }
 
-fn think_time(reader: &mut Reader, section: &Section<'_>) -> ThinkTime {
+pub(super) fn think_time(reader: &mut Reader, section: &Section<'_>) -> ThinkTime {
     let dist: Option<String> = reader.choice(section, "dist");
     let mut duration = |name| reader.duration(section, name).unwrap_or_default();
     match dist.as_deref() {
@@ -52,17 +53,21 @@ fn think_time(reader: &mut Reader, section: &Section<'_>) -> ThinkTime {
     }
 }
 
-pub(super) fn request(reader: &mut Reader, section: &Section<'_>) -> Request {
+pub(super) fn request(reader: &mut Reader, section: &Section<'_>, flows: &[Flow]) -> Request {
     let conduct = conduct(reader, section);
+    let name = reader.text(section, "name").unwrap_or_else(|| unnamed(section));
+    let is_step = flows.iter().any(|flow| flow.steps.contains(&name));
+    let weight = reader.number(section, "weight").unwrap_or(1.0);
     Request {
-        name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
-        weight: reader.number(section, "weight").unwrap_or(1.0),
+        name,
+        weight: if is_step && !Reader::has(section, "weight") { 0.0 } else { weight },
         method: reader.choice(section, "method").unwrap_or_else(|| "GET".to_owned()),
         path: reader.template(section, "path").unwrap_or_else(|| Template::parse("/").unwrap_or_default()),
         headers: headers(reader, section, "headers"),
         body: reader.template(section, "body"),
         body_file: reader.text(section, "body_file"),
         expect: expect(reader, section),
+        capture: captures(reader, section),
         conduct: (!conduct.is_plain()).then_some(conduct),
     }
 }

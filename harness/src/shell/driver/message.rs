@@ -2,16 +2,19 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use hyper::{Method, StatusCode, Uri};
 use memchr::memmem;
 
 use crate::scenario::{Abort, Conduct, Protocol, Request};
 use crate::shell::access::{Access, shown};
+use crate::traffic::Due;
+use crate::traffic::capture::Captures;
 use crate::traffic::conduct::Aborts;
 use crate::traffic::dispatch::Outcome;
 use crate::traffic::draw::Values;
 use crate::traffic::expect::{Expectation, MOST_EXPECTED_BYTES};
+use crate::traffic::jar::Jar;
 use crate::traffic::text::{Body, RequestText, Text};
 use crate::units::Seed;
 
@@ -31,6 +34,7 @@ pub(super) struct Message {
     headers: Vec<(HeaderName, Part<HeaderValue>)>,
     body: Option<Part<Bytes>>,
     expect: Expectation,
+    captures: Captures,
     /// Whether more than the status of an answer is looked at.
     looks_further: bool,
     access: Access,
@@ -60,6 +64,11 @@ impl Kept {
         if !self.is_too_long {
             self.bytes.extend_from_slice(part);
         }
+    }
+
+    /// All of it, if there was room.
+    fn whole(&self) -> Option<&[u8]> {
+        (!self.is_too_long).then_some(self.bytes.as_slice())
     }
 }
 
@@ -151,6 +160,7 @@ impl Message {
             None => None,
         };
         let expect = text.expect().clone();
+        let captures = text.captures().clone();
         let looks_further = expect.needs_body() || !request.expect.headers.is_empty();
         let base_path = target.base_path.clone();
         let path = text.path().sample();
@@ -165,6 +175,7 @@ impl Message {
             headers,
             body,
             expect,
+            captures,
             looks_further,
             access: access.clone(),
             conduct: request.conduct.clone(),
@@ -203,7 +214,7 @@ impl Message {
 
     /// Whether the body of an answer is to be kept, to be looked at.
     pub(super) fn needs_body(&self) -> bool {
-        self.expect.needs_body()
+        self.expect.needs_body() || self.captures.need_body()
     }
 
     /// Whether an answer with this head can be as expected.
@@ -211,8 +222,9 @@ impl Message {
         self.allows(status) && (!self.looks_further || self.unmet_by_head(values, headers).is_none())
     }
 
-    /// How a request with `values` ended, and what of its answer is not as expected though the status is, in words.
-    pub(super) fn outcome(&self, values: &Values, answer: Answer, look: Option<&Look>) -> (Outcome, Option<String>) {
+    /// How the request `due` ended, and what of its answer is not as expected though the status is, in words. Its session
+    /// takes out of the answer what it needs later.
+    pub(super) fn outcome(&self, due: &mut Due, answer: Answer, look: Option<&Look>) -> (Outcome, Option<String>) {
         let (met, status) = match answer {
             Answer::Whole(status, _) if !self.allows(status) => return (Outcome::FailedStatus, None),
             Answer::Whole(status, _) => (Outcome::Ok, Some(status)),
@@ -222,10 +234,26 @@ impl Message {
             Answer::NotConnected => return (Outcome::FailedConnect, None),
         };
         let is_refused = status.is_some_and(|status| status.is_client_error() || status.is_server_error());
-        match look.and_then(|look| self.unmet(values, look)) {
+        match look.and_then(|look| self.unmet(&due.values, look).or_else(|| self.take_out(due, look).err())) {
             Some(unmet) => (Outcome::FailedExpect, Some(unmet)),
             None => (if is_refused { Outcome::Refused } else { met }, None),
         }
+    }
+
+    /// Takes cookies and captured values out of an answer; or says which value is not there.
+    fn take_out(&self, due: &mut Due, look: &Look) -> Result<(), String> {
+        if let Some(jar) = due.session.as_mut().and_then(|session| session.jar_mut()) {
+            let set = look.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+            set.for_each(|cookie| jar.take_in(cookie));
+        }
+        if self.captures.is_empty() {
+            return Ok(());
+        }
+        let header = |name: &str| look.headers.get(name).map(HeaderValue::as_bytes);
+        for (variable, value) in self.captures.find(header, look.body.whole())? {
+            due.values.capture(variable, value);
+        }
+        Ok(())
     }
 
     fn allows(&self, status: StatusCode) -> bool {
@@ -236,8 +264,7 @@ impl Message {
         if !self.looks_further {
             return None;
         }
-        let body = (!look.body.is_too_long).then_some(look.body.bytes.as_slice());
-        self.unmet_by_head(values, &look.headers).or_else(|| self.expect.unmet_by_body(values, body))
+        self.unmet_by_head(values, &look.headers).or_else(|| self.expect.unmet_by_body(values, look.body.whole()))
     }
 
     fn unmet_by_head(&self, values: &Values, headers: &HeaderMap) -> Option<String> {
@@ -248,18 +275,70 @@ impl Message {
     }
 }
 
+/// Adds the cookies of `jar`, unless the scenario says itself what it sends.
+pub(super) fn add_cookies(jar: &Jar, request: &mut HttpRequest, scratch: &mut String) {
+    if request.headers().contains_key(COOKIE) {
+        return;
+    }
+    scratch.clear();
+    jar.write(request.uri().path(), scratch);
+    // They came in headers, and can stand in one.
+    if let (false, Ok(cookies)) = (scratch.is_empty(), HeaderValue::from_str(scratch)) {
+        request.headers_mut().insert(COOKIE, cookies);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scenario::{Arrival, Param};
+    use crate::scenario::{Arrival, Capture, Param};
     use crate::template::Template;
     use crate::traffic::curve::tests::constant;
     use crate::traffic::tests::{request, shop};
 
+    /// A request of one step with `{{token}}` everywhere, after an answer that gave it `value`.
+    fn built_with(value: &str) -> HttpRequest {
+        let mut load = shop(vec![constant(1.0, 1.0)], Arrival::Constant);
+        load.params.clear();
+        load.requests = vec![request("r", 1.0, "POST", "/a/{{token}}", Some(r#"{"v":"{{token}}"}"#))];
+        let text = Template::parse("application/json").expect("a template");
+        load.requests[0].headers.insert("content-type".to_owned(), text);
+        load.requests[0].capture.insert("token".to_owned(), Capture::Header("x".to_owned()));
+        let schedule = load.schedule();
+        let target = Target::resolve("http://127.0.0.1:1", Protocol::Http1, &Access::default()).expect("a target");
+        let message = Message::new(&load.requests[0], &schedule.texts()[0], &target, &Access::default(), Seed(1));
+        let mut values = Values::default().with_captured(vec![String::new()]);
+        values.capture(0, value.to_owned());
+        message.expect("a message").build(&values, HeaderMap::new(), &mut String::new())
+    }
+
+    fn path_and_json(built: HttpRequest) -> (String, serde_json::Value) {
+        let path = percent_encoding::percent_decode_str(&built.uri().path()[3..]).decode_utf8().map(String::from);
+        let mut body = built.into_body();
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let frame = match hyper::body::Body::poll_frame(std::pin::Pin::new(&mut body), &mut cx) {
+            std::task::Poll::Ready(Some(Ok(frame))) => frame.into_data().expect("data"),
+            other => panic!("{other:?}"),
+        };
+        (path.expect("text"), serde_json::from_slice(&frame).expect("JSON"))
+    }
+
+    #[test]
+    fn a_captured_value_is_no_template() {
+        let (path, json) = path_and_json(built_with("{{token}}{{user}}"));
+        assert_eq!((path.as_str(), json["v"].as_str()), ("{{token}}{{user}}", Some("{{token}}{{user}}")));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn any_captured_value_arrives_in_path_and_body(value in any::<String>()) {
+            let (path, json) = path_and_json(built_with(&value));
+            prop_assert_eq!((path, json["v"].as_str()), (value.clone(), Some(value.as_str())));
+        }
+
         #[test]
         fn any_value_that_is_let_through_arrives_in_path_header_and_body(value in any::<String>()) {
             let mut load = shop(vec![constant(1.0, 1.0)], Arrival::Constant);

@@ -123,7 +123,7 @@ impl Switchboard {
     /// The pacer sleeps until `moment`, unless an answer in a closed load wakes it.
     pub(super) fn pacer_sleeps(&self, moment: SinceStart, cx: &Context<'_>) {
         let board = &mut *self.board.borrow_mut();
-        if board.dispatch.is_open() {
+        if !board.dispatch.follows_answers() {
             return;
         }
         match &mut board.pacer {
@@ -177,15 +177,15 @@ impl Switchboard {
         if self.is_cut_off(board, now) {
             let patience = self.http.connect_timeout;
             while let Some(due) = board.ordinary.pop_waiting_for(now, patience) {
-                board.fail(&due, Outcome::FailedConnect, 0);
+                board.fail(due, Outcome::FailedConnect, 0);
             }
         }
         let patience = self.http.request_timeout;
         while let Some(due) = board.ordinary.pop_waiting_for(now, patience) {
-            board.fail(&due, Outcome::FailedTimeout, 0);
+            board.fail(due, Outcome::FailedTimeout, 0);
         }
         while let Some(due) = board.aside.pop_waiting_for(now, patience) {
-            board.fail(&due, Outcome::FailedTimeout, 0);
+            board.fail(due, Outcome::FailedTimeout, 0);
         }
     }
 
@@ -201,10 +201,10 @@ impl Switchboard {
         let is_cut_off = self.is_cut_off(board, board.now());
         let outcome = if is_cut_off { Outcome::FailedConnect } else { Outcome::FailedTimeout };
         while let Some(due) = board.ordinary.waiting.pop_front() {
-            board.fail(&due, outcome, 0);
+            board.fail(due, outcome, 0);
         }
         while let Some(due) = board.aside.waiting.pop_front() {
-            board.fail(&due, Outcome::FailedTimeout, 0);
+            board.fail(due, Outcome::FailedTimeout, 0);
         }
         for line in 0..board.lines.len() {
             match std::mem::take(&mut board.lines[line].state) {
@@ -212,10 +212,10 @@ impl Switchboard {
                     self.completed.add_one(due.request);
                     let (now, outcome) = (board.now(), Outcome::Aborted);
                     let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: 0 };
-                    board.dispatch.ended(now, due.request, ended);
+                    board.dispatch.ended(now, due, ended);
                 }
-                State::Busy { due, body_bytes, .. } => board.fail(&due, Outcome::FailedTimeout, body_bytes),
-                State::Given { due, .. } => board.fail(&due, Outcome::FailedTimeout, 0),
+                State::Busy { due, body_bytes, .. } => board.fail(due, Outcome::FailedTimeout, body_bytes),
+                State::Given { due, .. } => board.fail(due, Outcome::FailedTimeout, 0),
                 State::Away | State::Free => {}
             }
         }
@@ -228,6 +228,7 @@ impl Switchboard {
         let traffic = Traffic {
             t_s: now,
             requests: self.by_name(board.dispatch.counts().iter().copied()),
+            flows: board.dispatch.flows().map(|(name, counts)| (name.to_owned(), counts)).collect(),
             connections: board.connections,
             in_flight: board.dispatch.in_flight() as u64,
             in_flight_peak: board.dispatch.take_in_flight_peak() as u64,
@@ -281,10 +282,13 @@ impl Board {
         }
     }
 
-    /// A user of a closed load was answered. One that does not think sends at once, on the connection that has become free,
-    /// without a detour by way of the pacer; for the others the pacer may sleep too long.
+    /// A user was answered. One of a closed load that does not think sends at once, on the connection that has become free,
+    /// without a detour by way of the pacer; for the others the pacer may sleep too long. In an open load it is always the
+    /// pacer that hands out, because it sees first whether the driver was starved.
     fn go_on(&mut self, now: SinceStart) {
-        self.hand_out(now);
+        if !self.dispatch.is_open() {
+            self.hand_out(now);
+        }
         if let (Some((pacer, until)), Some(next)) = (&self.pacer, self.dispatch.next_due_at())
             && next < *until
         {
@@ -292,9 +296,9 @@ impl Board {
         }
     }
 
-    fn fail(&mut self, due: &Due, outcome: Outcome, body_bytes_sent: u64) {
+    fn fail(&mut self, due: Due, outcome: Outcome, body_bytes_sent: u64) {
         let now = self.now();
         self.latencies.unanswered(due.request, now.since(due.at));
-        self.dispatch.ended(now, due.request, Ended { outcome, body_bytes_sent, body_bytes_received: 0 });
+        self.dispatch.ended(now, due, Ended { outcome, body_bytes_sent, body_bytes_received: 0 });
     }
 }

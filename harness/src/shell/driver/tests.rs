@@ -2,6 +2,7 @@
 //! time-outs, and none says how long anything took.
 
 mod conduct;
+mod flows;
 mod http2;
 mod servers;
 mod tls;

@@ -10,7 +10,7 @@ use crate::traffic::dispatch::{Ended, Outcome};
 use crate::units::SinceStart;
 
 use super::super::line::{Answer, State};
-use super::super::message::{HttpRequest, Look};
+use super::super::message::{HttpRequest, Look, add_cookies};
 use super::Switchboard;
 
 impl Switchboard {
@@ -132,7 +132,10 @@ impl Switchboard {
         let board = &mut *self.board.borrow_mut();
         let State::Given { due, is_told } = std::mem::take(&mut board.lines[line].state) else { return None };
         let message = &self.messages[due.request];
-        let request = message.build(&due.values, headers, &mut board.scratch);
+        let mut request = message.build(&due.values, headers, &mut board.scratch);
+        if let Some(jar) = due.session.as_ref().and_then(|session| session.jar()) {
+            add_cookies(jar, &mut request, &mut board.scratch);
+        }
         let abort = message.abort(due.nth);
         let body_bytes = hyper::body::Body::size_hint(request.body()).lower();
         let sent = board.now();
@@ -181,14 +184,14 @@ impl Switchboard {
     /// The request on `line`, or the one given to it, has ended; `look` at its answer, if there is one to be looked at.
     pub(in crate::shell::driver) fn ended(&self, line: usize, answer: Answer, look: Option<&Look>) {
         let board = &mut *self.board.borrow_mut();
-        let (due, sent, body_bytes) = match std::mem::take(&mut board.lines[line].state) {
+        let (mut due, sent, body_bytes) = match std::mem::take(&mut board.lines[line].state) {
             State::Busy { due, sent, body_bytes, .. } => (due, sent, body_bytes),
             State::Given { due, .. } => (due, SinceStart::ZERO, 0),
             State::Away | State::Free => return,
         };
         // Before the answer is looked at: that takes time which is not the service's.
         let now = board.now();
-        let (outcome, unmet) = self.messages[due.request].outcome(&due.values, answer, look);
+        let (outcome, unmet) = self.messages[due.request].outcome(&mut due, answer, look);
         if let Some(unmet) = unmet {
             let (name, _) = &self.completed.0[due.request];
             board.first_unmet.get_or_insert_with(|| format!("request \"{name}\": {unmet}"));
@@ -203,8 +206,8 @@ impl Switchboard {
             board.latencies.unanswered(due.request, now.since(due.at));
         }
         let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: answer.received() };
-        board.dispatch.ended(now, due.request, ended);
-        if !board.dispatch.is_open() {
+        board.dispatch.ended(now, due, ended);
+        if board.dispatch.follows_answers() {
             board.go_on(now);
         }
     }

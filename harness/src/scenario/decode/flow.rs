@@ -1,0 +1,39 @@
+//! The tables of flows, and of what is captured for them.
+
+use std::collections::BTreeMap;
+
+use super::super::read::{Reader, Section};
+use super::super::{Capture, Flow, JsonPath};
+use super::traffic::think_time;
+use super::unnamed;
+use crate::problem::Problem;
+
+pub(super) fn flow(reader: &mut Reader, section: &Section<'_>) -> Flow {
+    Flow {
+        name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
+        weight: reader.number(section, "weight").unwrap_or(1.0),
+        steps: reader.texts(section, "steps").unwrap_or_default(),
+        think_time: reader.section(section, "think_time").map(|table| think_time(reader, &table)).unwrap_or_default(),
+        cookies: reader.boolean(section, "cookies").unwrap_or(true),
+    }
+}
+
+pub(super) fn captures(reader: &mut Reader, request: &Section<'_>) -> BTreeMap<String, Capture> {
+    let sections = reader.named_sections(request, "capture");
+    sections.into_iter().filter_map(|(name, section)| Some((name, capture(reader, &section)?))).collect()
+}
+
+/// The one place that it names.
+fn capture(reader: &mut Reader, section: &Section<'_>) -> Option<Capture> {
+    let json = reader.text(section, "json").map(|place| Capture::Json(JsonPath::new(place)));
+    let header = reader.text(section, "header").map(|name| Capture::Header(name.to_ascii_lowercase()));
+    let regex = reader.text(section, "regex").map(Capture::Regex);
+    let given = ["json", "header", "regex"].iter().filter(|name| Reader::has(section, name)).count();
+    if given == 1 {
+        return json.or(header).or(regex);
+    }
+    let message = if given == 0 { "a capture names no place" } else { "a capture has one place" };
+    let problem = Problem::error(message, reader.spans.of(&section.path));
+    reader.problems.push(problem.help("give one of json = \"a.b\", header = \"name\" or regex = \"id=(\\\\d+)\""));
+    None
+}

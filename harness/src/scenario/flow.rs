@@ -1,0 +1,61 @@
+//! What a user does one step after the other, and what is taken out of answers for later steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{JsonPath, Request, ThinkTime};
+
+/// A session of several requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Its name in traces and reports.
+    pub name: String,
+    /// Share of the arrivals, beside those of single requests.
+    pub weight: f64,
+    /// Names of requests, in the order in which they are sent.
+    pub steps: Vec<String>,
+    /// How long its user waits between an answer and the next step.
+    pub think_time: ThinkTime,
+    /// Whether its user keeps cookies.
+    pub cookies: bool,
+}
+
+/// Where in an answer a value stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capture {
+    /// At a place of its JSON body.
+    Json(JsonPath),
+    /// In the header of this name, in lower case.
+    Header(String),
+    /// In the body: what the one group of this expression matches.
+    Regex(String),
+}
+
+/// What some answer gives a value, as the places of a list: each name once, in their order.
+#[must_use]
+pub fn variables(requests: &[Request]) -> BTreeSet<&str> {
+    requests.iter().flat_map(|request| request.capture.keys().map(String::as_str)).collect()
+}
+
+/// Which names of captured values a step uses before any answer gave them one: the place of the step, and the name.
+/// `names_of` tells the names in the templates of a request.
+pub fn unset<'n>(
+    flow: &Flow,
+    requests: &'n [Request],
+    names_of: impl Fn(usize) -> BTreeSet<&'n str>,
+) -> Vec<(usize, &'n str)> {
+    let variables = variables(requests);
+    let places: BTreeMap<&str, usize> =
+        requests.iter().enumerate().map(|(place, request)| (request.name.as_str(), place)).collect();
+    let mut set: BTreeSet<&str> = BTreeSet::new();
+    let mut unset = Vec::new();
+    for (step, name) in flow.steps.iter().enumerate() {
+        let Some(&request) = places.get(name.as_str()) else { continue };
+        let used = names_of(request);
+        unset.extend(used.intersection(&variables).filter(|name| !set.contains(*name)).map(|name| (step, *name)));
+        set.extend(requests[request].capture.keys().map(String::as_str));
+    }
+    unset
+}
