@@ -5,6 +5,7 @@ pub mod commands;
 pub mod exit;
 pub mod flags;
 pub mod growth;
+pub mod import;
 pub mod isolation;
 pub mod outcome;
 pub mod plan;
