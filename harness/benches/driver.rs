@@ -196,7 +196,14 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
     let url = format!("http://127.0.0.1:{port}");
     let before = cpu_time();
     let mut driver = Driver::connect(
-        DriverSpec { url, http, load: load.clone(), phases: phases.clone(), requests: requests.clone() },
+        DriverSpec {
+            url,
+            http,
+            load: load.clone(),
+            phases: phases.clone(),
+            requests: requests.clone(),
+            limits: Vec::new(),
+        },
         schedule,
     )
     .await
@@ -207,7 +214,7 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
             DriverEvent::Traffic(traffic) if memory && traffic.t_s.elapsed().as_secs().is_multiple_of(10) => {
                 println!("{}: {} KiB anonymous", traffic.t_s, anonymous_kib());
             }
-            DriverEvent::Traffic(_) => {}
+            DriverEvent::Traffic(_) | DriverEvent::Interval(_) => {}
             DriverEvent::Starved(starved) => println!("  starved: {starved:?}"),
             DriverEvent::Finished(end) => {
                 let counts = end.traffic.requests["hello"];

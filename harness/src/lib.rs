@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod commands;
 pub mod exit;
+pub mod exposition;
 pub mod flags;
 pub mod growth;
 pub mod import;
@@ -19,6 +20,7 @@ pub mod simulator;
 pub mod soak;
 pub mod stats;
 pub mod template;
+pub mod threshold;
 pub mod trace;
 pub mod traffic;
 pub mod units;

@@ -7,12 +7,14 @@
 mod address;
 pub mod check;
 pub mod decode;
+mod external;
 pub mod keys;
 mod matrix;
 pub mod package;
 mod read;
 mod service;
 mod shape;
+mod threshold;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -20,9 +22,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::external::{Counter, External};
 pub use self::matrix::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, Verify};
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 pub use self::shape::{Shape, Stage, StartAt};
+pub use self::threshold::{Bound, Judged, Metric, Threshold, Tolerate, Unit};
 pub use self::traffic::{Arrival, Http, Load, Model, Pacing, Param, Phase, Request, Role, ThinkTime};
 use crate::units::{BytesPerHour, BytesPerRequest, Seed, seconds};
 
@@ -41,6 +45,10 @@ pub struct Scenario {
     pub http: Http,
     /// How arrivals are made.
     pub load: Load,
+    /// What of the load may be missing.
+    pub tolerate: Tolerate,
+    /// The program that makes the load; none: steep does.
+    pub external: Option<External>,
     /// What happens when, in order.
     pub phases: Vec<Phase>,
     /// What is sent, picked by weight.
@@ -59,6 +67,8 @@ pub struct Scenario {
     pub sampling: Sampling,
     /// What counts as a finding.
     pub judge: Judge,
+    /// What must not be exceeded.
+    pub thresholds: Vec<Threshold>,
 }
 
 /// How memory is read.

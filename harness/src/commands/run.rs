@@ -158,9 +158,9 @@ fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunR
 
 /// Whether nothing is left to soak: its trace has an end that is not an interruption.
 fn is_finished(folder: &RunFolder, id: &CellId) -> bool {
-    use crate::trace::EndReason::{Completed, Crashed, StoppedEarly};
+    use crate::trace::EndReason::{Completed, Crashed, LoadEnded, StoppedEarly, ThresholdBroken};
     let end = folder.trace(id).ok().flatten().and_then(|trace| trace.end);
-    end.is_some_and(|end| matches!(end.reason, Completed | Crashed | StoppedEarly))
+    end.is_some_and(|end| matches!(end.reason, Completed | Crashed | LoadEnded | StoppedEarly | ThresholdBroken))
 }
 
 fn announce(progress: &Progress, run: &RunRecord, folder: &RunFolder, cells: usize) {

@@ -60,7 +60,7 @@ pub fn explain(series: &Series, source: MemorySource, materiality: &Materiality)
 
 fn candidates(series: &Series, run: &Run) -> Vec<Candidate> {
     let competition = run.competition(&run.environment(series));
-    let t = Interval::quantile(run.cut.at.len());
+    let t = Interval::quantile(run.cut.at.len(), run.readings.seconds());
     let mut best: Vec<(Shape, Fit)> = Vec::new();
     for fit in &competition.fits {
         let shape = competition.means[fit.mean].shape;
@@ -119,7 +119,8 @@ impl fmt::Display for Explanation {
         }
         writeln!(f, "* within {PLAUSIBLE} of the best leaking model: the interval is their union")?;
         writeln!(f, "growth an hour: {}, at most {}", growth.per_hour.compact(), growth.ceiling)?;
-        writeln!(f, "evidence {:.1}; above {strictness} it is a leak, if material", growth.evidence)?;
+        let asked = growth.evidence_asked(*strictness);
+        writeln!(f, "evidence {:.1}; above {asked} it is a leak, if material", growth.evidence)?;
         write!(
             f,
             "worth finding: {}; least growth over the run: {}; would have been seen: {}",

@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Unit;
 use super::keys::{self, Key, Kind, Presence};
 use crate::problem::{Problem, Spans, nearest};
 use crate::template::Template;
@@ -214,6 +215,11 @@ impl Reader {
         self.value(section, name, |_, value| size_of(value))
     }
 
+    /// A limit in this unit.
+    pub fn limit(&mut self, section: &Section<'_>, name: &str, unit: Unit) -> Option<f64> {
+        self.value(section, name, |_, value| limit_of(value, unit))
+    }
+
     /// One of the values of its key, as the enum that has the same names.
     pub fn choice<T: DeserializeOwned>(&mut self, section: &Section<'_>, name: &str) -> Option<T> {
         self.value(section, name, |key, value| match key.kind {
@@ -412,6 +418,18 @@ fn size_of(value: &DeValue<'_>) -> Result<Bytes, Wrong> {
     let has_unit = text.trim_end().ends_with(|c: char| c.is_ascii_alphabetic());
     let size: Option<ByteSize> = text.parse().ok().filter(|_| has_unit);
     size.map(|size| Bytes::new(size.as_u64())).ok_or_else(|| Wrong::new(format!("is no size: {text:?}"), EXAMPLES))
+}
+
+fn limit_of(value: &DeValue<'_>, unit: Unit) -> Result<f64, Wrong> {
+    match unit {
+        Unit::Share => match number_of(value)? {
+            share if share <= 1.0 => Ok(share),
+            share => Err(Wrong::new(format!("is a share, and {share} is above 1"), "write 5 % as 0.05")),
+        },
+        Unit::Seconds => duration_of(value, 0, keys::LONGEST).map(|time| time.as_secs_f64()),
+        Unit::Bytes | Unit::BytesPerHour | Unit::BytesPerRequest => size_of(value).map(Bytes::as_f64),
+        Unit::RequestsPerSecond | Unit::Count | Unit::CountPerHour => number_of(value),
+    }
 }
 
 fn choice_of<T: DeserializeOwned>(value: &DeValue<'_>, values: &[&str], later: &[&str]) -> Result<T, Wrong> {

@@ -83,6 +83,8 @@ pub enum Shape {
     },
     /// No requests.
     Pause,
+    /// As another program makes it.
+    External,
 }
 
 /// A ramp among others.
@@ -147,8 +149,8 @@ impl Shape {
             Self::Spike { rate, peak_rate, .. } => rate.get().max(peak_rate.get()),
             Self::Square { low, high, .. } => low.get().max(high.get()),
             Self::Sine { mean, amplitude, .. } => mean.get() + amplitude.get(),
-            // What users send depends on the answers.
-            Self::Users { .. } | Self::Pause => 0.0,
+            // What users send depends on the answers, and what another program does is its own.
+            Self::Users { .. } | Self::External | Self::Pause => 0.0,
         };
         Rps::new(highest)
     }

@@ -82,7 +82,9 @@ impl Curve {
             Shape::Sine { mean, amplitude, period, start_at } => {
                 self.push(Form::Wave(Wave::new(*mean, *amplitude, *period, *start_at)), duration);
             }
-            Shape::Users { .. } | Shape::Pause => self.push_line(Rps::new(0.0), Rps::new(0.0), duration),
+            Shape::Users { .. } | Shape::External | Shape::Pause => {
+                self.push_line(Rps::new(0.0), Rps::new(0.0), duration)
+            }
         }
     }
 

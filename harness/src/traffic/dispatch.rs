@@ -28,6 +28,8 @@ pub enum Fate {
 pub enum Outcome {
     /// Answered as expected.
     Ok,
+    /// Answered as expected, with a status of 400 or above.
+    Refused,
     /// Answered with another status.
     FailedStatus,
     /// No connection could be had.
@@ -42,7 +44,7 @@ impl Outcome {
     /// Whether the service answered, well or not.
     #[must_use]
     pub fn is_completed(self) -> bool {
-        matches!(self, Self::Ok | Self::FailedStatus)
+        matches!(self, Self::Ok | Self::Refused | Self::FailedStatus)
     }
 }
 
@@ -150,8 +152,9 @@ impl Dispatch {
         let counts = &mut self.counts[request];
         counts.body_bytes_sent += ended.body_bytes_sent;
         counts.body_bytes_received += ended.body_bytes_received;
+        counts.ok_refused += u64::from(ended.outcome == Outcome::Refused);
         *match ended.outcome {
-            Outcome::Ok => &mut counts.ok,
+            Outcome::Ok | Outcome::Refused => &mut counts.ok,
             Outcome::FailedStatus => &mut counts.failed_status,
             Outcome::FailedConnect => &mut counts.failed_connect,
             Outcome::FailedTimeout => &mut counts.failed_timeout,

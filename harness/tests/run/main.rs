@@ -2,6 +2,7 @@
 //! service behaves and however steep ends.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
 
+mod load;
 mod moody;
 
 use std::fs;
@@ -177,7 +178,8 @@ fn a_service_that_speaks_no_http_is_invalid() {
 
 #[test]
 fn a_service_that_streams_an_endless_body_is_invalid() {
-    is_invalid("endless", "with a broken answer");
+    // Cut at the largest answer or at the time-out, whichever a busy machine comes to first.
+    is_invalid("endless", "requests failed: ");
 }
 
 #[test]

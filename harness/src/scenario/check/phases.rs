@@ -167,5 +167,5 @@ impl Check<'_> {
 }
 
 fn is_without_load(phase: &Phase) -> bool {
-    !matches!(phase.shape, Shape::Users { .. }) && phase.shape.peak().get() <= 0.0
+    !matches!(phase.shape, Shape::Users { .. } | Shape::External) && phase.shape.peak().get() <= 0.0
 }

@@ -59,6 +59,7 @@ fn shape(reader: &mut Reader, section: &Section<'_>) -> Shape {
             }
         }
         Some("users") => Shape::Users { users: reader.integer(section, "users").map(|users| count(Some(users))) },
+        Some("external") => Shape::External,
         Some(_) => Shape::Pause,
         None => Shape::Constant { rate: Rps::new(1.0) },
     }
