@@ -111,7 +111,7 @@ pub struct AnalyzeOptions {
     #[arg(long)]
     pub explain: bool,
     /// Other column names of CSV files: `time=NAME,memory=NAME,requests=NAME,live=NAME`, any of them. Time is in seconds, in
-    /// milliseconds since 1970, or RFC 3339 in UTC
+    /// milliseconds since 1970, or RFC 3339 in UTC; memory in bytes, or in the unit that its name ends with (`rss_kib`, `rss_mb`)
     #[arg(long, value_name = "ROLE=NAME,...")]
     pub columns: Option<Columns>,
 }
