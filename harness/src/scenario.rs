@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::check::traffic::{LONGEST_PATH, unknown_name, unused_params};
 pub use self::external::{Counter, External};
 pub use self::json_path::JsonPath;
-pub use self::matrix::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, Verify};
+pub use self::matrix::{Allocator, Axis, AxisKind, Constraints, Flag, PlanRules, Row, Rule, Strategy, Switch, Verify};
 use self::rates::Rates;
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 pub use self::shape::{Shape, Stage, StartAt};
@@ -71,6 +71,10 @@ pub struct Scenario {
     pub axes: Vec<Axis>,
     /// How each allocator but `system` is had.
     pub allocators: BTreeMap<String, Allocator>,
+    /// What flag sets must hold.
+    pub constraints: Constraints,
+    /// What holds between axes and flags.
+    pub rules: Vec<Rule>,
     /// Which flag sets become cells.
     pub plan: PlanRules,
     /// How memory is read.
