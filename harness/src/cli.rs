@@ -30,6 +30,15 @@ Results go to stdout, progress and messages to stderr.";
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first scenario for a cargo package: its features as flags, and guesses to look at
+    #[command(
+        after_help = "Example:\n  steep init services/checkout\n\nWrites steep.toml there; a file that is there already stays."
+    )]
+    Init {
+        /// Folder of the package
+        #[arg(default_value = ".", value_name = "CRATE_DIR")]
+        folder: PathBuf,
+    },
     /// Check a scenario and report every problem at once
     #[command(after_help = "Example:\n  steep check scenarios/quickstart.toml")]
     Check {

@@ -1,7 +1,8 @@
 //! What the user asks for: a scenario file, checked, with every default filled in.
 //!
 //! `keys` lists every key, `read` takes typed values out of TOML against that list, `decode` makes the scenario of them, `check` looks
-//! at what spans several keys, and `package` at what the cargo package has.
+//! at what spans several keys, and `package` at what the cargo package has; `starter` writes a
+//! first scenario for one.
 //! Pure: paths are kept as they were given, and nothing is opened here.
 
 mod address;
@@ -17,6 +18,7 @@ mod read;
 pub mod rows;
 mod service;
 mod shape;
+pub mod starter;
 pub mod supplies;
 mod threshold;
 mod traffic;

