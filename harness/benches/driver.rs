@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use rustix::time::{ClockId, clock_gettime};
-use steep::scenario::{Arrival, Expect, Http, Load, Model, Pacing, Phase, Request, Role, Shape, Supplies};
+use steep::scenario::{Arrival, Expect, Http, Load, Model, Pacing, Phase, Protocol, Request, Role, Shape, Supplies};
+use steep::shell::access::Access;
 use steep::shell::driver::{Driver, DriverEvent, DriverSpec};
 use steep::template::Template;
 use steep::traffic::{Schedule, Workload};
@@ -194,6 +195,7 @@ async fn drive(port: u64, rate: u64, seconds: u64, pacing: Pacing, memory: bool)
         body: None,
         body_file: None,
         expect: Expect::default(),
+        conduct: None,
     }];
     let params = BTreeMap::new();
     let load = Load { model: Model::Open, arrival: Arrival::Constant, pacing, max_in_flight: 512, cpus: Vec::new() };
@@ -209,26 +211,23 @@ async fn drive(port: u64, rate: u64, seconds: u64, pacing: Pacing, memory: bool)
     let schedule = Schedule::new(workload, |_| None).expect("a schedule");
     let timeout = Duration::from_secs(2);
     let http = Http {
+        protocol: Protocol::Http1,
         connections: CONNECTIONS,
+        max_concurrent_streams: 100,
+        aside_connections: 64,
         max_requests_per_connection: 0,
+        max_idle: None,
         connect_timeout: timeout,
         request_timeout: timeout,
+        tls: None,
+        auth: None,
     };
     let url = format!("http://127.0.0.1:{port}");
     let before = cpu_time();
-    let mut driver = Driver::connect(
-        DriverSpec {
-            url,
-            http,
-            load: load.clone(),
-            phases: phases.clone(),
-            requests: requests.clone(),
-            limits: Vec::new(),
-        },
-        schedule,
-    )
-    .await
-    .expect("a driver");
+    let (access, seed, limits) = (Access::default(), Seed(1), Vec::new());
+    let (requests, phases, load) = (requests.clone(), phases.clone(), load.clone());
+    let spec = DriverSpec { url, http, load, phases, requests, limits, access, seed };
+    let mut driver = Driver::connect(spec, schedule).await.expect("a driver");
     driver.begin(Instant::now());
     while let Some(event) = driver.next_event().await {
         match event {

@@ -3,6 +3,7 @@
 
 mod analyze;
 mod check;
+mod import;
 mod init;
 mod load;
 mod output;
@@ -13,6 +14,7 @@ mod supplies;
 
 pub use self::analyze::analyze;
 pub use self::check::check;
+pub use self::import::import;
 pub use self::init::init;
 pub use self::plan::plan;
 pub use self::report::report;

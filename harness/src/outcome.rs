@@ -32,6 +32,7 @@ const LOAD_ENDS_EARLY: f64 = 0.05;
 
 /// What is said of a cell. Derived: it can be made again from the trace at any time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own, and none depends on another")]
 pub struct Outcome {
     /// The cell.
     pub cell: CellId,
@@ -96,6 +97,9 @@ pub struct Outcome {
     pub probe: bool,
     /// Flags that nothing showed to have taken effect.
     pub unverified_flags: Vec<String>,
+    /// Whether any certificate of the service was taken.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub certificate_unchecked: bool,
 }
 
 /// Memory over a phase that is not fitted: what stays once the load is gone is kept, by the program or the allocator.
@@ -164,6 +168,7 @@ impl Outcome {
             something_left: end.is_some_and(|end| end.something_left),
             probe: header.probe,
             unverified_flags: header.unverified_flags.clone(),
+            certificate_unchecked: header.certificate_unchecked,
         }
     }
 

@@ -133,7 +133,9 @@ fn no_rows(none: NoRows, spans: &Spans) -> Problem {
         }
         NoRows::Strategy(reason) => {
             let problem = Problem::error(format!("the strategy cannot be had: {reason}"), spans.of("plan.strategy"));
-            problem.help("choose \"pairwise\", which takes any constraint and any number of values")
+            problem.help(
+                "choose \"pairwise\" with strength 2, which takes any constraint, and flags with any number of values",
+            )
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::cli::{ResultFormat, RunOptions};
 use crate::exit::Status;
 use crate::flags::CellId;
 use crate::outcome::Outcome;
-use crate::plan::Cell;
+use crate::plan::{Cell, Plan};
 use crate::scenario::Program;
 use crate::shell::build::Built;
 use crate::shell::cell::{self, Binary, Soaking};
@@ -66,6 +66,7 @@ fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Result<S
     let report = assemble(folder, run);
     print(&rendered(&report, format)?, None)?;
     folder.write_json("report.json", &report)?;
+    tell_left_out(&run.plan);
     tell(&format!("\nEverything is in {}", folder.path().display()));
     Ok(report.status)
 }
@@ -74,10 +75,15 @@ fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Result<S
 fn shorten(loaded: &mut Loaded, options: &RunOptions) -> Result<(), anyhow::Error> {
     let Some(hours) = options.max_hours else { return Ok(()) };
     loaded.plan = loaded.plan.clone().within(hours)?;
-    if let Some(left_out) = &loaded.plan.left_out {
+    tell_left_out(&loaded.plan);
+    Ok(())
+}
+
+/// What was never soaked is told before and after: nothing is known of it.
+fn tell_left_out(plan: &Plan) {
+    if let Some(left_out) = &plan.left_out {
         tell(&format!("left out: {} ({})", counted(left_out.cells.len(), "cell"), left_out.reason));
     }
-    Ok(())
 }
 
 /// The cells that `--cell` names, or all.

@@ -18,6 +18,8 @@ const FOLDED_UP_TO: usize = 8;
 const PLAIN_UP_TO: usize = 23;
 /// 2^16 is above any `max_cells`, and listed at once.
 const MOST_COMBINATIONS: usize = 1 << 16;
+/// So many combinations of two or three are kept book of, at a byte each: 128 flags for three, 2048 for two.
+const MOST_TUPLES: usize = 1 << 24;
 
 /// Factors that are free, each with the levels that it can have.
 type Free = [(usize, Vec<usize>)];
@@ -40,10 +42,10 @@ pub(super) fn sets(scenario: &Scenario, model: &Model, told: &mut Told) -> Resul
         Strategy::Each => ("each alone", each(model, told)),
         Strategy::LeaveOneOut => ("all but each", leave_one_out(model)),
         Strategy::Full => ("every combination", full(model, &free, told)?),
-        Strategy::Pairwise => covering(scenario, model, &free, told),
+        Strategy::Pairwise => covering(scenario, model, &free, told)?,
         Strategy::Screening if scenario.plan.foldover => balanced(model, &free, Design::Folded, told)?,
         Strategy::Screening => balanced(model, &free, Design::Plain, told)?,
-        Strategy::Auto => auto(scenario, model, &free, told),
+        Strategy::Auto => auto(scenario, model, &free, told)?,
     };
     if !matches!(strategy, Strategy::Off | Strategy::All | Strategy::Default) {
         let production = baseline(model, told);
@@ -56,14 +58,14 @@ pub(super) fn sets(scenario: &Scenario, model: &Model, told: &mut Told) -> Resul
 }
 
 /// A balanced design where the constraints leave one as it is, and else a covering one.
-fn auto(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) -> (&'static str, Sets) {
+fn auto(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) -> Result<(&'static str, Sets), String> {
     let designs = [(HALF_UP_TO, Design::Half), (FOLDED_UP_TO, Design::Folded), (PLAIN_UP_TO, Design::Plain)];
     let design = designs.into_iter().find(|(up_to, _)| free.len() <= *up_to).map(|(_, design)| design);
     let mut of_design = Told::default();
     match design.map(|design| balanced(model, free, design, &mut of_design)) {
         Some(Ok(balanced)) if of_design.changed.is_empty() => {
             told.aliasing = of_design.aliasing;
-            balanced
+            Ok(balanced)
         }
         _ => covering(scenario, model, free, told),
     }
@@ -81,15 +83,22 @@ fn balanced(model: &Model, free: &Free, design: Design, told: &mut Told) -> Resu
     Ok((name, screened.rows))
 }
 
-fn covering(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) -> (&'static str, Sets) {
+fn covering(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) -> Result<(&'static str, Sets), String> {
     let strength = scenario.plan.strength;
+    let levels: usize = free.iter().map(|(_, levels)| levels.len()).sum();
+    if levels.checked_pow(strength as u32).is_none_or(|combinations| combinations > MOST_TUPLES) {
+        return Err(format!("{} are too many for strength {strength}", counted(free.len(), "flag")));
+    }
     let (sets, impossible) = pairwise(model, free, strength, &nearest(model, &model.production()), scenario.seed.0);
     for one in impossible {
         if !told.impossible.contains(&one) {
             told.impossible.push(one);
         }
     }
-    (if strength == 2 { "every combination of any two flags" } else { "every combination of any three flags" }, sets)
+    Ok((
+        if strength == 2 { "every combination of any two flags" } else { "every combination of any three flags" },
+        sets,
+    ))
 }
 
 /// The flags of production, changed where the constraints demand it: what the others are compared with.
