@@ -10,6 +10,7 @@ use steep::plan::plan;
 use steep::problem::Spans;
 use steep::scenario::Scenario;
 use steep::scenario::decode::decode;
+use steep::scenario::package::Features;
 use steep::shell::store::{RunFolder, RunRecord, TRACE_FILE};
 use steep::sim::{SimService, soak};
 use steep::trace::{Provenance, Record};
@@ -215,7 +216,7 @@ fn of_a_run_that_was_cut_off_each_cell_is_judged_by_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
     let scenario = scenario();
-    let plan = plan(&scenario, &Spans::default()).unwrap();
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).unwrap();
     let run = RunRecord::new(
         scenario.clone(),
         &steep::scenario::Supplies::default(),
