@@ -271,10 +271,10 @@ impl Recording {
     /// A moment in seconds.
     fn moment(&mut self, text: &str, line: u64) -> Result<f64, CsvError> {
         let number = text.parse::<f64>().ok();
+        if self.clock.is_none() && number.is_some_and(|number| number >= TOO_FINE) {
+            return Err(CsvError::TooFine { line, text: repeated(text) });
+        }
         let clock = *self.clock.get_or_insert(match number {
-            Some(number) if number >= TOO_FINE => {
-                return Err(CsvError::TooFine { line, text: repeated(text) });
-            }
             Some(number) if number >= MILLISECONDS => Clock::Milliseconds,
             Some(_) => Clock::Seconds,
             None => Clock::Stamps,
