@@ -1,6 +1,7 @@
 //! The command line: types only.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -29,6 +30,15 @@ Results go to stdout, progress and messages to stderr.";
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first scenario for a cargo package: its features as flags, and guesses to look at
+    #[command(
+        after_help = "Example:\n  steep init services/checkout\n\nWrites steep.toml there; a file that is there already stays."
+    )]
+    Init {
+        /// Folder of the package
+        #[arg(default_value = ".", value_name = "CRATE_DIR")]
+        folder: PathBuf,
+    },
     /// Check a scenario and report every problem at once
     #[command(after_help = "Example:\n  steep check scenarios/quickstart.toml")]
     Check {
@@ -46,6 +56,9 @@ pub enum Command {
         /// How to print it
         #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
         format: PlanFormat,
+        /// Show what fits into so many hours: whole replicates, the last ones left out first
+        #[arg(long, value_name = "H", value_parser = hours)]
+        max_hours: Option<Duration>,
     },
     /// Build the service, soak every cell, judge and report
     #[command(
@@ -67,6 +80,9 @@ pub enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Write a first scenario from an access log or an OpenAPI description
+    #[command(subcommand)]
+    Import(Import),
     /// Keeps a service and all its descendants; steep starts it by itself
     #[command(hide = true)]
     Supervise {
@@ -87,6 +103,9 @@ pub struct RunOptions {
     /// Soak only this cell of the plan; may be given several times
     #[arg(long = "cell", value_name = "ID")]
     pub cells: Vec<String>,
+    /// Soak what fits into so many hours: whole replicates, the last ones left out first
+    #[arg(long, value_name = "H", value_parser = hours, conflicts_with_all = ["resume", "cells"])]
+    pub max_hours: Option<Duration>,
     /// Soak again what this run did not finish, in its folder
     #[arg(long, value_name = "RUN_DIR")]
     pub resume: Option<PathBuf>,
@@ -108,10 +127,53 @@ pub struct AnalyzeOptions {
     #[arg(long)]
     pub explain: bool,
     /// Other column names of CSV files: `time=NAME,memory=NAME,requests=NAME,live=NAME`, any of them. Time is in seconds, in
-    /// milliseconds since 1970, or RFC 3339 in UTC
+    /// milliseconds since 1970, or RFC 3339 in UTC; memory in bytes, or in the unit that its name ends with (`rss_kib`, `rss_mb`)
     #[arg(long, value_name = "ROLE=NAME,...")]
     pub columns: Option<Columns>,
 }
+
+/// What `steep import` reads.
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// Routes, their weights, and the rate over time, from a log in the common or combined format of nginx and Apache
+    #[command(after_help = ACCESS_LOG_HELP)]
+    AccessLog {
+        /// The log; `-` reads stdin
+        log: PathBuf,
+        /// Where the scenario goes
+        #[command(flatten)]
+        target: ImportTarget,
+    },
+    /// A request for each operation of a description in OpenAPI 3.0 or 3.1, JSON or YAML
+    #[command(after_help = "Example:\n  steep import openapi openapi.yaml -o soak.toml")]
+    Openapi {
+        /// The description; `-` reads stdin
+        description: PathBuf,
+        /// Where the scenario goes
+        #[command(flatten)]
+        target: ImportTarget,
+    },
+}
+
+/// Where an import goes.
+#[derive(Debug, Args)]
+pub struct ImportTarget {
+    /// Write the scenario to this file, which must not exist yet [default: stdout]
+    #[arg(short, long, value_name = "SCENARIO")]
+    pub output: Option<PathBuf>,
+    /// Base address of the service on this machine
+    #[arg(long, default_value = "http://127.0.0.1:{{port}}")]
+    pub url: String,
+}
+
+const ACCESS_LOG_HELP: &str = "\
+Ids in paths become parameters, requests are weighted by how often they came, and the rates go into
+a CSV file beside the scenario. On stdout, or for a log of less than two minutes, the mean rate is
+held instead.
+
+Examples:
+  steep import access-log /var/log/nginx/access.log -o soak.toml
+  zcat access.log.*.gz | steep import access-log - -o soak.toml";
 
 const ANALYZE_HELP: &str = "\
 Examples:
@@ -119,6 +181,15 @@ Examples:
   steep analyze results/quickstart-20261122T220000Z/sessions/trace.jsonl --format json
   steep analyze results/quickstart-20261122T220000Z/sessions --explain
   steep analyze node.csv --columns time=timestamp,memory=rss";
+
+/// Hours as a number.
+fn hours(text: &str) -> Result<Duration, String> {
+    const LONGEST: f64 = 24.0 * 365.0;
+    let hours = text.parse::<f64>().ok().filter(|hours| (0.0..=LONGEST).contains(hours) && *hours > 0.0);
+    hours
+        .map(|hours| Duration::from_secs_f64(hours * 3600.0))
+        .ok_or_else(|| "a number of hours, such as 8 or 0.5".to_owned())
+}
 
 /// How a plan is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

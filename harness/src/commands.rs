@@ -3,6 +3,8 @@
 
 mod analyze;
 mod check;
+mod import;
+mod init;
 mod load;
 mod output;
 mod plan;
@@ -12,6 +14,8 @@ mod supplies;
 
 pub use self::analyze::analyze;
 pub use self::check::check;
+pub use self::import::import;
+pub use self::init::init;
 pub use self::plan::plan;
 pub use self::report::report;
 pub use self::run::run;
