@@ -1,9 +1,10 @@
 //! Clients that behave as real ones do: what they leave, hold or take slowly is counted as intended and disturbs no other.
 
 use super::*;
-use crate::scenario::{Abort, Hold, Storm};
+use crate::scenario::{Abort, Hold, Model, Shape, Storm, ThinkTime};
 use crate::template::Template;
 use crate::traffic::conduct::Aborts;
+use crate::traffic::curve::tests::phase;
 use crate::units::Bytes;
 
 /// What a service saw of the connections that it answered requests of `/aside` on.
@@ -256,6 +257,43 @@ async fn no_connection_for_a_held_request_is_a_failure_to_connect() {
     let (end, _, _) = soak(driver, Instant::now()).await;
     let special = end.traffic.requests["special"];
     assert_eq!(special.failed_connect, special.sent, "{special:?}");
+}
+
+/// What four users do in 0.4 s who have a connection aside for this many of them.
+async fn by_users(path: &str, conduct: Conduct, aside_connections: usize) -> (DriverEnd, Counts, Counts) {
+    let mut load = mixed(path, conduct);
+    load.phases = vec![phase(Shape::Users { users: None }, 0.4)];
+    load.load.model = Model::Closed { vus: 4, think_time: ThinkTime::default() };
+    let (end, plain, special, _) = run(&load, |spec| {
+        spec.http.aside_connections = aside_connections;
+        spec.http.request_timeout = Duration::from_secs(1);
+    })
+    .await;
+    assert_eq!(plain.ok, plain.due, "{path}: {plain:?}");
+    assert_eq!(special.sent, special.due, "{path}: users miss and drop nothing: {special:?}");
+    assert!(end.traffic.in_flight_peak <= 4, "{path}: one request each: {}", end.traffic.in_flight_peak);
+    (end, plain, special)
+}
+
+#[tokio::test]
+async fn users_go_on_when_they_have_left_or_held() {
+    let hold = Conduct { hold: Some(Hold { time: Duration::from_millis(20), goodbye: false }), ..Conduct::default() };
+    // One connection for what is held: the users wait for each other, and none is lost.
+    for (path, conduct, aside) in
+        [("/never", abort(1.0, Farewell::Reset), 8), ("/events", hold.clone(), 8), ("/events", hold, 1)]
+    {
+        let (_, plain, special) = by_users(path, conduct, aside).await;
+        assert!(special.aborted == special.sent && special.sent > 4, "{path}: each comes again: {special:?}");
+        assert!(plain.ok > 0, "{path}: {plain:?}");
+    }
+}
+
+#[tokio::test]
+async fn users_who_hold_until_the_end_of_the_load_have_not_failed() {
+    let hold = Some(Hold { time: Duration::from_mins(1), goodbye: true });
+    let (end, _, special) = by_users("/events", Conduct { hold, ..Conduct::default() }, 8).await;
+    assert_eq!((special.sent, special.aborted), (4, 4), "each user is held by its first: {special:?}");
+    assert_eq!(end.latency["special"].count, 0, "nobody waited for an answer");
 }
 
 #[tokio::test]
