@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
 use super::*;
+use crate::scenario::{Capture, Flow, ThinkTime};
 use crate::template::Template;
 
 /// What a service of HTTP/2 does.
@@ -251,4 +252,29 @@ async fn a_request_that_is_left_resets_its_stream() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn sessions_go_on_with_what_streams_gave_them() {
+    let (url, seen) = service(Conversation::Answers).await;
+    let mut load = plain();
+    // The second phase lets the last session end before the load does.
+    load.phases = vec![constant(200.0, 0.3), constant(0.0, 0.3)];
+    let mut greet = request("greet", 0.0, "GET", "/greet", None);
+    greet.capture.insert("word".to_owned(), Capture::Regex("^(hell)o$".to_owned()));
+    load.requests = vec![greet, request("tell", 0.0, "GET", "/tell/{{word}}", None)];
+    load.flows = vec![Flow {
+        name: "telling".to_owned(),
+        weight: 1.0,
+        steps: ["greet", "tell"].map(str::to_owned).to_vec(),
+        think_time: ThinkTime::default(),
+        cookies: true,
+    }];
+    let driver = in_time(Driver::connect(http2(&url, &load, 1), load.schedule())).await.expect("connections");
+    let (end, _, _) = soak(driver, Instant::now()).await;
+    let flow = end.traffic.flows["telling"];
+    assert!(flow.completed == flow.started && flow.started > 0, "{flow:?} {:?}", end.first_unmet);
+    let lines = seen.lines.lock().expect("no panic");
+    let told = lines.iter().filter(|line| line.contains("/tell/hell ")).count() as u64;
+    assert_eq!((told, lines.len() as u64), (flow.completed, 2 * flow.completed), "{lines:?}");
 }
