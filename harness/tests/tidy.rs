@@ -25,7 +25,7 @@ const BANNED: [&str; 13] = [
 ];
 
 /// A module, and what it must not import: arrows point from what is told to what it is told from.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("stats", &["crate::growth", "crate::verdict", "crate::trace", "crate::scenario", "crate::units"]),
     ("growth", &["crate::verdict", "crate::trace", "crate::scenario", "crate::outcome"]),
     ("simulator", &["crate::verdict", "crate::trace", "crate::scenario", "crate::outcome"]),
@@ -36,7 +36,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("trace", &["crate::soak", "crate::growth", "crate::verdict", "crate::outcome", "crate::report"]),
     ("soak", &["crate::growth", "crate::verdict", "crate::outcome", "crate::report", "crate::plan"]),
     ("outcome", &["crate::isolation", "crate::report"]),
-    ("isolation", &["crate::report"]),
+    ("isolation", &["crate::report", "crate::bisect", "crate::plan"]),
+    ("bisect", &["crate::report", "crate::outcome", "crate::plan", "crate::growth", "crate::scenario"]),
     ("units", &["crate::"]),
 ];
 
