@@ -38,6 +38,10 @@ bench-driver:
 bench-sampler:
     cargo bench --package steep --bench sampler
 
+# What a judgement takes, from half an hour of readings to ten million
+bench-judge:
+    cargo bench --package steep --bench judge
+
 # Ten minutes at 2,000 requests/s: CPU for each request of all of steep, and growth of its own memory
 own-cost:
     rm -rf target/own-cost

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use rustix::time::{ClockId, clock_gettime};
-use steep::scenario::{Arrival, Http, Load, Model, Pacing, Phase, Request, Role, Shape};
+use steep::scenario::{Arrival, Expect, Http, Load, Model, Pacing, Phase, Request, Role, Shape, Supplies};
 use steep::shell::driver::{Driver, DriverEvent, DriverSpec};
 use steep::template::Template;
 use steep::traffic::{Schedule, Workload};
@@ -174,7 +174,8 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
         path: Template::parse("/hello").expect("a template"),
         headers: BTreeMap::new(),
         body: None,
-        expect_status: Vec::new(),
+        body_file: None,
+        expect: Expect::default(),
     }];
     let params = BTreeMap::new();
     let load = Load {
@@ -184,7 +185,15 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
         max_in_flight: 512,
         cpus: Vec::new(),
     };
-    let workload = Workload { seed: Seed(1), load: &load, phases: &phases, requests: &requests, params: &params };
+    let supplies = Supplies::default();
+    let workload = Workload {
+        seed: Seed(1),
+        load: &load,
+        phases: &phases,
+        requests: &requests,
+        params: &params,
+        supplies: &supplies,
+    };
     let schedule = Schedule::new(workload, |_| None).expect("a schedule");
     let timeout = Duration::from_secs(2);
     let http = Http {
@@ -196,7 +205,14 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
     let url = format!("http://127.0.0.1:{port}");
     let before = cpu_time();
     let mut driver = Driver::connect(
-        DriverSpec { url, http, load: load.clone(), phases: phases.clone(), requests: requests.clone() },
+        DriverSpec {
+            url,
+            http,
+            load: load.clone(),
+            phases: phases.clone(),
+            requests: requests.clone(),
+            limits: Vec::new(),
+        },
         schedule,
     )
     .await
@@ -207,7 +223,7 @@ async fn drive(port: u64, rate: u64, seconds: u64, memory: bool) {
             DriverEvent::Traffic(traffic) if memory && traffic.t_s.elapsed().as_secs().is_multiple_of(10) => {
                 println!("{}: {} KiB anonymous", traffic.t_s, anonymous_kib());
             }
-            DriverEvent::Traffic(_) => {}
+            DriverEvent::Traffic(_) | DriverEvent::Interval(_) => {}
             DriverEvent::Starved(starved) => println!("  starved: {starved:?}"),
             DriverEvent::Finished(end) => {
                 let counts = end.traffic.requests["hello"];

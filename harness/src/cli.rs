@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::recorded::Columns;
+
 /// Soaks a service under realistic traffic and says whether its memory keeps growing, how fast, and which flag does it.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true, after_help = EXIT_STATUS)]
@@ -52,17 +54,7 @@ pub enum Command {
     Run(RunOptions),
     /// Judge recorded data again: folders of runs or cells, trace files, CSV files
     #[command(after_help = ANALYZE_HELP)]
-    Analyze {
-        /// Run folder, cell folder, trace.jsonl, or CSV with the columns `t_s,rss_bytes,requests`
-        #[arg(required = true, value_name = "RUN_DIR|TRACE|CSV")]
-        inputs: Vec<PathBuf>,
-        /// How to print the result; json: one object per input and line
-        #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
-        format: ResultFormat,
-        /// Print the best models with their scores and intervals, too
-        #[arg(long)]
-        explain: bool,
-    },
+    Analyze(AnalyzeOptions),
     /// Print the report of a run
     #[command(after_help = "Example:\n  steep report results/quickstart-20261122T220000Z --format json -o report.json")]
     Report {
@@ -103,11 +95,30 @@ pub struct RunOptions {
     pub format: ResultFormat,
 }
 
+/// Options of `steep analyze`.
+#[derive(Debug, Args)]
+pub struct AnalyzeOptions {
+    /// Run folder, cell folder, trace.jsonl, or CSV with the columns `t_s,rss_bytes,requests`
+    #[arg(required = true, value_name = "RUN_DIR|TRACE|CSV")]
+    pub inputs: Vec<PathBuf>,
+    /// How to print the result; json: one object per input and line
+    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+    pub format: ResultFormat,
+    /// Print the best models with their scores and intervals, too
+    #[arg(long)]
+    pub explain: bool,
+    /// Other column names of CSV files: `time=NAME,memory=NAME,requests=NAME,live=NAME`, any of them. Time is in seconds, in
+    /// milliseconds since 1970, or RFC 3339 in UTC
+    #[arg(long, value_name = "ROLE=NAME,...")]
+    pub columns: Option<Columns>,
+}
+
 const ANALYZE_HELP: &str = "\
 Examples:
   steep analyze results/quickstart-20261122T220000Z
   steep analyze results/quickstart-20261122T220000Z/sessions/trace.jsonl --format json
-  steep analyze results/quickstart-20261122T220000Z/sessions --explain";
+  steep analyze results/quickstart-20261122T220000Z/sessions --explain
+  steep analyze node.csv --columns time=timestamp,memory=rss";
 
 /// How a plan is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

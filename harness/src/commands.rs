@@ -8,6 +8,7 @@ mod output;
 mod plan;
 mod report;
 mod run;
+mod supplies;
 
 pub use self::analyze::analyze;
 pub use self::check::check;

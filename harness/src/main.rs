@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         Command::Check { scenario, format } => commands::check(&scenario, format),
         Command::Plan { scenario, format } => commands::plan(&scenario, format),
         Command::Run(options) => commands::run(&options),
-        Command::Analyze { inputs, format, explain } => commands::analyze(&inputs, format, explain),
+        Command::Analyze(options) => commands::analyze(&options),
         Command::Report { run, format, output } => commands::report(&run, format, output.as_deref()),
         Command::Supervise { args } => return steep::shell::supervisor::supervise(args),
     }

@@ -3,6 +3,7 @@
 //!
 //! Pure.
 
+mod delivery;
 mod others;
 
 use std::collections::BTreeMap;
@@ -10,21 +11,24 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use self::delivery::{completed, connections_note, delivered, failures, totals};
 pub use self::others::OtherSeries;
 use crate::exit::Status;
 use crate::flags::{CellId, FlagSet};
-use crate::growth::{Growth, Materiality, Series};
-use crate::scenario::{Finding, Judge, Strictness};
-use crate::trace::{Counts, DisturbanceKind, EndReason, Memory, Own, Percentiles, PhaseSpan, Sample, Trace};
+use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
+use crate::scenario::{Finding, Judge, Metric, Strictness};
+use crate::threshold::{Kept, kept};
+use crate::trace::{
+    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, Own, Percentiles, PhaseSpan, Sample, Trace,
+};
 use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
-use crate::verdict::{Judgement, Verdict, judge};
+use crate::verdict::{Judgement, Verdict, judge_by};
 
-/// Of what was due, at most this share may have been missed or dropped (DESIGN §6).
-const UNDELIVERED: f64 = 0.01;
-/// Of what was sent, at most this share may have failed (DESIGN §6): all 500 with flat memory is not `stable`.
-const FAILED: f64 = 0.05;
 /// A peak above this share of the limit is a finding, however flat the slope (DESIGN §6).
 const HEADROOM: f64 = 0.9;
+/// A program that makes the load may be done by this share of the soak before it: `--duration 10m` and a start of its own
+/// do not fit to the second.
+const LOAD_ENDS_EARLY: f64 = 0.05;
 
 /// What is said of a cell. Derived: it can be made again from the trace at any time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -50,7 +54,9 @@ pub struct Outcome {
     pub headroom_exceeded: bool,
     /// When growth would reach the limit, counted from the end of the soak.
     pub seconds_to_limit: Option<Estimate<f64>>,
-    /// What became of the requests, all names together.
+    /// Answered requests: of steep's own load, or as the service counted them; none where nobody did.
+    pub completed: Option<u64>,
+    /// What became of the requests of steep's own load, all names together.
     pub requests: Counts,
     /// Latency from the due time by request name: all due requests, missed and dropped ones as unanswered.
     pub latency: BTreeMap<String, Percentiles>,
@@ -58,6 +64,16 @@ pub struct Outcome {
     pub service_time: BTreeMap<String, Percentiles>,
     /// How late the driver sent.
     pub lateness: Percentiles,
+    /// What failed, in words; none where nothing did.
+    pub failures: Option<String>,
+    /// What is to be said of the connections; none where they were those of the scenario.
+    pub connections_note: Option<String>,
+    /// Connections of the driver.
+    pub connections: Connections,
+    /// The program that made the load; none: steep did.
+    pub external: Option<ExternalLoad>,
+    /// What came of the thresholds.
+    pub thresholds: Vec<Kept>,
     /// Memory over phases that are not fitted.
     pub idle: Vec<IdlePhase>,
     /// What is recorded beside memory: open files, threads, latency. Advice, and no verdict.
@@ -95,13 +111,23 @@ impl Outcome {
     /// What is to be said of `trace`.
     #[must_use]
     pub fn of(trace: &Trace) -> Self {
+        Self::by(trace, fit)
+    }
+
+    /// As [`Outcome::of`], with growth that `fit` finds: see [`judge_by`].
+    pub fn by(
+        trace: &Trace,
+        fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+    ) -> Self {
         let header = &trace.header;
         let requests = totals(trace);
-        let peak_bytes = peak(&trace.samples);
-        let judgement = judgement(trace, &requests);
+        let peak_bytes = trace.samples.iter().map(Sample::peak).max();
+        let judgement = judgement(trace, &requests, fit);
         let limit = header.memory_limit_bytes;
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
         let end = trace.end.as_ref();
+        let other_series = others::other_series(trace);
+        let thresholds = kept(trace, |metric| at_the_end(metric, &judgement, &other_series));
         Self {
             cell: header.cell.clone(),
             flags: header.flags.clone(),
@@ -115,12 +141,18 @@ impl Outcome {
                 .zip(peak_bytes)
                 .is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64()),
             seconds_to_limit,
+            completed: completed(trace, &requests),
+            failures: failures(&requests),
+            connections_note: connections_note(trace),
+            connections: trace.traffic.last().map(|traffic| traffic.connections).unwrap_or_default(),
+            external: header.external.clone(),
+            thresholds,
             requests,
             latency: end.map(|end| end.latency.clone()).unwrap_or_default(),
             service_time: end.map(|end| end.service_time.clone()).unwrap_or_default(),
             lateness: end.map(|end| end.lateness).unwrap_or_default(),
             idle: idle_phases(trace),
-            other_series: others::other_series(trace),
+            other_series,
             disturbances: disturbances(trace),
             steep: trace.samples.last().map(|sample| sample.steep).unwrap_or_default(),
             steep_growth_bytes: steep_growth(&trace.samples),
@@ -155,7 +187,8 @@ impl Outcome {
             Verdict::Plateau | Verdict::Stable | Verdict::Inconclusive | Verdict::Invalid => None,
         };
         let fails = |finding| fail_on.contains(&finding);
-        if finding.is_some_and(fails) || self.headroom_exceeded && fails(Finding::Headroom) {
+        let broken = self.thresholds.iter().any(|kept| kept.broken);
+        if broken || finding.is_some_and(fails) || self.headroom_exceeded && fails(Finding::Headroom) {
             Status::Finding
         } else if self.cut_short.is_some() || matches!(self.verdict(), Verdict::Invalid | Verdict::Crashed) {
             Status::NotDone
@@ -164,6 +197,19 @@ impl Outcome {
         } else {
             Status::Clean
         }
+    }
+}
+
+/// What a threshold on growth is compared with: the lower end of the interval, so that only growth that is sure breaks it.
+fn at_the_end(metric: Metric, judgement: &Judgement, others: &[OtherSeries]) -> Option<f64> {
+    let growth = judgement.growth.as_ref();
+    let other = |name: &str| others.iter().find(|other| other.name == name).map(|other| other.advice.per_hour.low);
+    match metric {
+        Metric::GrowthPerHour => growth.map(|growth| growth.per_hour.low.get()),
+        Metric::GrowthPerRequest => growth.and_then(|growth| growth.per_request).map(|growth| growth.low.get()),
+        Metric::OpenFilesPerHour => other("open files"),
+        Metric::ThreadsPerHour => other("threads"),
+        _ => None,
     }
 }
 
@@ -181,30 +227,13 @@ pub fn materiality(judge: &Judge) -> Materiality {
     }
 }
 
-/// The highest resident memory: by the kernel's own mark, which sees what happens between two samples. Marks of several
-/// processes are not of one moment and share pages, so that their sum would be a false alarm: there the samples count.
-fn peak(samples: &[Sample]) -> Option<Bytes> {
-    if samples.iter().all(|sample| sample.processes.len() <= 1) {
-        return samples.iter().map(|sample| sample.memory.peak_bytes).max();
-    }
-    let resident = |memory: &Memory| memory.anon_bytes + memory.file_bytes + memory.shmem_bytes;
-    samples.iter().map(|sample| resident(&sample.memory)).max()
-}
-
-fn totals(trace: &Trace) -> Counts {
-    let mut totals = Counts::default();
-    if let Some(traffic) = trace.traffic.last() {
-        traffic.requests.values().for_each(|counts| totals.add(counts));
-    }
-    totals
-}
-
-fn judgement(trace: &Trace, requests: &Counts) -> Judgement {
-    let judged = judge(&series(trace), &materiality(&trace.header.judge));
-    let Some(end) = &trace.end else { return delivered(judged, requests) };
-    if requests.due == 0 && end.reason == EndReason::Completed {
-        return judged.overruled(Verdict::Invalid, "no request came due");
-    }
+fn judgement(
+    trace: &Trace,
+    requests: &Counts,
+    fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+) -> Judgement {
+    let judged = judge_by(&series(trace), &materiality(&trace.header.judge), fit);
+    let Some(end) = &trace.end else { return delivered(judged, trace, requests) };
     match end.reason {
         EndReason::BuildFailed | EndReason::NotReady | EndReason::NotVerified | EndReason::Failed => {
             judged.overruled(Verdict::Invalid, end.message.clone())
@@ -214,43 +243,12 @@ fn judgement(trace: &Trace, requests: &Counts) -> Judgement {
             let after = in_words(end.t_s.elapsed());
             judged.overruled(Verdict::Crashed, format!("the service ended by itself after {after}: {exit}"))
         }
-        EndReason::Completed | EndReason::StoppedEarly | EndReason::Interrupted => delivered(judged, requests),
+        EndReason::Completed
+        | EndReason::StoppedEarly
+        | EndReason::ThresholdBroken
+        | EndReason::LoadEnded
+        | EndReason::Interrupted => delivered(judged, trace, requests),
     }
-}
-
-/// The judgement, unless the load was not what the scenario says. What the service did comes before what steep could not do: a
-/// service that burns all CPU on its failures also starves the driver.
-fn delivered(judged: Judgement, requests: &Counts) -> Judgement {
-    let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-    let undelivered = share(requests.missed.saturating_add(requests.dropped), requests.due);
-    let failed = share(requests.failed(), requests.sent);
-    let mut reasons = Vec::new();
-    if !requests.balance() {
-        reasons.push("the accounts do not balance: the trace was changed, or steep has a mistake".to_owned());
-    }
-    if failed > FAILED {
-        let (ended, sent) = (requests.failed(), requests.sent);
-        reasons.push(format!("{ended} of {sent} requests failed: {}", failures(requests)));
-    }
-    if undelivered > UNDELIVERED {
-        reasons.push(format!(
-            "the load was not delivered: of {} due requests {} were missed (steep had no CPU) and {} dropped (too many in flight)",
-            requests.due, requests.missed, requests.dropped
-        ));
-    }
-    if reasons.is_empty() { judged } else { judged.overruled(Verdict::Invalid, reasons.join("; ")) }
-}
-
-fn failures(requests: &Counts) -> String {
-    let classes = [
-        (requests.failed_status, "with another status than expected"),
-        (requests.failed_timeout, "without an answer in time"),
-        (requests.failed_connect, "without a connection"),
-        (requests.failed_body, "with a broken answer"),
-    ];
-    let told: Vec<String> =
-        classes.iter().filter(|(count, _)| *count > 0).map(|(count, class)| format!("{count} {class}")).collect();
-    told.join(", ")
 }
 
 /// What is fitted: warm-up and steady phases; the longest stretch of them, where idle ones lie between.
@@ -306,6 +304,12 @@ fn cut_short(trace: &Trace) -> Option<String> {
     match trace.end.as_ref() {
         None => Some(format!("steep was stopped after {}", trace.last_moment())),
         Some(end) if end.reason == EndReason::Interrupted => Some(format!("interrupted after {}", end.t_s)),
+        Some(end) if end.reason == EndReason::ThresholdBroken => Some(end.message.clone()),
+        Some(end) if end.reason == EndReason::LoadEnded => {
+            let planned = trace.header.phases.last().map_or(SinceStart::ZERO, |phase| phase.end_s);
+            let is_early = end.t_s.as_secs_f64() < (1.0 - LOAD_ENDS_EARLY) * planned.as_secs_f64();
+            is_early.then(|| format!("the load was over after {} of {planned}", end.t_s))
+        }
         Some(_) => None,
     }
 }

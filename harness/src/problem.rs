@@ -74,6 +74,12 @@ impl Spans {
         self.0.insert(path, span);
     }
 
+    /// Whether `path` itself stands in the file.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// Where `path` stands, or else the nearest table around it.
     #[must_use]
     pub fn of(&self, path: &str) -> Option<Range<usize>> {

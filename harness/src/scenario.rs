@@ -7,12 +7,18 @@
 mod address;
 pub mod check;
 pub mod decode;
+mod external;
+mod json_path;
 pub mod keys;
 mod matrix;
 pub mod package;
+pub mod rates;
 mod read;
+pub mod rows;
 mod service;
 mod shape;
+pub mod supplies;
+mod threshold;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -20,10 +26,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::check::traffic::{LONGEST_PATH, unknown_name, unused_params};
+pub use self::external::{Counter, External};
+pub use self::json_path::JsonPath;
 pub use self::matrix::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, Verify};
+use self::rates::Rates;
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 pub use self::shape::{Shape, Stage, StartAt};
-pub use self::traffic::{Arrival, Http, Load, Model, Pacing, Param, Phase, Request, Role, ThinkTime};
+pub use self::supplies::{Flaw, Supplies};
+pub use self::threshold::{Bound, Judged, Metric, Threshold, Tolerate, Unit};
+pub use self::traffic::{
+    Arrival, Expect, Http, Load, Model, Pacing, Param, Phase, Pick, Request, Role, ThinkTime, Wanted,
+};
 use crate::units::{BytesPerHour, BytesPerRequest, Seed, seconds};
 
 /// A whole scenario. Serialised into `run.json` as the resolved form of the file.
@@ -41,6 +55,10 @@ pub struct Scenario {
     pub http: Http,
     /// How arrivals are made.
     pub load: Load,
+    /// What of the load may be missing.
+    pub tolerate: Tolerate,
+    /// The program that makes the load; none: steep does.
+    pub external: Option<External>,
     /// What happens when, in order.
     pub phases: Vec<Phase>,
     /// What is sent, picked by weight.
@@ -59,6 +77,8 @@ pub struct Scenario {
     pub sampling: Sampling,
     /// What counts as a finding.
     pub judge: Judge,
+    /// What must not be exceeded.
+    pub thresholds: Vec<Threshold>,
 }
 
 /// How memory is read.
@@ -126,5 +146,37 @@ impl Scenario {
     #[must_use]
     pub fn soak_duration(&self) -> Duration {
         self.phases.iter().map(|phase| phase.duration).sum()
+    }
+
+    /// The files that its traffic is made of, each with the key that names it.
+    pub fn traffic_files(&self) -> impl Iterator<Item = (String, &str)> {
+        let phases = self.phases.iter().enumerate().filter_map(|(index, phase)| match &phase.shape {
+            Shape::FromFile { path, .. } => Some((format!("phases[{index}].path"), path.as_str())),
+            _ => None,
+        });
+        let bodies = self.requests.iter().enumerate();
+        let bodies = bodies.filter_map(|(index, request)| {
+            Some((format!("requests[{index}].body_file"), request.body_file.as_deref()?))
+        });
+        let params = self.params.iter().filter_map(|(name, param)| match param {
+            Param::Csv { path, .. } | Param::Jsonl { path, .. } => Some((format!("params.{name}.path"), path.as_str())),
+            _ => None,
+        });
+        phases.chain(bodies).chain(params)
+    }
+
+    /// Draws the rates of its phases that are in files. Flaws are told with the key that they are about, and leave the
+    /// phase without requests.
+    pub fn supply(&mut self, supplies: &Supplies) -> Vec<(String, Flaw)> {
+        let mut flaws = Vec::new();
+        for (index, phase) in self.phases.iter_mut().enumerate() {
+            let Shape::FromFile { path, repeat, stretches } = &mut phase.shape else { continue };
+            let rates = supplies.text(path).and_then(|text| Rates::parse(path, text));
+            match rates.and_then(|rates| rates.over(phase.duration, *repeat)) {
+                Ok(drawn) => *stretches = drawn,
+                Err(flaw) => flaws.push((format!("phases[{index}].path"), flaw)),
+            }
+        }
+        flaws
     }
 }

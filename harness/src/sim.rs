@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::flags::{CellId, FlagSet};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Supplies};
 use crate::soak::{Action, Event, Soak};
+use crate::threshold::Watch;
 use crate::trace::{
-    Activity, Disturbance, End, FORMAT, Header, Live, Memory, Own, Percentiles, PhaseChange, PhaseSpan, ProcessId,
-    Provenance, Record, Sample, Trace, Traffic,
+    Activity, Disturbance, End, ExternalLoad, FORMAT, Header, Live, Memory, Own, Percentiles, PhaseChange, PhaseSpan,
+    ProcessId, Provenance, Record, Sample, Trace, Traffic,
 };
 use crate::traffic::dispatch::{Dispatch, Ended, Fate, Outcome};
 use crate::traffic::{Schedule, ScheduleError, Workload};
@@ -71,14 +72,17 @@ pub type Stall = (SinceStart, SinceStart);
 /// Soaks `service` with the traffic of `scenario`, stalled as `stalls` says, and gives the trace.
 ///
 /// # Errors
-/// The scenario gives no schedule.
+/// The scenario gives no schedule, or names files: there are none in this world.
 pub fn soak(scenario: &Scenario, service: &SimService, stalls: &[Stall]) -> Result<Trace, ScheduleError> {
-    let schedule = Schedule::new(Workload::of(scenario), |_| None)?;
+    let supplies = Supplies::default();
+    let schedule = Schedule::new(Workload::of(scenario, &supplies), |_| None)?;
     let dispatch = Dispatch::new(schedule, scenario.load.max_in_flight);
     let phases = PhaseSpan::chain(&scenario.phases);
     let trace = Trace::begin(header(scenario, phases.clone())).unwrap_or_else(|_| unreachable!("the format is ours"));
     let soak = Soak::new(phases, scenario.sampling.every);
-    let mut world = World { scenario, service, stalls, dispatch, in_flight: VecDeque::new(), soak, trace };
+    let watch = Watch::new(&trace.header);
+    let in_flight = VecDeque::new();
+    let mut world = World { scenario, service, stalls, dispatch, in_flight, soak, trace, watch };
     world.run();
     Ok(world.trace)
 }
@@ -92,6 +96,7 @@ struct World<'w> {
     in_flight: VecDeque<(SinceStart, usize)>,
     soak: Soak,
     trace: Trace,
+    watch: Watch,
 }
 
 impl World<'_> {
@@ -104,6 +109,10 @@ impl World<'_> {
             let now = self.awake_at(due);
             self.drive_until(now);
             self.act(now, Event::Woke { slept: Duration::ZERO });
+            if self.soak.due().is_some() && self.watch.why_abort().is_some() {
+                self.act(now, Event::Broken);
+                return self.act(now, Event::Drained);
+            }
         }
         let end = self.soak.load_ends() + 2 * ANSWER_TIME;
         self.drive_until(end);
@@ -165,7 +174,7 @@ impl World<'_> {
         let resident = Bytes::new(live.get().div_ceil(PAGE) * PAGE);
         let memory = Memory { anon_bytes: resident, peak_bytes: resident, ..Memory::default() };
         let live = self.service.probe.then_some(Live { live_bytes: live, live_objects: 0 });
-        self.trace.push(Record::Sample(Sample {
+        let sample = Sample {
             t_s: now,
             memory,
             live,
@@ -174,14 +183,18 @@ impl World<'_> {
             processes: vec![ProcessId { pid: 1, start_ticks: 1 }],
             steep: Own::default(),
             ..Sample::default()
-        }));
-        self.trace.push(Record::Traffic(Traffic {
+        };
+        self.watch.see_sample(&sample);
+        self.trace.push(Record::Sample(sample));
+        let traffic = Traffic {
             t_s: now,
             requests: counts,
             in_flight_peak: self.dispatch.take_in_flight_peak() as u64,
             lateness: Percentiles::default(),
             ..Traffic::default()
-        }));
+        };
+        self.watch.see_traffic(&traffic);
+        self.trace.push(Record::Traffic(traffic));
     }
 }
 
@@ -204,6 +217,10 @@ fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         phases,
         sampling_every_s: scenario.sampling.every.as_secs_f64(),
         judge: scenario.judge.clone(),
+        thresholds: scenario.thresholds.clone(),
+        tolerate: scenario.tolerate.clone(),
+        connections: Header::kept_connections(scenario),
+        external: ExternalLoad::of(scenario),
         memory_limit_bytes: scenario.service.memory_limit_bytes,
         probe: scenario.service.probe.is_some(),
         provenance: Provenance::default(),

@@ -53,6 +53,10 @@ pub enum Event {
     Interrupted,
     /// It is sure to be a leak, and need not go on.
     Decided,
+    /// A threshold was broken for too long.
+    Broken,
+    /// The program that makes the load was done by itself.
+    LoadEnded,
 }
 
 /// What is to be done, in this order.
@@ -105,16 +109,19 @@ impl Soak {
                 actions
             }
             (State::Loading, Event::Decided) => self.drain(EndReason::StoppedEarly),
+            (State::Loading, Event::Broken) => self.drain(EndReason::ThresholdBroken),
+            (State::Loading, Event::LoadEnded) => self.end(EndReason::LoadEnded),
             (State::Loading, Event::Drained) => {
                 // Requests may be over before the last phase is: a pause at its end.
                 self.drained = true;
                 Vec::new()
             }
             (State::Draining(_), Event::Interrupted) => self.end(EndReason::Interrupted),
-            (State::Draining(reason), Event::Drained) => self.end(reason),
+            // A program that was asked to end may have been about to.
+            (State::Draining(reason), Event::Drained | Event::LoadEnded) => self.end(reason),
             (State::Loading | State::Draining(_), Event::Exited) => self.give_up(EndReason::Crashed),
             (State::Loading | State::Draining(_), Event::Failed) => self.give_up(EndReason::Failed),
-            (State::Draining(_), Event::Woke { .. } | Event::Decided) | (State::Ended, _) => Vec::new(),
+            (State::Draining(_), Event::Woke { .. } | Event::Decided | Event::Broken) | (State::Ended, _) => Vec::new(),
         }
     }
 
@@ -265,6 +272,20 @@ mod tests {
         assert_eq!(soak.handle(at(1.0), Event::Decided), [Action::StopLoad]);
         let ended = soak.handle(at(1.1), Event::Drained);
         assert_eq!(ended, [Action::StopService, Action::End(EndReason::StoppedEarly)]);
+    }
+
+    #[test]
+    fn a_broken_threshold_drains_and_a_load_that_ended_does_not_wait() {
+        let mut broken = soak();
+        broken.handle(at(0.0), AWAKE);
+        assert_eq!(broken.handle(at(1.0), Event::Broken), [Action::StopLoad]);
+        assert_eq!(broken.handle(at(1.1), Event::Broken), []);
+        let ended = broken.handle(at(1.2), Event::Drained);
+        assert_eq!(ended, [Action::StopService, Action::End(EndReason::ThresholdBroken)]);
+        let mut done = soak();
+        done.handle(at(0.0), AWAKE);
+        let ended = done.handle(at(1.0), Event::LoadEnded);
+        assert_eq!(ended, [Action::StopService, Action::End(EndReason::LoadEnded)]);
     }
 
     #[test]

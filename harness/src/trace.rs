@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::header::{FORMAT, Header, LoadStart, PhaseSpan, Provenance};
+pub use self::header::{ExternalLoad, FORMAT, Header, LoadStart, PhaseSpan, Provenance};
 pub use self::read::{Trace, TraceError};
 use crate::units::{Bytes, SinceStart};
 
@@ -74,6 +74,15 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// The highest resident memory so far: by the kernel's own mark, which sees what happens between two samples. Marks of
+    /// several processes are not of one moment and share pages, so that their sum would be a false alarm: there it is what
+    /// is resident now.
+    #[must_use]
+    pub fn peak(&self) -> Bytes {
+        let Memory { anon_bytes, file_bytes, shmem_bytes, peak_bytes, .. } = self.memory;
+        if self.processes.len() <= 1 { peak_bytes } else { anon_bytes + file_bytes + shmem_bytes }
+    }
+
     /// Completed requests of all names: the work that growth is told by.
     #[must_use]
     pub fn completed(&self) -> u64 {
@@ -177,8 +186,11 @@ pub struct Traffic {
     pub in_flight: u64,
     /// The most there were since the record before.
     pub in_flight_peak: u64,
-    /// Latency from the due time of what was completed since the record before, by request name.
+    /// Latency from the due time of what ended since the record before, by request name.
     pub latency: BTreeMap<String, Percentiles>,
+    /// How many requests took longer than each threshold of a latency allows, in the order of the header; cumulative.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slower: Vec<Slower>,
     /// How late the driver sent what it sent since the record before.
     pub lateness: Percentiles,
 }
@@ -193,12 +205,21 @@ pub struct Counts {
     pub sent: u64,
     /// Not sent, because the driver was starved when they were due.
     pub missed: u64,
-    /// Not sent, because too many were in flight.
+    /// Not sent, because too many were in flight, or because there was nothing to send.
     pub dropped: u64,
+    /// Of the dropped ones, those that found no row left of a parameter with `pick = "queue"`.
+    #[serde(default)]
+    pub dry: u64,
     /// Answered as expected.
     pub ok: u64,
+    /// Of those: with a status of 400 or above, which the scenario expects.
+    #[serde(default)]
+    pub ok_refused: u64,
     /// Answered with another status.
     pub failed_status: u64,
+    /// Answered with the expected status, but not with what else is expected.
+    #[serde(default)]
+    pub failed_expect: u64,
     /// No connection could be opened.
     pub failed_connect: u64,
     /// No whole answer in time.
@@ -215,13 +236,13 @@ impl Counts {
     /// Answered by the service, well or not: the work that growth per request is told by.
     #[must_use]
     pub fn completed(&self) -> u64 {
-        self.ok.saturating_add(self.failed_status)
+        self.ok.saturating_add(self.failed_status).saturating_add(self.failed_expect)
     }
 
     /// Sent, and ended otherwise than expected.
     #[must_use]
     pub fn failed(&self) -> u64 {
-        [self.failed_connect, self.failed_timeout, self.failed_body]
+        [self.failed_expect, self.failed_connect, self.failed_timeout, self.failed_body]
             .iter()
             .fold(self.failed_status, |sum, n| sum.saturating_add(*n))
     }
@@ -230,6 +251,7 @@ impl Counts {
     #[must_use]
     pub fn balance(&self) -> bool {
         self.sent.checked_add(self.missed).and_then(|sum| sum.checked_add(self.dropped)) == Some(self.due)
+            && self.dry <= self.dropped
             && self.failed().checked_add(self.ok).is_some_and(|ended| ended <= self.sent)
     }
 
@@ -239,8 +261,11 @@ impl Counts {
         self.sent = self.sent.saturating_add(other.sent);
         self.missed = self.missed.saturating_add(other.missed);
         self.dropped = self.dropped.saturating_add(other.dropped);
+        self.dry = self.dry.saturating_add(other.dry);
         self.ok = self.ok.saturating_add(other.ok);
+        self.ok_refused = self.ok_refused.saturating_add(other.ok_refused);
         self.failed_status = self.failed_status.saturating_add(other.failed_status);
+        self.failed_expect = self.failed_expect.saturating_add(other.failed_expect);
         self.failed_connect = self.failed_connect.saturating_add(other.failed_connect);
         self.failed_timeout = self.failed_timeout.saturating_add(other.failed_timeout);
         self.failed_body = self.failed_body.saturating_add(other.failed_body);
@@ -258,6 +283,15 @@ pub struct Connections {
     pub closed: u64,
     /// Could not be opened.
     pub refused: u64,
+}
+
+/// How many requests took longer than a threshold allows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slower {
+    /// Of so many due requests: answered, or never to be.
+    pub of: u64,
+    /// So many.
+    pub slower: u64,
 }
 
 /// A distribution of times, in microseconds, from a histogram of fixed size.
@@ -329,8 +363,8 @@ pub struct End {
     /// Whether some process could not be ended.
     #[serde(default)]
     pub something_left: bool,
-    /// Latency from the due time over the whole cell, by request name: all due requests, missed and dropped ones as
-    /// not answered by the end.
+    /// Latency from the due time over the whole cell, by request name: all due requests; those that were never answered
+    /// as having waited for the request timeout.
     #[serde(default)]
     pub latency: BTreeMap<String, Percentiles>,
     /// From sending to the end of the answer, of the completed ones.
@@ -350,6 +384,10 @@ pub enum EndReason {
     Completed,
     /// It was sure to be a leak before its time, and the scenario lets it end then.
     StoppedEarly,
+    /// A threshold was broken for as long as the scenario bears.
+    ThresholdBroken,
+    /// The program that made the load was done before the phases were.
+    LoadEnded,
     /// The user stopped it.
     Interrupted,
     /// The service ended by itself.

@@ -11,25 +11,32 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::scenario::{Load, Model, Param, Phase, Request, Scenario};
+use crate::scenario::{Flaw, Load, Model, Param, Phase, Request, Scenario, Supplies};
 use crate::units::{Seed, SinceStart};
 
 pub mod arrivals;
 pub mod curve;
 pub mod dispatch;
 pub mod draw;
+mod escape;
+pub mod expect;
 pub mod hash;
 pub mod latency;
+mod lists;
 pub mod recess;
+mod rows;
 pub mod stream;
+pub mod supplied;
 pub mod text;
 pub mod users;
+mod zipf;
 
 use arrivals::Arrivals;
 use curve::Curve;
 use draw::{Draw, Picks, Values};
+use lists::Lists;
 use stream::Stream;
-use text::RequestText;
+use text::{FileBody, Names, RequestText};
 use users::Users;
 
 /// What of a scenario decides its traffic.
@@ -45,14 +52,17 @@ pub struct Workload<'s> {
     pub requests: &'s [Request],
     /// What the templates of requests may name.
     pub params: &'s BTreeMap<String, Param>,
+    /// The files that they name.
+    #[serde(skip_serializing_if = "Supplies::is_empty")]
+    pub supplies: &'s Supplies,
 }
 
 impl<'s> Workload<'s> {
-    /// That of `scenario`.
+    /// That of `scenario`, with the files that it names.
     #[must_use]
-    pub fn of(scenario: &'s Scenario) -> Self {
+    pub fn of(scenario: &'s Scenario, supplies: &'s Supplies) -> Self {
         let Scenario { seed, load, phases, requests, params, .. } = scenario;
-        Self { seed: *seed, load, phases, requests, params }
+        Self { seed: *seed, load, phases, requests, params, supplies }
     }
 }
 
@@ -67,6 +77,8 @@ pub struct Due {
     pub nth: u64,
     /// The values of its parameters, for [`RequestText`] to write.
     pub values: Values,
+    /// A parameter with `pick = "queue"` has no row left: there is nothing to send.
+    pub is_dry: bool,
 }
 
 /// All requests of a cell, in the order of their due times.
@@ -104,6 +116,24 @@ pub enum ScheduleError {
         /// The name.
         name: String,
     },
+    /// A value cannot stand where a request has it.
+    #[error("request `{request}`, {key}: {}", flaw.message)]
+    Unfit {
+        /// The request.
+        request: String,
+        /// The key of the request.
+        key: &'static str,
+        /// What is wrong.
+        flaw: Flaw,
+    },
+    /// A file does not have what the scenario wants of it.
+    #[error("{key}: {}", flaw.message)]
+    Supply {
+        /// The key of the scenario that is about it.
+        key: String,
+        /// What is wrong.
+        flaw: Flaw,
+    },
 }
 
 impl Schedule {
@@ -113,13 +143,20 @@ impl Schedule {
     /// # Errors
     /// All weights are 0, or a template names something unknown.
     pub fn new(workload: Workload<'_>, cell_value: impl Fn(&str) -> Option<String>) -> Result<Self, ScheduleError> {
-        let Workload { seed, load, phases, requests, params } = workload;
+        let Workload { seed, load, phases, requests, params, supplies } = workload;
+        let (files, lists) = supplied(requests, params, supplies)?;
+        let names = Names { params, lists: &lists, cell_value };
         let texts = requests
             .iter()
-            .map(|request| RequestText::compile(request, params, &cell_value))
+            .zip(files)
+            .map(|(request, file)| RequestText::compile(request, file, &names))
             .collect::<Result<_, _>>()?;
         let picks = Picks::new(requests, phases, seed).ok_or(ScheduleError::NothingToPick)?;
-        let draws = params.iter().map(|(name, param)| Draw::new(name, param, seed)).collect();
+        let draws = params
+            .iter()
+            .enumerate()
+            .map(|(place, (name, param))| Draw::new(name, param, lists.rows(place), seed))
+            .collect();
         let curve = Curve::new(phases);
         let load_end = curve.end();
         let source = match load.model {
@@ -154,10 +191,16 @@ impl Schedule {
             Source::Users(users) => users.take(now)?,
         };
         let request = self.picks.draw(at);
-        let values = self.texts[request].params().iter().map(|&param| self.draws[param].draw()).collect();
+        let mut is_dry = false;
+        let draw = |param: &usize| {
+            let value = self.draws[*param].draw();
+            is_dry |= value.is_none();
+            value.unwrap_or_default()
+        };
+        let values = self.texts[request].params().iter().map(draw).collect();
         let nth = self.nth;
         self.nth += 1;
-        Some(Due { at, request, nth, values })
+        Some(Due { at, request, nth, values, is_dry })
     }
 
     /// A request has ended, well or not.
@@ -201,12 +244,30 @@ impl Iterator for Schedule {
     }
 }
 
+/// The bodies that are in files, and the rows of parameters.
+fn supplied(
+    requests: &[Request],
+    params: &BTreeMap<String, Param>,
+    supplies: &Supplies,
+) -> Result<(Vec<Option<FileBody>>, Lists), ScheduleError> {
+    let mut files = Vec::with_capacity(requests.len());
+    for (index, request) in requests.iter().enumerate() {
+        let file = FileBody::of(request, supplies);
+        files.push(file.map_err(|flaw| ScheduleError::Supply { key: format!("requests[{index}].body_file"), flaw })?);
+    }
+    let (lists, flaws) = Lists::new(params, text::templates(requests, &files), supplies);
+    match flaws.into_iter().next() {
+        Some((key, flaw)) => Err(ScheduleError::Supply { key, flaw }),
+        None => Ok((files, lists)),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::curve::tests::{constant, pause, ramp};
     use super::hash::schedule_hash;
     use super::*;
-    use crate::scenario::{Arrival, Pacing};
+    use crate::scenario::{Arrival, Expect, Pacing, Pick};
     use crate::template::Template;
 
     /// What a test soaks with.
@@ -217,12 +278,13 @@ pub(crate) mod tests {
         pub(crate) phases: Vec<Phase>,
         pub(crate) requests: Vec<Request>,
         pub(crate) params: BTreeMap<String, Param>,
+        pub(crate) supplies: Supplies,
     }
 
     impl TestLoad {
         pub(crate) fn workload(&self) -> Workload<'_> {
-            let Self { seed, load, phases, requests, params } = self;
-            Workload { seed: Seed(*seed), load, phases, requests, params }
+            let Self { seed, load, phases, requests, params, supplies } = self;
+            Workload { seed: Seed(*seed), load, phases, requests, params, supplies }
         }
 
         pub(crate) fn schedule(&self) -> Schedule {
@@ -239,7 +301,8 @@ pub(crate) mod tests {
             path: template(path),
             headers: BTreeMap::new(),
             body: body.map(template),
-            expect_status: Vec::new(),
+            body_file: None,
+            expect: Expect::default(),
         }
     }
 
@@ -255,14 +318,26 @@ pub(crate) mod tests {
             request("order", 1.0, "POST", "/orders", Some(r#"{"user":"{{user}}","item":{{item}},"at":{{port}}}"#)),
         ];
         let load = Load { model: Model::Open, arrival, pacing: Pacing::Tick, max_in_flight: 512, cpus: Vec::new() };
-        TestLoad { seed: 42, load, phases, requests, params }
+        TestLoad { seed: 42, load, phases, requests, params, supplies: Supplies::default() }
+    }
+
+    /// `template` with a number for each name.
+    pub(crate) fn text_of(template: &Template) -> text::Text {
+        let params = template.names().map(|name| (name.to_owned(), Param::Uniform { min: 1, max: 99 })).collect();
+        let mut request = request("r", 1.0, "GET", "/", None);
+        request.body = Some(template.clone());
+        let names = Names { params: &params, lists: &Lists::default(), cell_value: |_: &str| None };
+        match RequestText::compile(&request, None, &names).expect("a request").body() {
+            Some(text::Body::Text(text)) => text.clone(),
+            body => panic!("{body:?}"),
+        }
     }
 
     fn written(schedule: &Schedule, due: &Due) -> (String, String) {
         let (mut path, mut body) = (String::new(), String::new());
         let text = &schedule.texts()[due.request];
         text.path().write(&due.values, &mut path);
-        if let Some(text) = text.body() {
+        if let Some(text::Body::Text(text)) = text.body() {
             text.write(&due.values, &mut body);
         }
         (path, body)
@@ -314,6 +389,79 @@ pub(crate) mod tests {
         let mut other = load;
         other.params.insert("item".to_owned(), Param::Uniform { min: 1, max: 1001 });
         assert_ne!(schedule_hash(other.workload()), Ok(hash));
+    }
+
+    /// The shop with users from a file: each has a name and a token.
+    pub(crate) fn users(pick: Pick, csv: &str) -> TestLoad {
+        let mut load = shop(vec![constant(100.0, 5.0)], Arrival::Poisson);
+        load.params.insert("user".to_owned(), Param::Csv { path: "users.csv".to_owned(), column: None, pick });
+        load.supplies.insert("users.csv".to_owned(), csv.to_owned());
+        let mut order = request("order", 1.0, "POST", "/u/{{user.name}}", Some(r#"{"token":"{{user.token}}"}"#));
+        order.headers.insert("content-type".to_owned(), Template::parse("application/json").expect("a template"));
+        load.requests = vec![load.requests[0].clone(), order];
+        load
+    }
+
+    #[test]
+    fn columns_of_one_parameter_come_from_one_row_and_are_escaped() {
+        let load = users(Pick::Circular, "name,token\nann,\"\"\"1\\\"\nb c/ö,2\n");
+        let schedule = load.schedule();
+        let orders = schedule.clone().filter(|due| due.request == 1).map(|due| written(&schedule, &due));
+        let expected = [("/u/ann", r#"{"token":"\"1\\"}"#), ("/u/b%20c%2F%C3%B6", r#"{"token":"2"}"#)];
+        let expected = expected.map(|(path, body)| (path.to_owned(), body.to_owned()));
+        assert!(orders.clone().count() > 10);
+        assert!(orders.eq(expected.into_iter().cycle().take(orders_in(&schedule))));
+    }
+
+    fn orders_in(schedule: &Schedule) -> usize {
+        schedule.clone().filter(|due| due.request == 1).count()
+    }
+
+    #[test]
+    fn a_queue_runs_dry_for_the_requests_that_need_it_alone() {
+        let load = users(Pick::Queue, "name,token\nann,1\nbob,2\n");
+        let dues: Vec<Due> = load.schedule().collect();
+        let dry = dues.iter().filter(|due| due.is_dry).count();
+        assert!(dues.iter().all(|due| !due.is_dry || due.request == 1));
+        assert_eq!(dry, orders_in(&load.schedule()) - 2);
+    }
+
+    #[test]
+    fn a_file_that_changed_changes_the_hash_and_one_that_is_bad_gives_no_schedule() {
+        let load = users(Pick::Shuffle, "name,token\nann,1\nbob,2\n");
+        let hash = schedule_hash(load.workload()).expect("a hash");
+        let mut other = load.clone();
+        other.supplies.insert("users.csv".to_owned(), "name,token\nann,1\nbob,3\n");
+        assert_ne!(schedule_hash(other.workload()), Ok(hash));
+        other.supplies.insert("users.csv".to_owned(), "name,id\nann,1\n");
+        let flaw = schedule_hash(other.workload()).expect_err("a flaw").to_string();
+        assert_eq!(flaw, "params.user.path: users.csv has no column \"token\"");
+    }
+
+    #[test]
+    fn a_value_of_two_lines_cannot_stand_in_a_header() {
+        let mut load = users(Pick::Random, "name,token\nann,1\nbob,\"2\n3\"\n");
+        let token = Template::parse("Bearer {{user.token}}").expect("a template");
+        load.requests[1].headers.insert("authorization".to_owned(), token);
+        let refused = Schedule::new(load.workload(), |_| Some(String::new())).expect_err("refused").to_string();
+        assert_eq!(
+            refused,
+            "request `order`, headers: {{user.token}} has a line break or control character in row 2, and stands in header \"authorization\""
+        );
+    }
+
+    #[test]
+    fn bodies_from_files_are_templates_if_they_are_text() {
+        let mut load = users(Pick::Circular, "name,token\nann,1\n");
+        load.requests[1].body = None;
+        load.requests[1].body_file = Some("order".to_owned());
+        load.supplies.insert("order".to_owned(), r#"{"name":"{{user.name}}"}"#);
+        let schedule = load.schedule();
+        let due = schedule.clone().find(|due| due.request == 1).expect("an order");
+        assert_eq!(written(&schedule, &due).1, r#"{"name":"ann"}"#);
+        load.supplies.insert("order".to_owned(), b"\xff{{".to_vec());
+        let raw = text::Body::Raw(b"\xff{{".to_vec().into());
+        assert_eq!(load.schedule().texts()[1].body(), Some(&raw));
     }
 
     #[test]

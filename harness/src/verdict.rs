@@ -149,6 +149,15 @@ impl From<Unjudgeable> for Judgement {
 /// Judges a series: by live bytes where at least 90 % of the readings carry them, else by anonymous memory.
 #[must_use]
 pub fn judge(series: &Series, materiality: &Materiality) -> Judgement {
+    judge_by(series, materiality, fit)
+}
+
+/// As [`judge`], with growth that `fit` finds: by [`fit`], and maybe keeps what led to it.
+pub fn judge_by(
+    series: &Series,
+    materiality: &Materiality,
+    mut fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+) -> Judgement {
     let anonymous = fit(series, MemorySource::Anonymous, materiality);
     if !series.has_live_bytes() {
         return anonymous.map_or_else(Judgement::from, |growth| by_growth(growth, materiality));
@@ -187,7 +196,7 @@ fn decide(growth: &Growth, strictness: f64) -> Decision {
             None,
         );
     }
-    if *evidence > strictness && material && !growth.environment_noisy {
+    if *evidence > growth.evidence_asked(strictness) && material && !growth.environment_noisy {
         return (Verdict::Leak, leak_reason(growth), None);
     }
     if growth.environment_noisy {
@@ -220,7 +229,7 @@ fn estimate(growth: &Growth) -> String {
 /// Whether all growth that is worth finding is excluded.
 fn is_cleared(growth: &Growth, strictness: f64, material: bool) -> bool {
     let (high, worth) = (growth.ceiling.get().max(0.0), growth.worth_finding.get());
-    if growth.is_short() && could_hide(growth) {
+    if growth.hidden_by_peaks.is_some() || growth.is_short() && could_hide(growth) {
         return false;
     }
     high < worth && (growth.evidence < strictness - CLEARING_MARGIN || !material) || high < NEGLIGIBLE_SHARE * worth
@@ -271,6 +280,15 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
         let chunk = CHUNK.as_f64() / growth.worth_finding.get_per_second();
         let reason = format!("a run this short could hide {}, which is worth finding", worth(growth));
         return (reason, need.max(Duration::try_from_secs_f64(chunk.min(300.0)).unwrap_or_default()));
+    }
+    let asked = growth.evidence_asked(strictness);
+    if material && growth.evidence > strictness {
+        let reason = format!("grows ever more slowly, and evidence {:.1} is below {asked:.1}", growth.evidence);
+        return (reason, need);
+    }
+    if let Some(more) = growth.hidden_by_peaks.filter(|_| growth.ceiling.get() < growth.worth_finding.get()) {
+        let reason = format!("a load peak left memory so high that growth of {} could hide beneath", worth(growth));
+        return (reason, need.max(Duration::try_from_secs_f64(growth.seconds + more).unwrap_or(LONGEST_NEED)));
     }
     let amount = estimate(growth);
     let reason = format!("{amount} is too uncertain: growth of {} is not excluded", worth(growth));

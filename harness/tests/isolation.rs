@@ -150,3 +150,27 @@ fn where_one_cell_knows_no_requests_growth_is_told_per_hour() {
     assert_eq!(effect.per_request, None);
     assert!((effect.per_hour.value.get() / BytesPerHour::per_second(6400.0).get() - 1.0).abs() < 0.05, "{effect:?}");
 }
+
+#[test]
+fn a_cell_that_is_not_decided_clears_nothing_however_narrow_its_interval() {
+    let mut open = cell(&["a"], 0.0, 0.1);
+    open.judgement.verdict = Verdict::Inconclusive;
+    let isolation = said(&["a"], &[cell(&[], 0.0, 0.1), open]);
+    assert_eq!(isolation.flags[0].finding.guilt, Guilt::Undecided, "{isolation:?}");
+}
+
+/// The cells of the quick start in README.md, as they were measured: a minute each, 512 B/request worth finding.
+#[test]
+fn the_quick_start_is_told_as_it_was() {
+    let mut cells =
+        [cell(&[], -0.26, 50.5), cell(&["sessions"], 3215.0, 1024.0), cell(&["cache", "render"], 0.0, 66.7)];
+    for cell in &mut cells {
+        let growth = cell.judgement.growth.as_mut().expect("growth");
+        growth.source = MemorySource::Anonymous;
+        growth.worth_finding = BytesPerRequest::new(512.0).at(growth.rate);
+    }
+    let isolation = said(&["sessions", "cache", "render"], &cells);
+    let guilt: Vec<&Guilt> = isolation.flags.iter().map(|flag| &flag.finding.guilt).collect();
+    assert_eq!(guilt, [&Guilt::Leaks, &Guilt::Innocent, &Guilt::Innocent]);
+    insta::assert_snapshot!(isolation.sentence);
+}

@@ -55,6 +55,75 @@ fn a_sound_scenario_has_no_problem_and_every_default() {
 }
 
 #[test]
+fn thresholds_that_cannot_be_judged_are_problems() {
+    let text = r#"
+[load.tolerate]
+undelivered = 2
+
+[[thresholds]]
+metric = "p98"
+max = "50ms"
+
+[[thresholds]]
+metric = "p99"
+max = 50
+request = "put"
+
+[[thresholds]]
+metric = "error_rate"
+max = 1.5
+window = "1h"
+
+[[thresholds]]
+metric = "error_rate"
+max = 0.01
+abort_after = "1m"
+
+[[thresholds]]
+metric = "peak_memory"
+min = "1GiB"
+window = "1m"
+
+[[thresholds]]
+metric = "throughput"
+max = 1
+min = 1
+
+[[thresholds]]
+metric = "growth_per_hour"
+"#;
+    insta::assert_snapshot!(and(text));
+}
+
+#[test]
+fn a_load_by_another_program_has_no_requests_of_its_own() {
+    let text = r#"
+[load]
+command = ["k6", "run", "{{script}}"]
+arrival = "poisson"
+counter = { path = "metrics", metric = "http_requests{}" }
+
+[[thresholds]]
+metric = "p99"
+max = "50ms"
+"#;
+    insta::assert_snapshot!(and(text));
+    insta::assert_snapshot!(with("shape = \"constant\"\nrate = 100", "shape = \"external\"\nrate = 100"));
+    insta::assert_snapshot!(and("\n[load]\ncounter = { path = \"/metrics\", metric = \"requests_total\" }\n"));
+}
+
+#[test]
+fn requests_that_all_expect_to_be_refused_are_a_warning() {
+    insta::assert_snapshot!(with("path = \"/\"", "path = \"/\"\nexpect = { status = [401, 404] }"));
+}
+
+#[test]
+fn what_is_tolerated_by_default_is_what_an_older_trace_was_judged_by() {
+    let scenario = decode(SOUND).scenario.expect("a scenario");
+    assert_eq!(scenario.tolerate, steep::scenario::Tolerate::default());
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let text = r#"nme = "shop"
 seed = -1

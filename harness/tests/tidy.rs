@@ -35,6 +35,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("plan", &["crate::trace", "crate::traffic", "crate::soak", "crate::growth", "crate::report"]),
     ("trace", &["crate::soak", "crate::growth", "crate::verdict", "crate::outcome", "crate::report"]),
     ("soak", &["crate::growth", "crate::verdict", "crate::outcome", "crate::report", "crate::plan"]),
+    ("threshold", &["crate::soak", "crate::growth", "crate::verdict", "crate::outcome", "crate::report"]),
     ("outcome", &["crate::isolation", "crate::report"]),
     ("isolation", &["crate::report", "crate::bisect", "crate::plan"]),
     ("bisect", &["crate::report", "crate::outcome", "crate::plan", "crate::growth", "crate::scenario"]),

@@ -1,21 +1,21 @@
 //! `steep analyze`: judges recorded data again, from runs, cells, traces and CSV files.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::bail;
 
 use super::output::{print, status_of};
 use super::report::in_full;
-use crate::cli::ResultFormat;
+use crate::cli::{AnalyzeOptions, ResultFormat};
 use crate::exit::Status;
-use crate::growth::{Materiality, MemorySource, Series, explain};
-use crate::outcome::{Outcome, materiality, series};
-use crate::recorded::series_from_csv;
+use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, explain, fit};
+use crate::outcome::Outcome;
+use crate::recorded::Columns;
 use crate::report::{Analysis, cells};
 use crate::scenario::Finding;
-use crate::shell::store::{RunFolder, read_trace};
-use crate::verdict::{Judgement, Verdict, judge};
+use crate::shell::recording::read_recording;
+use crate::shell::store::{RUN_FILE, RunFolder, TRACE_FILE, read_trace};
+use crate::verdict::{Judgement, Verdict, judge_by};
 
 /// What one input came to.
 struct Judged {
@@ -27,27 +27,25 @@ struct Judged {
     status: Status,
 }
 
-/// Judges each of `inputs`. One that cannot be read is `invalid` and does not keep the others from being judged.
+/// Judges each input. One that cannot be read is `invalid` and does not keep the others from being judged.
 #[must_use]
-pub fn analyze(inputs: &[impl AsRef<Path>], format: ResultFormat, explain: bool) -> Status {
+pub fn analyze(options: &AnalyzeOptions) -> Status {
+    let AnalyzeOptions { ref inputs, format, explain, ref columns } = *options;
+    let columns = columns.clone().unwrap_or_default();
     let mut statuses = Vec::new();
     for input in inputs {
-        let input = input.as_ref();
-        let source = input.display().to_string();
-        let judged = judged(input).unwrap_or_else(|error| {
+        let judged = judged(input, &columns, explain).unwrap_or_else(|error| {
             let judgement = Judgement::without_growth(Verdict::Invalid, format!("{error:#}"));
-            let analyses = vec![Analysis::new(source, &judgement)];
+            let analyses = vec![Analysis::new(input.display().to_string(), &judgement)];
             Judged { analyses, explanations: Vec::new(), outcomes: Vec::new(), status: Status::NotDone }
         });
         statuses.push(judged.status);
-        statuses.push(status_of(
-            text(&judged, format, explain).and_then(|text| print(&text, None)).map(|()| Status::Clean),
-        ));
+        statuses.push(status_of(text(&judged, format).and_then(|text| print(&text, None)).map(|()| Status::Clean)));
     }
     Status::of(statuses)
 }
 
-fn text(judged: &Judged, format: ResultFormat, explain: bool) -> Result<String, anyhow::Error> {
+fn text(judged: &Judged, format: ResultFormat) -> Result<String, anyhow::Error> {
     match format {
         ResultFormat::Json => {
             judged.analyses.iter().map(|analysis| Ok(serde_json::to_string(analysis)? + "\n")).collect()
@@ -55,62 +53,51 @@ fn text(judged: &Judged, format: ResultFormat, explain: bool) -> Result<String, 
         ResultFormat::Terminal => {
             let table = if judged.outcomes.is_empty() { String::new() } else { cells(&judged.outcomes) + "\n" };
             let mut text = table + &judged.analyses.iter().map(Analysis::line).collect::<String>();
-            if explain {
-                text.extend(judged.explanations.iter().map(|explanation| format!("\n{explanation}\n")));
-            }
+            text.extend(judged.explanations.iter().map(|explanation| format!("\n{explanation}\n")));
             Ok(text)
         }
     }
 }
 
-fn judged(input: &Path) -> Result<Judged, anyhow::Error> {
-    if input.join("run.json").is_file() {
-        return judged_run(input);
+fn judged(input: &Path, columns: &Columns, explain: bool) -> Result<Judged, anyhow::Error> {
+    if input.join(RUN_FILE).is_file() {
+        return judged_run(input, explain);
     }
+    let source = input.display().to_string();
+    let mut explanations = Explanations::new(explain);
     if input.is_dir() || input.extension().is_some_and(|extension| extension == "jsonl") {
+        if input.is_dir() && !input.join(TRACE_FILE).is_file() {
+            bail!("a folder with neither {RUN_FILE} nor {TRACE_FILE}: give that of a run or of a cell");
+        }
         let trace = read_trace(input)?;
-        let outcome = Outcome::of(&trace);
+        let outcome = Outcome::by(&trace, explanations.of(&source));
         let status = outcome.status(&trace.header.judge.fail_on);
-        let analyses = vec![Analysis::new(input.display().to_string(), &outcome.judgement)];
-        let explanations =
-            vec![explained(&input.display().to_string(), &series(&trace), &materiality(&trace.header.judge))];
-        return Ok(Judged { analyses, explanations, outcomes: vec![outcome], status });
+        let analyses = vec![Analysis::new(source, &outcome.judgement)];
+        return Ok(Judged { analyses, explanations: explanations.told, outcomes: vec![outcome], status });
     }
-    let text = fs::read_to_string(input).context("cannot be read")?;
-    let series = series_from_csv(&text)?;
-    let judgement = judge(&series, &Materiality::default());
+    let series = read_recording(input, columns)?;
+    let judgement = judge_by(&series, &Materiality::default(), explanations.of(&source));
     let status = match judgement.verdict {
         Verdict::Leak | Verdict::Step => Status::Finding,
         Verdict::Inconclusive => Status::Undecided,
         Verdict::Plateau | Verdict::Stable | Verdict::Retention => Status::Clean,
         Verdict::Crashed | Verdict::Invalid => Status::NotDone,
     };
-    let analyses = vec![Analysis::new(input.display().to_string(), &judgement)];
-    let explanations = vec![explained(&input.display().to_string(), &series, &Materiality::default())];
-    Ok(Judged { analyses, explanations, outcomes: Vec::new(), status })
+    let analyses = vec![Analysis::new(source, &judgement)];
+    Ok(Judged { analyses, explanations: explanations.told, outcomes: Vec::new(), status })
 }
 
-/// What led to the growth of the memory that decides.
-fn explained(source: &str, series: &Series, materiality: &Materiality) -> String {
-    let memory = if series.has_live_bytes() { MemorySource::Live } else { MemorySource::Anonymous };
-    let what = if series.has_live_bytes() { "live bytes" } else { "anonymous memory" };
-    match explain(series, memory, materiality) {
-        Ok(explanation) => format!("{source}, {what}:\n{explanation}"),
-        Err(unjudgeable) => format!("{source}, {what}: {unjudgeable}"),
-    }
-}
-
-fn judged_run(input: &Path) -> Result<Judged, anyhow::Error> {
+fn judged_run(input: &Path, explain: bool) -> Result<Judged, anyhow::Error> {
     let (folder, run) = RunFolder::open(input)?;
     let fail_on: &[Finding] = &run.scenario.judge.fail_on;
-    let (mut analyses, mut explanations, mut outcomes, mut statuses) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut explanations = Explanations::new(explain);
+    let (mut analyses, mut outcomes, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
     for cell in &run.plan.cells {
         let source = input.join(cell.id.as_str()).display().to_string();
         match folder.trace(&cell.id) {
             Ok(Some(trace)) => {
-                let outcome = Outcome::of(&trace);
+                let outcome = Outcome::by(&trace, explanations.of(&source));
                 statuses.push(outcome.status(fail_on));
-                explanations.push(explained(&source, &series(&trace), &materiality(&trace.header.judge)));
                 analyses.push(Analysis::new(source, &outcome.judgement));
                 outcomes.push(outcome);
             }
@@ -121,5 +108,36 @@ fn judged_run(input: &Path) -> Result<Judged, anyhow::Error> {
             }
         }
     }
-    Ok(Judged { analyses, explanations, outcomes, status: Status::of(statuses) })
+    Ok(Judged { analyses, explanations: explanations.told, outcomes, status: Status::of(statuses) })
+}
+
+/// What led to the growths of an input, where it is asked for.
+struct Explanations {
+    asked: bool,
+    told: Vec<String>,
+}
+
+impl Explanations {
+    const fn new(asked: bool) -> Self {
+        Self { asked, told: Vec::new() }
+    }
+
+    /// A fit of the series from `source` that is remembered here.
+    fn of(&mut self, source: &str) -> impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable> {
+        move |series, memory, materiality| {
+            if !self.asked {
+                return fit(series, memory, materiality);
+            }
+            let what = match memory {
+                MemorySource::Live => "live bytes",
+                MemorySource::Anonymous => "anonymous memory",
+            };
+            let explained = explain(series, memory, materiality);
+            self.told.push(match &explained {
+                Ok(explanation) => format!("{source}, {what}:\n{explanation}"),
+                Err(unjudgeable) => format!("{source}, {what}: {unjudgeable}"),
+            });
+            explained.map(|explanation| explanation.growth)
+        }
+    }
 }

@@ -6,11 +6,12 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use super::output::tell;
+use super::supplies;
 use crate::plan::{Plan, plan};
 use crate::problem::{Problem, Spans, any_error, render};
 use crate::scenario::decode::{Decoded, decode};
 use crate::scenario::package::check_package;
-use crate::scenario::{Program, Scenario};
+use crate::scenario::{Program, Scenario, Supplies};
 use crate::shell::build::Workspace;
 use crate::shell::host::usable_cpus;
 
@@ -20,6 +21,8 @@ const LARGEST_FILE: u64 = 16 << 20;
 /// A scenario that can be run.
 pub(super) struct Loaded {
     pub(super) scenario: Scenario,
+    /// The files that its traffic is made of.
+    pub(super) supplies: Supplies,
     pub(super) plan: Plan,
     /// The file as it stands.
     pub(super) text: String,
@@ -44,16 +47,17 @@ pub(super) fn examine(path: &Path) -> Examined {
         Err(problem) => return Examined { text: String::new(), problems: vec![problem], loaded: None },
     };
     let Decoded { scenario, draft, mut problems, spans } = decode(&text);
-    let Some(draft) = draft else { return Examined { text, problems, loaded: None } };
+    let Some(mut draft) = draft else { return Examined { text, problems, loaded: None } };
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     problems.extend(missing_files(&draft, &spans, &folder));
     problems.extend(missing_cpus(&draft, &spans));
+    let supplies = supplies::read(&mut draft, &spans, &folder, &mut problems);
     let workspace = workspace(&draft, &spans, &folder, &mut problems);
-    let planned = scenario.map(|scenario| (plan(&scenario, &spans), scenario));
+    let planned = scenario.map(|_| (plan(&draft, &spans), draft));
     let loaded = match planned {
         Some((Ok(plan), scenario)) if !any_error(&problems) => {
-            Some(Loaded { scenario, plan, text: text.clone(), folder, workspace })
+            Some(Loaded { scenario, supplies, plan, text: text.clone(), folder, workspace })
         }
         Some((Err(problem), _)) => {
             problems.push(problem);

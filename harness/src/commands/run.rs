@@ -113,6 +113,7 @@ async fn run_cells(
         };
         let soaking = Soaking {
             scenario: &run.scenario,
+            supplies: &loaded.supplies,
             plan: &run.plan,
             cell,
             scenario_folder: &run.scenario_folder,
@@ -132,7 +133,8 @@ async fn run_cells(
 fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunRecord), Refused> {
     let Some(path) = &options.resume else {
         let provenance = of_run(&loaded.scenario, &loaded.folder, loaded.workspace.as_ref());
-        let run = RunRecord::new(loaded.scenario.clone(), loaded.folder.clone(), loaded.plan.clone(), provenance);
+        let Loaded { scenario, supplies, folder, plan, .. } = loaded;
+        let run = RunRecord::new(scenario.clone(), supplies, folder.clone(), plan.clone(), provenance);
         let created = RunFolder::create(options.out.as_deref(), &run, &loaded.text);
         return created.map(|folder| (folder, run)).map_err(|error| Refused {
             status: if matches!(error, StoreError::Taken { .. } | StoreError::InUse { .. }) {
@@ -144,8 +146,11 @@ fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunR
         });
     };
     let opened = RunFolder::open(path).with_context(|| format!("{} is no run to resume", path.display()));
-    let (mut folder, run) = opened.map_err(Refused::usage)?;
+    let (mut folder, mut run) = opened.map_err(Refused::usage)?;
     folder.lock().map_err(|error| Refused::usage(error.into()))?;
+    same_files(&run, loaded).map_err(Refused::usage)?;
+    // What is drawn of files is not in `run.json`.
+    run.scenario.supply(&loaded.supplies);
     if run.scenario != loaded.scenario || run.plan.hash != loaded.plan.hash {
         return Err(Refused::usage(anyhow!(
             "the scenario has changed since {} was begun, and its cells would not compare: run it anew, or put the scenario back as it was, which {} shows",
@@ -156,11 +161,22 @@ fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunR
     Ok((folder, run))
 }
 
+/// That each file that the traffic is made of is as it was when `run` was begun.
+fn same_files(run: &RunRecord, loaded: &Loaded) -> Result<(), anyhow::Error> {
+    let now = loaded.supplies.digests();
+    match run.files_sha256.iter().find(|(path, hash)| now.get(*path).is_some_and(|now| now != *hash)) {
+        Some((path, _)) => bail!(
+            "{path} has changed since the run was begun, and its cells would not compare: run it anew, or put the file back as it was"
+        ),
+        None => Ok(()),
+    }
+}
+
 /// Whether nothing is left to soak: its trace has an end that is not an interruption.
 fn is_finished(folder: &RunFolder, id: &CellId) -> bool {
-    use crate::trace::EndReason::{Completed, Crashed, StoppedEarly};
+    use crate::trace::EndReason::{Completed, Crashed, LoadEnded, StoppedEarly, ThresholdBroken};
     let end = folder.trace(id).ok().flatten().and_then(|trace| trace.end);
-    end.is_some_and(|end| matches!(end.reason, Completed | Crashed | StoppedEarly))
+    end.is_some_and(|end| matches!(end.reason, Completed | Crashed | LoadEnded | StoppedEarly | ThresholdBroken))
 }
 
 fn announce(progress: &Progress, run: &RunRecord, folder: &RunFolder, cells: usize) {

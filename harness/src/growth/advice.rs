@@ -62,7 +62,8 @@ pub fn advice(t_s: &[f64], values: &[f64], requests: &[f64], least: f64) -> Resu
         Interval::NOTHING
     } else {
         let competition = run.competition(&run.environment(&series));
-        Interval::of(&competition, run.cut.at.len(), materiality.strictness).ok_or(Unjudgeable::Singular)?
+        Interval::of(&competition, run.cut.at.len(), run.readings.seconds(), materiality.strictness)
+            .ok_or(Unjudgeable::Singular)?
     };
     let trend = if interval.evidence > materiality.strictness && interval.growth.value >= notable {
         Trend::Grows

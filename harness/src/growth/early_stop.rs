@@ -45,8 +45,9 @@ impl EarlyStop {
     /// Takes the growth at a look, and says whether the soak may stop: this look and the one before were above the
     /// bar, and only steady phases would follow. `None` for a look at which nothing could be fitted.
     pub fn may_stop(&mut self, growth: Option<&Growth>, only_steady_phases_remain: bool) -> bool {
-        let is_above = growth
-            .is_some_and(|growth| growth.evidence > self.bar && growth.is_material() && !growth.environment_noisy);
+        let is_above = growth.is_some_and(|growth| {
+            growth.evidence > growth.evidence_asked(self.bar) && growth.is_material() && !growth.environment_noisy
+        });
         let both = is_above && self.last_was_above;
         self.last_was_above = is_above;
         both && only_steady_phases_remain

@@ -8,7 +8,7 @@ use super::interval::{Interval, PLAUSIBLE};
 use super::materiality::Materiality;
 use super::series::{MemorySource, Series, Unjudgeable};
 use super::{Growth, Run};
-use crate::stats::competition::Fit;
+use crate::stats::competition::{Competition, Fit};
 use crate::stats::noise::Noise;
 use crate::stats::shapes::Shape;
 use crate::units::{BytesPerHour, Estimate};
@@ -47,20 +47,17 @@ pub struct Explanation {
     pub candidates: Vec<Candidate>,
 }
 
-/// Fits again, and keeps what [`super::fit`] throws away. A series that never changes has no candidates.
+/// As [`super::fit`], and keeps what that throws away. A series that never changes has no candidates.
 ///
 /// # Errors
 /// Why the series cannot be judged.
 pub fn explain(series: &Series, source: MemorySource, materiality: &Materiality) -> Result<Explanation, Unjudgeable> {
-    let growth = super::fit(series, source, materiality)?;
-    let run = Run::of(series, source, materiality)?;
-    let candidates = if run.never_changes() { Vec::new() } else { candidates(series, &run) };
+    let (growth, candidates) = super::fitted(series, source, materiality, candidates)?;
     Ok(Explanation { growth, strictness: materiality.strictness, candidates })
 }
 
-fn candidates(series: &Series, run: &Run) -> Vec<Candidate> {
-    let competition = run.competition(&run.environment(series));
-    let t = Interval::quantile(run.cut.at.len());
+fn candidates(run: &Run, competition: &Competition) -> Vec<Candidate> {
+    let t = Interval::quantile(run.cut.at.len(), run.readings.seconds());
     let mut best: Vec<(Shape, Fit)> = Vec::new();
     for fit in &competition.fits {
         let shape = competition.means[fit.mean].shape;
@@ -119,7 +116,8 @@ impl fmt::Display for Explanation {
         }
         writeln!(f, "* within {PLAUSIBLE} of the best leaking model: the interval is their union")?;
         writeln!(f, "growth an hour: {}, at most {}", growth.per_hour.compact(), growth.ceiling)?;
-        writeln!(f, "evidence {:.1}; above {strictness} it is a leak, if material", growth.evidence)?;
+        let asked = growth.evidence_asked(*strictness);
+        writeln!(f, "evidence {:.1}; above {asked} it is a leak, if material", growth.evidence)?;
         write!(
             f,
             "worth finding: {}; least growth over the run: {}; would have been seen: {}",

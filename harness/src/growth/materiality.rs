@@ -64,10 +64,29 @@ pub(super) fn allocator_drift(readings: &Readings) -> f64 {
 }
 
 /// The smallest growth that this run would have called a leak:
-/// `max((detectable + 0.1 δT) / T, least growth / T)`, where `detectable` is the growth over the run whose
+/// `max((detectable + ¼ δT) / T, least growth / T)`, where `detectable` is the growth over the run whose
 /// interval would exclude zero and whose evidence would exceed λ.
 pub(super) fn seen_at_least(detectable: f64, least: f64, worth_finding: BytesPerHour, seconds: f64) -> BytesPerHour {
     let beyond_worth = SHARE_OF_WORTH_FINDING * worth_finding.get();
     let by_evidence = BytesPerHour::per_second(detectable / seconds).get() + beyond_worth;
     BytesPerHour::new(by_evidence.max(BytesPerHour::per_second(least / seconds).get()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_have_been_seen_includes_what_is_material() {
+        let seen = |detectable: f64, least: f64, worth: f64| {
+            seen_at_least(detectable, least, BytesPerHour::per_second(worth), 600.0).get_per_second()
+        };
+        let is = |got: f64, expected: f64| assert!((got - expected).abs() < 1e-9, "{got} is not {expected}");
+        // 6 MB over 600 s, and a quarter of 2 kB/s.
+        is(seen(6e6, 1e6, 2000.0), 10_500.0);
+        // However little noise: 12 MB over 600 s are asked for.
+        is(seen(0.0, 12e6, 2000.0), 20_000.0);
+        // A line that the noise would let through is no leak before its lower end passes a quarter of what is worth finding.
+        is(seen(0.0, 0.0, 40_000.0), 10_000.0);
+    }
 }

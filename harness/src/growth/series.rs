@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::time::Duration;
 
 use super::materiality::SHORT_RUN_SECONDS;
-use crate::stats::order::median;
+use crate::stats::order::quantile_in_place;
 use crate::units::{Rps, in_words};
 
 /// Shortest run that is judged: a phase of 60 s has a little less between its first and last reading.
@@ -188,7 +188,8 @@ impl Readings {
         if memory.len() != n || series.requests.len() != n {
             return Err(Unjudgeable::Ragged);
         }
-        let mut readings = Self { source, ts: Vec::new(), memory: Vec::new(), requests: Vec::new(), interval: 0.0 };
+        let numbers = || Vec::with_capacity(n);
+        let mut readings = Self { source, ts: numbers(), memory: numbers(), requests: numbers(), interval: 0.0 };
         for (index, &t) in series.t_s.iter().enumerate() {
             // One reading of the probe may fail without spoiling the run; the kernel's never does.
             if source == MemorySource::Live && memory[index].is_nan() {
@@ -211,8 +212,8 @@ impl Readings {
         if readings.ts.is_empty() {
             return Err(Unjudgeable::Empty);
         }
-        let steps: Vec<f64> = readings.ts.windows(2).map(|w| w[1] - w[0]).collect();
-        readings.interval = median(&steps);
+        let mut steps: Vec<f64> = readings.ts.windows(2).map(|w| w[1] - w[0]).collect();
+        readings.interval = quantile_in_place(&mut steps, 0.5);
         Ok(readings)
     }
 

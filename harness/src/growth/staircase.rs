@@ -112,6 +112,9 @@ impl Jumps {
 fn lasting(readings: &Readings, environment: &Environment) -> Vec<Jump> {
     let seconds = readings.seconds();
     let mut ups = upward_jumps(&readings.ts, &readings.memory, SMALLEST);
+    if ups.is_empty() {
+        return ups;
+    }
     let rates = gradient(&readings.ts, &readings.requests);
     let typical_rate = median(&rates);
     ups.retain(|jump| {

@@ -12,16 +12,17 @@ fn is_close(got: f64, expected: f64, scale: f64) -> bool {
 }
 
 #[test]
-fn a_planted_slope_lies_inside_the_interval_in_nearly_all_seeds() {
-    let inside = (0..60)
-        .filter(|&seed| {
-            let planted = Planted { seconds: 600, leak: 16.0, noise: 100e3, seed, ..Planted::CALM };
+fn a_planted_slope_lies_inside_the_interval_in_90_to_98_per_cent_of_seeds() {
+    // Noise that forgets within two seconds and noise that lasts for ten, together: the interval does not know which it is.
+    let inside = [0.6, 0.9].into_iter().flat_map(|correlation| (0..16).map(move |seed| (correlation, seed)));
+    let inside = inside
+        .filter(|&(correlation, seed)| {
+            let planted = Planted { leak: 4096.0, noise: 100e3, correlation, seed, ..Planted::CALM };
             let growth = fitted(&planted.series()).per_request.expect("requests are known");
-            growth.low.get() <= 16.0 && 16.0 <= growth.high.get()
+            growth.low.get() <= 4096.0 && 4096.0 <= growth.high.get()
         })
         .count();
-    // 95 % of 60 are 57; fewer than 52 have a chance below 1 %.
-    assert!(inside >= 52, "{inside} of 60");
+    assert!((29..=31).contains(&inside), "{inside} of 32");
 }
 
 #[test]
@@ -84,6 +85,48 @@ fn a_container_that_doubles_has_doubling_jumps() {
     let series = planted.with(|_, requests| 24.0 * (requests.max(1024.0) as u64).next_power_of_two() as f64);
     let jumps = fitted(&series).jumps;
     assert!(jumps.dominant && jumps.doubling, "{jumps:?}");
+}
+
+/// Half an hour at 300 requests/s with five times as many from 600 to 660 s.
+fn with_a_load_peak(extra: impl Fn(f64) -> f64) -> Series {
+    let mut series = Planted { seconds: 1800, ..Planted::CALM }.with(|t, _| extra(t));
+    for (t, requests) in series.t_s.iter().zip(&mut series.requests) {
+        *requests += 1200.0 * (t - 600.0).clamp(0.0, 60.0);
+    }
+    series
+}
+
+#[test]
+fn a_mark_that_a_load_peak_left_hides_what_is_worth_finding_below_it() {
+    let left = fitted(&with_a_load_peak(|t| if t < 620.0 { 0.0 } else { 20e6 }));
+    // 20 MB at 4 B × 340 requests/s take 4 h to grow to.
+    assert!(
+        left.hidden_by_peaks.is_some_and(|more| (12_000.0..15_000.0).contains(&more)),
+        "{:?}",
+        left.hidden_by_peaks
+    );
+    let given_back = fitted(&with_a_load_peak(|t| if (620.0..700.0).contains(&t) { 20e6 } else { 0.0 }));
+    assert_eq!(given_back.hidden_by_peaks, None);
+    assert_eq!(fitted(&Planted { seconds: 1800, ..Planted::CALM }.series()).hidden_by_peaks, None);
+}
+
+#[test]
+fn growth_is_found_behind_a_load_peak_that_is_given_back_within_minutes() {
+    let peak = |t: f64| if t < 600.0 { 0.0 } else { 40e6 * (-(t - 660.0).max(0.0) / 60.0).exp() };
+    let growth = fitted(&with_a_load_peak(|t| peak(t) + 9600.0 * t)).per_hour;
+    assert!((growth.value.get_per_second() / 9600.0 - 1.0).abs() < 0.1 && growth.low.get() > 0.0, "{growth}");
+}
+
+#[test]
+fn a_short_curve_that_still_slows_down_must_show_more() {
+    let settling = |seconds: u32| {
+        let tau = f64::from(seconds) / 4.0;
+        fitted(&Planted { seconds, ..Planted::CALM }.with(|t, _| 30e6 * (1.0 - (-t / tau).exp())))
+    };
+    assert!((settling(300).evidence_asked(3.0) - 5.0).abs() < 1e-12);
+    assert!((settling(1200).evidence_asked(3.0) - 3.0).abs() < 1e-12, "a long run has shown where it ends");
+    let line = fitted(&Planted { seconds: 300, leak: 256.0, ..Planted::CALM }.series());
+    assert!((line.evidence_asked(3.0) - 3.0).abs() < 1e-12);
 }
 
 #[test]

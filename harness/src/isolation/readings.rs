@@ -104,6 +104,7 @@ fn in_unit(growth: &Growth, per_hour: BytesPerHour, is_per_request: bool) -> f64
 
 /// Standard error of growth between cells: that of the fit, by the longer side of the interval, with what differs from cell to cell.
 /// Where a cell without live bytes was not cleared, what allocators do by themselves comes on top; a clear verdict has weighed that.
+/// And a cell that is not decided excludes nothing that is worth finding, however narrow its interval: a load peak may hide growth.
 fn error(outcome: &Outcome, growth: &Growth) -> BytesPerHour {
     let Estimate { value, low, high } = growth.per_hour.map(BytesPerHour::get);
     let fitted = (high - value).max(value - low) / HALF_WIDTH;
@@ -114,6 +115,7 @@ fn error(outcome: &Outcome, growth: &Growth) -> BytesPerHour {
     };
     let is_open = !outcome.verdict().is_clear() && growth.source == MemorySource::Anonymous;
     let allocator = if is_open { growth.least_growth.as_f64() / growth.seconds / HALF_WIDTH } else { 0.0 };
-    let allocator = BytesPerHour::per_second(allocator).get();
-    BytesPerHour::new(fitted.hypot(spread * value).hypot(allocator))
+    let error = fitted.hypot(spread * value).hypot(BytesPerHour::per_second(allocator).get());
+    let undecided = outcome.verdict() == Verdict::Inconclusive;
+    BytesPerHour::new(if undecided { error.max(growth.worth_finding.get() / HALF_WIDTH) } else { error })
 }

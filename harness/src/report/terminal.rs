@@ -6,8 +6,9 @@ use crate::exit::Status;
 use crate::growth::MemorySource;
 use crate::isolation::{Finding, FlagFinding, Guilt, blindest, is_decided};
 use crate::outcome::{OtherSeries, Outcome};
-use crate::trace::Percentiles;
-use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, in_words};
+use crate::threshold::Kept;
+use crate::trace::{ExternalLoad, Percentiles};
+use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, counted, in_words};
 use crate::verdict::Verdict;
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ pub fn cells(outcomes: &[Outcome]) -> String {
             per_request,
             per_hour,
             peak + mark,
-            outcome.requests.completed().to_string(),
+            outcome.completed.map_or_else(|| "–".into(), |completed| completed.to_string()),
         ]);
     }
     columns(&rows)
@@ -96,7 +97,9 @@ fn loads(outcomes: &[Outcome]) -> String {
         let slowest = |percentile: fn(&Percentiles) -> u64| outcome.latency.values().map(percentile).max();
         let counts = [requests.due, requests.sent, requests.missed, requests.dropped, requests.failed()];
         let mut row = vec![shortened(outcome.cell.as_str(), LONGEST_NAME)];
-        row.extend(counts.iter().map(ToString::to_string));
+        // What another program sent is not known.
+        let known = |count: &u64| if outcome.external.is_none() { count.to_string() } else { "–".to_owned() };
+        row.extend(counts.iter().map(known));
         row.push(slowest(|times| times.p50_us).map_or_else(|| "–".into(), milliseconds));
         row.push(slowest(|times| times.p99_us).map_or_else(|| "–".into(), milliseconds));
         row.push(if outcome.lateness.count > 0 { milliseconds(outcome.lateness.p99_us) } else { "–".into() });
@@ -157,6 +160,14 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     if let Some(need) = outcome.judgement.need {
         notes.push(format!("a soak of about {} should decide", in_words(need)));
     }
+    notes.extend(outcome.thresholds.iter().map(Kept::note));
+    if outcome.verdict() != Verdict::Invalid {
+        notes.extend(outcome.failures.clone());
+    }
+    notes.extend(outcome.connections_note.clone());
+    if let Some(external) = &outcome.external {
+        notes.push(external_note(external));
+    }
     if let (Some(seconds), Some(limit)) = (&outcome.seconds_to_limit, outcome.memory_limit_bytes) {
         notes.push(format!("reaches the memory limit of {limit} in {}", limit_in_words(seconds)));
     }
@@ -190,6 +201,15 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
         ));
     }
     notes
+}
+
+fn external_note(external: &ExternalLoad) -> String {
+    let program = external.command.first().map_or("", String::as_str);
+    let requests = match &external.counter {
+        Some(counter) => format!("requests are those that the service counts in {}", counter.metric),
+        None => "without a counter of the service growth is known per hour only".to_owned(),
+    };
+    format!("{program} made the load, and no due request is accounted for; {requests}")
 }
 
 /// `2h 5m (1h 50m to 2h 20m)`; an end that growth may never reach is said so.
@@ -249,5 +269,7 @@ fn sentence(report: &Report) -> String {
     .filter_map(|verdict| report.verdicts.get(verdict.name()).map(|count| format!("{count} {verdict}")))
     .collect();
     let counts = if counts.is_empty() { "no cell was soaked".to_owned() } else { counts.join(", ") };
-    format!("{status}: {counts} (exit status {}).{flags}", report.exit_status)
+    let broken = report.cells.iter().flat_map(|cell| &cell.thresholds).filter(|kept| kept.broken).count();
+    let broken = if broken == 0 { String::new() } else { format!(", {}", counted(broken, "broken threshold")) };
+    format!("{status}: {counts}{broken} (exit status {}).{flags}", report.exit_status)
 }

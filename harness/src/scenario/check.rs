@@ -1,10 +1,11 @@
 //! What a decoded scenario must hold beside the type of each key: names that refer to something, rates that load something,
 //! phases that can be judged.
 
+mod accounting;
 mod matrix;
 mod phases;
 mod service;
-mod traffic;
+pub(crate) mod traffic;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,6 +30,9 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.phases(scenario);
     check.requests(scenario);
     check.params(scenario);
+    check.tolerate(scenario);
+    check.external(scenario);
+    check.thresholds(scenario);
     check.flags(scenario);
     check.axes(scenario);
     for (list, rows) in [("include", &scenario.plan.include), ("exclude", &scenario.plan.exclude)] {

@@ -3,6 +3,7 @@
 //! What is missing or wrong is a problem already when a neutral value takes its place here, so that the checks that span several
 //! keys find the other problems in the same pass. A scenario with any error is not given away.
 
+mod accounting;
 mod matrix;
 mod phase;
 mod service;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use self::accounting::{external, threshold, tolerate};
 use self::matrix::{allocator, axis, flag, plan};
 use self::phase::phase;
 use self::service::{dependency, service};
@@ -69,15 +71,19 @@ fn scenario(reader: &mut Reader, top: &Section<'_>) -> Scenario {
         dependencies: each(reader, top, "dependencies", dependency),
         http: http(reader, top),
         load: load(reader, top),
+        tolerate: tolerate(reader, top),
         phases: each(reader, top, "phases", phase),
         requests: each(reader, top, "requests", request),
         params: by_name(reader, top, "params", param),
+        // After all that it excludes, whose places are known then.
+        external: external(reader, top),
         flags: each(reader, top, "flags", flag),
         axes: each(reader, top, "axes", axis),
         allocators: by_name(reader, top, "allocators", allocator),
         plan: plan(reader, top),
         sampling: sampling(reader, top),
         judge: judge(reader, top),
+        thresholds: each(reader, top, "thresholds", threshold),
     }
 }
 

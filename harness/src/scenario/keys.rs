@@ -1,6 +1,7 @@
 //! Every key of a scenario: its type, default and meaning. The decoder takes types and defaults from here and refuses what is
 //! not here, and the reference in `docs/scenario.md` is written from here, so neither can differ from the other.
 
+mod accounting;
 mod judge;
 mod matrix;
 mod service;
@@ -57,12 +58,20 @@ pub enum Kind {
     Integers(i64, i64),
     /// A number that is not negative.
     Number,
+    /// A list of such numbers.
+    Numbers,
+    /// A list of texts, numbers and booleans.
+    Scalars,
+    /// Places in a JSON value, with a text in which `{{name}}` is replaced, a number or a boolean.
+    JsonMap,
     /// `true` or `false`.
     Boolean,
     /// A text like `"2h 30m"`, at least and at most so many milliseconds.
     Duration(u64, u64),
     /// A text like `"64KiB"`.
     Size,
+    /// A share, a number, a duration or a size, by the metric beside it.
+    Limit,
     /// A text or a list of texts, by the kind of the flag.
     TextOrTexts,
     /// One of these; the second list is for later versions.
@@ -80,7 +89,7 @@ pub enum Kind {
 const SECOND: u64 = 1_000;
 const DAY: u64 = 86_400 * SECOND;
 /// The longest soak and wait: thirty days.
-const LONGEST: u64 = 30 * DAY;
+pub(super) const LONGEST: u64 = 30 * DAY;
 /// The largest whole number that TOML and JSON readers agree on.
 const LARGEST: i64 = (1 << 53) - 1;
 
@@ -97,14 +106,14 @@ const fn later(path: &'static str, kind: Kind) -> Key {
 }
 
 use Kind::{
-    Boolean, Choice, Choices, Duration, Integer, Integers, Number, Size, Table, TableMap, Tables, Template,
-    TemplateMap, Templates, Text, TextMap, TextOrTexts, Texts,
+    Boolean, Choice, Choices, Duration, Integer, Integers, JsonMap, Limit, Number, Numbers, Scalars, Size, Table,
+    TableMap, Tables, Template, TemplateMap, Templates, Text, TextMap, TextOrTexts, Texts,
 };
 use Presence::{Default, Optional, Required};
 
 /// All keys, in the order of the reference.
 pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
-    [service::KEYS, traffic::KEYS, matrix::KEYS, judge::KEYS].into_iter().flatten()
+    [service::KEYS, traffic::KEYS, accounting::KEYS, matrix::KEYS, judge::KEYS].into_iter().flatten()
 }
 
 /// The key at `schema` (a path with `[]` and `*`), or the one for a name that the user chooses.
@@ -141,9 +150,13 @@ impl Key {
             Integer(low, high) => format!("whole number, {low} to {high}"),
             Integers(low, high) => format!("list of whole numbers, {low} to {high}"),
             Number => "number, not negative".into(),
+            Numbers => "list of numbers, not negative".into(),
+            Scalars => "list of texts, numbers, booleans".into(),
+            JsonMap => "table of texts (`{{…}}`), numbers, booleans".into(),
             Boolean => "boolean".into(),
             Duration(..) => "duration".into(),
             Size => "size".into(),
+            Limit => "number, duration or size".into(),
             TextOrTexts => "text (`env`), list of texts (`arg`)".into(),
             Choice(values, _) => format!("one of {}", quoted(values)),
             Choices(values) => format!("list of {}", quoted(values)),

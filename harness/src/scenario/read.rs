@@ -1,21 +1,27 @@
 //! Reads typed values out of spanned TOML tables, by the list of keys. What is wrong becomes a problem and reading goes on, so
 //! that one pass finds everything.
 
+mod value;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use bytesize::ByteSize;
-use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use self::value::{
+    Wrong, by_name, by_place, choice_of, duration_of, each, integer_of, limit_of, number_of, scalar_text_of, size_of,
+    template_of, text_of, wrong_type,
+};
+use super::Unit;
 use super::keys::{self, Key, Kind, Presence};
+use super::{JsonPath, Wanted};
 use crate::problem::{Problem, Spans, nearest};
 use crate::template::Template;
-use crate::units::{Bytes, in_words};
+use crate::units::Bytes;
 
 /// Collects problems and places while tables are read.
 #[derive(Debug, Default)]
@@ -196,6 +202,21 @@ impl Reader {
         self.value(section, name, |_, value| number_of(value))
     }
 
+    /// A list of numbers that are not negative.
+    pub fn numbers(&mut self, section: &Section<'_>, name: &str) -> Option<Vec<f64>> {
+        self.value(section, name, |_, value| each(value, number_of))
+    }
+
+    /// A list of texts, numbers and booleans, as texts.
+    pub fn scalars(&mut self, section: &Section<'_>, name: &str) -> Option<Vec<String>> {
+        self.value(section, name, |_, value| each(value, scalar_text_of))
+    }
+
+    /// Places in a JSON value with what stands there.
+    pub fn json_map(&mut self, section: &Section<'_>, name: &str) -> Option<BTreeMap<JsonPath, Wanted>> {
+        self.value(section, name, |_, value| by_place(value, ""))
+    }
+
     /// `true` or `false`.
     pub fn boolean(&mut self, section: &Section<'_>, name: &str) -> Option<bool> {
         self.value(section, name, |_, value| value.as_bool().ok_or_else(|| wrong_type(value, "true or false")))
@@ -212,6 +233,11 @@ impl Reader {
     /// A size.
     pub fn size(&mut self, section: &Section<'_>, name: &str) -> Option<Bytes> {
         self.value(section, name, |_, value| size_of(value))
+    }
+
+    /// A limit in this unit.
+    pub fn limit(&mut self, section: &Section<'_>, name: &str, unit: Unit) -> Option<f64> {
+        self.value(section, name, |_, value| limit_of(value, unit))
     }
 
     /// One of the values of its key, as the enum that has the same names.
@@ -313,120 +339,10 @@ impl Reader {
     }
 }
 
-/// Why a value does not do: continues a sentence that begins with its key.
-#[derive(Debug)]
-struct Wrong {
-    message: String,
-    help: String,
-}
-
-impl Wrong {
-    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into() }
-    }
-}
-
 fn join(table: &str, name: &str) -> String {
     if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") }
 }
 
 fn is_supported(schema: &str, given: &str) -> bool {
     matches!(keys::find(schema).map(|key| key.kind), Some(Kind::Choice(values, _)) if values.contains(&given))
-}
-
-fn wrong_type(value: &DeValue<'_>, wanted: &str) -> Wrong {
-    let article = if matches!(value, DeValue::Integer(_) | DeValue::Array(_)) { "an" } else { "a" };
-    Wrong::new(format!("must be {wanted}, not {article} {}", value.type_str()), "")
-}
-
-fn text_of<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {
-    let text = value.as_str().ok_or_else(|| wrong_type(value, "a text"))?;
-    if text.contains('\0') { Err(Wrong::new("must not contain a NUL character", "")) } else { Ok(text) }
-}
-
-fn template_of(value: &DeValue<'_>) -> Result<Template, Wrong> {
-    Template::parse(text_of(value)?).map_err(|error| {
-        Wrong::new(format!("is no template: {error}"), "write {{name}}; single braces are taken as they are")
-    })
-}
-
-fn each<T>(value: &DeValue<'_>, convert: impl Fn(&DeValue<'_>) -> Result<T, Wrong>) -> Result<Vec<T>, Wrong> {
-    let list = value.as_array().ok_or_else(|| wrong_type(value, "a list"))?;
-    list.iter().map(|item| convert(item.get_ref())).collect()
-}
-
-fn by_name<T>(
-    value: &DeValue<'_>,
-    convert: impl Fn(&DeValue<'_>) -> Result<T, Wrong>,
-) -> Result<BTreeMap<String, T>, Wrong> {
-    let table = value.as_table().ok_or_else(|| wrong_type(value, "a table"))?;
-    let convert = |(name, item): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
-        let converted = convert(item.get_ref())
-            .map_err(|wrong| Wrong { message: format!("at \"{}\" {}", name.get_ref(), wrong.message), ..wrong })?;
-        Ok((name.get_ref().to_string(), converted))
-    };
-    table.iter().map(convert).collect()
-}
-
-fn integer_of(value: &DeValue<'_>, low: i64, high: i64) -> Result<u64, Wrong> {
-    let integer = value.as_integer().ok_or_else(|| wrong_type(value, "a whole number"))?;
-    i64::from_str_radix(integer.as_str(), integer.radix())
-        .ok()
-        .filter(|number| (low..=high).contains(number))
-        .and_then(|number| u64::try_from(number).ok())
-        .ok_or_else(|| Wrong::new(format!("must be from {low} to {high}, not {}", integer.as_str()), ""))
-}
-
-fn number_of(value: &DeValue<'_>) -> Result<f64, Wrong> {
-    let number = match value {
-        DeValue::Integer(integer) => {
-            i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(|number| number as f64)
-        }
-        DeValue::Float(float) => float.as_str().parse().ok(),
-        _ => return Err(wrong_type(value, "a number")),
-    };
-    number
-        .filter(|number: &f64| number.is_finite() && *number >= 0.0)
-        .ok_or_else(|| Wrong::new("must be a number from 0 up", ""))
-}
-
-fn duration_of(value: &DeValue<'_>, shortest: u64, longest: u64) -> Result<Duration, Wrong> {
-    const EXAMPLES: &str = "write it as a text with its unit: \"90s\", \"5m\", \"2h 30m\"";
-    let Some(text) = value.as_str() else {
-        return Err(Wrong { help: EXAMPLES.into(), ..wrong_type(value, "a duration") });
-    };
-    let duration =
-        humantime::parse_duration(text).map_err(|error| Wrong::new(format!("is no duration: {error}"), EXAMPLES))?;
-    let (shortest, longest) = (Duration::from_millis(shortest), Duration::from_millis(longest));
-    if (shortest..=longest).contains(&duration) {
-        Ok(duration)
-    } else {
-        let bounds = format!("must last from {} to {}", in_words(shortest), in_words(longest));
-        Err(Wrong::new(format!("{bounds}, not {}", in_words(duration)), ""))
-    }
-}
-
-fn size_of(value: &DeValue<'_>) -> Result<Bytes, Wrong> {
-    const EXAMPLES: &str = "write it as a text with its unit: \"4B\", \"64KiB\", \"512MiB\"";
-    let Some(text) = value.as_str() else { return Err(Wrong { help: EXAMPLES.into(), ..wrong_type(value, "a size") }) };
-    let has_unit = text.trim_end().ends_with(|c: char| c.is_ascii_alphabetic());
-    let size: Option<ByteSize> = text.parse().ok().filter(|_| has_unit);
-    size.map(|size| Bytes::new(size.as_u64())).ok_or_else(|| Wrong::new(format!("is no size: {text:?}"), EXAMPLES))
-}
-
-fn choice_of<T: DeserializeOwned>(value: &DeValue<'_>, values: &[&str], later: &[&str]) -> Result<T, Wrong> {
-    let text = text_of(value)?;
-    if later.contains(&text) {
-        let help = format!("what works: \"{}\"", values.join("\", \""));
-        return Err(Wrong::new(format!("= \"{text}\" is not supported yet"), help));
-    }
-    if !values.contains(&text) {
-        let help = match nearest(text, values.iter().chain(later).copied()) {
-            Some(known) => format!("did you mean \"{known}\"?"),
-            None => format!("one of \"{}\"", values.join("\", \"")),
-        };
-        return Err(Wrong::new(format!("cannot be \"{text}\""), help));
-    }
-    let deserializer: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
-    T::deserialize(deserializer).map_err(|error| unreachable!("the enum has no \"{text}\": {error}"))
 }

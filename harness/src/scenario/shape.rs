@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::rates::Stretch;
 use crate::units::{Rps, seconds};
 
 /// The rate of arrivals over the time of a phase.
@@ -76,6 +77,16 @@ pub enum Shape {
         /// Where in the swing it begins.
         start_at: StartAt,
     },
+    /// As a file says, with straight lines between its points.
+    FromFile {
+        /// The file.
+        path: String,
+        /// Whether it begins anew after its last point, instead of holding that rate.
+        repeat: bool,
+        /// The lines over the phase; none until the file is read ([`super::Scenario::supply`]).
+        #[serde(skip)]
+        stretches: Vec<Stretch>,
+    },
     /// So many users of a closed load are active; none: all.
     Users {
         /// How many.
@@ -83,6 +94,8 @@ pub enum Shape {
     },
     /// No requests.
     Pause,
+    /// As another program makes it.
+    External,
 }
 
 /// A ramp among others.
@@ -147,8 +160,12 @@ impl Shape {
             Self::Spike { rate, peak_rate, .. } => rate.get().max(peak_rate.get()),
             Self::Square { low, high, .. } => low.get().max(high.get()),
             Self::Sine { mean, amplitude, .. } => mean.get() + amplitude.get(),
-            // What users send depends on the answers.
-            Self::Users { .. } | Self::Pause => 0.0,
+            Self::FromFile { stretches, .. } => {
+                let highest = |part: &Stretch| part.start_rate.get().max(part.target_rate.get());
+                stretches.iter().map(highest).fold(0.0, f64::max)
+            }
+            // What users send depends on the answers, and what another program does is its own.
+            Self::Users { .. } | Self::External | Self::Pause => 0.0,
         };
         Rps::new(highest)
     }

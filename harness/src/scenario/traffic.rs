@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::JsonPath;
 use super::shape::Shape;
 use crate::template::Template;
 use crate::units::seconds;
@@ -161,10 +162,35 @@ pub struct Request {
     pub path: Template,
     /// Headers, names in lower case.
     pub headers: BTreeMap<String, Template>,
-    /// Body; none: empty.
+    /// Body; none: empty, or from a file.
     pub body: Option<Template>,
-    /// Statuses that count as success; empty: all of 200 to 399.
-    pub expect_status: Vec<u16>,
+    /// The file that the body is in.
+    pub body_file: Option<String>,
+    /// What counts as success.
+    pub expect: Expect,
+}
+
+/// What an answer must be to count as success.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Expect {
+    /// One of these statuses; empty: any of 200 to 399.
+    pub status: Vec<u16>,
+    /// Headers, names in lower case, with what each contains.
+    pub headers: BTreeMap<String, Template>,
+    /// What its body contains.
+    pub body_contains: Option<Template>,
+    /// What stands at these places of its body.
+    pub json: BTreeMap<JsonPath, Wanted>,
+}
+
+/// What is to stand at a place of a JSON body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Wanted {
+    /// This text; where values stand in it, also a number or boolean that is written so.
+    Text(Template),
+    /// This number or boolean.
+    Scalar(serde_json::Value),
 }
 
 /// Where the values of a template's parameter come from; drawn anew for each request that is due.
@@ -187,4 +213,91 @@ pub enum Param {
     },
     /// A value that never comes twice in a cell, and is the same in each cell: 16 hexadecimal digits.
     Unique,
+    /// A whole number: the k-th of `min..=max` as often as 1/k to the power of `exponent`.
+    Zipf {
+        /// Smallest, and most frequent.
+        min: u64,
+        /// Largest, and rarest.
+        max: u64,
+        /// How steep; 0: each equally often.
+        exponent: f64,
+    },
+    /// One of these texts.
+    Choice {
+        /// The texts.
+        values: Vec<String>,
+        /// How often each, relative to the others; empty: equally often.
+        weights: Vec<f64>,
+    },
+    /// From a row of a CSV file.
+    Csv {
+        /// The file.
+        path: String,
+        /// The column; none: a template names it, as in `{{user.name}}`.
+        column: Option<String>,
+        /// Which row is next.
+        pick: Pick,
+    },
+    /// From a line of a file with a JSON value on each.
+    Jsonl {
+        /// The file.
+        path: String,
+        /// The place in each value; none: a template names it, as in `{{user.name}}`.
+        field: Option<JsonPath>,
+        /// Which line is next.
+        pick: Pick,
+    },
+}
+
+/// Which row of a file is next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pick {
+    /// Each once, in order; when all were used, what needs one is not sent.
+    Queue,
+    /// In order, and again from the first.
+    Circular,
+    /// Any, each equally often.
+    Random,
+    /// All in a random order, and again in another.
+    Shuffle,
+}
+
+impl Param {
+    /// Whether a template names a column or field of it, as in `{{user.name}}`.
+    #[must_use]
+    pub fn has_columns(&self) -> bool {
+        matches!(self, Self::Csv { column: None, .. } | Self::Jsonl { field: None, .. })
+    }
+
+    /// The parameter that `name` in a template is about, with its column where the name says one: `user` and `name` of
+    /// `{{user.name}}`.
+    #[must_use]
+    pub fn named<'p, 'n>(params: &'p BTreeMap<String, Self>, name: &'n str) -> Option<(&'p str, Option<&'n str>)> {
+        let found = |name: &str| params.get_key_value(name);
+        if let Some((param, kind)) = found(name) {
+            return (!kind.has_columns()).then_some((param, None));
+        }
+        let mut splits = name.match_indices('.').map(|(dot, _)| (&name[..dot], &name[dot + 1..]));
+        splits.find_map(|(before, column)| {
+            found(before).filter(|(_, kind)| kind.has_columns()).map(|(param, _)| (param.as_str(), Some(column)))
+        })
+    }
+}
+
+impl Request {
+    /// Every template in it, with the key that it stands in.
+    pub fn templates(&self) -> impl Iterator<Item = (&'static str, &Template)> {
+        let Expect { headers, body_contains, json, .. } = &self.expect;
+        let wanted = json.values().filter_map(|wanted| match wanted {
+            Wanted::Text(text) => Some(("expect.json", text)),
+            Wanted::Scalar(_) => None,
+        });
+        std::iter::once(("path", &self.path))
+            .chain(self.headers.values().map(|text| ("headers", text)))
+            .chain(self.body.iter().map(|text| ("body", text)))
+            .chain(headers.values().map(|text| ("expect.header", text)))
+            .chain(body_contains.iter().map(|text| ("expect.body_contains", text)))
+            .chain(wanted)
+    }
 }

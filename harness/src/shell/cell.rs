@@ -2,6 +2,7 @@
 
 mod loaded;
 mod looks;
+mod source;
 
 use std::path::Path;
 
@@ -9,18 +10,24 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use self::loaded::Loaded;
+use self::source::Source;
 use crate::plan::{Cell, Plan, settings};
-use crate::scenario::{Flag, Program, Scenario};
+use crate::scenario::{self, Flag, Program, Scenario, Supplies};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
 use crate::shell::driver::{Driver, DriverError, DriverSpec};
+use crate::shell::external::{Counted, External};
 use crate::shell::probe;
 use crate::shell::process::own_program;
 use crate::shell::progress::Progress;
 use crate::shell::provenance::of_cell;
+use crate::shell::service::failure::{ServiceError, Who};
+use crate::shell::service::launching::Preparation;
+use crate::shell::service::names::Names;
 use crate::shell::service::{CellPlace, RunningService, start};
 use crate::shell::store::{RunFolder, StoreError, TraceWriter, read_trace};
-use crate::trace::{End, EndReason, FORMAT, Header, PhaseSpan, Provenance, Record, Trace};
+use crate::threshold::latency_limits;
+use crate::trace::{End, EndReason, ExternalLoad, FORMAT, Header, PhaseSpan, Provenance, Record, Trace};
 use crate::traffic::hash::schedule_hash;
 use crate::traffic::{Schedule, Workload};
 
@@ -29,6 +36,8 @@ use crate::traffic::{Schedule, Workload};
 pub struct Soaking<'r> {
     /// The scenario.
     pub scenario: &'r Scenario,
+    /// The files that its traffic is made of.
+    pub supplies: &'r Supplies,
     /// The plan that the cell is of.
     pub plan: &'r Plan,
     /// The cell.
@@ -91,7 +100,8 @@ pub async fn soak(
     let cell_folder = cell_folder.canonicalize().unwrap_or(cell_folder);
     let mut writer = TraceWriter::create(&cell_folder)?;
     // Before anything is started: whenever steep is killed, the folder says which cell it was.
-    writer.write(&Record::Header(Box::new(header(soaking, attempt))))?;
+    let header = header(soaking, attempt);
+    writer.write(&Record::Header(Box::new(header.clone())))?;
     let prepared = tokio::select! {
         prepared = prepare(soaking, &cell_folder) => prepared?,
         // Leaving drops whatever was started, and its supervisor ends it.
@@ -100,7 +110,9 @@ pub async fn soak(
         }
     };
     match prepared {
-        Ok((service, driver)) => Loaded::begin(soaking, service, driver, writer)?.run(progress, interrupted).await?,
+        Ok((service, source)) => {
+            Loaded::begin(soaking, service, source, writer, &header)?.run(progress, interrupted).await?;
+        }
         Err(NotLoaded { reason, message }) => {
             writer.write(&Record::End(End { reason, message, ..End::default() }))?;
         }
@@ -108,11 +120,11 @@ pub async fn soak(
     Ok(read_trace(&cell_folder)?)
 }
 
-/// The service started and seen to be what the cell says, and the driver connected to it.
+/// The service started and seen to be what the cell says, and the source of the load ready for it.
 async fn prepare(
     soaking: &Soaking<'_>,
     cell_folder: &Path,
-) -> Result<Result<(RunningService, Driver), NotLoaded>, CellError> {
+) -> Result<Result<(RunningService, Source), NotLoaded>, CellError> {
     let steep = own_program().map_err(CellError::OwnProgram)?;
     let Soaking { scenario, cell, .. } = soaking;
     let settings = settings(scenario, cell);
@@ -134,11 +146,14 @@ async fn prepare(
         Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotReady, &error))),
     };
     let connected = match verified(soaking, &service).await {
-        Ok(()) => connect(scenario, &service).await,
+        Ok(()) => match &scenario.external {
+            None => connect(scenario, soaking.supplies, &service).await.map(Source::Own),
+            Some(external) => start_external(external, scenario, &service, &place).await,
+        },
         Err(not_verified) => Err(not_verified),
     };
     Ok(match connected {
-        Ok(driver) => Ok((service, driver)),
+        Ok(source) => Ok((service, source)),
         Err(not_loaded) => {
             service.stop().await;
             Err(not_loaded)
@@ -178,9 +193,30 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
     }
 }
 
-async fn connect(scenario: &Scenario, service: &RunningService) -> Result<Driver, NotLoaded> {
+/// The program that makes the load, started; the count of requests is read before.
+async fn start_external(
+    external: &scenario::External,
+    scenario: &Scenario,
+    service: &RunningService,
+    place: &CellPlace<'_>,
+) -> Result<Source, NotLoaded> {
+    let counted = match &external.counter {
+        Some(counter) => {
+            let begun = Counted::begin(counter, &service.url, &service.client).await;
+            Some(begun.map_err(|error| NotLoaded::new(EndReason::NotVerified, &error))?)
+        }
+        None => None,
+    };
+    let names = Names::new(service.port, place.cell_folder, &service.dependency_ports).with_url(&service.url);
+    let failed = |error: ServiceError| NotLoaded::new(EndReason::Failed, &error);
+    let launch = Preparation { who: Who::Load, place, names }.load(&external.command, &scenario.load.cpus);
+    let program = External::start(launch.map_err(failed)?, place.steep).await.map_err(failed)?;
+    Ok(Source::External(Box::new(program), counted))
+}
+
+async fn connect(scenario: &Scenario, supplies: &Supplies, service: &RunningService) -> Result<Driver, NotLoaded> {
     let port = service.port.to_string();
-    let schedule = Schedule::new(Workload::of(scenario), |name| (name == "port").then(|| port.clone()))
+    let schedule = Schedule::new(Workload::of(scenario, supplies), |name| (name == "port").then(|| port.clone()))
         .map_err(|error| NotLoaded::new(EndReason::Failed, &error))?;
     let spec = DriverSpec {
         url: service.url.clone(),
@@ -188,6 +224,7 @@ async fn connect(scenario: &Scenario, service: &RunningService) -> Result<Driver
         load: scenario.load.clone(),
         phases: scenario.phases.clone(),
         requests: scenario.requests.clone(),
+        limits: latency_limits(&scenario.thresholds, &scenario.requests),
     };
     Driver::connect(spec, schedule).await.map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
@@ -223,11 +260,16 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         attempt,
         seed: scenario.seed,
         plan_hash: plan.hash.clone(),
-        schedule_hash: schedule_hash(Workload::of(scenario)).unwrap_or_default(),
+        // Of a load that another program makes nothing is known.
+        schedule_hash: schedule_hash(Workload::of(scenario, soaking.supplies)).unwrap_or_default(),
         begun: wall_clock(),
         phases: PhaseSpan::chain(&scenario.phases),
         sampling_every_s: scenario.sampling.every.as_secs_f64(),
         judge: scenario.judge.clone(),
+        thresholds: scenario.thresholds.clone(),
+        tolerate: scenario.tolerate.clone(),
+        connections: Header::kept_connections(scenario),
+        external: ExternalLoad::of(scenario),
         memory_limit_bytes: scenario.service.memory_limit_bytes,
         probe: scenario.service.probe.is_some(),
         provenance: of_cell(soaking.provenance, plan, cell, built, command, &settings.env),

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::scenario::{Http, Load, Phase, Request};
 use crate::trace::{Disturbance, Percentiles, Traffic};
 use crate::traffic::Schedule;
+use crate::traffic::latency::{Interval, LatencyLimit};
 
 mod alarm;
 mod connection;
@@ -29,8 +30,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-/// Events that may wait for the receiver. Beyond, records are left out: counts are cumulative, and nothing is lost.
-const EVENTS: usize = 64;
+/// Events that may wait for the receiver, two a second; the histograms of an interval have 28 KiB for each kind of request in it.
+/// Beyond, records cover more than a second: counts are cumulative, times are kept for the next, and nothing is lost.
+const EVENTS: usize = 16;
 
 /// What the driver is to drive.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub struct DriverSpec {
     pub phases: Vec<Phase>,
     /// Kinds of request, in the order that the schedule counts them by.
     pub requests: Vec<Request>,
+    /// Times of which it is counted how many requests took longer.
+    pub limits: Vec<LatencyLimit>,
 }
 
 /// A driver with open connections, which sends nothing before it is told to begin. Dropping it ends its load at once.
@@ -70,6 +74,8 @@ enum Control {
 pub enum DriverEvent {
     /// What it did until now: each second.
     Traffic(Traffic),
+    /// The times of what ended since the record before, right after it.
+    Interval(Box<Interval>),
     /// It got no CPU, and requests were missed.
     Starved(Disturbance),
     /// The load is over and nothing is in flight. The last event.
@@ -81,13 +87,17 @@ pub enum DriverEvent {
 pub struct DriverEnd {
     /// The last counts, in which every due request is accounted for.
     pub traffic: Traffic,
-    /// Latency from the due time, by request name, over all due requests: those never answered as waiting until the end.
+    /// The times of what ended since the last record before.
+    pub interval: Interval,
+    /// Latency from the due time, by request name, over all due requests: see [`crate::traffic::latency`].
     pub latency: BTreeMap<String, Percentiles>,
     /// From sending to the end of the answer, by request name, of the completed ones.
     pub service_time: BTreeMap<String, Percentiles>,
     /// How late the driver turned to the requests that it sent. Waiting for a connection is not in it: that is the
     /// service's doing, and in the latency.
     pub lateness: Percentiles,
+    /// The first answer that was not as expected though its status was, in words.
+    pub first_unmet: Option<String>,
 }
 
 /// Requests that the service answered, by name: what memory is read beside. Written by the driver's thread alone.

@@ -6,7 +6,8 @@ use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::scenario::Verify;
+use crate::exposition;
+use crate::scenario::{Counter, Verify};
 use crate::trace::Live;
 use crate::units::Bytes;
 
@@ -48,6 +49,16 @@ pub enum ProbeError {
     TooLarge {
         /// What was asked.
         url: String,
+    },
+    /// No such counter.
+    #[error("GET {url} shows no counter {metric} with the labels of load.counter; it said: {body}")]
+    NoCounter {
+        /// What was asked.
+        url: String,
+        /// The counter.
+        metric: String,
+        /// The beginning of the answer.
+        body: String,
     },
     /// Something else than the probe's JSON.
     #[error(
@@ -95,6 +106,20 @@ pub async fn live_bytes(client: &Client, url: &str) -> Result<Option<Live>, Prob
 pub async fn verify(client: &Client, base: &str, verify: &Verify, on: bool) -> Result<bool, ProbeError> {
     let body = get(client, &format!("{base}{}", verify.path)).await?;
     Ok(body.contains(&verify.contains) == on)
+}
+
+/// The sum of the series of `counter`, in whole requests.
+///
+/// # Errors
+/// No answer in time, another status than 200, an answer without end, no such counter.
+pub async fn counter(client: &Client, url: &str, counter: &Counter) -> Result<u64, ProbeError> {
+    let body = get(client, url).await?;
+    let count = exposition::sum(&body, &counter.metric, &counter.labels);
+    count.map(|count| count as u64).ok_or_else(|| ProbeError::NoCounter {
+        url: url.to_owned(),
+        metric: counter.metric.clone(),
+        body: beginning(&body),
+    })
 }
 
 /// What the probe crate answers with; more than this is not read here.

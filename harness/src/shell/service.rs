@@ -61,6 +61,8 @@ pub struct RunningService {
     pub url: String,
     /// Its port, `{{port}}`.
     pub port: u16,
+    /// Ports of the dependencies, by name.
+    pub dependency_ports: BTreeMap<String, u16>,
     /// For questions beside the load.
     pub client: Client,
     stop: Stop,
@@ -98,9 +100,9 @@ pub async fn start(
     let mut running = Vec::new();
     let started = start_all(service, dependencies, place, &client, &mut running).await;
     match started {
-        Ok((process, port, url)) => {
+        Ok((Started { process, port, url }, dependency_ports)) => {
             let stop = service.stop.clone();
-            Ok(RunningService { process, dependencies: running, url, port, client, stop })
+            Ok(RunningService { process, dependencies: running, url, port, dependency_ports, client, stop })
         }
         Err(error) => {
             stop_dependencies(&mut running).await;
@@ -115,7 +117,7 @@ async fn start_all(
     place: &CellPlace<'_>,
     client: &Client,
     running: &mut Vec<RunningDependency>,
-) -> Result<(Process, u16, String), ServiceError> {
+) -> Result<(Started, BTreeMap<String, u16>), ServiceError> {
     // All ports are picked first: a dependency may be told of one that comes after it.
     let ports = free_ports(dependencies.len()).map_err(ServiceError::Port)?;
     let by_name: BTreeMap<String, u16> =
@@ -125,12 +127,20 @@ async fn start_all(
         running.push(start_dependency(dependency, place, names, port, client).await?);
         before_cell(dependency, place, Names::new(port, place.cell_folder, &by_name)).await?;
     }
-    match start_service(service, place, &by_name, client).await {
+    let started = match start_service(service, place, &by_name, client).await {
         // Another program was faster to take the port between its picking and its use. Once: a service that listens on a
         // fixed port of its own fails on it each time.
         Err(error) if error.is_port_taken() => start_service(service, place, &by_name, client).await,
         started => started,
-    }
+    };
+    Ok((started?, by_name))
+}
+
+/// A service that is ready.
+struct Started {
+    process: Process,
+    port: u16,
+    url: String,
 }
 
 async fn start_service(
@@ -138,7 +148,7 @@ async fn start_service(
     place: &CellPlace<'_>,
     dependency_ports: &BTreeMap<String, u16>,
     client: &Client,
-) -> Result<(Process, u16, String), ServiceError> {
+) -> Result<Started, ServiceError> {
     let port = free_ports(1).map_err(ServiceError::Port)?[0];
     let names = Names::new(port, place.cell_folder, dependency_ports);
     let preparation = Preparation { who: Who::Service, place, names };
@@ -147,7 +157,7 @@ async fn start_service(
     let launch = preparation.service(service)?;
     let asked = Asked { question, limit: service.ready.timeout, port, stop: &service.stop };
     let process = start_ready(Who::Service, &launch, place, client, Some(asked)).await?;
-    Ok((process, port, url))
+    Ok(Started { process, port, url })
 }
 
 async fn start_dependency(

@@ -2,6 +2,7 @@
 //!
 //! Everything is appended or replaced whole, so that a run that was killed at any moment can be read.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,19 +13,19 @@ use thiserror::Error;
 
 use crate::flags::CellId;
 use crate::plan::Plan;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Supplies};
 use crate::trace::{Provenance, Record, Trace, TraceError};
 
 /// Version of `run.json`.
 const RUN_FORMAT: &str = "1.0";
 /// The run: scenario resolved, plan, provenance.
-const RUN_FILE: &str = "run.json";
+pub const RUN_FILE: &str = "run.json";
 /// The scenario as it was given.
 const SCENARIO_FILE: &str = "scenario.toml";
 /// Locked while somebody soaks into the folder.
 const LOCK_FILE: &str = "run.lock";
 /// The trace of a cell.
-const TRACE_FILE: &str = "trace.jsonl";
+pub const TRACE_FILE: &str = "trace.jsonl";
 /// Lines of a trace between two times that the disk is waited for: a machine that dies loses at most this.
 const LINES_PER_SYNC: u32 = 120;
 
@@ -90,6 +91,9 @@ pub struct RunRecord {
     pub scenario_folder: PathBuf,
     /// The scenario with every default filled in.
     pub scenario: Scenario,
+    /// SHA-256 of each file that its traffic is made of, by path.
+    #[serde(default)]
+    pub files_sha256: BTreeMap<String, String>,
     /// The cells.
     pub plan: Plan,
     /// Where the service and the machine come from.
@@ -99,10 +103,26 @@ pub struct RunRecord {
 impl RunRecord {
     /// The record of a run that begins now.
     #[must_use]
-    pub fn new(scenario: Scenario, scenario_folder: PathBuf, plan: Plan, provenance: Provenance) -> Self {
+    pub fn new(
+        scenario: Scenario,
+        supplies: &Supplies,
+        scenario_folder: PathBuf,
+        plan: Plan,
+        provenance: Provenance,
+    ) -> Self {
         let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let steep = env!("CARGO_PKG_VERSION").to_owned();
-        Self { format: RUN_FORMAT.to_owned(), steep, started, scenario_folder, scenario, plan, provenance }
+        let files_sha256 = supplies.digests();
+        Self {
+            format: RUN_FORMAT.to_owned(),
+            steep,
+            started,
+            scenario_folder,
+            scenario,
+            files_sha256,
+            plan,
+            provenance,
+        }
     }
 }
 

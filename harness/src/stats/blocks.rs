@@ -1,5 +1,7 @@
 //! A series thinned to blocks of equal time, so that the cost of the fit does not depend on the number of samples.
 
+use std::ops::Range;
+
 use super::order::{gradient, mean, quantile_in_place};
 
 /// The quantile that stands for a block: the lower quartile keeps out short-lived peaks, and on contended machines
@@ -28,25 +30,38 @@ pub struct Blocks {
 /// What remains after the last full block belongs to it. Cost: linear.
 #[must_use]
 pub fn blocks(ts: &[f64], ys: &[f64], counter: &[f64], width: f64) -> Blocks {
-    let (Some(&first), Some(&last)) = (ts.first(), ts.last()) else { return Blocks::default() };
-    // The tiny excess keeps T = 60 × 30 from becoming 59 blocks by rounding.
-    let count = ((last - first + 1e-9) / width).floor().max(1.0) as usize;
-    let block_of = |t: f64| (((t - first) / width).floor() as usize).min(count - 1);
-    let filled = (LEAST_FILLED * (ts.len() as f64 / count as f64)).max(1.0);
-    let mut cut = Blocks { width, ..Blocks::default() };
-    let mut start = 0;
-    for samples in ts.chunk_by(|&a, &b| block_of(a) == block_of(b)) {
-        let range = start..start + samples.len();
-        start = range.end;
-        if (samples.len() as f64) < filled {
-            continue;
-        }
-        cut.at.push(mean(samples));
-        cut.level.push(quantile_in_place(&mut ys[range.clone()].to_vec(), BLOCK_QUANTILE));
+    let mut cut = Blocks { width, level: levels(ts, ys, width), ..Blocks::default() };
+    for range in filled(ts, width) {
+        cut.at.push(mean(&ts[range.clone()]));
         cut.counted.push(mean(&counter[range]));
     }
     cut.rate = gradient(&cut.at, &cut.counted);
     cut
+}
+
+/// The lower quartile of `ys` in each of the same blocks. Cost: linear.
+#[must_use]
+pub fn levels(ts: &[f64], ys: &[f64], width: f64) -> Vec<f64> {
+    filled(ts, width).map(|range| quantile_in_place(&mut ys[range].to_vec(), BLOCK_QUANTILE)).collect()
+}
+
+/// The samples of each block that has enough of them.
+fn filled(ts: &[f64], width: f64) -> impl Iterator<Item = Range<usize>> {
+    let (first, last) = (ts.first().copied().unwrap_or_default(), ts.last().copied().unwrap_or_default());
+    // The tiny excess keeps T = 60 × 30 from becoming 59 blocks by rounding.
+    let count = ((last - first + 1e-9) / width).floor().max(1.0) as usize;
+    // No time is before the first: the cast rounds down.
+    let block_of = move |t: f64| (((t - first) / width) as usize).min(count - 1);
+    let fewest = (LEAST_FILLED * (ts.len() as f64 / count as f64)).max(1.0);
+    let mut start = 0;
+    let ranges = std::iter::from_fn(move || {
+        let block = block_of(*ts.get(start)?);
+        let end = start + ts[start..].partition_point(|t| block_of(*t) <= block);
+        let range = start..end;
+        start = end;
+        Some(range)
+    });
+    ranges.filter(move |range| range.len() as f64 >= fewest)
 }
 
 #[cfg(test)]

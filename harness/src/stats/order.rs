@@ -30,8 +30,11 @@ const MAD_TO_SIGMA: f64 = 1.4826;
 /// Standard deviation estimated by the median absolute deviation from the median. NaN for an empty slice.
 #[must_use]
 pub fn robust_sigma(values: &[f64]) -> f64 {
-    let centre = median(values);
-    let mut deviations: Vec<f64> = values.iter().map(|v| (v - centre).abs()).collect();
+    let mut deviations = values.to_vec();
+    let centre = quantile_in_place(&mut deviations, 0.5);
+    for deviation in &mut deviations {
+        *deviation = (*deviation - centre).abs();
+    }
     MAD_TO_SIGMA * quantile_in_place(&mut deviations, 0.5)
 }
 
@@ -58,10 +61,12 @@ pub fn gradient(xs: &[f64], ys: &[f64]) -> Vec<f64> {
     }
     let chord = |i: usize| (ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]);
     let mut slopes = Vec::with_capacity(n);
-    slopes.push(chord(0));
+    let mut last = chord(0);
+    slopes.push(last);
     for i in 1..n - 1 {
-        let (before, after) = (xs[i] - xs[i - 1], xs[i + 1] - xs[i]);
-        slopes.push((chord(i - 1) * after + chord(i) * before) / (before + after));
+        let (before, after, next) = (xs[i] - xs[i - 1], xs[i + 1] - xs[i], chord(i));
+        slopes.push((last * after + next * before) / (before + after));
+        last = next;
     }
     slopes.push(chord(n - 2));
     slopes

@@ -15,9 +15,7 @@ const ROUNDS: i32 = 3;
 
 /// What was fitted so far.
 pub(super) struct Grid<'g> {
-    pub(super) columns: &'g [Vec<f64>],
-    pub(super) means: &'g [Mean],
-    pub(super) bases: &'g [Option<Basis>],
+    pub(super) dictionary: &'g Dictionary,
     pub(super) fits: &'g [Fit],
 }
 
@@ -27,7 +25,7 @@ impl Grid<'_> {
         let mut best: Vec<(Shape, Fit)> = Vec::new();
         let mut tops = [f64::NEG_INFINITY; 2];
         for fit in self.fits {
-            let Mean { shape, drift, .. } = self.means[fit.mean];
+            let Mean { shape, drift, .. } = self.dictionary.means[fit.mean];
             let top = &mut tops[usize::from(drift.is_some())];
             *top = top.max(fit.score);
             if matches!(shape, Shape::Constant | Shape::Line | Shape::LateLine) {
@@ -39,24 +37,30 @@ impl Grid<'_> {
                 None => best.push((shape, *fit)),
             }
         }
-        let is_promising = |fit: &Fit| fit.score > tops[usize::from(self.means[fit.mean].drift.is_some())] - HOPELESS;
+        let is_promising =
+            |fit: &Fit| fit.score > tops[usize::from(self.dictionary.means[fit.mean].drift.is_some())] - HOPELESS;
         best.into_iter().map(|(_, fit)| fit).filter(is_promising).collect()
     }
 }
 
 /// The promising means of `grid` with refined constants, each with and without its lines.
-pub(super) fn refine(field: &Field<'_>, u: &[f64], cumulative: Option<&[f64]>, grid: &Grid<'_>) -> Dictionary {
+pub(super) fn refine(field: &Field, u: &[f64], cumulative: Option<&[f64]>, grid: &Grid<'_>) -> Dictionary {
     let mut refined = Dictionary::of_lines(u, cumulative);
     for fit in grid.promising() {
-        let mean = &grid.means[fit.mean];
-        let (fixed, curved): (Vec<usize>, Vec<usize>) =
-            mean.columns.iter().partition(|&&column| grid.bases[column].is_none());
-        let fixed: Vec<&[f64]> = fixed.into_iter().map(|column| grid.columns[column].as_slice()).collect();
-        let start: Vec<Basis> = curved.into_iter().filter_map(|column| grid.bases[column]).collect();
-        let bases = climb(start, fit.score, |bases| {
-            let curves: Vec<Vec<f64>> = bases.iter().map(|basis| u.iter().map(|&u| basis.at(u)).collect()).collect();
-            let columns: Vec<&[f64]> = fixed.iter().copied().chain(curves.iter().map(Vec::as_slice)).collect();
-            field.score(&columns, mean.parameters, fit.noise)
+        let mean = &grid.dictionary.means[fit.mean];
+        let basis_of = |column: &usize| grid.dictionary.bases[*column];
+        let start: Vec<Basis> = mean.columns.iter().filter_map(basis_of).collect();
+        let lines: Vec<usize> = mean.columns.iter().copied().filter(|column| basis_of(column).is_none()).collect();
+        let bases = climb(start, fit.score, |bases, i, places| {
+            // The curves that stay, and then each place with them.
+            let mut tried = Dictionary::of_lines(u, cumulative);
+            let others = bases.iter().enumerate().filter(|(other, _)| *other != i);
+            let stay: Vec<usize> = others.map(|(_, basis)| tried.column(u, *basis)).collect();
+            for place in places {
+                let columns = [&lines[..], &stay, &[tried.column(u, *place)]].concat();
+                tried.means.push(Mean { columns, ..mean.clone() });
+            }
+            field.scores(&tried, fit.noise)
         });
         let columns: Vec<usize> = bases.into_iter().map(|basis| refined.column(u, basis)).collect();
         refined.both(mean.shape.without_line(), &columns);
@@ -64,21 +68,24 @@ pub(super) fn refine(field: &Field<'_>, u: &[f64], cumulative: Option<&[f64]>, g
     refined
 }
 
-/// Moves one constant after the other to where the score is highest, by ever smaller steps.
-fn climb(mut bases: Vec<Basis>, mut score: f64, score_of: impl Fn(&[Basis]) -> Option<f64>) -> Vec<Basis> {
+/// Moves one constant after the other to where the score is highest, by ever smaller steps. `scores_of`: what the bases
+/// score with the one of an index in each of some places.
+fn climb(
+    mut bases: Vec<Basis>,
+    mut score: f64,
+    scores_of: impl Fn(&[Basis], usize, &[Basis]) -> Vec<Option<f64>>,
+) -> Vec<Basis> {
     let mut step = 1.0;
     for _ in 0..ROUNDS {
         step /= f64::from(PLACES);
         for i in 0..bases.len() {
-            let centre = bases[i];
-            let mut best = centre;
-            for place in (1 - PLACES..PLACES).filter(|place| *place != 0) {
-                bases[i] = centre.moved(step * f64::from(place));
-                if let Some(tried) = score_of(&bases).filter(|tried| *tried > score) {
-                    (score, best) = (tried, bases[i]);
+            let moves = (1 - PLACES..PLACES).filter(|place| *place != 0);
+            let places: Vec<Basis> = moves.map(|place| bases[i].moved(step * f64::from(place))).collect();
+            for (place, tried) in places.iter().zip(scores_of(&bases, i, &places)) {
+                if let Some(tried) = tried.filter(|tried| *tried > score) {
+                    (score, bases[i]) = (tried, *place);
                 }
             }
-            bases[i] = best;
         }
     }
     bases
@@ -91,10 +98,11 @@ mod tests {
 
     #[test]
     fn the_top_of_a_parabola_is_found_within_a_twentieth_of_a_step() {
-        let top = climb(vec![Basis::Cap(0.4)], -1.0, |bases| {
-            let Basis::Cap(k) = bases[0] else { return None };
+        let height = |place: &Basis| {
+            let Basis::Cap(k) = place else { return None };
             Some(-(k - 0.443).powi(2))
-        });
+        };
+        let top = climb(vec![Basis::Cap(0.4)], -1.0, |_, _, places| places.iter().map(height).collect());
         let Basis::Cap(k) = top[0] else { unreachable!("it stays a cap") };
         assert!((k - 0.443).abs() < 0.078 / 20.0, "{k}");
     }

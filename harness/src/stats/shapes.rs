@@ -120,7 +120,7 @@ pub struct Dictionary {
 }
 
 /// Index of the constant; the lines follow it.
-const ONE: usize = 0;
+pub(super) const ONE: usize = 0;
 
 /// `count` numbers from `first` to `last`, evenly spaced.
 fn evenly((first, last, count): (f64, f64, usize)) -> impl Iterator<Item = f64> {
@@ -180,6 +180,16 @@ impl Dictionary {
         let mut columns = vec![vec![1.0; u.len()], u.to_vec()];
         columns.extend(cumulative.map(<[f64]>::to_vec));
         Self { bases: vec![None; columns.len()], lines: columns.len() - 1, columns, means: Vec::new() }
+    }
+
+    /// The constant, and the lines.
+    pub(super) fn anchors(&self) -> (&Vec<f64>, &[Vec<f64>]) {
+        (&self.columns[ONE], &self.columns[ONE + 1..=self.lines])
+    }
+
+    /// All columns but the constant and the lines.
+    pub(super) fn curves(&self) -> &[Vec<f64>] {
+        &self.columns[self.lines + 1..]
     }
 
     pub(super) fn column(&mut self, u: &[f64], basis: Basis) -> usize {

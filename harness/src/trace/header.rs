@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::flags::{CellId, FlagSet};
-use crate::scenario::{Judge, Phase, Role, Shape};
+use crate::scenario::{Counter, Judge, Phase, Role, Scenario, Shape, Threshold, Tolerate};
 use crate::units::{Bytes, Rps, Seed, SinceStart};
 
 /// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
-pub const FORMAT: &str = "1.0";
+pub const FORMAT: &str = "1.1";
 
 /// What was soaked, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,12 +46,33 @@ pub struct Header {
     pub sampling_every_s: f64,
     /// What counts as a finding.
     pub judge: Judge,
+    /// What must not be exceeded.
+    #[serde(default)]
+    pub thresholds: Vec<Threshold>,
+    /// What of the load may be missing.
+    #[serde(default)]
+    pub tolerate: Tolerate,
+    /// Connections that the scenario says; none where that is not known, or each is to be closed after so many requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u64>,
+    /// The program that made the load; none: steep did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalLoad>,
     /// What production gives the service.
     pub memory_limit_bytes: Option<Bytes>,
     /// Whether the service is said to carry the probe.
     pub probe: bool,
     /// Where the service and the machine come from.
     pub provenance: Provenance,
+}
+
+/// A load that another program made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalLoad {
+    /// The program and its arguments, as the scenario gives them.
+    pub command: Vec<String>,
+    /// Where the service's own count of requests is; none: it is not known.
+    pub counter: Option<Counter>,
 }
 
 /// The moment from which a cell's clock counts.
@@ -78,9 +99,29 @@ pub struct PhaseSpan {
     pub start_s: SinceStart,
     /// Its end.
     pub end_s: SinceStart,
-    /// The highest scheduled rate; none where it follows from the answers.
+    /// The highest scheduled rate; none where it follows from the answers, or from another program.
     #[serde(default)]
     pub peak_requests_per_second: Option<Rps>,
+}
+
+impl Header {
+    /// The connections that `scenario` wants throughout; none where it has them closed on purpose.
+    #[must_use]
+    pub fn kept_connections(scenario: &Scenario) -> Option<u64> {
+        let has_recess = scenario.phases.iter().any(|phase| phase.close_connections);
+        let is_kept = scenario.http.max_requests_per_connection == 0 && scenario.external.is_none() && !has_recess;
+        is_kept.then_some(scenario.http.connections as u64)
+    }
+}
+
+impl ExternalLoad {
+    /// That of `scenario`, where there is one.
+    #[must_use]
+    pub fn of(scenario: &Scenario) -> Option<Self> {
+        let external = scenario.external.as_ref()?;
+        let command = external.command.iter().map(ToString::to_string).collect();
+        Some(Self { command, counter: external.counter.clone() })
+    }
 }
 
 impl PhaseSpan {
@@ -95,7 +136,8 @@ impl PhaseSpan {
                 role: phase.role,
                 start_s: start,
                 end_s: end,
-                peak_requests_per_second: (!matches!(phase.shape, Shape::Users { .. })).then(|| phase.shape.peak()),
+                peak_requests_per_second: (!matches!(phase.shape, Shape::Users { .. } | Shape::External))
+                    .then(|| phase.shape.peak()),
             };
             start = end;
             span

@@ -9,6 +9,7 @@ mod form;
 use std::time::Duration;
 
 use self::form::{Line, Wave};
+use crate::scenario::rates::Stretch;
 use crate::scenario::{Phase, Shape};
 use crate::units::{Rps, SinceStart};
 
@@ -50,6 +51,16 @@ impl Curve {
         curve
     }
 
+    /// A phase of `duration` whose lines come from a file: as many as were drawn, and no requests in what they leave over.
+    fn push_stretches(&mut self, stretches: &[Stretch], duration: Duration) {
+        let mut left = duration;
+        for stretch in stretches {
+            self.push_line(stretch.start_rate, stretch.target_rate, stretch.length.min(left));
+            left = left.saturating_sub(stretch.length);
+        }
+        self.push_line(Rps::new(0.0), Rps::new(0.0), left);
+    }
+
     fn push_shape(&mut self, shape: &Shape, duration: Duration) {
         match shape {
             Shape::Constant { rate } => self.push_line(*rate, *rate, duration),
@@ -82,7 +93,10 @@ impl Curve {
             Shape::Sine { mean, amplitude, period, start_at } => {
                 self.push(Form::Wave(Wave::new(*mean, *amplitude, *period, *start_at)), duration);
             }
-            Shape::Users { .. } | Shape::Pause => self.push_line(Rps::new(0.0), Rps::new(0.0), duration),
+            Shape::FromFile { stretches, .. } => self.push_stretches(stretches, duration),
+            Shape::Users { .. } | Shape::External | Shape::Pause => {
+                self.push_line(Rps::new(0.0), Rps::new(0.0), duration);
+            }
         }
     }
 
@@ -184,6 +198,7 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scenario::rates::Rates;
     use crate::scenario::{Role, Stage, StartAt};
 
     /// A phase of this shape, which lasts as long as the shape says, or so many seconds.
@@ -203,6 +218,19 @@ pub(crate) mod tests {
 
     pub(crate) fn pause(seconds: f64) -> Phase {
         phase(Shape::Pause, seconds)
+    }
+
+    /// A phase whose rates are these, each so many seconds after the one before.
+    pub(crate) fn from_file(points: &[(f64, f64)], seconds: f64, repeat: bool) -> Phase {
+        let mut at = 0.0;
+        let mut text = "time,rate\n".to_owned();
+        for (rate, gap) in points {
+            at += gap.max(0.1);
+            text.push_str(&format!("{at},{rate}\n"));
+        }
+        let duration = Duration::from_secs_f64(seconds);
+        let stretches = Rates::parse("r.csv", &text).and_then(|rates| rates.over(duration, repeat)).expect("rates");
+        phase(Shape::FromFile { path: "r.csv".to_owned(), repeat, stretches }, seconds)
     }
 
     /// Any chain of phases, among them empty ones and ramps from and to 0.
@@ -244,6 +272,8 @@ pub(crate) mod tests {
             (rate(), seconds()).prop_map(|(rate, seconds)| constant(rate, seconds)),
             (rate(), rate(), seconds()).prop_map(|(from, to, seconds)| ramp(from, to, seconds)),
             seconds().prop_map(pause),
+            (prop::collection::vec((rate(), seconds()), 1..5), seconds(), any::<bool>())
+                .prop_map(|(points, seconds, repeat)| from_file(&points, seconds, repeat)),
         ];
         prop::collection::vec(any_phase, 1..6)
     }
@@ -261,6 +291,15 @@ pub(crate) mod tests {
         assert_eq!(curve.moment_of(99.5), Some(SinceStart::from_secs_f64(0.995)));
         assert_eq!(curve.moment_of(100.0), Some(SinceStart::from_secs_f64(3601.0)));
         assert_eq!(curve.moment_of(110.0), None);
+    }
+
+    #[test]
+    fn rates_of_a_file_are_lines_between_its_points() {
+        // 1 s held at 10, 1 s from 10 to 30, and 2 s held at 30.
+        let curve = Curve::new(&[from_file(&[(10.0, 1.0), (30.0, 1.0)], 4.0, false)]);
+        assert_eq!((curve.total(), curve.end()), (90.0, SinceStart::from_secs_f64(4.0)));
+        assert_eq!(curve.moment_of(10.0), Some(SinceStart::from_secs_f64(1.0)));
+        assert_eq!(curve.moment_of(30.0), Some(SinceStart::from_secs_f64(2.0)));
     }
 
     #[test]

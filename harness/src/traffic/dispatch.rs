@@ -19,7 +19,7 @@ pub enum Fate {
     Send,
     /// It is too late to send it.
     Missed,
-    /// Too many are in flight.
+    /// Too many are in flight, or there is nothing to send.
     Dropped,
 }
 
@@ -28,8 +28,12 @@ pub enum Fate {
 pub enum Outcome {
     /// Answered as expected.
     Ok,
+    /// Answered as expected, with a status of 400 or above.
+    Refused,
     /// Answered with another status.
     FailedStatus,
+    /// Answered with the expected status, but not with what else is expected.
+    FailedExpect,
     /// No connection could be had.
     FailedConnect,
     /// No whole answer in time.
@@ -42,7 +46,7 @@ impl Outcome {
     /// Whether the service answered, well or not.
     #[must_use]
     pub fn is_completed(self) -> bool {
-        matches!(self, Self::Ok | Self::FailedStatus)
+        matches!(self, Self::Ok | Self::Refused | Self::FailedStatus | Self::FailedExpect)
     }
 }
 
@@ -122,7 +126,12 @@ impl Dispatch {
         let due = self.schedule.due_by(self.now)?;
         let counts = &mut self.counts[due.request];
         counts.due += 1;
-        let fate = if self.starved {
+        let fate = if due.is_dry {
+            // First, so that it is the same in every cell.
+            counts.dropped += 1;
+            counts.dry += 1;
+            Fate::Dropped
+        } else if self.starved {
             counts.missed += 1;
             Fate::Missed
         } else if self.in_flight >= self.max_in_flight {
@@ -150,9 +159,11 @@ impl Dispatch {
         let counts = &mut self.counts[request];
         counts.body_bytes_sent += ended.body_bytes_sent;
         counts.body_bytes_received += ended.body_bytes_received;
+        counts.ok_refused += u64::from(ended.outcome == Outcome::Refused);
         *match ended.outcome {
-            Outcome::Ok => &mut counts.ok,
+            Outcome::Ok | Outcome::Refused => &mut counts.ok,
             Outcome::FailedStatus => &mut counts.failed_status,
+            Outcome::FailedExpect => &mut counts.failed_expect,
             Outcome::FailedConnect => &mut counts.failed_connect,
             Outcome::FailedTimeout => &mut counts.failed_timeout,
             Outcome::FailedBody => &mut counts.failed_body,
@@ -182,9 +193,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::curve::tests::{any_phases, constant, pause, ramp};
-    use super::super::tests::shop;
+    use super::super::tests::{shop, users};
     use super::*;
-    use crate::scenario::Arrival;
+    use crate::scenario::{Arrival, Pick};
 
     const ANSWERED: Ended = Ended { outcome: Outcome::Ok, body_bytes_sent: 0, body_bytes_received: 13 };
 
@@ -262,6 +273,18 @@ mod tests {
         assert_eq!(dispatch.take_in_flight_peak(), 10, "the peak since the last question, which was at ten in flight");
         dispatch.stop();
         assert_eq!((dispatch.next_due_at(), burst(&mut dispatch, ms(80))), (None, (0, 0, 0)));
+    }
+
+    #[test]
+    fn what_has_nothing_to_send_is_dropped_and_told_apart() {
+        let schedule = users(Pick::Queue, "name,token\nann,1\n").schedule();
+        let dry = schedule.clone().filter(|due| due.is_dry).count() as u64;
+        let mut dispatch = Dispatch::new(schedule, 512);
+        burst(&mut dispatch, ms(100));
+        let (_, missed, dropped) = burst(&mut dispatch, ms(10_000));
+        assert!(missed > 0 && dropped > 0, "what is dry is dropped, also where a starved driver misses the rest");
+        let total = total(&dispatch);
+        assert_eq!((total.dropped, total.dry, total.balance()), (dry, dry, true));
     }
 
     #[test]

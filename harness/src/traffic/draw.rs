@@ -3,10 +3,12 @@
 //! Every due request draws, whether it is sent or not, so that what a slow service makes the driver drop does not change
 //! the requests after it.
 
-use crate::scenario::{Param, Phase, Request};
+use crate::scenario::{Param, Phase, Pick, Request};
 use crate::units::{Seed, SinceStart};
 
+use super::rows::RowDraw;
 use super::stream::Stream;
+use super::zipf::Zipf;
 
 /// Picks requests by their weights, which may differ from phase to phase.
 #[derive(Debug, Clone)]
@@ -101,12 +103,23 @@ pub enum Draw {
         /// How many were drawn.
         drawn: u64,
     },
+    /// From `min` up, the small ones more often.
+    Zipf {
+        /// Smallest.
+        min: u64,
+        /// The law.
+        zipf: Zipf,
+        /// The parameter's own stream.
+        stream: Box<Stream>,
+    },
+    /// Numbers of rows.
+    Rows(Box<RowDraw>),
 }
 
 impl Draw {
-    /// Draws for the parameter `name`.
+    /// Draws for the parameter `name`, which has so many `rows` if its values are no numbers.
     #[must_use]
-    pub fn new(name: &str, param: &Param, seed: Seed) -> Self {
+    pub fn new(name: &str, param: &Param, rows: u64, seed: Seed) -> Self {
         let mut stream = Stream::new(seed, &format!("param {name}"));
         match *param {
             Param::Uniform { min, max } => {
@@ -114,12 +127,23 @@ impl Draw {
             }
             Param::Sequential { min, max } => Self::Sequential { min, max, next: min },
             Param::Unique => Self::Unique { key: stream.bits(), drawn: 0 },
+            Param::Zipf { min, max, exponent } => {
+                let zipf = Zipf::new(max.saturating_sub(min).saturating_add(1), exponent);
+                Self::Zipf { min, zipf, stream: Box::new(stream) }
+            }
+            Param::Choice { ref weights, .. } if !weights.is_empty() => {
+                Self::Rows(Box::new(RowDraw::weighted(weights, stream)))
+            }
+            Param::Choice { .. } => Self::Rows(Box::new(RowDraw::new(rows, Pick::Random, stream))),
+            Param::Csv { pick, .. } | Param::Jsonl { pick, .. } => {
+                Self::Rows(Box::new(RowDraw::new(rows, pick, stream)))
+            }
         }
     }
 
-    /// The next value.
-    pub fn draw(&mut self) -> u64 {
-        match self {
+    /// The next value; none when a queue of rows has run dry.
+    pub fn draw(&mut self) -> Option<u64> {
+        Some(match self {
             Self::Uniform { min, span, stream } => *min + stream.up_to(*span),
             Self::Sequential { min, max, next } => {
                 let value = *next;
@@ -131,7 +155,9 @@ impl Draw {
                 *drawn = drawn.wrapping_add(1);
                 value
             }
-        }
+            Self::Zipf { min, zipf, stream } => *min + zipf.draw(stream) - 1,
+            Self::Rows(rows) => return rows.draw(),
+        })
     }
 }
 
@@ -233,17 +259,18 @@ mod tests {
 
     #[test]
     fn a_sequence_begins_anew_after_its_last() {
-        let mut draw = Draw::new("n", &Param::Sequential { min: 5, max: 7 }, Seed(1));
-        let drawn: Vec<u64> = (0..5).map(|_| draw.draw()).collect();
+        let mut draw = Draw::new("n", &Param::Sequential { min: 5, max: 7 }, 0, Seed(1));
+        let drawn: Vec<u64> = (0..5).filter_map(|_| draw.draw()).collect();
         assert_eq!(drawn, [5, 6, 7, 5, 6]);
     }
 
     #[test]
     fn unique_values_never_repeat_and_depend_on_the_seed() {
-        let mut draw = Draw::new("id", &Param::Unique, Seed(1));
-        let drawn: HashSet<u64> = (0..100_000).map(|_| draw.draw()).collect();
+        let mut draw = Draw::new("id", &Param::Unique, 0, Seed(1));
+        let drawn: HashSet<u64> = (0..100_000).filter_map(|_| draw.draw()).collect();
         assert_eq!(drawn.len(), 100_000);
-        assert!(!drawn.contains(&Draw::new("id", &Param::Unique, Seed(2)).draw()));
+        let other = Draw::new("id", &Param::Unique, 0, Seed(2)).draw().expect("a value");
+        assert!(!drawn.contains(&other));
     }
 
     #[test]

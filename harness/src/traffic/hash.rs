@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
+use super::text::Body;
 use super::{Schedule, ScheduleError, Workload};
 
 /// Names the way in which a seed becomes traffic. A change of it changes all traffic, and every hash.
@@ -31,7 +32,8 @@ pub fn schedule_hash(workload: Workload<'_>) -> Result<String, ScheduleError> {
         let written = write!(line, "{} {} ", due.at.elapsed().as_nanos(), due.request);
         debug_assert!(written.is_ok(), "writing to a string cannot fail");
         text.path().write(&due.values, &mut line);
-        if let Some(body) = text.body() {
+        // Other bodies are files, which are part of the workload.
+        if let Some(Body::Text(body)) = text.body() {
             line.push(' ');
             body.write(&due.values, &mut line);
         }

@@ -1,21 +1,39 @@
-//! What stands in a request: its templates, compiled so that writing one neither looks up names nor allocates. Pure.
+//! What stands in a request, and in the answer that it expects: templates, compiled so that writing one neither looks up
+//! names nor allocates. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use crate::scenario::{Param, Request};
+use bytes::Bytes;
+
+use crate::scenario::rows::Column;
+use crate::scenario::{Flaw, LONGEST_PATH, Param, Request, Supplies};
 use crate::template::{Part, Template};
 
 use super::ScheduleError;
 use super::draw::Values;
+use super::escape::Escape;
+use super::expect::Expectation;
+use super::lists::Lists;
 
 /// The texts of one of the scenario's requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RequestText {
     path: Text,
     headers: Vec<(String, Text)>,
-    body: Option<Text>,
+    body: Option<Body>,
+    expect: Expectation,
     params: Vec<usize>,
+}
+
+/// A body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// With places for values.
+    Text(Text),
+    /// The bytes of a file that is no text.
+    Raw(Bytes),
 }
 
 /// A text with places for values.
@@ -31,35 +49,57 @@ enum Piece {
 }
 
 /// How a value is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Form {
     Decimal,
     SixteenHexDigits,
+    /// As the text of the row that it is the number of.
+    Listed(Arc<Column>, Escape),
+}
+
+/// What the names in templates stand for.
+#[derive(Debug)]
+pub struct Names<'n, F> {
+    /// The parameters.
+    pub params: &'n BTreeMap<String, Param>,
+    /// Their rows.
+    pub lists: &'n Lists,
+    /// What is the same throughout a cell.
+    pub cell_value: F,
 }
 
 impl RequestText {
-    /// Compiles the templates of `request`.
+    /// Compiles the templates of `request`. `file` is the body, where it is in a file.
     ///
     /// # Errors
-    /// A name that is neither a parameter nor known to `cell_value`.
+    /// A name that is neither a parameter nor known to the cell, or a value that cannot stand where it is to.
     pub fn compile(
         request: &Request,
-        params: &BTreeMap<String, Param>,
-        cell_value: &impl Fn(&str) -> Option<String>,
+        file: Option<FileBody>,
+        names: &Names<'_, impl Fn(&str) -> Option<String>>,
     ) -> Result<Self, ScheduleError> {
         let mut slots = Vec::new();
-        let mut text = |template: &Template| {
-            Text::compile(template, params, &mut slots, cell_value)
+        let mut text = |template: &Template, escape| {
+            Text::compile(template, names, escape, &mut slots)
                 .map_err(|name| ScheduleError::UnknownName { request: request.name.clone(), name })
         };
-        let path = text(&request.path)?;
-        let headers = request
-            .headers
-            .iter()
-            .map(|(name, value)| Ok((name.clone(), text(value)?)))
-            .collect::<Result<_, ScheduleError>>()?;
-        let body = request.body.as_ref().map(text).transpose()?;
-        Ok(Self { path, headers, body, params: slots })
+        let unfit = |key, flaw| ScheduleError::Unfit { request: request.name.clone(), key, flaw };
+        let path = text(&request.path, Escape::Percent)?;
+        path.check_length().map_err(|flaw| unfit("path", flaw))?;
+        let mut headers = Vec::new();
+        for (name, value) in &request.headers {
+            names.check_header(name, value).map_err(|flaw| unfit("headers", flaw))?;
+            headers.push((name.clone(), text(value, Escape::No)?));
+        }
+        let content_type = request.headers.get("content-type").map(ToString::to_string).unwrap_or_default();
+        let escape = Escape::of_content_type(&content_type);
+        let body = match (file, &request.body) {
+            (Some(FileBody::Raw(bytes)), _) => Some(Body::Raw(bytes)),
+            (Some(FileBody::Template(template)), _) => Some(Body::Text(text(&template, escape)?)),
+            (None, body) => body.as_ref().map(|body| text(body, escape)).transpose()?.map(Body::Text),
+        };
+        let expect = Expectation::compile(&request.expect, |template| text(template, Escape::No))?;
+        Ok(Self { path, headers, body, expect, params: slots })
     }
 
     /// Path and query.
@@ -76,8 +116,14 @@ impl RequestText {
 
     /// Body, where there is one.
     #[must_use]
-    pub fn body(&self) -> Option<&Text> {
+    pub fn body(&self) -> Option<&Body> {
         self.body.as_ref()
+    }
+
+    /// What its answer must be.
+    #[must_use]
+    pub fn expect(&self) -> &Expectation {
+        &self.expect
     }
 
     /// The parameters whose values it needs, as places in the scenario's (ordered) map of parameters; each once.
@@ -87,26 +133,63 @@ impl RequestText {
     }
 }
 
+/// What the file of a body holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FileBody {
+    /// Text.
+    Template(Template),
+    /// Anything else.
+    Raw(Bytes),
+}
+
+/// All templates of `requests`, those in the files of their bodies included.
+pub(super) fn templates<'t>(
+    requests: &'t [Request],
+    files: &'t [Option<FileBody>],
+) -> impl Iterator<Item = &'t Template> {
+    let given = requests.iter().flat_map(|request| request.templates().map(|(_, template)| template));
+    given.chain(files.iter().filter_map(|file| match file {
+        Some(FileBody::Template(template)) => Some(template),
+        Some(FileBody::Raw(_)) | None => None,
+    }))
+}
+
+impl FileBody {
+    /// That of `request`, if its body is in a file.
+    ///
+    /// # Errors
+    /// The file was not read, or is text with a `{{` that is no template.
+    pub fn of(request: &Request, supplies: &Supplies) -> Result<Option<Self>, Flaw> {
+        let Some(path) = &request.body_file else { return Ok(None) };
+        let bytes = supplies.bytes(path)?;
+        let Ok(text) = std::str::from_utf8(bytes) else { return Ok(Some(Self::Raw(bytes.clone()))) };
+        let template = Template::parse(text).map_err(|error| {
+            Flaw::new(format!("{path} is no template: {error}"), "write {{name}}; single braces are taken as they are")
+        })?;
+        Ok(Some(Self::Template(template)))
+    }
+}
+
 impl Text {
     fn compile(
         template: &Template,
-        params: &BTreeMap<String, Param>,
+        names: &Names<'_, impl Fn(&str) -> Option<String>>,
+        escape: Escape,
         slots: &mut Vec<usize>,
-        cell_value: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
         let mut text = Self::default();
         for part in template.parts() {
             match part {
                 Part::Text(fixed) => text.push_fixed(fixed),
-                Part::Name(name) => match params.iter().enumerate().find(|(_, (param, _))| *param == name) {
-                    Some((param, (_, kind))) => {
+                Part::Name(name) => match names.form(name, escape) {
+                    Some((param, form)) => {
                         let slot = slots.iter().position(|used| *used == param).unwrap_or_else(|| {
                             slots.push(param);
                             slots.len() - 1
                         });
-                        text.pieces.push(Piece::Value { slot, form: Form::of(kind) });
+                        text.pieces.push(Piece::Value { slot, form });
                     }
-                    None => text.push_fixed(&cell_value(name).ok_or_else(|| name.clone())?),
+                    None => text.push_fixed(&(names.cell_value)(name).ok_or_else(|| name.clone())?),
                 },
             }
         }
@@ -130,13 +213,17 @@ impl Text {
         }
     }
 
-    /// The text with some values, to see whether it can stand where it is to.
+    /// The text with the longest of each value, to see whether it can stand where it is to.
     #[must_use]
     pub fn sample(&self) -> String {
         let mut out = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Fixed(text) => out.push_str(text),
+                Piece::Value { form: Form::Listed(column, escape), .. } => {
+                    let longest = column.iter().max_by_key(|text| text.len()).unwrap_or_default();
+                    escape.write(longest, &mut out);
+                }
                 Piece::Value { form, .. } => form.write(u64::MAX, &mut out),
             }
         }
@@ -152,20 +239,80 @@ impl Text {
             }
         }
     }
+
+    fn columns(&self) -> impl Iterator<Item = &Column> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Value { form: Form::Listed(column, _), .. } => Some(&**column),
+            Piece::Fixed(_) | Piece::Value { .. } => None,
+        })
+    }
+
+    /// Whether it is short enough for a path with all values.
+    fn check_length(&self) -> Result<(), Flaw> {
+        // Nothing is written longer than each byte as %XX.
+        let values: usize =
+            self.columns().map(|column| 3 * column.iter().map(str::len).max().unwrap_or_default()).sum();
+        let length = self.pieces.iter().map(Piece::fixed_length).sum::<usize>() + values;
+        if values == 0 || length <= LONGEST_PATH {
+            return Ok(());
+        }
+        let message =
+            format!("the path may come to {length} bytes with the longest values, and {LONGEST_PATH} are the most");
+        Err(Flaw::new(message, "send long values in the body"))
+    }
+}
+
+impl Piece {
+    fn fixed_length(&self) -> usize {
+        match self {
+            Self::Fixed(text) => text.len(),
+            Self::Value { .. } => 0,
+        }
+    }
+}
+
+impl<F> Names<'_, F> {
+    /// The place of the parameter that `name` is about, and how its value is written.
+    fn form(&self, name: &str, escape: Escape) -> Option<(usize, Form)> {
+        let (param, column) = Param::named(self.params, name)?;
+        let (place, (_, kind)) = self.params.iter().enumerate().find(|(_, (known, _))| *known == param)?;
+        let form = match (kind, self.lists.column(place, column)) {
+            (Param::Uniform { .. } | Param::Zipf { .. } | Param::Sequential { .. }, _) => Form::Decimal,
+            (Param::Unique, _) => Form::SixteenHexDigits,
+            (_, column) => Form::Listed(Arc::clone(column?), escape),
+        };
+        Some((place, form))
+    }
+
+    /// Whether all values in `template` can stand in the header `header`.
+    fn check_header(&self, header: &str, template: &Template) -> Result<(), Flaw> {
+        let is_bad = |text: &str| text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');
+        for name in template.names() {
+            let Some((_, Form::Listed(column, _))) = self.form(name, Escape::No) else { continue };
+            if let Some(row) = column.iter().position(is_bad) {
+                let message = format!(
+                    "{{{{{name}}}}} has a line break or control character in row {}, and stands in header {header:?}",
+                    row + 1
+                );
+                return Err(Flaw::new(
+                    message,
+                    "a header is one line: take the row out, or send the value in the body",
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Form {
-    fn of(param: &Param) -> Self {
-        match param {
-            Param::Uniform { .. } | Param::Sequential { .. } => Self::Decimal,
-            Param::Unique => Self::SixteenHexDigits,
-        }
-    }
-
-    fn write(self, value: u64, out: &mut String) {
+    fn write(&self, value: u64, out: &mut String) {
         let written = match self {
             Self::Decimal => write!(out, "{value}"),
             Self::SixteenHexDigits => write!(out, "{value:016x}"),
+            Self::Listed(column, escape) => {
+                escape.write(column.get(value), out);
+                Ok(())
+            }
         };
         debug_assert!(written.is_ok(), "writing to a string cannot fail");
     }

@@ -90,6 +90,24 @@ fn a_doubling_container_is_a_step_and_a_steady_leak_is_not() {
 }
 
 #[test]
+fn what_a_load_peak_left_clears_nothing_until_a_leak_would_have_passed_it() {
+    let long = Planted { seconds: 1800, ..Planted::CALM };
+    let judged = |extra: &dyn Fn(f64) -> f64| {
+        let mut series = long.with(|t, _| extra(t));
+        for (t, requests) in series.t_s.iter().zip(&mut series.requests) {
+            *requests += 1200.0 * (t - 600.0).clamp(0.0, 60.0);
+        }
+        judge(&series, &Materiality::default())
+    };
+    let left = judged(&|t| if t < 620.0 { 0.0 } else { 20e6 });
+    assert_eq!(left.verdict, Verdict::Inconclusive, "{}", left.reason);
+    assert!(left.reason.contains("load peak"), "{}", left.reason);
+    assert!(left.need.is_some_and(|need| need > Duration::from_hours(3)), "{:?}", left.need);
+    let given_back = judged(&|t| if t < 600.0 { 0.0 } else { 20e6 * (-(t - 660.0).max(0.0) / 60.0).exp() });
+    assert!(given_back.verdict.is_clear(), "{}", given_back.reason);
+}
+
+#[test]
 fn a_run_that_never_changes_is_stable() {
     let series = Planted { seconds: 600, noise: 0.0, ..Planted::CALM }.series();
     assert_eq!(judge(&series, &Materiality::default()).verdict, Verdict::Stable);

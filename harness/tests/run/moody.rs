@@ -34,7 +34,14 @@ fn serve(stream: &TcpStream, mood: &str) {
             }
         }
         let is_for_readiness = request.starts_with("GET /ready");
-        let told = if is_for_readiness { ready(stream, mood) } else { answer(stream, mood) };
+        let told = if is_for_readiness {
+            ready(stream, mood)
+        } else if request.starts_with("GET /metrics") {
+            let count = ANSWERED.load(Ordering::Relaxed);
+            write(stream, "200 OK", &format!("moody_requests_total{{route=\"/\"}} {count}\n"))
+        } else {
+            answer(stream, mood)
+        };
         if told.is_none() {
             return;
         }

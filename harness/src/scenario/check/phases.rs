@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
+use super::super::rates::{HIGHEST_RATE, MOST_STRETCHES};
 use super::super::{Model, Phase, Role, Scenario, Shape, ThinkTime};
 use super::{Check, SHORTEST_FIT};
 use crate::problem::nearest;
 
-/// Requests per second: the fastest drivers that were measured end at 189,000.
-const HIGHEST_RATE: f64 = 1e6;
-/// Straight pieces that a phase is made of: more are no shape but a recording, and each takes memory.
-const MOST_PIECES: f64 = 100_000.0;
 /// The longest soak, as keys have it.
 const LONGEST_PHASE: Duration = Duration::from_hours(720);
 
@@ -103,8 +100,8 @@ impl Check<'_> {
     }
 
     fn pieces(&mut self, place: &str, pieces: f64) {
-        if pieces > MOST_PIECES {
-            let message = format!("the shape has {pieces:.0} pieces, more than {MOST_PIECES:.0}");
+        if pieces > MOST_STRETCHES as f64 {
+            let message = format!("the shape has {pieces:.0} pieces, more than {MOST_STRETCHES}");
             self.error(place, message, "make the phase shorter, or the pieces longer");
         }
     }
@@ -167,5 +164,7 @@ impl Check<'_> {
 }
 
 fn is_without_load(phase: &Phase) -> bool {
-    !matches!(phase.shape, Shape::Users { .. }) && phase.shape.peak().get() <= 0.0
+    // A file is read later, and rates above 0 are looked for then.
+    let is_unknown = matches!(phase.shape, Shape::Users { .. } | Shape::External | Shape::FromFile { .. });
+    !is_unknown && phase.shape.peak().get() <= 0.0
 }

@@ -7,7 +7,7 @@ use crate::template::Template;
 use crate::units::Bytes;
 
 /// What steep writes into a cell's folder.
-const OWN_FILES: [&str; 4] = ["trace.jsonl", "verdict.json", "service.log", "attempts"];
+const OWN_FILES: [&str; 6] = ["trace.jsonl", "verdict.json", "service.log", "driver.log", "latency.hlog", "attempts"];
 
 impl Check<'_> {
     pub(super) fn service(&mut self, scenario: &Scenario) {
@@ -75,7 +75,7 @@ impl Check<'_> {
     }
 
     /// That a program is named, and not by nothing.
-    fn command(&mut self, path: &str, command: &[Template], known: &[String]) {
+    pub(super) fn command(&mut self, path: &str, command: &[Template], known: &[String]) {
         if command.first().is_none_or(|program| program.to_string().is_empty()) {
             self.error(path, "\"command\" names no program", "command = [\"nginx\", \"-c\", …]");
         }
@@ -124,7 +124,7 @@ impl Check<'_> {
     fn dependency(&mut self, path: &str, dependency: &Dependency, known: &[String]) {
         self.file_name(&format!("{path}.name"), &dependency.name);
         // Its output goes to `<name>.log`, beside that of the service.
-        self.reserved(&format!("{path}.name"), &dependency.name, &["service", "port", "dir"]);
+        self.reserved(&format!("{path}.name"), &dependency.name, &["service", "driver", "port", "dir"]);
         self.command(&format!("{path}.command"), &dependency.command, known);
         self.environment(&format!("{path}.env"), dependency.env.keys());
         if let Some(ready) = &dependency.ready {

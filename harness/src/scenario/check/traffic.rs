@@ -1,15 +1,21 @@
 //! What is sent: requests that HTTP can carry, parameters that are used.
 
-use super::super::{Param, Scenario};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::{Param, Request, Scenario};
 use super::{Check, is_of_a_path};
+use crate::problem::{Problem, Spans, nearest};
 use crate::template::Template;
 
+/// Already at 10 the second value comes once in a thousand.
+const STEEPEST_ZIPF: f64 = 10.0;
+
 /// Longer paths are refused by most servers.
-const LONGEST_PATH: usize = 8 << 10;
+pub(crate) const LONGEST_PATH: usize = 8 << 10;
 
 impl Check<'_> {
     pub(super) fn requests(&mut self, scenario: &Scenario) {
-        if scenario.requests.is_empty() && self.spans.of("requests").is_none() {
+        if scenario.requests.is_empty() && scenario.external.is_some() {
             return;
         }
         if scenario.requests.is_empty() {
@@ -24,7 +30,6 @@ impl Check<'_> {
                 "nothing would be sent: give one a weight above 0",
             );
         }
-        let known: Vec<String> = scenario.params.keys().cloned().collect();
         for (index, request) in scenario.requests.iter().enumerate() {
             let at = |key: &str| format!("requests[{index}].{key}");
             if request.name.is_empty() {
@@ -41,13 +46,12 @@ impl Check<'_> {
                 let help = format!("a header is one line: {value:?}");
                 self.error(&at("headers"), format!("the value of {name:?} has control characters"), help);
             }
-            let templates = request.headers.values().chain(&request.body);
-            let where_defined = "add a table [params.<name>]";
-            self.names(&at("path"), &request.path, &known, where_defined);
-            templates.for_each(|template| self.names(&at("body"), template, &known, where_defined));
+            for (key, template) in request.templates() {
+                self.param_names(&at(key), template, &scenario.params);
+            }
+            self.body_and_expect(&at, request);
             for name in request.headers.keys() {
-                let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-                if name.is_empty() || !name.chars().all(token) {
+                if !is_header_name(name) {
                     self.error(&at("headers"), format!("{name:?} is no header name"), "");
                 } else if ["content-length", "transfer-encoding", "connection", "host"].contains(&name.as_str()) {
                     self.error(&at("headers"), format!("the driver writes {name:?} itself"), "take it out");
@@ -56,22 +60,102 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn params(&mut self, scenario: &Scenario) {
-        for (name, param) in &scenario.params {
-            if let Param::Uniform { min, max } | Param::Sequential { min, max } = param
-                && min > max
-            {
-                self.error(&format!("params.{name}.max"), format!("\"max\" is below \"min\": {max} < {min}"), "");
-            }
-            let names_it = |template: &Template| template.names().any(|other| other == name);
-            let used = scenario.requests.iter().any(|request| {
-                names_it(&request.path)
-                    || request.headers.values().any(names_it)
-                    || request.body.as_ref().is_some_and(names_it)
-            });
-            if !used {
-                self.warning(&format!("params.{name}"), format!("no request uses {{{{{name}}}}}"), "");
-            }
+    fn body_and_expect(&mut self, at: &impl Fn(&str) -> String, request: &Request) {
+        let expect = &request.expect;
+        if request.body.is_some() && request.body_file.is_some() {
+            self.error(&at("body_file"), "a request has a \"body\" or a \"body_file\", not both", "take one out");
+        }
+        if request.method == "HEAD" && (expect.body_contains.is_some() || !expect.json.is_empty()) {
+            self.error(&at("expect"), "an answer to HEAD has no body", "expect a status or a header, or use GET");
+        }
+        for name in expect.headers.keys().filter(|name| !is_header_name(name)) {
+            self.error(&at("expect.header"), format!("{name:?} is no header name"), "");
         }
     }
+
+    /// That each name in `template` is a parameter, or a column of one that has columns.
+    fn param_names(&mut self, path: &str, template: &Template, params: &BTreeMap<String, Param>) {
+        for name in template.names().filter(|name| Param::named(params, name).is_none()) {
+            let problem = unknown_name(name, params);
+            self.problems.push(Problem { span: self.spans.of(path), ..problem });
+        }
+    }
+
+    pub(super) fn params(&mut self, scenario: &Scenario) {
+        for (name, param) in &scenario.params {
+            let at = |key: &str| format!("params.{name}.{key}");
+            match param {
+                Param::Uniform { min, max } | Param::Sequential { min, max } | Param::Zipf { min, max, .. }
+                    if min > max =>
+                {
+                    self.error(&at("max"), format!("\"max\" is below \"min\": {max} < {min}"), "");
+                }
+                Param::Zipf { exponent, .. } if *exponent > STEEPEST_ZIPF => {
+                    let help = "1 is what visits to pages are like, 0 is uniform";
+                    self.error(&at("exponent"), format!("an exponent above {STEEPEST_ZIPF} leaves only \"min\""), help);
+                }
+                Param::Choice { values, weights } => self.choice(&at, values, weights),
+                _ => {}
+            }
+        }
+        // What a file names is seen once it is read.
+        if scenario.requests.iter().all(|request| request.body_file.is_none()) {
+            self.problems.extend(unused_params(scenario, &[], self.spans));
+        }
+    }
+
+    fn choice(&mut self, at: &impl Fn(&str) -> String, values: &[String], weights: &[f64]) {
+        if values.is_empty() && self.spans.has(&at("values")) {
+            self.error(&at("values"), "there is nothing to choose from", "give at least one value");
+        }
+        if values.iter().any(|value| value.contains("{{")) {
+            let help = "write {{name}} in the request: values are taken as they are, so that none can name itself";
+            self.error(&at("values"), "a value of a parameter is no template", help);
+        }
+        if !weights.is_empty() && weights.len() != values.len() {
+            let message = format!("{} values have {} weights", values.len(), weights.len());
+            self.error(&at("weights"), message, "give each value one, or none to any");
+        } else if !weights.is_empty() && weights.iter().all(|weight| *weight <= 0.0) {
+            self.error(&at("weights"), "the weight of every value is 0", "give one a weight above 0");
+        }
+    }
+}
+
+fn is_header_name(name: &str) -> bool {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    !name.is_empty() && name.chars().all(token)
+}
+
+/// What is wrong with a name in a template that is no parameter.
+pub(crate) fn unknown_name(name: &str, params: &BTreeMap<String, Param>) -> Problem {
+    let undefined = Problem::error(format!("nothing defines {{{{{name}}}}}"), None);
+    let param = name.split('.').next().unwrap_or_default();
+    match params.get(name) {
+        Some(_) => Problem::error(format!("{{{{{name}}}}} has several columns"), None)
+            .help(format!("write {{{{{name}.<column>}}}}, or say which in [params.{name}]")),
+        None if params.contains_key(param) => undefined.help(format!("write {{{{{param}}}}}: it has no columns")),
+        None => undefined.help(match nearest(name, params.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean {{{{{near}}}}}?"),
+            None if params.is_empty() => "add a table [params.<name>]".to_owned(),
+            None => {
+                let known = params.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                format!("add a table [params.<name>]; known here: {known}")
+            }
+        }),
+    }
+}
+
+/// Parameters that neither a request nor one of `more` templates names.
+pub(crate) fn unused_params(scenario: &Scenario, more: &[Template], spans: &Spans) -> Vec<Problem> {
+    let templates = scenario.requests.iter().flat_map(|request| request.templates().map(|(_, template)| template));
+    let used: BTreeSet<&str> = templates
+        .chain(more)
+        .flat_map(Template::names)
+        .filter_map(|name| Param::named(&scenario.params, name).map(|(param, _)| param))
+        .collect();
+    let unused = scenario.params.keys().filter(|name| !used.contains(name.as_str()));
+    let warn = |name: &String| {
+        Problem::warning(format!("no request uses {{{{{name}}}}}"), spans.of(&format!("params.{name}")))
+    };
+    unused.map(warn).collect()
 }

@@ -29,6 +29,11 @@ fn shape(reader: &mut Reader, section: &Section<'_>) -> Shape {
     let mut rate = |name| Rps::new(reader.number(section, name).unwrap_or(1.0));
     match shape.as_deref() {
         Some("constant") => Shape::Constant { rate: rate("rate") },
+        Some("from_file") => Shape::FromFile {
+            path: reader.text(section, "path").unwrap_or_default(),
+            repeat: reader.boolean(section, "loop").unwrap_or_default(),
+            stretches: Vec::new(),
+        },
         Some("ramp") => Shape::Ramp { start_rate: rate("start_rate"), target_rate: rate("target_rate") },
         Some("stages") => {
             Shape::Stages { start_rate: rate("start_rate"), stages: each(reader, section, "stages", stage) }
@@ -59,6 +64,7 @@ fn shape(reader: &mut Reader, section: &Section<'_>) -> Shape {
             }
         }
         Some("users") => Shape::Users { users: reader.integer(section, "users").map(|users| count(Some(users))) },
+        Some("external") => Shape::External,
         Some(_) => Shape::Pause,
         None => Shape::Constant { rate: Rps::new(1.0) },
     }

@@ -1,7 +1,9 @@
 //! The tables of connections, load, requests and parameters.
 
+use std::collections::BTreeMap;
+
 use super::super::read::{Reader, Section};
-use super::super::{Arrival, Http, Load, Model, Pacing, Param, Request, ThinkTime};
+use super::super::{Arrival, Expect, Http, JsonPath, Load, Model, Pacing, Param, Pick, Request, ThinkTime};
 use super::{cpu_numbers, table, unnamed, whole};
 use crate::problem::Problem;
 use crate::template::Template;
@@ -62,25 +64,61 @@ fn think_time(reader: &mut Reader, section: &Section<'_>) -> ThinkTime {
 }
 
 pub(super) fn request(reader: &mut Reader, section: &Section<'_>) -> Request {
-    let headers = reader.template_map(section, "headers").unwrap_or_default();
-    let expect = table(reader, section, "expect");
-    let statuses = reader.integers(&expect, "status").unwrap_or_default();
     Request {
         name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
         weight: reader.number(section, "weight").unwrap_or(1.0),
         method: reader.choice(section, "method").unwrap_or_else(|| "GET".to_owned()),
         path: reader.template(section, "path").unwrap_or_else(|| Template::parse("/").unwrap_or_default()),
-        headers: headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
+        headers: headers(reader, section, "headers"),
         body: reader.template(section, "body"),
-        // The list of keys bounds each to 100..=599.
-        expect_status: statuses.into_iter().map(|status| status as u16).collect(),
+        body_file: reader.text(section, "body_file"),
+        expect: expect(reader, section),
     }
+}
+
+fn expect(reader: &mut Reader, request: &Section<'_>) -> Expect {
+    let section = &table(reader, request, "expect");
+    let statuses = reader.integers(section, "status").unwrap_or_default();
+    Expect {
+        // The list of keys bounds each to 100..=599.
+        status: statuses.into_iter().map(|status| status as u16).collect(),
+        headers: headers(reader, section, "header"),
+        body_contains: reader.template(section, "body_contains"),
+        json: reader.json_map(section, "json").unwrap_or_default(),
+    }
+}
+
+fn headers(reader: &mut Reader, section: &Section<'_>, name: &str) -> BTreeMap<String, Template> {
+    let headers = reader.template_map(section, name).unwrap_or_default();
+    headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
 }
 
 pub(super) fn param(reader: &mut Reader, section: &Section<'_>) -> Param {
     let dist: Option<String> = reader.choice(section, "dist");
-    let Some(dist) = dist.filter(|dist| dist != "unique") else { return Param::Unique };
-    let (min, max) = (reader.integer(section, "min"), reader.integer(section, "max"));
-    let (min, max) = min.zip(max).unwrap_or_default();
-    if dist == "uniform" { Param::Uniform { min, max } } else { Param::Sequential { min, max } }
+    match dist.as_deref() {
+        Some("choice") => Param::Choice {
+            values: reader.scalars(section, "values").unwrap_or_default(),
+            weights: reader.numbers(section, "weights").unwrap_or_default(),
+        },
+        Some("csv") => Param::Csv {
+            path: reader.text(section, "path").unwrap_or_default(),
+            column: reader.text(section, "column"),
+            pick: reader.choice(section, "pick").unwrap_or(Pick::Circular),
+        },
+        Some("jsonl") => Param::Jsonl {
+            path: reader.text(section, "path").unwrap_or_default(),
+            field: reader.text(section, "field").map(JsonPath::new),
+            pick: reader.choice(section, "pick").unwrap_or(Pick::Circular),
+        },
+        Some(numbers @ ("uniform" | "zipf" | "sequential")) => {
+            let (min, max) = (reader.integer(section, "min"), reader.integer(section, "max"));
+            let (min, max) = min.zip(max).unwrap_or_default();
+            match numbers {
+                "uniform" => Param::Uniform { min, max },
+                "zipf" => Param::Zipf { min, max, exponent: reader.number(section, "exponent").unwrap_or(1.0) },
+                _ => Param::Sequential { min, max },
+            }
+        }
+        Some(_) | None => Param::Unique,
+    }
 }

@@ -15,5 +15,4 @@ pub(super) const KEYS: &[Key] = &[
     key("judge.stop_early", Choice(&["never", "leak"], &[]), Default("\"never\""), "`leak`: a cell ends once two looks in a row (at 7, 10, 15, 20, 30, 45 minutes and so on) show a leak with strong evidence and only steady phases would follow. Never because it looks calm."),
     key("judge.fail_on", Choices(&["leak", "step", "retention", "crashed", "headroom"]), Default("[\"leak\", \"step\", \"crashed\", \"headroom\"]"), "What makes the run a finding, exit status 1."),
     later("known", Tables),
-    later("thresholds", Tables),
 ];

@@ -1,10 +1,11 @@
 //! Keys of connections, load, phases, requests and parameters.
 
 use super::Kind::{
-    Boolean, Choice, Duration, Integer, Integers, Number, Table, TableMap, Tables, Template, TemplateMap, Text, Texts,
+    Boolean, Choice, Duration, Integer, Integers, JsonMap, Number, Numbers, Scalars, Table, TableMap, Tables, Template,
+    TemplateMap, Text,
 };
 use super::Presence::{Default, Optional, Required};
-use super::{Key, LARGEST, LONGEST, SECOND, key, later, only};
+use super::{Key, LARGEST, LONGEST, SECOND, key, only};
 
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
@@ -30,7 +31,7 @@ pub(super) const KEYS: &[Key] = &[
     key("phases", Tables, Required, "What the load does, in order."),
     key("phases[].name", Text, Required, "Its name in traces and reports."),
     key("phases[].role", Choice(&["warmup", "steady", "idle", "cooldown"], &[]), Required, "`warmup` and `steady` are fitted, with the warm-up modelled; `idle` and `cooldown` are left out of the fit."),
-    key("phases[].shape", Choice(&["constant", "ramp", "stages", "step", "spike", "square", "sine", "users", "pause"], &["from_file"]), Required, "The rate over its time; `users` in a closed load, `pause` in both."),
+    key("phases[].shape", Choice(&["constant", "ramp", "stages", "step", "spike", "square", "sine", "from_file", "users", "pause", "external"], &[]), Required, "The rate over its time; `users` in a closed load, `pause` in both, `external` as `load.command` makes it."),
     key("phases[].duration", Duration(SECOND, LONGEST), Optional, "How long it lasts. Needed, but for `stages` and `step`, where it follows."),
     only(key("phases[].rate", Number, Required, "Requests per second; of `spike`, between its peaks."), "shape", &["constant", "spike"]),
     only(key("phases[].start_rate", Number, Default("0"), "Requests per second at its beginning."), "shape", &["ramp", "stages", "step"]),
@@ -55,23 +56,30 @@ pub(super) const KEYS: &[Key] = &[
     only(key("phases[].close_connections", Boolean, Default("false"), "Whether all connections are closed while it lasts: what does the service keep when nobody is there?"), "shape", &["pause"]),
     key("phases[].weights", Table, Default("{}"), "Weights of requests in this phase, by their names, in place of their own."),
     key("phases[].weights.*", Number, Optional, "Weight of the request of this name."),
-    only(later("phases[].path", Text), "shape", &["from_file"]),
-    only(later("phases[].loop", Boolean), "shape", &["from_file"]),
-    key("requests", Tables, Required, "What is sent, picked by weight."),
+    only(key("phases[].path", Text, Required, "A CSV file with columns `time` (seconds since the beginning of the phase, or moments like `2026-03-01T06:00:00Z`, of which the first is the beginning) and `rate` (requests per second); straight lines between."), "shape", &["from_file"]),
+    only(key("phases[].loop", Boolean, Default("false"), "Whether a file that is shorter than the phase begins anew; else its last rate holds."), "shape", &["from_file"]),
+    key("requests", Tables, Default("[]"), "What is sent, picked by weight."),
     key("requests[].name", Text, Required, "The label everywhere; never the raw URL."),
     key("requests[].weight", Number, Default("1"), "Share of the traffic, relative to the other weights."),
     key("requests[].method", Choice(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], &[]), Default("\"GET\""), "HTTP method."),
-    key("requests[].path", Template, Required, "Path and query; begins with `/`."),
-    key("requests[].headers", TemplateMap, Default("{}"), "Headers."),
-    key("requests[].body", Template, Optional, "Body; none: empty."),
+    key("requests[].path", Template, Required, "Path and query; begins with `/`. Texts in `{{…}}` are percent-encoded."),
+    key("requests[].headers", TemplateMap, Default("{}"), "Headers. Texts in `{{…}}` stand as they are, and may not have line breaks."),
+    key("requests[].body", Template, Optional, "Body; none: empty. Texts in `{{…}}` are escaped for JSON where the header `content-type` is of JSON, percent-encoded where it is `application/x-www-form-urlencoded`, and else stand as they are."),
+    key("requests[].body_file", Text, Optional, "A file with the body, instead of `body`. `{{…}}` in it are replaced as in `body` if it is UTF-8 text; other files are sent as they are."),
     key("requests[].expect", Table, Default("{}"), "What counts as success."),
     key("requests[].expect.status", Integers(100, 599), Default("[]"), "Statuses that count as success; none: 200 to 399."),
+    key("requests[].expect.header", TemplateMap, Default("{}"), "Headers that the answer must have, with a text that the value must contain (`\"\"`: any)."),
+    key("requests[].expect.body_contains", Template, Optional, "A text that the body must contain. A body that is looked at may have 1 MiB."),
+    key("requests[].expect.json", JsonMap, Default("{}"), "What the body, which must be JSON then, must have at places like `order.items.0.id` (or `/order/items/0/id`): a text, number or boolean that must be equal. A text with `{{…}}` in it also equals a number or boolean that is written so."),
     key("params", TableMap, Default("{}"), "Where values of `{{name}}` in requests come from; drawn anew for each due request."),
-    key("params.*.dist", Choice(&["uniform", "sequential", "unique"], &["zipf", "choice", "csv", "jsonl"]), Required, "`uniform` in `min..=max`; `sequential` from `min` to `max` and again; `unique`, 16 hexadecimal digits that never come twice in a cell."),
-    only(key("params.*.min", Integer(0, LARGEST), Default("1"), "Smallest value."), "dist", &["uniform", "sequential"]),
-    only(key("params.*.max", Integer(0, LARGEST), Required, "Largest value."), "dist", &["uniform", "sequential"]),
-    only(later("params.*.exponent", Number), "dist", &["zipf"]),
-    only(later("params.*.values", Texts), "dist", &["choice"]),
-    only(later("params.*.path", Text), "dist", &["csv", "jsonl"]),
-    only(later("params.*.pick", Text), "dist", &["csv", "jsonl"]),
+    key("params.*.dist", Choice(&["uniform", "zipf", "sequential", "unique", "choice", "csv", "jsonl"], &[]), Required, "`uniform` in `min..=max`; `zipf`, the same with the small numbers more often; `sequential` from `min` to `max` and again; `unique`, 16 hexadecimal digits that never come twice in a cell; `choice` of `values`; `csv` and `jsonl`, from a row or line of a file: all that a request names of one parameter is from the same row."),
+    only(key("params.*.min", Integer(0, LARGEST), Default("1"), "Smallest value; with `zipf` also the most frequent."), "dist", &["uniform", "zipf", "sequential"]),
+    only(key("params.*.max", Integer(0, LARGEST), Required, "Largest value."), "dist", &["uniform", "zipf", "sequential"]),
+    only(key("params.*.exponent", Number, Default("1.0"), "How steep: the k-th value comes as often as 1/k to this power."), "dist", &["zipf"]),
+    only(key("params.*.values", Scalars, Required, "Texts, numbers or booleans. They are no templates, and `{{` is refused in them."), "dist", &["choice"]),
+    only(key("params.*.weights", Numbers, Default("[]"), "How often each of `values`, relative to the others; none: equally often."), "dist", &["choice"]),
+    only(key("params.*.path", Text, Required, "The file, UTF-8. CSV begins with a row of column names; JSON Lines have a JSON value on each line. All files of a scenario together may have 64 MiB."), "dist", &["csv", "jsonl"]),
+    only(key("params.*.column", Text, Optional, "The column that `{{name}}` is; none: templates say it, as in `{{name.column}}`."), "dist", &["csv"]),
+    only(key("params.*.field", Text, Optional, "The place in each value that `{{name}}` is, like `user.id` (or `/user/id`), where a text, number or boolean stands; none: templates say it, as in `{{name.user.id}}`."), "dist", &["jsonl"]),
+    only(key("params.*.pick", Choice(&["queue", "circular", "random", "shuffle"], &[]), Default("\"circular\""), "Which row is next: `circular`, in order and again; `random`; `shuffle`, all in a random order and again in another; `queue`, in order and once: requests that come due after the last row are counted as dropped, and as `dry`; a user of a closed load who finds none sends no more."), "dist", &["csv", "jsonl"]),
 ];

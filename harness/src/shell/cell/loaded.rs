@@ -6,24 +6,28 @@ use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
 use super::looks::Looks;
+use super::source::{Source, Told};
 use super::{CellError, Soaking};
 use crate::shell::clock::{Moment, wall_clock};
-use crate::shell::driver::{Driver, DriverEnd, DriverEvent};
+use crate::shell::driver::{DriverEnd, DriverEvent};
+use crate::shell::external::LoadEnd;
+use crate::shell::latency_log::LatencyLog;
 use crate::shell::probe;
 use crate::shell::progress::{self, Progress};
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
 use crate::shell::service::{Ended, RunningService};
-use crate::shell::store::TraceWriter;
+use crate::shell::store::{StoreError, TraceWriter};
 use crate::soak::{Action, Event, Soak};
-use crate::trace::{End, EndReason, Exit, Live, LoadStart, PhaseChange, PhaseSpan, Record};
+use crate::threshold::Watch;
+use crate::trace::{End, EndReason, Exit, Header, Live, LoadStart, PhaseChange, PhaseSpan, Record};
 use crate::units::{Bytes, SinceStart};
 
 /// How long the driver is waited for when the service is gone or the user is in a hurry: what it still tells are the last counts.
 const LAST_COUNTS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Signals to several processes at once arrive within this time of each other.
 const SAME_MOMENT: Duration = Duration::from_millis(200);
-/// Live bytes that come later than this belong to another moment than the sample.
+/// Live bytes and counters that come later than this belong to another moment than the sample.
 const LIVE_TIMEOUT: Duration = Duration::from_millis(300);
 /// The kernel's counts of out-of-memory kills are noted anew every so many samples.
 const SAMPLES_PER_OOM_BASELINE: u64 = 30;
@@ -32,10 +36,12 @@ const SAMPLES_PER_OOM_BASELINE: u64 = 30;
 pub(super) struct Loaded<'r> {
     soaking: &'r Soaking<'r>,
     service: RunningService,
-    driver: Driver,
+    source: Source,
     sampler: Sampler,
     writer: TraceWriter,
+    latency_log: LatencyLog,
     soak: Soak,
+    watch: Watch,
     looks: Option<Looks>,
     origin: Instant,
     clock: Moment,
@@ -43,6 +49,8 @@ pub(super) struct Loaded<'r> {
     samples: u64,
     memory_at_start: Option<Bytes>,
     driver_end: Option<Box<DriverEnd>>,
+    /// The source of the load tells nothing any more.
+    is_source_done: bool,
     exit: Option<Exit>,
     killed_after_grace: bool,
     something_left: bool,
@@ -53,7 +61,8 @@ pub(super) struct Loaded<'r> {
 /// What woke the loop.
 enum Woken {
     Soak(Event),
-    Driver(Option<DriverEvent>),
+    Source(Told),
+    Broken(String),
     Ended(Ended),
 }
 
@@ -62,25 +71,31 @@ impl<'r> Loaded<'r> {
     pub(super) fn begin(
         soaking: &'r Soaking<'r>,
         service: RunningService,
-        driver: Driver,
+        source: Source,
         mut writer: TraceWriter,
+        header: &Header,
     ) -> Result<Self, CellError> {
         let scenario = soaking.scenario;
         let sampler = Sampler::begin(service.process.supervisor_pid(), &service.dependency_supervisors());
         let soak = Soak::new(PhaseSpan::chain(&scenario.phases), scenario.sampling.every);
         let phases = PhaseSpan::chain(&scenario.phases);
         let cell_folder = soaking.folder.cell(&soaking.cell.id);
+        let names: Vec<String> = scenario.requests.iter().map(|request| request.name.clone()).collect();
+        let latency_log = LatencyLog::begin(&cell_folder, &names, SystemTime::now())
+            .map_err(|source| StoreError::File { path: cell_folder.clone(), source })?;
         let looks = Looks::new(&scenario.judge, phases, soaking.plan.cell_duration, cell_folder);
         writer.write(&Record::Start(load_start(&sampler)))?;
         let origin = Instant::now();
-        driver.begin(origin);
+        source.begin(origin);
         Ok(Self {
             soaking,
             service,
-            driver,
+            source,
             sampler,
             writer,
+            latency_log,
             soak,
+            watch: Watch::new(header),
             looks,
             origin,
             clock: Moment::now(),
@@ -88,6 +103,7 @@ impl<'r> Loaded<'r> {
             samples: 0,
             memory_at_start: None,
             driver_end: None,
+            is_source_done: false,
             exit: None,
             killed_after_grace: false,
             something_left: false,
@@ -111,10 +127,14 @@ impl<'r> Loaded<'r> {
         loop {
             let event = match self.wake(&mut interrupted, &mut heard).await {
                 Woken::Soak(event) => event,
-                Woken::Driver(event) => match self.hear(event)? {
+                Woken::Source(told) => match self.hear(told)? {
                     Some(event) => event,
                     None => continue,
                 },
+                Woken::Broken(why) => {
+                    self.message = why;
+                    Event::Broken
+                }
                 Woken::Ended(Ended { who, exit }) if is_raised_soon(&mut interrupted).await => {
                     // Whoever stops a whole group of processes stops the service as well: that is no crash.
                     self.exit = (who == Who::Service).then_some(exit);
@@ -148,14 +168,27 @@ impl<'r> Loaded<'r> {
         }
     }
 
-    /// Records what the driver tells; gives what it means to the soak, if anything.
-    fn hear(&mut self, event: Option<DriverEvent>) -> Result<Option<Event>, CellError> {
+    /// Records what the source of the load tells; gives what it means to the soak, if anything.
+    fn hear(&mut self, told: Told) -> Result<Option<Event>, CellError> {
+        let event = match told {
+            Told::Driver(event) => event,
+            Told::Ended(end) => {
+                self.is_source_done = true;
+                return Ok(Some(self.load_ended(end)));
+            }
+        };
         match event {
             Some(DriverEvent::Finished(end)) => {
+                self.is_source_done = true;
+                self.latency_log.push(end.interval.clone());
                 self.driver_end = Some(end);
                 return Ok(Some(Event::Drained));
             }
-            Some(DriverEvent::Traffic(traffic)) => self.writer.write(&Record::Traffic(traffic))?,
+            Some(DriverEvent::Traffic(traffic)) => {
+                self.watch.see_traffic(&traffic);
+                self.writer.write(&Record::Traffic(traffic))?;
+            }
+            Some(DriverEvent::Interval(interval)) => self.latency_log.push(*interval),
             Some(DriverEvent::Starved(starved)) => self.writer.write(&Record::Disturbance(starved))?,
             None => {
                 "the driver's thread ended unexpectedly".clone_into(&mut self.message);
@@ -165,7 +198,26 @@ impl<'r> Loaded<'r> {
         Ok(None)
     }
 
+    /// The program that makes the load has ended.
+    fn load_ended(&mut self, end: LoadEnd) -> Event {
+        match end {
+            LoadEnd::Asked => Event::Drained,
+            LoadEnd::Done => {
+                self.message = format!("the program that makes the load was done after {}", self.now());
+                Event::LoadEnded
+            }
+            LoadEnd::Failed(message) => {
+                self.message = message;
+                Event::Failed
+            }
+        }
+    }
+
     async fn wake(&mut self, interrupted: &mut watch::Receiver<u32>, heard: &mut u32) -> Woken {
+        let is_loading = self.soak.due().is_some();
+        if let Some(why) = is_loading.then(|| self.watch.why_abort()).flatten() {
+            return Woken::Broken(why);
+        }
         let due = self.soak.due().map(|due| tokio::time::Instant::from_std(self.origin + due.elapsed()));
         loop {
             tokio::select! {
@@ -179,7 +231,7 @@ impl<'r> Loaded<'r> {
                         return Woken::Soak(Event::Interrupted);
                     }
                 }
-                event = self.driver.next_event(), if self.driver_end.is_none() => return Woken::Driver(event),
+                told = self.source.next(), if !self.is_source_done => return Woken::Source(told),
                 () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => {
                     let clock = Moment::now();
                     let slept = clock.slept_since(&self.clock);
@@ -206,7 +258,7 @@ impl<'r> Loaded<'r> {
             }
             Action::Disturb(disturbance) => self.writer.write(&Record::Disturbance(disturbance))?,
             Action::Sample => self.sample(now, progress).await?,
-            Action::StopLoad => self.driver.stop(),
+            Action::StopLoad => self.source.stop(),
             Action::StopService => self.stop_service(interrupted).await,
             Action::End(reason) => return Ok(Some(reason)),
         }
@@ -216,7 +268,7 @@ impl<'r> Loaded<'r> {
     async fn sample(&mut self, now: SinceStart, progress: &mut Progress) -> Result<(), CellError> {
         // None: the service is gone, and its end is on the way.
         let Some(mut sample) = self.sampler.sample(now) else { return Ok(()) };
-        sample.requests = self.driver.completed().by_name();
+        sample.requests = self.source.completed(&self.service.client, LIVE_TIMEOUT).await;
         sample.live = self.live_bytes().await;
         self.samples += 1;
         if self.samples.is_multiple_of(SAMPLES_PER_OOM_BASELINE) {
@@ -231,6 +283,7 @@ impl<'r> Loaded<'r> {
             memory_at_start: *self.memory_at_start.get_or_insert(memory),
             completed: sample.completed(),
         };
+        self.watch.see_sample(&sample);
         self.writer.write(&Record::Sample(sample))?;
         progress.update(&moment);
         Ok(())
@@ -260,18 +313,21 @@ impl<'r> Loaded<'r> {
     /// Hears the driver out, ends what still runs, and writes the last line.
     async fn finish(mut self, reason: EndReason) -> Result<(), CellError> {
         let ended_at = self.now();
-        self.driver.stop();
-        while self.driver_end.is_none() {
-            match timeout(LAST_COUNTS_TIMEOUT, self.driver.next_event()).await {
-                Ok(Some(event)) => drop(self.hear(Some(event))?),
-                Ok(None) | Err(_) => break,
+        self.source.stop();
+        while !self.is_source_done {
+            match timeout(LAST_COUNTS_TIMEOUT, self.source.next()).await {
+                Ok(Told::Driver(Some(event))) => drop(self.hear(Told::Driver(Some(event)))?),
+                Ok(_) | Err(_) => break,
             }
         }
         let stopped = self.service.stop().await;
         self.killed_after_grace |= stopped.killed_after_grace;
         self.something_left |= stopped.something_left;
-        if let Some(problem) = self.service.process.log_problem() {
-            self.message = format!("{}{}{problem}", self.message, if self.message.is_empty() { "" } else { "; " });
+        let latency_log = self.latency_log.finish();
+        let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
+        let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));
+        for told in first_unmet.into_iter().chain(self.service.process.log_problem()).chain(latency_log) {
+            self.message = format!("{}{}{told}", self.message, if self.message.is_empty() { "" } else { "; " });
         }
         if reason == EndReason::Crashed && self.message.is_empty() {
             self.message = self.service.process.last_lines().join("\n");

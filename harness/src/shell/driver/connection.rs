@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::scenario::Http;
 
-use super::message::HttpRequest;
+use super::message::{HttpRequest, Kept, Look};
 use super::switchboard::{Answer, Switchboard};
 use super::target::Target;
 
@@ -48,8 +48,8 @@ pub(super) struct Wire {
 
 /// How an exchange left the connection.
 enum Exchange {
-    /// Answered; the headers' memory is to be used again.
-    Answered(Answer, HeaderMap),
+    /// Answered, with headers and what was to be kept of the body; the headers' memory is to be used again.
+    Answered(Answer, HeaderMap, Kept),
     /// The request was not answered, and the connection is useless.
     Failed(Answer),
     /// The connection ended before anything was sent.
@@ -90,8 +90,8 @@ impl Wire {
         .await
     }
 
-    /// Sends `request` and reads its answer to the end, until `deadline` at the latest.
-    async fn exchange(&mut self, request: HttpRequest, mut deadline: Pin<&mut Sleep>) -> Exchange {
+    /// Sends `request` and reads its answer to the end, keeping its body where that is to be looked at, until `deadline` at the latest.
+    async fn exchange(&mut self, request: HttpRequest, keep: bool, mut deadline: Pin<&mut Sleep>) -> Exchange {
         let mut answer = pin!(self.sender.try_send_request(request));
         let head = poll_fn(|cx| {
             self.poll_wire(cx);
@@ -108,14 +108,22 @@ impl Wire {
             }
             None => return Exchange::Failed(Answer::TooLate(0)),
         };
-        match self.drain(body, deadline).await {
-            Ok(received) => Exchange::Answered(Answer::Whole(head.status, received), head.headers),
+        let mut kept = keep.then(Kept::default);
+        match self.drain(body, &mut kept, deadline).await {
+            Ok(received) => {
+                Exchange::Answered(Answer::Whole(head.status, received), head.headers, kept.unwrap_or_default())
+            }
             Err(cut) => Exchange::Failed(cut),
         }
     }
 
     /// Reads a body to its end and gives its size.
-    async fn drain(&mut self, mut body: Incoming, mut deadline: Pin<&mut Sleep>) -> Result<u64, Answer> {
+    async fn drain(
+        &mut self,
+        mut body: Incoming,
+        kept: &mut Option<Kept>,
+        mut deadline: Pin<&mut Sleep>,
+    ) -> Result<u64, Answer> {
         let mut received = 0;
         poll_fn(|cx| {
             let mut has_polled_wire = false;
@@ -125,6 +133,9 @@ impl Wire {
                     Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(Answer::Broken(received))),
                     Poll::Ready(Some(Ok(frame))) => {
                         received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                        if let (Some(kept), Some(data)) = (kept.as_mut(), frame.data_ref()) {
+                            kept.add(data);
+                        }
                         if received > MAX_ANSWER_BYTES {
                             return Poll::Ready(Err(Answer::Broken(received)));
                         }
@@ -149,13 +160,13 @@ impl Wire {
         while self.next_request(line, switchboard).await {
             let Some(request) = switchboard.request(line, std::mem::take(&mut headers)) else { continue };
             deadline.as_mut().reset(Instant::now() + http.request_timeout);
-            match self.exchange(request, deadline.as_mut()).await {
-                Exchange::Answered(answer, memory) => {
-                    switchboard.ended(line, answer);
+            match self.exchange(request, switchboard.needs_body(line), deadline.as_mut()).await {
+                Exchange::Answered(answer, memory, body) => {
+                    switchboard.ended(line, answer, Some(Look { headers: &memory, body: &body }));
                     headers = memory;
                 }
                 Exchange::Failed(answer) => {
-                    switchboard.ended(line, answer);
+                    switchboard.ended(line, answer, None);
                     return;
                 }
                 // `Switchboard::closed` gives the request to another connection.

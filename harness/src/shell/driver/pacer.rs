@@ -115,7 +115,8 @@ async fn connect(
         .map(|(request, text)| Message::new(request, text, &target))
         .collect::<Result<_, _>>()?;
     let wires = open_all(&mut target, http).await?;
-    let switchboard = Switchboard::new(messages, completed, http.clone(), spec.load.max_in_flight, schedule);
+    let switchboard =
+        Switchboard::new(messages, completed, http.clone(), spec.load.max_in_flight, spec.limits.clone(), schedule);
     let (switchboard, target) = (Rc::new(switchboard), Rc::new(target));
     for (line, wire) in wires.into_iter().enumerate() {
         switchboard.opened();
@@ -276,8 +277,10 @@ impl Teller {
     /// Tells what happened, unless there is no room: the next record then covers this interval too.
     fn tell_traffic(&mut self, switchboard: &Switchboard, now: SinceStart) {
         self.tell_starved();
-        if let Ok(room) = self.events.try_reserve() {
-            room.send(DriverEvent::Traffic(switchboard.traffic(now)));
+        if let Ok(mut rooms) = self.events.try_reserve_many(2) {
+            let (traffic, interval) = switchboard.traffic(now);
+            let told = [DriverEvent::Traffic(traffic), DriverEvent::Interval(Box::new(interval))];
+            rooms.by_ref().zip(told).for_each(|(room, event)| room.send(event));
         }
     }
 }

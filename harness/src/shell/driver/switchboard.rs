@@ -15,11 +15,11 @@ use hyper::header::HeaderMap;
 use crate::scenario::Http;
 use crate::trace::{Connections, Disturbance, Percentiles, Traffic};
 use crate::traffic::dispatch::{Dispatch, Ended, Fate, Outcome};
-use crate::traffic::latency::Latencies;
+use crate::traffic::latency::{Interval, Latencies, LatencyLimit};
 use crate::traffic::{Due, Schedule};
 use crate::units::SinceStart;
 
-use super::message::{HttpRequest, Message};
+use super::message::{HttpRequest, Look, Message};
 use super::{Completed, DriverEnd};
 
 /// What pacer and connections share.
@@ -51,6 +51,8 @@ struct Board {
     pacer: Option<(Waker, SinceStart)>,
     /// Texts are put together here.
     scratch: String,
+    /// The first answer that was not as expected, in words.
+    first_unmet: Option<String>,
 }
 
 /// The place of one connection.
@@ -92,9 +94,10 @@ impl Switchboard {
         completed: Arc<Completed>,
         http: Http,
         max_in_flight: usize,
+        limits: Vec<LatencyLimit>,
         schedule: Schedule,
     ) -> Self {
-        let latencies = Latencies::new(messages.len(), schedule.load_end());
+        let latencies = Latencies::new(messages.len(), http.request_timeout, limits);
         let board = RefCell::new(Board {
             origin: Instant::now(),
             dispatch: Dispatch::new(schedule, max_in_flight),
@@ -107,6 +110,7 @@ impl Switchboard {
             in_recess: false,
             pacer: None,
             scratch: String::new(),
+            first_unmet: None,
         });
         Self { messages, completed, http, board }
     }
@@ -214,32 +218,35 @@ impl Switchboard {
         }
     }
 
-    /// What happened until `now`; the percentiles since this was last asked.
-    pub(super) fn traffic(&self, now: SinceStart) -> Traffic {
+    /// What happened until `now`; the times since this was last asked.
+    pub(super) fn traffic(&self, now: SinceStart) -> (Traffic, Interval) {
         let board = &mut *self.board.borrow_mut();
-        let (latency, lateness) = board.latencies.take_interval();
-        Traffic {
+        let interval = board.latencies.take_interval(now);
+        let traffic = Traffic {
             t_s: now,
             requests: self.by_name(board.dispatch.counts().iter().copied()),
             connections: board.connections,
             in_flight: board.dispatch.in_flight() as u64,
             in_flight_peak: board.dispatch.take_in_flight_peak() as u64,
-            latency: self.by_name(latency),
-            lateness,
-        }
+            latency: self.by_name(interval.latency()),
+            slower: board.latencies.slower().collect(),
+            lateness: interval.lateness(),
+        };
+        (traffic, interval)
     }
 
-    /// What the load came to. Leaves the times empty.
+    /// What the load came to.
     pub(super) fn finish(&self, now: SinceStart) -> DriverEnd {
-        let traffic = self.traffic(now);
-        let latencies = std::mem::replace(&mut self.board.borrow_mut().latencies, Latencies::new(0, now));
-        let times = latencies.finish(now);
+        let (traffic, interval) = self.traffic(now);
+        let times = self.board.borrow().latencies.times();
         let named = |times: Vec<Percentiles>| self.by_name(times);
         DriverEnd {
             traffic,
+            interval,
             latency: named(times.latency),
             service_time: named(times.service_time),
             lateness: times.lateness,
+            first_unmet: self.board.borrow_mut().first_unmet.take(),
         }
     }
 
@@ -333,22 +340,44 @@ impl Switchboard {
         Some(request)
     }
 
-    /// The request on `line` has ended.
-    pub(super) fn ended(&self, line: usize, answer: Answer) {
+    /// Whether the body of the answer on `line` is to be kept, to be looked at when the request has ended.
+    pub(super) fn needs_body(&self, line: usize) -> bool {
+        match &self.board.borrow().lines[line].state {
+            State::Busy { due, .. } => self.messages[due.request].needs_body(),
+            State::Away | State::Free | State::Given { .. } => false,
+        }
+    }
+
+    /// The request on `line` has ended; `look` at its answer, if there is one.
+    pub(super) fn ended(&self, line: usize, answer: Answer, look: Option<Look<'_>>) {
         let board = &mut *self.board.borrow_mut();
         let State::Busy { due, sent, body_bytes } = std::mem::take(&mut board.lines[line].state) else { return };
+        // Before the answer is looked at: that takes time which is not the service's.
+        let now = board.now();
+        let message = &self.messages[due.request];
         let (outcome, received) = match answer {
-            Answer::Whole(status, received) if self.messages[due.request].expects(status) => (Outcome::Ok, received),
+            Answer::Whole(status, received) if message.expects(status) => {
+                match look.and_then(|look| message.unmet(&due.values, look)) {
+                    None => {
+                        let is_refused = status.is_client_error() || status.is_server_error();
+                        (if is_refused { Outcome::Refused } else { Outcome::Ok }, received)
+                    }
+                    Some(unmet) => {
+                        let (name, _) = &self.completed.0[due.request];
+                        board.first_unmet.get_or_insert_with(|| format!("request \"{name}\": {unmet}"));
+                        (Outcome::FailedExpect, received)
+                    }
+                }
+            }
             Answer::Whole(_, received) => (Outcome::FailedStatus, received),
             Answer::TooLate(received) => (Outcome::FailedTimeout, received),
             Answer::Broken(received) => (Outcome::FailedBody, received),
         };
-        let now = board.now();
         if outcome.is_completed() {
             board.latencies.answered(due.request, now.since(due.at), now.since(sent));
             self.completed.add_one(due.request);
         } else {
-            board.latencies.unanswered(due.request, due.at);
+            board.latencies.unanswered(due.request, now.since(due.at));
         }
         let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: received };
         board.dispatch.ended(now, due.request, ended);
@@ -373,7 +402,7 @@ impl Board {
                     self.waiting.push_back(due);
                 }
                 (Fate::Missed | Fate::Dropped, line) => {
-                    self.latencies.unanswered(due.request, due.at);
+                    self.latencies.unanswered(due.request, now.since(due.at));
                     self.free.extend(line);
                 }
             }
@@ -392,8 +421,8 @@ impl Board {
     }
 
     fn fail(&mut self, due: &Due, outcome: Outcome, body_bytes_sent: u64) {
-        self.latencies.unanswered(due.request, due.at);
         let now = self.now();
+        self.latencies.unanswered(due.request, now.since(due.at));
         self.dispatch.ended(now, due.request, Ended { outcome, body_bytes_sent, body_bytes_received: 0 });
     }
 }

@@ -14,6 +14,7 @@ use crate::traffic::curve::tests::constant;
 use crate::traffic::tests::{TestLoad, request, shop};
 
 mod models;
+mod requests;
 
 /// What a connection of the test service does.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +118,7 @@ fn spec(url: &str, load: &TestLoad) -> DriverSpec {
         request_timeout: Duration::from_secs(5),
     };
     let TestLoad { load, phases, requests, .. } = load.clone();
-    DriverSpec { url: url.to_owned(), http, load, phases, requests }
+    DriverSpec { url: url.to_owned(), http, load, phases, requests, limits: Vec::new() }
 }
 
 /// Nothing that the driver does in these tests may take longer.
@@ -129,16 +130,25 @@ async fn in_time<T>(work: impl Future<Output = T>) -> T {
 async fn soak(mut driver: Driver, origin: Instant) -> (DriverEnd, Counts, Vec<Disturbance>) {
     driver.begin(origin);
     let mut starved = Vec::new();
+    let mut in_intervals = vec![0; driver.completed().iter().count()];
+    let mut count_in = |interval: &Interval| {
+        in_intervals.iter_mut().zip(interval.latency()).for_each(|(sum, latency)| *sum += latency.count);
+    };
     let end = in_time(async {
         loop {
             match driver.next_event().await.expect("an end") {
                 DriverEvent::Finished(end) => break end,
                 DriverEvent::Starved(disturbance) => starved.push(disturbance),
+                DriverEvent::Interval(interval) => count_in(&interval),
                 DriverEvent::Traffic(_) => {}
             }
         }
     })
     .await;
+    count_in(&end.interval);
+    for ((name, _), sum) in driver.completed().iter().zip(in_intervals) {
+        assert_eq!(end.latency[name].count, sum, "the intervals hold what the cell holds");
+    }
     let mut total = Counts::default();
     for (name, counts) in &end.traffic.requests {
         assert_eq!(counts.due, counts.sent + counts.missed + counts.dropped, "{name}: {counts:?}");
@@ -211,7 +221,7 @@ async fn answers_of_500_are_completed_and_failed() {
 async fn an_expected_status_is_no_failure() {
     let service = Service::start(Manners::Answers("HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n")).await;
     let mut load = plain();
-    load.requests[0].expect_status = vec![404];
+    load.requests[0].expect.status = vec![404];
     let driver = in_time(Driver::connect(spec(&service.url, &load), load.schedule())).await.expect("connections");
     let (_, total, _) = soak(driver, Instant::now()).await;
     assert_eq!(total.ok, total.sent);
@@ -262,7 +272,7 @@ async fn an_endless_body_is_cut_at_the_bound_or_the_time_out() {
 async fn a_hanging_service_hangs_nothing() {
     let (end, total) = against_within(Manners::Hangs, Duration::from_millis(150)).await;
     assert_eq!(total.failed_timeout, total.sent, "{total:?}");
-    assert!(end.latency["get"].max_us > 100_000, "unanswered until the end: {:?}", end.latency);
+    assert!(end.latency["get"].max_us > 100_000, "unanswered for the request timeout: {:?}", end.latency);
 }
 
 #[tokio::test]

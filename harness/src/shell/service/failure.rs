@@ -20,6 +20,8 @@ pub enum Who {
     Service,
     /// What it needs, by name.
     Dependency(String),
+    /// The program that makes the load.
+    Load,
     /// The command run before each cell, of the dependency with this name.
     BeforeCell(String),
 }
@@ -30,6 +32,7 @@ impl Who {
     pub fn log_name(&self) -> String {
         match self {
             Self::Service => "service.log".to_owned(),
+            Self::Load => "driver.log".to_owned(),
             Self::Dependency(name) => format!("{name}.log"),
             Self::BeforeCell(name) => format!("{name}.before_cell.log"),
         }
@@ -40,6 +43,7 @@ impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service => f.write_str("the service"),
+            Self::Load => f.write_str("the program that makes the load"),
             Self::Dependency(name) => write!(f, "dependency `{name}`"),
             Self::BeforeCell(name) => write!(f, "`before_cell` of dependency `{name}`"),
         }

@@ -61,6 +61,15 @@ impl Preparation<'_> {
         Ok(Launch { program, args, env: self.env(&dependency.env)?, ..self.nothing() })
     }
 
+    /// The launch of the program that makes the load.
+    ///
+    /// # Errors
+    /// An unknown name.
+    pub fn load(&self, command: &[Template], cpus: &[usize]) -> Result<Launch, ServiceError> {
+        let (program, args) = self.command("load.command", command)?;
+        Ok(Launch { program, args, cpus: cpus.to_vec(), ..self.nothing() })
+    }
+
     /// What is asked to see whether it is ready; `base` is the address of its HTTP paths.
     ///
     /// # Errors

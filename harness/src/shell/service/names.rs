@@ -22,6 +22,13 @@ impl Names {
         Self(names)
     }
 
+    /// The same, and the address of the service as `{{url}}`.
+    #[must_use]
+    pub fn with_url(mut self, url: &str) -> Self {
+        self.0.insert("url".to_owned(), url.to_owned());
+        self
+    }
+
     /// `template` with all names filled in.
     ///
     /// # Errors

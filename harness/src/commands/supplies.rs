@@ -1,0 +1,63 @@
+//! Reads the files that a scenario's traffic is made of, once and within a bound, and examines them.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use crate::problem::{Problem, Severity, Spans, any_error};
+use crate::scenario::supplies::MOST_SUPPLIES_BYTES;
+use crate::scenario::{Scenario, Supplies};
+use crate::traffic::supplied;
+
+/// The files that `scenario` names, relative to `folder`; what is drawn of them is drawn into the scenario.
+pub(super) fn read(scenario: &mut Scenario, spans: &Spans, folder: &Path, problems: &mut Vec<Problem>) -> Supplies {
+    let mut supplies = Supplies::default();
+    let mut left = MOST_SUPPLIES_BYTES;
+    let mut is_whole = true;
+    for (key, path) in scenario.traffic_files().filter(|(key, _)| spans.has(key)) {
+        if supplies.bytes(path).is_ok() {
+            continue; // Named by another key too.
+        }
+        match contents(&folder.join(path), left) {
+            Ok(contents) => {
+                left -= contents.len() as u64;
+                supplies.insert(path.to_owned(), contents);
+            }
+            Err(problem) => {
+                is_whole = false;
+                problems.push(Problem { span: spans.of(&key), ..problem });
+            }
+        }
+    }
+    let flaws = scenario.supply(&supplies);
+    if is_whole && scenario.traffic_files().all(|(key, _)| spans.has(&key)) {
+        let flaws = flaws.into_iter();
+        problems.extend(flaws.map(|(key, flaw)| Problem::error(flaw.message, spans.of(&key)).help(flaw.help)));
+        problems.extend(supplied::problems(scenario, spans, &supplies));
+    }
+    if any_error(problems) {
+        // A warning may be about what is missing because of an error.
+        problems.retain(|problem| problem.severity == Severity::Error);
+    }
+    supplies
+}
+
+/// The contents of a file of at most `most` bytes. It may grow while it is read, and so the reading is bounded as well.
+fn contents(path: &Path, most: u64) -> Result<Vec<u8>, Problem> {
+    let unreadable = |error: io::Error| {
+        Problem::error(format!("cannot read {}: {error}", path.display()), None)
+            .help("paths are relative to the scenario file")
+    };
+    if !path.is_file() {
+        let problem = Problem::error(format!("there is no file {}", path.display()), None);
+        return Err(problem.help("paths are relative to the scenario file"));
+    }
+    let mut contents = Vec::new();
+    File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut contents)).map_err(unreadable)?;
+    if contents.len() as u64 > most {
+        let message =
+            format!("with {} the files of this scenario have more than {MOST_SUPPLIES_BYTES} bytes", path.display());
+        return Err(Problem::error(message, None).help("steep holds them in memory beside the service: use fewer rows"));
+    }
+    Ok(contents)
+}

@@ -1,0 +1,100 @@
+//! Thresholds that can be judged, a load that may be missing in part, a load that another program makes.
+
+use super::super::{Judged, Request, Scenario, Shape, Threshold};
+use super::Check;
+use crate::units::in_words;
+
+/// Statuses from here on refuse what was asked.
+const REFUSAL: u16 = 400;
+
+impl Check<'_> {
+    pub(super) fn tolerate(&mut self, scenario: &Scenario) {
+        let tolerate = &scenario.tolerate;
+        for (name, share) in [("undelivered", tolerate.undelivered), ("failed", tolerate.failed)] {
+            if share > 1.0 {
+                let help = "write 5 % as 0.05";
+                self.error(
+                    &format!("load.tolerate.{name}"),
+                    format!("\"{name}\" is a share, and {share} above 1"),
+                    help,
+                );
+            }
+        }
+        let sent = || scenario.requests.iter().filter(|request| request.weight > 0.0);
+        let refused = |request: &Request| {
+            !request.expect.status.is_empty() && request.expect.status.iter().all(|status| *status >= REFUSAL)
+        };
+        if sent().next().is_some() && sent().all(refused) {
+            let message = "every request expects to be refused (status 400 and above)";
+            self.warning("requests", message, "no cell will be cleared: let one expect that the service does its work");
+        }
+    }
+
+    pub(super) fn external(&mut self, scenario: &Scenario) {
+        let wanted = scenario.external.is_some();
+        for (index, phase) in scenario.phases.iter().enumerate() {
+            let path = format!("phases[{index}].shape");
+            match (phase.shape == Shape::External, wanted) {
+                (true, false) => {
+                    let help = "name the program: command = [\"k6\", \"run\", \"script.js\"] in [load]";
+                    self.error(&path, "\"external\" needs a program that makes the load", help);
+                }
+                (false, true) => {
+                    let message = format!("the load of \"{}\" is made by \"command\" in [load]", phase.name);
+                    self.error(&path, message, "write shape = \"external\" and no rates");
+                }
+                (true, true) | (false, false) => {}
+            }
+        }
+        let Some(external) = &scenario.external else { return };
+        let mut known: Vec<String> = ["port", "url", "dir"].map(str::to_owned).to_vec();
+        known.extend(scenario.dependencies.iter().map(|dependency| format!("{}.port", dependency.name)));
+        self.command("load.command", &external.command, &known);
+        let Some(counter) = &external.counter else { return };
+        self.own_path("load.counter.path", &counter.path);
+        let of_a_metric = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+        if counter.metric.is_empty() || !counter.metric.chars().all(of_a_metric) {
+            let help = "labels go into `labels`: { method = \"GET\" }";
+            self.error("load.counter.metric", format!("{:?} is no name of a metric", counter.metric), help);
+        }
+    }
+
+    pub(super) fn thresholds(&mut self, scenario: &Scenario) {
+        for (index, threshold) in scenario.thresholds.iter().enumerate() {
+            self.threshold(&format!("thresholds[{index}]"), threshold, scenario);
+        }
+    }
+
+    fn threshold(&mut self, path: &str, threshold: &Threshold, scenario: &Scenario) {
+        let Threshold { metric, request, window, abort_after, .. } = threshold;
+        let name = metric.name();
+        let lasts = scenario.soak_duration();
+        for (key, time) in [("window", window), ("abort_after", abort_after)] {
+            if let Some(time) = time.filter(|time| *time > lasts) {
+                let message = format!("\"{key}\" is longer than the soak: {} of {}", in_words(time), in_words(lasts));
+                self.error(&format!("{path}.{key}"), message, "it would never be judged");
+            }
+        }
+        if abort_after.is_some() && window.is_none() && metric.judged() == Judged::Rolling {
+            let message = format!("\"abort_after\" of {name} needs a \"window\"");
+            self.error(&format!("{path}.abort_after"), message, "without it the threshold is judged at the end");
+        }
+        if let Some(request) = request
+            && !scenario.requests.iter().any(|known| known.name == *request)
+        {
+            self.error(
+                &format!("{path}.request"),
+                format!("there is no request {request:?}"),
+                "name one of [[requests]]",
+            );
+        }
+        if scenario.external.is_some() && metric.judged() == Judged::Rolling {
+            let message = format!("{name} is not known of a load that another program makes");
+            self.error(
+                &format!("{path}.metric"),
+                message,
+                "let that program judge it, and end with a status other than 0",
+            );
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The tables of thresholds, of what a load may miss, and of a load that another program makes.
+
+use super::super::read::{Reader, Section};
+use super::super::{Bound, Counter, External, Metric, Threshold, Tolerate};
+use super::table;
+use crate::problem::Problem;
+
+pub(super) fn tolerate(reader: &mut Reader, top: &Section<'_>) -> Tolerate {
+    let load = &table(reader, top, "load");
+    let section = &table(reader, load, "tolerate");
+    let standard = Tolerate::default();
+    Tolerate {
+        undelivered: reader.number(section, "undelivered").unwrap_or(standard.undelivered),
+        failed: reader.number(section, "failed").unwrap_or(standard.failed),
+        lateness: reader.duration(section, "lateness").unwrap_or(standard.lateness),
+    }
+}
+
+/// Keys of `[load]` and tables beside it that say what steep sends.
+const OF_OWN_LOAD: [&str; 7] = ["model", "arrival", "pacing", "max_in_flight", "vus", "think_time", "tolerate"];
+
+pub(super) fn external(reader: &mut Reader, top: &Section<'_>) -> Option<External> {
+    let load = &table(reader, top, "load");
+    let command = reader.templates(load, "command");
+    let counter = reader.section(load, "counter").map(|section| Counter {
+        path: reader.text(&section, "path").unwrap_or_else(|| "/".to_owned()),
+        metric: reader.text(&section, "metric").unwrap_or_else(|| "requests".to_owned()),
+        labels: reader.text_map(&section, "labels").unwrap_or_default(),
+    });
+    if !Reader::has(load, "command") {
+        if counter.is_some() {
+            let problem =
+                Problem::error("\"counter\" has no meaning without \"command\"", reader.spans.of("load.counter"));
+            reader.problems.push(problem.help("steep counts the requests that it sends itself"));
+        }
+        return None;
+    }
+    let meaningless = OF_OWN_LOAD.into_iter().filter(|name| Reader::has(load, name)).map(|name| format!("load.{name}"));
+    let tables = ["http", "requests", "params"].into_iter().filter(|name| Reader::has(top, name)).map(str::to_owned);
+    for path in meaningless.chain(tables) {
+        let name = path.trim_start_matches("load.");
+        let problem =
+            Problem::error(format!("\"{name}\" has no meaning with \"command\" in [load]"), reader.spans.of(&path));
+        reader.problems.push(problem.help("the command decides what is sent, and how; take one of the two out"));
+    }
+    Some(External { command: command.unwrap_or_default(), counter })
+}
+
+pub(super) fn threshold(reader: &mut Reader, section: &Section<'_>) -> Threshold {
+    let metric: Option<Metric> = reader.choice(section, "metric");
+    let (max, min) = match metric {
+        Some(metric) => (reader.limit(section, "max", metric.unit()), reader.limit(section, "min", metric.unit())),
+        None => (None, None),
+    };
+    let bound = match (Reader::has(section, "max"), Reader::has(section, "min")) {
+        (true, false) => max.map(Bound::Max),
+        (false, true) => min.map(Bound::Min),
+        (both, _) => {
+            let says = if both { "both \"max\" and" } else { "neither \"max\" nor" };
+            let message = format!("[{}] says {says} \"min\"", section.path);
+            let problem = Problem::error(message, reader.spans.of(&section.path));
+            reader.problems.push(problem.help("one of them is the limit"));
+            None
+        }
+    };
+    Threshold {
+        metric: metric.unwrap_or(Metric::ErrorRate),
+        request: reader.text(section, "request"),
+        bound: bound.unwrap_or(Bound::Max(0.0)),
+        window: reader.duration(section, "window"),
+        abort_after: reader.duration(section, "abort_after"),
+    }
+}

@@ -1,0 +1,52 @@
+//! Where in a JSON value something stands: `order.items.0.id`. Pure.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A place in a JSON value: names and, for lists, numbers from 0, with dots between; or a JSON pointer, which begins with
+/// `/` and also reaches names with dots.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JsonPath(String);
+
+impl JsonPath {
+    /// The place that `text` says.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// What stands there in `value`.
+    #[must_use]
+    pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        if self.0.starts_with('/') {
+            return value.pointer(&self.0);
+        }
+        self.0.split('.').try_fold(value, |value, name| match value {
+            Value::Object(fields) => fields.get(name),
+            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        })
+    }
+}
+
+impl fmt::Display for JsonPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_numbers_and_pointers_lead_to_values() {
+        let value: Value = serde_json::from_str(r#"{"a":{"b":[1,{"c.d":true}]}}"#).expect("JSON");
+        let found = |path: &str| JsonPath::new(path).find(&value).map(ToString::to_string);
+        assert_eq!(found("a.b.0").as_deref(), Some("1"));
+        assert_eq!(found("/a/b/1/c.d").as_deref(), Some("true"));
+        assert_eq!((found("a.b.2"), found("a.b.x"), found("a.b.0.c"), found("")), (None, None, None, None));
+    }
+}

@@ -1,0 +1,64 @@
+//! Where the load of a cell comes from: steep's own driver, or another program.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+
+use crate::shell::driver::{Driver, DriverEvent};
+use crate::shell::external::{Counted, External, LoadEnd};
+
+/// Where the load of a cell comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// steep's driver.
+    Own(Driver),
+    /// Another program, and the service's count of requests, where there is one.
+    External(Box<External>, Option<Counted>),
+}
+
+/// What a source tells.
+pub(super) enum Told {
+    /// Steep's driver tells this; none: its thread is gone.
+    Driver(Option<DriverEvent>),
+    /// The other program has ended.
+    Ended(LoadEnd),
+}
+
+impl Source {
+    /// The load begins; another program has begun already.
+    pub(super) fn begin(&self, origin: Instant) {
+        match self {
+            Self::Own(driver) => driver.begin(origin),
+            Self::External(..) => {}
+        }
+    }
+
+    /// No more load.
+    pub(super) fn stop(&mut self) {
+        match self {
+            Self::Own(driver) => driver.stop(),
+            Self::External(program, _) => program.stop(),
+        }
+    }
+
+    /// What comes next. May be dropped and called again, and nothing is lost.
+    pub(super) async fn next(&mut self) -> Told {
+        match self {
+            Self::Own(driver) => Told::Driver(driver.next_event().await),
+            Self::External(program, _) => Told::Ended(program.ended().await),
+        }
+    }
+
+    /// Completed requests by name.
+    pub(super) async fn completed(&mut self, client: &Client, within: Duration) -> BTreeMap<String, u64> {
+        match self {
+            Self::Own(driver) => driver.completed().by_name(),
+            Self::External(_, None) => BTreeMap::new(),
+            Self::External(_, Some(counted)) => {
+                let count = counted.read(client, within).await;
+                BTreeMap::from([(counted.name().to_owned(), count)])
+            }
+        }
+    }
+}

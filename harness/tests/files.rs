@@ -1,0 +1,225 @@
+//! The files that a scenario's traffic is made of: what `steep check` says of bad ones, and where.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+
+/// A sound scenario, for the tests to add to.
+const SCENARIO: &str = r#"name = "shop"
+
+[service]
+command = ["shop"]
+url = "http://127.0.0.1:{{port}}"
+
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 100
+duration = "5m"
+
+[[requests]]
+name = "get"
+path = "/"
+"#;
+
+/// What `steep check` says of the sound scenario with `more` at its end and `files` beside it, and how it exits.
+fn check(more: &str, files: &[(&str, &[u8])]) -> (String, Option<i32>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, contents) in files {
+        fs::write(folder.path().join(name), contents).unwrap();
+    }
+    fs::write(folder.path().join("soak.toml"), format!("{SCENARIO}{more}")).unwrap();
+    let output = Command::cargo_bin("steep")
+        .unwrap()
+        .args(["check", "soak.toml"])
+        .current_dir(folder.path())
+        .env_remove("CLICOLOR_FORCE")
+        .output()
+        .unwrap();
+    let canonical = folder.path().canonicalize().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
+    let here = |path: &Path| path.display().to_string();
+    (said.replace(&here(&canonical), "HERE").replace(&here(folder.path()), "HERE"), output.status.code())
+}
+
+/// A request that names a user, and the users.
+const USERS: &str = r#"
+[[requests]]
+name = "order"
+method = "POST"
+path = "/users/{{user.name}}"
+headers = { authorization = "Bearer {{user.token}}" }
+
+[params.user]
+dist = "csv"
+path = "users.csv"
+pick = "queue"
+"#;
+
+/// What is said of [`USERS`] with these contents of their file.
+fn users(contents: &[u8]) -> String {
+    let (said, status) = check(USERS, &[("users.csv", contents)]);
+    assert_eq!(status, Some(2), "{said}");
+    said
+}
+
+#[test]
+fn a_column_that_is_missing_is_told_with_those_that_are_there() {
+    insta::assert_snapshot!(users(b"id,name\n1,ann\n"));
+}
+
+#[test]
+fn ragged_rows_are_told_with_their_line() {
+    insta::assert_snapshot!(users(b"name,token\nann,1\nbob\n"));
+}
+
+#[test]
+fn a_file_without_rows_is_a_problem() {
+    insta::assert_snapshot!(users(b"name,token\n"));
+}
+
+#[test]
+fn a_file_that_is_no_text_is_a_problem() {
+    insta::assert_snapshot!(users(b"name,token\n\xff,1\n"));
+}
+
+#[test]
+fn a_value_that_a_header_cannot_hold_is_told_with_its_row() {
+    insta::assert_snapshot!(users(b"name,token\nann,1\nbob,\"1\r\nx-admin: 1\"\n"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_with_the_place_that_was_looked_at() {
+    let (said, status) = check(USERS, &[]);
+    assert_eq!(status, Some(2));
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn files_beyond_the_bound_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = fs::File::create(folder.path().join("users.csv")).unwrap();
+    // Sparse: it takes no room on the disk.
+    file.set_len(65 << 20).unwrap();
+    fs::write(folder.path().join("soak.toml"), format!("{SCENARIO}{USERS}")).unwrap();
+    let output =
+        Command::cargo_bin("steep").unwrap().arg("check").arg(folder.path().join("soak.toml")).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the files of this scenario have more than 67108864 bytes"), "{said}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_queue_that_will_run_dry_is_a_warning() {
+    let (said, status) = check(USERS, &[("users.csv", b"name,token\nann,1\nbob,2\n")]);
+    assert_eq!(status, Some(0), "{said}");
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn lines_that_are_no_json_or_lack_a_field_are_told_with_their_number() {
+    let more = r#"
+[[requests]]
+name = "replay"
+method = "POST"
+path = "/orders"
+body = "{{order.item.id}} {{note}}"
+
+[params.order]
+dist = "jsonl"
+path = "orders.jsonl"
+
+[params.note]
+dist = "jsonl"
+path = "notes.jsonl"
+field = "text"
+"#;
+    let orders = b"{\"item\":{\"id\":1}}\n{\"item\":{}}\n";
+    let (said, status) = check(more, &[("orders.jsonl", orders), ("notes.jsonl", b"{\"text\":\"a\"}\n{text:1}\n")]);
+    assert_eq!(status, Some(2));
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn names_in_the_file_of_a_body_are_checked() {
+    let more = r#"
+[[requests]]
+name = "order"
+method = "POST"
+path = "/orders"
+body_file = "order.json"
+
+[params.item]
+dist = "zipf"
+max = 10
+
+[params.user]
+dist = "unique"
+"#;
+    let (said, status) = check(more, &[("order.json", br#"{"item":{{itm}}}"#)]);
+    assert_eq!(status, Some(2));
+    insta::assert_snapshot!(said);
+    let (said, _) = check(more, &[("order.json", b"{{")]);
+    assert!(said.contains("order.json is no template: `{{` at byte 0 is never closed"), "{said}");
+    let (said, status) = check(more, &[("order.json", br#"{"item":{{item}},"by":"{{user}}"}"#)]);
+    assert_eq!(status, Some(0), "{said}");
+}
+
+#[test]
+fn bad_rates_are_told_with_their_line() {
+    let phase = |name: &str, more: &str| {
+        format!(
+            "\n[[phases]]\nname = \"{name}\"\nrole = \"steady\"\nshape = \"from_file\"\npath = \"{name}.csv\"\nduration = \"1h\"\n{more}"
+        )
+    };
+    let more = ["names", "negative", "back", "zero", "short"].map(|name| phase(name, "")).concat()
+        + &phase("again", "loop = true\n")
+        + &phase("many", "loop = true\n");
+    let files: [(&str, &[u8]); 7] = [
+        ("names.csv", b"seconds,rps\n0,1\n"),
+        ("negative.csv", b"time,rate\n0,1\n10,-5\n"),
+        ("back.csv", b"time,rate\n0,1\n10,5\n9,5\n"),
+        ("zero.csv", b"time,rate\n0,0\n3600,0\n"),
+        ("short.csv", b"time,rate\n0,1\n60,5\n"),
+        ("again.csv", b"time,rate\n0,1\n60,5\n"),
+        ("many.csv", b"time,rate\n0,1\n0.01,5\n"),
+    ];
+    let (said, status) = check(&more, &files);
+    assert_eq!(status, Some(2));
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn what_needs_no_file_to_be_wrong_is_told_too() {
+    let more = r#"
+[[requests]]
+name = "order"
+method = "HEAD"
+path = "/{{user}}/{{id.name}}"
+body = "a"
+body_file = "b"
+expect = { json = { ok = [1] }, body_contains = "{{none}}", header = { "a b" = "" } }
+
+[params.user]
+dist = "csv"
+path = "users.csv"
+
+[params.id]
+dist = "choice"
+values = ["a", 2, true, "{{id}}"]
+weights = [1, 2]
+
+[params.rank]
+dist = "zipf"
+min = 5
+max = 4
+exponent = 0.9
+column = "x"
+"#;
+    let (said, status) = check(more, &[("users.csv", b"name\nann\n"), ("b", b"")]);
+    assert_eq!(status, Some(2));
+    insta::assert_snapshot!(said);
+}
