@@ -67,6 +67,9 @@ pub enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Write a first scenario from an access log or an OpenAPI description
+    #[command(subcommand)]
+    Import(Import),
     /// Keeps a service and all its descendants; steep starts it by itself
     #[command(hide = true)]
     Supervise {
@@ -112,6 +115,49 @@ pub struct AnalyzeOptions {
     #[arg(long, value_name = "ROLE=NAME,...")]
     pub columns: Option<Columns>,
 }
+
+/// What `steep import` reads.
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// Routes, their weights, and the rate over time, from a log in the common or combined format of nginx and Apache
+    #[command(after_help = ACCESS_LOG_HELP)]
+    AccessLog {
+        /// The log; `-` reads stdin
+        log: PathBuf,
+        /// Where the scenario goes
+        #[command(flatten)]
+        target: ImportTarget,
+    },
+    /// A request for each operation of a description in OpenAPI 3.0 or 3.1, JSON or YAML
+    #[command(after_help = "Example:\n  steep import openapi openapi.yaml -o soak.toml")]
+    Openapi {
+        /// The description; `-` reads stdin
+        description: PathBuf,
+        /// Where the scenario goes
+        #[command(flatten)]
+        target: ImportTarget,
+    },
+}
+
+/// Where an import goes.
+#[derive(Debug, Args)]
+pub struct ImportTarget {
+    /// Write the scenario to this file, which must not exist yet [default: stdout]
+    #[arg(short, long, value_name = "SCENARIO")]
+    pub output: Option<PathBuf>,
+    /// Base address of the service on this machine
+    #[arg(long, default_value = "http://127.0.0.1:{{port}}")]
+    pub url: String,
+}
+
+const ACCESS_LOG_HELP: &str = "\
+Ids in paths become parameters, requests are weighted by how often they came, and the rates go into
+a CSV file beside the scenario. On stdout, or for a log of less than two minutes, the mean rate is
+held instead.
+
+Examples:
+  steep import access-log /var/log/nginx/access.log -o soak.toml
+  zcat access.log.*.gz | steep import access-log - -o soak.toml";
 
 const ANALYZE_HELP: &str = "\
 Examples:

@@ -3,6 +3,7 @@
 
 mod analyze;
 mod check;
+mod import;
 mod load;
 mod output;
 mod plan;
@@ -12,6 +13,7 @@ mod supplies;
 
 pub use self::analyze::analyze;
 pub use self::check::check;
+pub use self::import::import;
 pub use self::plan::plan;
 pub use self::report::report;
 pub use self::run::run;

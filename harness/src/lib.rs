@@ -7,6 +7,7 @@ pub mod exit;
 pub mod exposition;
 pub mod flags;
 pub mod growth;
+pub mod import;
 pub mod isolation;
 pub mod outcome;
 pub mod plan;

@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Command::Run(options) => commands::run(&options),
         Command::Analyze(options) => commands::analyze(&options),
         Command::Report { run, format, output } => commands::report(&run, format, output.as_deref()),
+        Command::Import(import) => commands::import(&import),
         Command::Supervise { args } => return steep::shell::supervisor::supervise(args),
     }
     .into()

@@ -32,6 +32,7 @@ const LOAD_ENDS_EARLY: f64 = 0.05;
 
 /// What is said of a cell. Derived: it can be made again from the trace at any time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own, and none depends on another")]
 pub struct Outcome {
     /// The cell.
     pub cell: CellId,
@@ -54,6 +55,8 @@ pub struct Outcome {
     pub headroom_exceeded: bool,
     /// When growth would reach the limit, counted from the end of the soak.
     pub seconds_to_limit: Option<Estimate<f64>>,
+    /// Users of a closed load; none: the load was open.
+    pub users: Option<u32>,
     /// Answered requests: of steep's own load, or as the service counted them; none where nobody did.
     pub completed: Option<u64>,
     /// What became of the requests of steep's own load, all names together.
@@ -94,6 +97,9 @@ pub struct Outcome {
     pub probe: bool,
     /// Flags that nothing showed to have taken effect.
     pub unverified_flags: Vec<String>,
+    /// Whether any certificate of the service was taken.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub certificate_unchecked: bool,
 }
 
 /// Memory over a phase that is not fitted: what stays once the load is gone is kept, by the program or the allocator.
@@ -141,6 +147,7 @@ impl Outcome {
                 .zip(peak_bytes)
                 .is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64()),
             seconds_to_limit,
+            users: header.users,
             completed: completed(trace, &requests),
             failures: failures(&requests),
             connections_note: connections_note(trace),
@@ -161,6 +168,7 @@ impl Outcome {
             something_left: end.is_some_and(|end| end.something_left),
             probe: header.probe,
             unverified_flags: header.unverified_flags.clone(),
+            certificate_unchecked: header.certificate_unchecked,
         }
     }
 

@@ -20,6 +20,7 @@ mod shape;
 pub mod supplies;
 mod threshold;
 mod traffic;
+pub mod transport;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub use self::threshold::{Bound, Judged, Metric, Threshold, Tolerate, Unit};
 pub use self::traffic::{
     Arrival, Expect, Http, Load, Model, Pacing, Param, Phase, Pick, Request, Role, ThinkTime, Wanted,
 };
+pub use self::transport::{Abort, Auth, ClientCertificate, Conduct, Farewell, Hold, Protocol, Storm, Tls};
+use crate::template::Template;
 use crate::units::{BytesPerHour, BytesPerRequest, Seed, seconds};
 
 /// A whole scenario. Serialised into `run.json` as the resolved form of the file.
@@ -142,6 +145,17 @@ pub enum Finding {
 }
 
 impl Scenario {
+    /// The variables of the environment that hold secrets, each with the key that names it.
+    #[must_use]
+    pub fn secret_variables(&self) -> Vec<(String, String)> {
+        let auth = self.http.auth.iter().map(|auth| ("http.auth".to_owned(), auth.variable().to_owned()));
+        let headers = self.requests.iter().enumerate().flat_map(|(index, request)| {
+            let names = request.headers.values().flat_map(Template::names).filter_map(transport::variable_of);
+            names.map(move |name| (format!("requests[{index}].headers"), name.to_owned()))
+        });
+        auth.chain(headers).collect()
+    }
+
     /// How long the load of one cell lasts.
     #[must_use]
     pub fn soak_duration(&self) -> Duration {

@@ -1,5 +1,6 @@
 //! All effects: files, processes, sockets and clocks. Nothing outside this folder and `commands` has any.
 
+pub mod access;
 pub mod build;
 pub mod cell;
 pub mod clock;
@@ -19,3 +20,4 @@ pub mod sampler;
 pub mod service;
 pub mod store;
 pub mod supervisor;
+pub mod trust;

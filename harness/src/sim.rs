@@ -207,6 +207,7 @@ fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         flags,
         known_flags: Vec::new(),
         unverified_flags: Vec::new(),
+        certificate_unchecked: false,
         axes: BTreeMap::new(),
         replicate: 1,
         attempt: 1,
@@ -217,6 +218,7 @@ fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         phases,
         sampling_every_s: scenario.sampling.every.as_secs_f64(),
         judge: scenario.judge.clone(),
+        users: scenario.load.model.users(),
         thresholds: scenario.thresholds.clone(),
         tolerate: scenario.tolerate.clone(),
         connections: Header::kept_connections(scenario),
@@ -358,7 +360,7 @@ mod tests {
         // Four users, an answer each 41 ms: 98 a second.
         let due = outcome.requests.due;
         assert!((345_000..357_000).contains(&due), "{due}");
-        assert_eq!(outcome.requests.ok, due);
+        assert_eq!((outcome.requests.ok, outcome.users), (due, Some(4)));
         let growth = outcome.growth().and_then(|growth| growth.per_request).expect("growth per request");
         assert!(growth.low.get() < 64.0 && growth.high.get() > 64.0, "{growth:?}");
     }

@@ -195,8 +195,8 @@ pub struct Traffic {
     pub lateness: Percentiles,
 }
 
-/// What became of the requests of one name. `due = sent + missed + dropped`, always; and everything sent is ok, failed
-/// or still in flight.
+/// What became of the requests of one name. `due = sent + missed + dropped`, always; and everything sent is ok, failed,
+/// aborted or still in flight.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Came due by the schedule.
@@ -226,6 +226,10 @@ pub struct Counts {
     pub failed_timeout: u64,
     /// The connection ended, or spoke no HTTP, before the answer was whole; or the answer was larger than the bound.
     pub failed_body: u64,
+    /// Left by the client as the scenario wants it: gone before the answer was there, read too slowly to the end, held open and
+    /// dropped. No failure, and without a latency.
+    #[serde(default)]
+    pub aborted: u64,
     /// Bytes of request bodies.
     pub body_bytes_sent: u64,
     /// Bytes of answers' bodies.
@@ -233,10 +237,10 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Answered by the service, well or not: the work that growth per request is told by.
+    /// Answered by the service, well or not, or left by the client on purpose: the work that growth per request is told by.
     #[must_use]
     pub fn completed(&self) -> u64 {
-        self.ok.saturating_add(self.failed_status).saturating_add(self.failed_expect)
+        [self.failed_status, self.failed_expect, self.aborted].iter().fold(self.ok, |sum, n| sum.saturating_add(*n))
     }
 
     /// Sent, and ended otherwise than expected.
@@ -252,7 +256,11 @@ impl Counts {
     pub fn balance(&self) -> bool {
         self.sent.checked_add(self.missed).and_then(|sum| sum.checked_add(self.dropped)) == Some(self.due)
             && self.dry <= self.dropped
-            && self.failed().checked_add(self.ok).is_some_and(|ended| ended <= self.sent)
+            && self
+                .failed()
+                .checked_add(self.ok)
+                .and_then(|sum| sum.checked_add(self.aborted))
+                .is_some_and(|ended| ended <= self.sent)
     }
 
     /// Adds what happened to the requests of another name.
@@ -269,6 +277,7 @@ impl Counts {
         self.failed_connect = self.failed_connect.saturating_add(other.failed_connect);
         self.failed_timeout = self.failed_timeout.saturating_add(other.failed_timeout);
         self.failed_body = self.failed_body.saturating_add(other.failed_body);
+        self.aborted = self.aborted.saturating_add(other.aborted);
         self.body_bytes_sent = self.body_bytes_sent.saturating_add(other.body_bytes_sent);
         self.body_bytes_received = self.body_bytes_received.saturating_add(other.body_bytes_received);
     }
@@ -283,6 +292,12 @@ pub struct Connections {
     pub closed: u64,
     /// Could not be opened.
     pub refused: u64,
+    /// Opened by storms, and closed again at once; not among the others.
+    #[serde(default)]
+    pub storm_opened: u64,
+    /// Could not be opened by a storm.
+    #[serde(default)]
+    pub storm_refused: u64,
 }
 
 /// How many requests took longer than a threshold allows.

@@ -15,6 +15,7 @@ use crate::scenario::{Flaw, Load, Model, Param, Phase, Request, Scenario, Suppli
 use crate::units::{Seed, SinceStart};
 
 pub mod arrivals;
+pub mod conduct;
 pub mod curve;
 pub mod dispatch;
 pub mod draw;
@@ -303,6 +304,7 @@ pub(crate) mod tests {
             body: body.map(template),
             body_file: None,
             expect: Expect::default(),
+            conduct: None,
         }
     }
 

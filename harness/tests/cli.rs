@@ -16,8 +16,15 @@ fn stdout(args: &[&str]) -> String {
 #[test]
 fn help_texts() {
     insta::assert_snapshot!("help", stdout(&["--help"]));
-    for command in ["check", "plan", "run", "analyze", "report"] {
+    for command in ["check", "plan", "run", "analyze", "report", "import"] {
         insta::assert_snapshot!(format!("help-{command}"), stdout(&[command, "--help"]));
+    }
+}
+
+#[test]
+fn help_texts_of_imports() {
+    for source in ["access-log", "openapi"] {
+        insta::assert_snapshot!(format!("help-import-{source}"), stdout(&["import", source, "--help"]));
     }
 }
 

@@ -74,6 +74,15 @@ fn the_flag_that_leaks_is_named_and_the_others_are_innocent() {
 }
 
 #[test]
+fn a_closed_load_is_told_once() {
+    let closed = Outcome { users: Some(4), ..outcome(&[], 0.0) };
+    let other = Outcome { users: Some(4), ..outcome(&["cache"], 0.0) };
+    let told = terminal(&report(vec![closed, other], &["cache"]));
+    assert_eq!(told.matches("closed load").count(), 1, "{told}");
+    assert!(!terminal(&report(vec![outcome(&[], 0.0)], &[])).contains("closed load"));
+}
+
+#[test]
 fn a_leak_that_needs_two_flags_is_told_as_one() {
     let cells = [
         outcome(&[], 0.0),

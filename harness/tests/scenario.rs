@@ -366,3 +366,36 @@ proptest::proptest! {
         write!(shown, "{}", render(&decoded.problems, "soak.toml", &text, false)).expect("a text");
     }
 }
+
+#[test]
+fn a_client_with_tls_and_every_kind_of_conduct_has_no_problem() {
+    let text = SOUND.replacen("http://", "https://", 1).replacen("path = \"/\"", "path = \"/\"\nheaders = { x-key = \"{{env.KEY}}\" }\nabort_after = \"50ms\"\nabort_share = 0.1\nabort_with = \"close\"\nread_rate = \"10KiB\"\nsend_rate = \"1KiB\"", 1)
+        + "[[requests]]\nname = \"events\"\npath = \"/events\"\nhold = \"30s\"\ngoodbye = false\n[http]\nprotocol = \"http2\"\nmax_concurrent_streams = 10\nmax_idle = \"5s\"\ntls = { ca = \"ca.pem\", client_certificate = \"c.pem\", client_key = \"c.key\", server_name = \"shop\" }\nauth = { basic = { user = \"u\", password_env = \"WORD\" } }\n";
+    let text =
+        text.replacen("duration = \"5m\"", "duration = \"5m\"\nstorm = { connections = 500, every = \"1s\" }", 1);
+    let decoded = decode(&text);
+    assert_eq!(decoded.problems, []);
+    let scenario = decoded.scenario.expect("a scenario");
+    let variables: Vec<String> = scenario.secret_variables().into_iter().map(|(_, name)| name).collect();
+    assert_eq!(variables, ["WORD", "KEY"]);
+    insta::assert_json_snapshot!((&scenario.http, &scenario.phases, &scenario.requests));
+    let read: steep::scenario::Scenario =
+        serde_json::from_str(&serde_json::to_string(&scenario).expect("JSON")).expect("the same scenario");
+    assert_eq!(read, scenario);
+}
+
+#[test]
+fn conduct_that_says_too_little_or_too_much_is_a_problem() {
+    insta::assert_snapshot!(with(
+        "path = \"/\"",
+        "path = \"/{{env.KEY}}\"\nabort_share = 1.5\ngoodbye = true\nread_rate = \"0B\"\nhold = \"1s\"\nabort_after = \"20s\"\nexpect = { json = { \"/id\" = 1 } }"
+    ));
+}
+
+#[test]
+fn trust_and_identity_are_said_once_and_whole() {
+    insta::assert_snapshot!(and(
+        "[http]\nmax_concurrent_streams = 7\n[http.tls]\nclient_key = \"k.pem\"\n[http.auth]\n"
+    ));
+    insta::assert_snapshot!(with("http://", "https://"));
+}

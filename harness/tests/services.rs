@@ -8,7 +8,10 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use steep::scenario::{Dependency, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal, Verify};
+use steep::scenario::{
+    Dependency, Program, Protocol, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal, Verify,
+};
+use steep::shell::access::Access;
 use steep::shell::probe::{ProbeError, live_bytes, verify};
 use steep::shell::service::failure::{ServiceError, Who};
 use steep::shell::service::{CellPlace, RunningService, start};
@@ -111,6 +114,7 @@ impl Folders {
         args: &[String],
     ) -> Result<RunningService, ServiceError> {
         let cell_folder = self.path("cell");
+        let client = Access::default().client(Protocol::Http1).expect("a client");
         let place = CellPlace {
             scenario_folder: self.0.path(),
             cell_folder: &cell_folder,
@@ -118,6 +122,7 @@ impl Folders {
             binary: None,
             env: &env,
             args,
+            client: &client,
         };
         start(service, dependencies, &place).await
     }

@@ -12,6 +12,7 @@ use crate::problem::{Problem, Spans, any_error, render};
 use crate::scenario::decode::{Decoded, decode};
 use crate::scenario::package::check_package;
 use crate::scenario::{Program, Scenario, Supplies};
+use crate::shell::access::{Access, AccessError, is_set};
 use crate::shell::build::Workspace;
 use crate::shell::host::usable_cpus;
 
@@ -52,6 +53,7 @@ pub(super) fn examine(path: &Path) -> Examined {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     problems.extend(missing_files(&draft, &spans, &folder));
     problems.extend(missing_cpus(&draft, &spans));
+    problems.extend(no_access(&draft, &spans, &folder));
     let supplies = supplies::read(&mut draft, &spans, &folder, &mut problems);
     let workspace = workspace(&draft, &spans, &folder, &mut problems);
     let planned = scenario.map(|_| (plan(&draft, &spans), draft));
@@ -112,6 +114,28 @@ fn missing_files(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<Probl
                 .help("paths are relative to the scenario file")
         })
         .collect()
+}
+
+/// Variables that are not set, or files of TLS that cannot be used.
+fn no_access(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<Problem> {
+    let missing: Vec<Problem> = scenario
+        .secret_variables()
+        .into_iter()
+        .filter(|(_, name)| !is_set(name))
+        .map(|(path, name)| {
+            let problem = Problem::error(format!("the environment has no variable {name}"), spans.of(&path));
+            problem.help(format!("secrets are read from the environment: set {name} before steep is started"))
+        })
+        .collect();
+    if !missing.is_empty() {
+        return missing;
+    }
+    let Err(error) = Access::of(scenario, folder) else { return Vec::new() };
+    let (path, help) = match &error {
+        AccessError::Trust(error) => (error.key(), "paths are relative to the scenario file"),
+        _ => ("http", ""),
+    };
+    vec![Problem::error(error.to_string(), spans.of(path)).help(help)]
 }
 
 fn missing_cpus(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {

@@ -24,9 +24,9 @@ const RATE_EXCESS: f64 = 1.25;
 /// minute for what is purged more slowly.
 const LOAD_MEMORIES: [f64; 3] = [3.0, 10.0, 30.0];
 
-/// Seconds over which an allocator gives back what a peak of the load took, while memory grows at once: the slowest decay
-/// that is set by default anywhere is ten seconds, but what is kept goes through more than one stage. With 40 or 100 the
-/// method does as well (METHOD.md, what load peaks hide).
+/// Seconds over which what a peak of the load took is given back, while memory grows at once: the service's own queues and
+/// pools empty first, and jemalloc then purges over ten seconds twice, dirty and muzzy pages (its manual, `dirty_decay_ms` and
+/// `muzzy_decay_ms`). Found on seed 1; 40 and 100 do nearly as well (METHOD.md, load peaks).
 const PEAK_MEMORY: f64 = 60.0;
 
 /// A run must last so many of it for peaks to come and go within it: of calm services with spikes 7 % were called leaks in ten

@@ -120,7 +120,7 @@ pub(super) fn failures(requests: &Counts) -> Option<String> {
 
 /// What is to be said of the connections, where they were not those that the scenario says.
 pub(super) fn connections_note(trace: &Trace) -> Option<String> {
-    let Connections { opened, closed, refused } = trace.traffic.last()?.connections;
+    let Connections { opened, closed, refused, .. } = trace.traffic.last()?.connections;
     let planned = trace.header.connections?;
     if opened <= planned && refused == 0 {
         return None;
@@ -169,7 +169,7 @@ path = "/"
         let mut counts = last.requests["get"];
         change(&mut trace, &mut counts);
         last.requests.insert("get".to_owned(), counts);
-        last.connections = Connections { opened: 8, closed: 8, refused: 0 };
+        last.connections = Connections { opened: 8, closed: 8, ..Connections::default() };
         trace.traffic.push(last);
         Outcome::of(&trace)
     }
@@ -267,7 +267,7 @@ path = "/"
             outcome(|trace, _| {
                 trace.header.connections = planned;
                 let mut last = trace.traffic.last().expect("traffic").clone();
-                last.connections = Connections { opened, closed: opened - 8, refused };
+                last.connections = Connections { opened, closed: opened - 8, refused, ..Connections::default() };
                 trace.traffic.push(last);
                 told = connections_note(trace);
             });

@@ -88,10 +88,17 @@ pub fn cells(outcomes: &[Outcome]) -> String {
     columns(&rows)
 }
 
+/// The column of what the client left on purpose, in reports that have such.
+const AFTER_FAILED: usize = 6;
+
 /// How the load was delivered, how it was answered, and what steep itself held: due = sent + missed + dropped.
 fn loads(outcomes: &[Outcome]) -> String {
     let head = ["load", "due", "sent", "missed", "dropped", "failed", "p50", "p99", "late p99", "steep's own memory"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let any_aborted = outcomes.iter().any(|outcome| outcome.requests.aborted > 0);
+    if any_aborted {
+        rows[0].insert(AFTER_FAILED, "aborted".to_owned());
+    }
     for outcome in outcomes {
         let requests = &outcome.requests;
         let slowest = |percentile: fn(&Percentiles) -> u64| outcome.latency.values().map(percentile).max();
@@ -104,6 +111,9 @@ fn loads(outcomes: &[Outcome]) -> String {
         row.push(slowest(|times| times.p99_us).map_or_else(|| "–".into(), milliseconds));
         row.push(if outcome.lateness.count > 0 { milliseconds(outcome.lateness.p99_us) } else { "–".into() });
         let sign = if outcome.steep_growth_bytes < 0 { '-' } else { '+' };
+        if any_aborted {
+            row.insert(AFTER_FAILED, requests.aborted.to_string());
+        }
         let grown = Bytes::new(outcome.steep_growth_bytes.unsigned_abs());
         row.push(format!("{} ({sign}{grown})", outcome.steep.anon_bytes));
         rows.push(row);
@@ -133,6 +143,11 @@ fn notes(report: &Report) -> String {
             unverified.join(", ")
         );
         text.push_str(&wrapped(&note, INDENT));
+    }
+    if report.cells.iter().any(|outcome| outcome.users.is_some()) {
+        let note = "closed load: a slow service was asked less, and the latencies leave out what an open load would have \
+                    felt (coordinated omission)";
+        text.push_str(&wrapped(note, INDENT));
     }
     for missing in &report.missing {
         text.push_str(&wrapped(&format!("{}: {}", missing.cell, missing.reason), INDENT));
@@ -182,6 +197,16 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     }
     if outcome.probe && outcome.growth().is_some_and(|growth| growth.source == MemorySource::Anonymous) {
         notes.push("judged by anonymous memory: the probe answered in too few samples".to_owned());
+    }
+    let storms = &outcome.connections;
+    if storms.storm_opened + storms.storm_refused > 0 {
+        notes.push(format!(
+            "storms opened {} connections beside the load, and could not open {}",
+            storms.storm_opened, storms.storm_refused
+        ));
+    }
+    if outcome.certificate_unchecked {
+        notes.push("the certificate of the service was not checked (http.tls.insecure)".to_owned());
     }
     if outcome.something_left {
         notes.push("some process could not be ended".to_owned());

@@ -1,4 +1,4 @@
-//! Where load and questions may go: to this host, by plain HTTP, and nowhere else.
+//! Where load and questions may go: to this host, by HTTP with or without TLS, and nowhere else.
 
 use url::{Host, Url};
 
@@ -18,25 +18,22 @@ impl BadAddress {
 
 const EXAMPLES: &str = "the service runs on this machine: \"http://127.0.0.1:{{port}}\", \"http://localhost:8080\" or \"http://[::1]:{{port}}\"";
 
-/// That `url` is the base of plain HTTP on a loopback address, and nothing else: no user, path, query or fragment. steep starts the
+/// That `url` is the base of HTTP on a loopback address, and nothing else: no user, path, query or fragment. steep starts the
 /// service itself, and a slip of the pen must not hit another host.
 pub(super) fn check_url(url: &Template) -> Result<(), BadAddress> {
     let text = with_a_port(url);
-    if text.starts_with("https://") {
-        return Err(BadAddress::new("\"url\" must begin with http://", "TLS is not supported yet"));
-    }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(BadAddress::new("\"url\" has blanks in it", EXAMPLES));
     }
     let parsed =
         Url::parse(&text).map_err(|error| BadAddress::new(format!("\"url\" is no address: {error}"), EXAMPLES))?;
-    if parsed.scheme() != "http" {
-        return Err(BadAddress::new("\"url\" must begin with http://", EXAMPLES));
+    if !["http", "https"].contains(&parsed.scheme()) {
+        return Err(BadAddress::new("\"url\" must begin with http:// or https://", EXAMPLES));
     }
     if !parsed.username().is_empty() || parsed.password().is_some() || text.contains('@') {
         return Err(BadAddress::new(
             "\"url\" must not name a user",
-            "put credentials into the headers of the requests",
+            "say who you are in [http.auth], or in the headers of the requests",
         ));
     }
     if !is_loopback(parsed.host().as_ref()) || parsed.port_or_known_default() == Some(0) {
@@ -101,9 +98,13 @@ mod tests {
 
     #[test]
     fn addresses_of_this_host_are_taken() {
-        for text in
-            ["http://127.0.0.1:{{port}}", "http://localhost:8080", "http://[::1]:{{port}}/", "http://127.0.0.2:80"]
-        {
+        for text in [
+            "http://127.0.0.1:{{port}}",
+            "http://localhost:8080",
+            "http://[::1]:{{port}}/",
+            "http://127.0.0.2:80",
+            "https://localhost",
+        ] {
             assert!(url(text), "{text}");
         }
         assert!(tcp("127.0.0.1:{{port}}") && tcp("localhost:5432") && tcp("[::1]:{{db.port}}"));
@@ -125,7 +126,9 @@ mod tests {
             "http://127.0.0.1:80/api",
             " http://127.0.0.1:80",
             "ftp://127.0.0.1:80",
-            "https://127.0.0.1:443",
+            "https://10.0.0.1:443",
+            "https://localhost.example:443",
+            "https://127.0.0.1:443@10.0.0.1:443",
             "",
         ] {
             assert!(!url(text), "{text}");

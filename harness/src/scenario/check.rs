@@ -6,6 +6,7 @@ mod matrix;
 mod phases;
 mod service;
 pub(crate) mod traffic;
+mod transport;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.file_name("name", &scenario.name);
     check.service(scenario);
     check.dependencies(scenario);
+    check.http(scenario);
     check.load(scenario);
     check.phases(scenario);
     check.requests(scenario);

@@ -8,6 +8,7 @@ mod matrix;
 mod phase;
 mod service;
 mod traffic;
+mod transport;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +19,8 @@ use self::accounting::{external, threshold, tolerate};
 use self::matrix::{allocator, axis, flag, plan};
 use self::phase::phase;
 use self::service::{dependency, service};
-use self::traffic::{http, load, param, request};
+use self::traffic::{load, param, request};
+use self::transport::http;
 use super::check::check;
 use super::read::{Reader, Section};
 use super::{Judge, Sampling, Scenario, Strictness};

@@ -7,22 +7,41 @@ use serde::{Deserialize, Serialize};
 
 use super::JsonPath;
 use super::shape::Shape;
+use super::transport::{Auth, Conduct, Protocol, Storm, Tls};
 use crate::template::Template;
 use crate::units::seconds;
 
 /// Connections and their limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Http {
+    /// What is spoken.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// How many, opened before the load; a hard cap.
     pub connections: usize,
+    /// Most requests at a time on one connection, with HTTP/2; fewer where the server wants it so.
+    #[serde(default)]
+    pub max_concurrent_streams: usize,
+    /// Most connections beside the others, each for one slow or held request.
+    #[serde(default)]
+    pub aside_connections: usize,
     /// A connection is closed and opened anew after so many; 0: never.
     pub max_requests_per_connection: u64,
+    /// A connection unused for so long is closed and opened anew; none: never.
+    #[serde(rename = "max_idle_s", default, with = "seconds::optional", skip_serializing_if = "Option::is_none")]
+    pub max_idle: Option<Duration>,
     /// How long opening one may take.
     #[serde(rename = "connect_timeout_s", with = "seconds")]
     pub connect_timeout: Duration,
     /// How long an answer may take, from sending to the end of its body.
     #[serde(rename = "request_timeout_s", with = "seconds")]
     pub request_timeout: Duration,
+    /// Whom it trusts, where there is TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// What is said to be let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
 }
 
 /// How arrivals are made.
@@ -53,6 +72,17 @@ pub enum Model {
         /// How long they think.
         think_time: ThinkTime,
     },
+}
+
+impl Model {
+    /// The users of a closed load.
+    #[must_use]
+    pub fn users(self) -> Option<u32> {
+        match self {
+            Self::Open => None,
+            Self::Closed { vus, .. } => Some(vus),
+        }
+    }
 }
 
 /// How long a user waits between an answer and the next request.
@@ -124,6 +154,9 @@ pub struct Phase {
     /// How long it lasts.
     #[serde(rename = "duration_s", with = "seconds")]
     pub duration: Duration,
+    /// Connections opened and closed beside the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<Storm>,
 }
 
 impl Phase {
@@ -131,7 +164,7 @@ impl Phase {
     #[must_use]
     pub fn new(name: &str, role: Role, shape: Shape, duration: Duration) -> Self {
         let weights = BTreeMap::new();
-        Self { name: name.to_owned(), role, shape, duration, weights, close_connections: false }
+        Self { name: name.to_owned(), role, shape, duration, weights, close_connections: false, storm: None }
     }
 }
 
@@ -168,6 +201,9 @@ pub struct Request {
     pub body_file: Option<String>,
     /// What counts as success.
     pub expect: Expect,
+    /// How the client treats it; none: sends it and takes the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conduct: Option<Conduct>,
 }
 
 /// What an answer must be to count as success.

@@ -12,7 +12,9 @@ use tokio::sync::watch;
 use self::loaded::Loaded;
 use self::source::Source;
 use crate::plan::{Cell, Plan, settings};
+use crate::scenario::transport::variable_of;
 use crate::scenario::{self, Flag, Program, Scenario, Supplies};
+use crate::shell::access::{Access, placeholder};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
 use crate::shell::driver::{Driver, DriverError, DriverSpec};
@@ -133,6 +135,15 @@ async fn prepare(
         Binary::Built(built) => Some(built.path.canonicalize().unwrap_or_else(|_| built.path.clone())),
         Binary::Failed(message) => return Ok(Err(NotLoaded::new(EndReason::BuildFailed, &message))),
     };
+    // Examined before the run; what went since then is told in the cell.
+    let access = match Access::of(scenario, soaking.scenario_folder) {
+        Ok(access) => access,
+        Err(error) => return Ok(Err(NotLoaded::new(EndReason::Failed, &error))),
+    };
+    let client = match access.client(scenario.http.protocol) {
+        Ok(client) => client,
+        Err(error) => return Ok(Err(NotLoaded::new(EndReason::Failed, &error))),
+    };
     let place = CellPlace {
         scenario_folder: soaking.scenario_folder,
         cell_folder,
@@ -140,6 +151,7 @@ async fn prepare(
         binary: binary.as_deref(),
         env: &settings.env,
         args: &settings.args,
+        client: &client,
     };
     let mut service = match start(&scenario.service, &scenario.dependencies, &place).await {
         Ok(service) => service,
@@ -147,7 +159,7 @@ async fn prepare(
     };
     let connected = match verified(soaking, &service).await {
         Ok(()) => match &scenario.external {
-            None => connect(scenario, soaking.supplies, &service).await.map(Source::Own),
+            None => connect(soaking, access, &service).await.map(Source::Own),
             Some(external) => start_external(external, scenario, &service, &place).await,
         },
         Err(not_verified) => Err(not_verified),
@@ -214,9 +226,15 @@ async fn start_external(
     Ok(Source::External(Box::new(program), counted))
 }
 
-async fn connect(scenario: &Scenario, supplies: &Supplies, service: &RunningService) -> Result<Driver, NotLoaded> {
+async fn connect(soaking: &Soaking<'_>, access: Access, service: &RunningService) -> Result<Driver, NotLoaded> {
+    let Soaking { scenario, supplies, .. } = soaking;
     let port = service.port.to_string();
-    let schedule = Schedule::new(Workload::of(scenario, supplies), |name| (name == "port").then(|| port.clone()))
+    // A secret is filled in where a header is built: the schedule never has it.
+    let cell_value = |name: &str| match variable_of(name) {
+        Some(variable) => Some(placeholder(variable)),
+        None => (name == "port").then(|| port.clone()),
+    };
+    let schedule = Schedule::new(Workload::of(scenario, supplies), cell_value)
         .map_err(|error| NotLoaded::new(EndReason::Failed, &error))?;
     let spec = DriverSpec {
         url: service.url.clone(),
@@ -225,6 +243,8 @@ async fn connect(scenario: &Scenario, supplies: &Supplies, service: &RunningServ
         phases: scenario.phases.clone(),
         requests: scenario.requests.clone(),
         limits: latency_limits(&scenario.thresholds, &scenario.requests),
+        access,
+        seed: scenario.seed,
     };
     Driver::connect(spec, schedule).await.map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
@@ -255,6 +275,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         flags: cell.flags.clone(),
         known_flags: scenario.flags.iter().map(names).collect(),
         unverified_flags: scenario.flags.iter().filter(|flag| flag.verify.is_none()).map(names).collect(),
+        certificate_unchecked: scenario.http.tls.as_ref().is_some_and(|tls| tls.insecure),
         axes: cell.axes.clone(),
         replicate: cell.replicate,
         attempt,
@@ -266,6 +287,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         phases: PhaseSpan::chain(&scenario.phases),
         sampling_every_s: scenario.sampling.every.as_secs_f64(),
         judge: scenario.judge.clone(),
+        users: scenario.load.model.users(),
         thresholds: scenario.thresholds.clone(),
         tolerate: scenario.tolerate.clone(),
         connections: Header::kept_connections(scenario),

@@ -1,9 +1,11 @@
-//! Sends a schedule to a service: an open loop over a fixed set of HTTP/1.1 connections, on a thread of its own.
+//! Sends a schedule to a service, over a fixed set of HTTP connections, on a thread of its own.
 //!
 //! The pacer wakes when requests come due, on the millisecond grid of the runtime's timers (27 to 59 % less CPU than
-//! exact timers, which are there for who wants them), the switchboard gives them to free connections, and each connection carries one request at a time. All
-//! of it is one thread and one runtime, so that nothing on the way of a request needs a lock. Whatever the service does,
-//! the driver ends: every wait has a bound. It decides neither what is sent nor what is too late; `traffic` does.
+//! exact timers, which are there for who wants them), the switchboard gives them to free connections, and each connection
+//! carries one request at a time, or with HTTP/2 several. In a closed load an answer makes the next one due, and wakes the
+//! pacer where it sleeps too long. All of it is one thread and one runtime, so that nothing on the way of a request needs a
+//! lock. Whatever the service does, the driver ends: every wait has a bound. It decides neither what is sent nor what is too
+//! late; `traffic` does.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,14 +19,22 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::scenario::{Http, Load, Phase, Request};
+use crate::shell::access::Access;
 use crate::trace::{Disturbance, Percentiles, Traffic};
 use crate::traffic::Schedule;
 use crate::traffic::latency::{Interval, LatencyLimit};
+use crate::units::Seed;
 
 mod alarm;
+mod aside;
 mod connection;
+mod line;
 mod message;
+mod multiplexed;
 mod pacer;
+mod slow;
+mod storm;
+mod stream;
 mod switchboard;
 mod target;
 #[cfg(test)]
@@ -43,12 +53,16 @@ pub struct DriverSpec {
     pub http: Http,
     /// Most requests in flight, and where the driver runs.
     pub load: Load,
-    /// The phases: connections are closed in some of them.
+    /// The phases: connections are closed in some of them, and storms raised in others.
     pub phases: Vec<Phase>,
     /// Kinds of request, in the order that the schedule counts them by.
     pub requests: Vec<Request>,
     /// Times of which it is counted how many requests took longer.
     pub limits: Vec<LatencyLimit>,
+    /// What it needs to be let in.
+    pub access: Access,
+    /// Chooses the requests that are left before their answers.
+    pub seed: Seed,
 }
 
 /// A driver with open connections, which sends nothing before it is told to begin. Dropping it ends its load at once.
@@ -142,6 +156,14 @@ pub enum DriverError {
         wanted: usize,
         /// Why.
         source: io::Error,
+    },
+    /// The service is not the one that is trusted, or does not trust.
+    #[error("TLS with {address}: {reason}")]
+    Tls {
+        /// The service.
+        address: SocketAddr,
+        /// What is wrong, and what to do about it.
+        reason: String,
     },
     /// The driver cannot run on the CPUs asked for.
     #[error("pin the driver to CPUs {cpus:?}")]

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, ClientBuilder, StatusCode};
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::exposition;
 use crate::scenario::{Counter, Verify};
+use crate::shell::trust::refusal;
 use crate::trace::Live;
 use crate::units::Bytes;
 
@@ -75,16 +76,12 @@ pub enum ProbeError {
 }
 
 /// A client for questions beside the load: no proxy of the environment, no redirects, one idle connection at most.
-///
-/// # Errors
-/// When the client cannot be set up on this system.
-pub fn client() -> reqwest::Result<Client> {
+pub fn builder() -> ClientBuilder {
     Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(1)
         .timeout(ANSWER_TIMEOUT)
-        .build()
 }
 
 /// Live bytes of the service; none where its allocator does not count them (`null`).
@@ -171,6 +168,9 @@ fn beginning(body: &str) -> String {
 pub fn with_causes(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
+    }
+    if let Some(reason) = refusal(error) {
+        return reason;
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

@@ -18,7 +18,7 @@ const LONGEST_ROW: usize = 64 << 10;
 #[derive(Debug, Error)]
 pub enum RecordingError {
     /// It cannot be read.
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read")]
     File(#[from] io::Error),
     /// A row without an end.
     #[error("line {line} goes on for more than {} KiB: this is no CSV of numbers", LONGEST_ROW >> 10)]

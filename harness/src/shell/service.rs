@@ -18,8 +18,8 @@ use std::time::Duration;
 use reqwest::Client;
 use tokio::time::timeout;
 
-use crate::scenario::{Dependency, Ready, Service, Stop, StopSignal};
-use crate::shell::probe;
+use crate::scenario::{Dependency, Protocol, Ready, Service, Stop, StopSignal};
+use crate::shell::access::Access;
 use crate::shell::process::{Launch, Process, Stopped};
 use crate::trace::Exit;
 use failure::{LastWords, ServiceError, Who};
@@ -48,6 +48,8 @@ pub struct CellPlace<'a> {
     pub env: &'a BTreeMap<String, Option<String>>,
     /// Arguments that the cell adds.
     pub args: &'a [String],
+    /// For questions to the service: trusts it and is let in. Dependencies are asked without secrets.
+    pub client: &'a Client,
 }
 
 /// A service that is ready, and all that it needs.
@@ -96,12 +98,13 @@ pub async fn start(
     dependencies: &[Dependency],
     place: &CellPlace<'_>,
 ) -> Result<RunningService, ServiceError> {
-    let client = probe::client().map_err(ServiceError::Client)?;
+    let client = Access::default().client(Protocol::Http1).map_err(ServiceError::Client)?;
     let mut running = Vec::new();
     let started = start_all(service, dependencies, place, &client, &mut running).await;
     match started {
         Ok((Started { process, port, url }, dependency_ports)) => {
             let stop = service.stop.clone();
+            let client = place.client.clone();
             Ok(RunningService { process, dependencies: running, url, port, dependency_ports, client, stop })
         }
         Err(error) => {
@@ -127,10 +130,10 @@ async fn start_all(
         running.push(start_dependency(dependency, place, names, port, client).await?);
         before_cell(dependency, place, Names::new(port, place.cell_folder, &by_name)).await?;
     }
-    let started = match start_service(service, place, &by_name, client).await {
+    let started = match start_service(service, place, &by_name).await {
         // Another program was faster to take the port between its picking and its use. Once: a service that listens on a
         // fixed port of its own fails on it each time.
-        Err(error) if error.is_port_taken() => start_service(service, place, &by_name, client).await,
+        Err(error) if error.is_port_taken() => start_service(service, place, &by_name).await,
         started => started,
     };
     Ok((started?, by_name))
@@ -147,7 +150,6 @@ async fn start_service(
     service: &Service,
     place: &CellPlace<'_>,
     dependency_ports: &BTreeMap<String, u16>,
-    client: &Client,
 ) -> Result<Started, ServiceError> {
     let port = free_ports(1).map_err(ServiceError::Port)?[0];
     let names = Names::new(port, place.cell_folder, dependency_ports);
@@ -156,7 +158,7 @@ async fn start_service(
     let question = preparation.question(&service.ready.check, &url)?;
     let launch = preparation.service(service)?;
     let asked = Asked { question, limit: service.ready.timeout, port, stop: &service.stop };
-    let process = start_ready(Who::Service, &launch, place, client, Some(asked)).await?;
+    let process = start_ready(Who::Service, &launch, place, place.client, Some(asked)).await?;
     Ok(Started { process, port, url })
 }
 
@@ -210,6 +212,7 @@ async fn start_ready(
     let last = last_words(&process, launch);
     Err(match not_ready {
         NotReady::Ended(exit) => ServiceError::Ended { who, exit, port, last },
+        NotReady::Refused(answer) => ServiceError::Refused { who, answer: format!("{question} {answer}"), last },
         NotReady::TimedOut(answer) => {
             ServiceError::NotReady { who, limit, answer: format!("{question} {answer}"), last }
         }

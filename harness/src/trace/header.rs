@@ -26,6 +26,9 @@ pub struct Header {
     pub known_flags: Vec<String>,
     /// Flags without a `verify`: nothing showed that they took effect.
     pub unverified_flags: Vec<String>,
+    /// Whether the certificate of the service was not checked, because the scenario says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub certificate_unchecked: bool,
     /// Value of each axis.
     pub axes: BTreeMap<String, String>,
     /// Which repetition, from 1.
@@ -46,6 +49,9 @@ pub struct Header {
     pub sampling_every_s: f64,
     /// What counts as a finding.
     pub judge: Judge,
+    /// Users of a closed load, who wait for answers; none: the load is open.
+    #[serde(default)]
+    pub users: Option<u32>,
     /// What must not be exceeded.
     #[serde(default)]
     pub thresholds: Vec<Threshold>,
@@ -110,6 +116,10 @@ impl Header {
     pub fn kept_connections(scenario: &Scenario) -> Option<u64> {
         let has_recess = scenario.phases.iter().any(|phase| phase.close_connections);
         let is_kept = scenario.http.max_requests_per_connection == 0 && scenario.external.is_none() && !has_recess;
+        // Clients that go away, or open connections of their own, close them on purpose as well.
+        let is_kept = is_kept
+            && scenario.http.max_idle.is_none()
+            && scenario.requests.iter().all(|request| request.conduct.is_none());
         is_kept.then_some(scenario.http.connections as u64)
     }
 }

@@ -40,12 +40,14 @@ pub enum Outcome {
     FailedTimeout,
     /// The connection ended or spoke no HTTP before the answer was whole, or the answer was too large.
     FailedBody,
+    /// Left by the client, as the scenario wants it.
+    Aborted,
 }
 
 impl Outcome {
     /// Whether the service answered, well or not.
     #[must_use]
-    pub fn is_completed(self) -> bool {
+    pub fn is_answered(self) -> bool {
         matches!(self, Self::Ok | Self::Refused | Self::FailedStatus | Self::FailedExpect)
     }
 }
@@ -62,7 +64,7 @@ pub struct Ended {
 }
 
 /// Takes requests from a schedule as they come due, and keeps the accounts: `due = sent + missed + dropped`, and
-/// `sent = ok + failed + in flight`, at every moment.
+/// `sent = ok + failed + aborted + in flight`, at every moment.
 #[derive(Debug, Clone)]
 pub struct Dispatch {
     schedule: Schedule,
@@ -167,6 +169,7 @@ impl Dispatch {
             Outcome::FailedConnect => &mut counts.failed_connect,
             Outcome::FailedTimeout => &mut counts.failed_timeout,
             Outcome::FailedBody => &mut counts.failed_body,
+            Outcome::Aborted => &mut counts.aborted,
         } += 1;
     }
 

@@ -9,7 +9,7 @@ use super::ScheduleError;
 use super::draw::Values;
 use super::text::Text;
 
-/// The longest body that is looked at. It is held in memory for each connection; one that is longer is not as expected.
+/// The longest body that is looked at. It is held in memory for each request in flight; one that is longer is not as expected.
 pub const MOST_EXPECTED_BYTES: usize = 1 << 20;
 
 /// How much of what was found is told.
@@ -66,31 +66,27 @@ impl Expectation {
         self.body_contains.is_some() || !self.json.is_empty()
     }
 
-    /// What of the answer is not as expected, in words. `values` are those of the request; `has_header` tells whether a
-    /// header of a name contains a text; `body` is none where it is longer than [`MOST_EXPECTED_BYTES`].
+    /// What of the answer's headers is not as expected, in words. `values` are those of the request; `has_header` tells
+    /// whether a header of a name contains a text.
     #[must_use]
-    pub fn unmet(
-        &self,
-        values: &Values,
-        has_header: impl Fn(&str, &str) -> bool,
-        body: Option<&[u8]>,
-    ) -> Option<String> {
-        for (name, wanted) in &self.headers {
+    pub fn unmet_by_head(&self, values: &Values, has_header: impl Fn(&str, &str) -> bool) -> Option<String> {
+        self.headers.iter().find_map(|(name, wanted)| {
             let wanted = wanted.written(values);
-            if !has_header(name, &wanted) {
-                return Some(format!("header \"{name}\" does not contain {}", told(&wanted)));
-            }
-        }
+            let is_unmet = !has_header(name, &wanted);
+            is_unmet.then(|| format!("header \"{name}\" does not contain {}", told(&wanted)))
+        })
+    }
+
+    /// What of the answer's body is not as expected, in words; it is none where it is longer than
+    /// [`MOST_EXPECTED_BYTES`].
+    #[must_use]
+    pub fn unmet_by_body(&self, values: &Values, body: Option<&[u8]>) -> Option<String> {
         if !self.needs_body() {
             return None;
         }
         let Some(body) = body else {
             return Some(format!("the body is longer than the {MOST_EXPECTED_BYTES} bytes that are looked at"));
         };
-        self.unmet_by_body(values, body)
-    }
-
-    fn unmet_by_body(&self, values: &Values, body: &[u8]) -> Option<String> {
         if let Some(wanted) = &self.body_contains {
             let wanted = wanted.written(values);
             if !contains(body, wanted.as_bytes()) {
@@ -175,7 +171,7 @@ mod tests {
     fn unmet(expectation: &Expectation, body: &str) -> Option<String> {
         let values: Values = std::iter::once(17).collect();
         let header = |name: &str, wanted: &str| name == "content-type" && "application/json".contains(wanted);
-        expectation.unmet(&values, header, Some(body.as_bytes()))
+        expectation.unmet_by_head(&values, header).or_else(|| expectation.unmet_by_body(&values, Some(body.as_bytes())))
     }
 
     #[test]
@@ -204,7 +200,7 @@ mod tests {
         assert_eq!(unmet(&expectation, "this is item 17."), None);
         let other = unmet(&expectation, "this is\nitem 1");
         assert_eq!(other.as_deref(), Some("the body does not contain `item 17`; it is `this is\\nitem 1`"));
-        let long = expectation.unmet(&Values::default(), |_, _| false, None);
+        let long = expectation.unmet_by_body(&Values::default(), None);
         assert_eq!(long.as_deref(), Some("the body is longer than the 1048576 bytes that are looked at"));
     }
 

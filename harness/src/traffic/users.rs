@@ -98,9 +98,22 @@ impl Users {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Due;
     use super::super::curve::tests::{pause, phase};
+    use super::super::dispatch::{Dispatch, Ended, Fate, Outcome};
+    use super::super::tests::shop;
     use super::*;
+    use crate::scenario::{Arrival, Model};
+    use crate::trace::Counts;
     use crate::units::Seed;
+
+    const ANSWERED: Ended = Ended { outcome: Outcome::Ok, body_bytes_sent: 0, body_bytes_received: 13 };
+
+    fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
 
     fn users(phases: &[Phase], vus: u32, think_time: ThinkTime) -> Users {
         Users::new(phases, vus, think_time, Stream::new(Seed(1), "think time"))
@@ -159,6 +172,56 @@ mod tests {
             let sent = sent(&mut users, Duration::ZERO);
             // 10,000 expected; the standard deviation of an exponential renewal is 100.
             assert!((9_600..10_400).contains(&sent.len()), "{think_time:?}: {}", sent.len());
+        }
+    }
+
+    /// Drives users for a while, answered after these times in turn by a driver that wakes after those; gives what came due.
+    fn drive_users(vus: u32, answers_ms: &[u64], wakes_ms: &[u64]) -> Vec<Due> {
+        let mut load = shop(vec![of(None, 5.0)], Arrival::Poisson);
+        load.load.model = Model::Closed { vus, think_time: ThinkTime::Exponential { mean: ms(20) } };
+        let schedule = load.schedule();
+        let load_end = schedule.load_end();
+        // One more would be dropped.
+        let mut dispatch = Dispatch::new(schedule, vus as usize);
+        let mut came = Vec::new();
+        let mut in_flight: Vec<(SinceStart, usize)> = Vec::new();
+        let (mut answers, mut now) = (answers_ms.iter().cycle(), SinceStart::ZERO);
+        for wake in wakes_ms.iter().cycle() {
+            for (_, request) in in_flight.extract_if(.., |(at, _)| *at <= now) {
+                dispatch.ended(now, request, ANSWERED);
+            }
+            dispatch.wake(now);
+            while let Some((due, fate)) = dispatch.take() {
+                assert_eq!(fate, Fate::Send, "nothing is missed or dropped: {due:?}");
+                let answer = answers.next().copied().unwrap_or_default();
+                in_flight.push((now + ms(answer), due.request));
+                came.push(due);
+            }
+            let mut total = Counts::default();
+            dispatch.counts().iter().for_each(|counts| total.add(counts));
+            assert_eq!((total.due, total.sent), (came.len() as u64, total.ok + in_flight.len() as u64));
+            if now > load_end {
+                break;
+            }
+            now = now + ms(*wake);
+        }
+        came
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn users_send_the_same_one_after_the_other_whatever_the_service_and_the_driver_do(
+            vus in 1_u32..20,
+            answers_ms in prop::collection::vec(prop_oneof![9 => 0_u64..10, 1 => 50_u64..2_000], 1..50),
+            wakes_ms in prop::collection::vec(prop_oneof![9 => 1_u64..5, 1 => 50_u64..500], 1..50),
+        ) {
+            let came = drive_users(vus, &answers_ms, &wakes_ms);
+            let of_another_cell = drive_users(vus, &[1], &[1]);
+            prop_assert!(came.is_sorted_by_key(|due| due.at) && came.len() >= vus as usize);
+            for (due, other) in came.iter().zip(&of_another_cell) {
+                prop_assert_eq!((due.nth, due.request, &due.values), (other.nth, other.request, &other.values));
+            }
         }
     }
 }

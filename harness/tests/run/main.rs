@@ -4,11 +4,12 @@
 
 mod load;
 mod moody;
+mod secrets;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -132,7 +133,9 @@ impl Ran {
 
     fn accounts_balance(&self) -> bool {
         let failed = ["failed_status", "failed_expect", "failed_connect", "failed_timeout", "failed_body"];
-        let ended = self.requests("ok") + failed.iter().map(|class| self.requests(class)).sum::<u64>();
+        let ended = self.requests("ok")
+            + self.requests("aborted")
+            + failed.iter().map(|class| self.requests(class)).sum::<u64>();
         self.requests("due") == self.requests("sent") + self.requests("missed") + self.requests("dropped")
             && self.requests("sent") == ended
     }
@@ -423,7 +426,7 @@ fn resume_soaks_what_was_not_finished_as_a_new_attempt() {
 }
 
 /// A cargo package whose service is that of the other tests, with one feature that builds and one that does not.
-fn package(folder: &std::path::Path) {
+fn package(folder: &Path) {
     fs::create_dir(folder.join("src")).unwrap();
     fs::write(folder.join("src/moody.rs"), include_str!("moody.rs")).unwrap();
     let main = r#"

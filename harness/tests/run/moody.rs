@@ -7,6 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Requests answered, beside those for readiness.
 static ANSWERED: AtomicU64 = AtomicU64::new(0);
 
+/// Secrets that a guarded service wants: in a header, as a password, and user and password as they are sent.
+pub(super) const KEY: &str = "hush-key-4711";
+pub(super) const PASSWORD: &str = "hush-word-0815";
+pub(super) const BASIC: &str = "dTpodXNoLXdvcmQtMDgxNQ==";
+
 /// Serves with the mood and port of the environment, until it is ended.
 #[allow(clippy::print_stderr, reason = "what a service prints is part of the test")]
 pub(super) fn serve_forever(mood: &str, port: &str) {
@@ -28,13 +33,11 @@ pub(super) fn serve_forever(mood: &str, port: &str) {
 fn serve(stream: &TcpStream, mood: &str) {
     let mut lines = BufReader::new(stream).lines();
     while let Some(Ok(request)) = lines.next() {
-        for header in lines.by_ref().map_while(Result::ok) {
-            if header.is_empty() {
-                break;
-            }
-        }
+        let head: Vec<String> = lines.by_ref().map_while(Result::ok).take_while(|header| !header.is_empty()).collect();
         let is_for_readiness = request.starts_with("GET /ready");
-        let told = if is_for_readiness {
+        let told = if mood == "guarded" && !is_let_in(&head, is_for_readiness) {
+            write(stream, "401 Unauthorized", "who are you?")
+        } else if is_for_readiness {
             ready(stream, mood)
         } else if request.starts_with("GET /metrics") {
             let count = ANSWERED.load(Ordering::Relaxed);
@@ -46,6 +49,12 @@ fn serve(stream: &TcpStream, mood: &str) {
             return;
         }
     }
+}
+
+/// Readiness is asked with the password, and without what stands in the headers of requests.
+fn is_let_in(head: &[String], is_for_readiness: bool) -> bool {
+    let says = |wanted: &str| head.iter().any(|header| header == wanted);
+    says(&format!("authorization: Basic {BASIC}")) && (is_for_readiness || says(&format!("x-key: key {KEY}")))
 }
 
 fn ready(stream: &TcpStream, mood: &str) -> Option<()> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::transport::variable_of;
 use super::super::{Param, Request, Scenario};
 use super::{Check, is_of_a_path};
 use crate::problem::{Problem, Spans, nearest};
@@ -47,9 +48,10 @@ impl Check<'_> {
                 self.error(&at("headers"), format!("the value of {name:?} has control characters"), help);
             }
             for (key, template) in request.templates() {
-                self.param_names(&at(key), template, &scenario.params);
+                self.names_in(&at(key), template, &scenario.params, key == "headers");
             }
             self.body_and_expect(&at, request);
+            self.conduct(index, request, scenario.http.request_timeout);
             for name in request.headers.keys() {
                 if !is_header_name(name) {
                     self.error(&at("headers"), format!("{name:?} is no header name"), "");
@@ -73,9 +75,10 @@ impl Check<'_> {
         }
     }
 
-    /// That each name in `template` is a parameter, or a column of one that has columns.
-    fn param_names(&mut self, path: &str, template: &Template, params: &BTreeMap<String, Param>) {
-        for name in template.names().filter(|name| Param::named(params, name).is_none()) {
+    /// That each name in `template` is a parameter, or a column of one that has columns, or a secret where they may stand.
+    fn names_in(&mut self, path: &str, template: &Template, params: &BTreeMap<String, Param>, has_secrets: bool) {
+        let is_known = |name: &str| Param::named(params, name).is_some() || has_secrets && variable_of(name).is_some();
+        for name in template.names().filter(|name| !is_known(name)) {
             let problem = unknown_name(name, params);
             self.problems.push(Problem { span: self.spans.of(path), ..problem });
         }
@@ -84,6 +87,10 @@ impl Check<'_> {
     pub(super) fn params(&mut self, scenario: &Scenario) {
         for (name, param) in &scenario.params {
             let at = |key: &str| format!("params.{name}.{key}");
+            if name == "env" || variable_of(name).is_some() {
+                let help = "{{env.NAME}} is a secret from the environment: choose another";
+                self.error(&format!("params.{name}"), format!("\"{name}\" cannot be a name of a parameter"), help);
+            }
             match param {
                 Param::Uniform { min, max } | Param::Sequential { min, max } | Param::Zipf { min, max, .. }
                     if min > max =>
@@ -128,6 +135,10 @@ fn is_header_name(name: &str) -> bool {
 
 /// What is wrong with a name in a template that is no parameter.
 pub(crate) fn unknown_name(name: &str, params: &BTreeMap<String, Param>) -> Problem {
+    if variable_of(name).is_some() {
+        let help = "only headers of requests have secrets: paths and bodies are written down by services and by others on the way, and what is expected of answers is told in messages";
+        return Problem::error(format!("{{{{{name}}}}} is a secret and cannot stand here"), None).help(help);
+    }
     let undefined = Problem::error(format!("nothing defines {{{{{name}}}}}"), None);
     let param = name.split('.').next().unwrap_or_default();
     match params.get(name) {

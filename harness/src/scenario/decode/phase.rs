@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::check::SHORTEST_FIT;
 use super::super::read::{Reader, Section};
 use super::super::{Phase, Role, Shape, Stage, StartAt};
+use super::transport::storm;
 use super::{each, table, unnamed};
 use crate::problem::Problem;
 use crate::units::Rps;
@@ -21,6 +22,7 @@ pub(super) fn phase(reader: &mut Reader, section: &Section<'_>) -> Phase {
         weights: weights(reader, section),
         close_connections: Reader::has(section, "close_connections")
             && reader.boolean(section, "close_connections").unwrap_or_default(),
+        storm: storm(reader, section),
     }
 }
 

@@ -3,22 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::super::read::{Reader, Section};
-use super::super::{Arrival, Expect, Http, JsonPath, Load, Model, Pacing, Param, Pick, Request, ThinkTime};
+use super::super::{Arrival, Expect, JsonPath, Load, Model, Pacing, Param, Pick, Request, ThinkTime};
+use super::transport::conduct;
 use super::{cpu_numbers, table, unnamed, whole};
 use crate::problem::Problem;
 use crate::template::Template;
-
-pub(super) fn http(reader: &mut Reader, top: &Section<'_>) -> Http {
-    let section = &table(reader, top, "http");
-    // There is one that works: the list of keys refuses the others.
-    let _: Option<String> = reader.choice(section, "protocol");
-    Http {
-        connections: whole(reader.integer(section, "connections")),
-        max_requests_per_connection: reader.integer(section, "max_requests_per_connection").unwrap_or_default(),
-        connect_timeout: reader.duration(section, "connect_timeout").unwrap_or_default(),
-        request_timeout: reader.duration(section, "request_timeout").unwrap_or_default(),
-    }
-}
 
 pub(super) fn load(reader: &mut Reader, top: &Section<'_>) -> Load {
     let section = &table(reader, top, "load");
@@ -64,6 +53,7 @@ fn think_time(reader: &mut Reader, section: &Section<'_>) -> ThinkTime {
 }
 
 pub(super) fn request(reader: &mut Reader, section: &Section<'_>) -> Request {
+    let conduct = conduct(reader, section);
     Request {
         name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
         weight: reader.number(section, "weight").unwrap_or(1.0),
@@ -73,6 +63,7 @@ pub(super) fn request(reader: &mut Reader, section: &Section<'_>) -> Request {
         body: reader.template(section, "body"),
         body_file: reader.text(section, "body_file"),
         expect: expect(reader, section),
+        conduct: (!conduct.is_plain()).then_some(conduct),
     }
 }
 

@@ -1,4 +1,5 @@
-//! One connection: opened, used for one request after the other, and opened again when it is gone.
+//! One connection: opened, used, and opened again when it is gone. Here also the one of HTTP/1.1, which carries one request
+//! after the other.
 //!
 //! The task that waits for answers polls hyper's connection itself, so that a request wakes one task and not three.
 
@@ -15,59 +16,67 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper::header::HeaderMap;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use crate::scenario::Http;
+use crate::scenario::{Farewell, Http};
 
+use super::line::Answer;
 use super::message::{HttpRequest, Kept, Look};
-use super::switchboard::{Answer, Switchboard};
+use super::slow::Rates;
+use super::stream::Stream;
+use super::switchboard::Switchboard;
 use super::target::Target;
 
 /// The largest answer that is read; what is longer counts as endless. Some times what a service would send on purpose.
-const MAX_ANSWER_BYTES: u64 = 64 << 20;
+pub(super) const MAX_ANSWER_BYTES: u64 = 64 << 20;
 
 /// hyper's buffer for reading, and so the longest head of an answer. Without a bound it grows to 400 KiB for each
 /// connection with large answers.
-const READ_BUFFER_BYTES: usize = 64 << 10;
+pub(super) const READ_BUFFER_BYTES: usize = 64 << 10;
 
 /// Waiting time before a connection is opened again that was refused, or ended without having carried an answer. It
 /// doubles up to the longest, so that a dead service is asked once a second for each connection and not thousands of times.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 
-/// An open connection.
-pub(super) struct Wire {
+/// An open connection of some protocol.
+pub(super) trait Wire: Sized {
+    /// Opens one.
+    async fn open(target: &Target, http: &Http) -> io::Result<Self>;
+
+    /// Carries requests until the connection is gone or has served its time, and says how it is left.
+    async fn serve(&mut self, switchboard: &Switchboard, http: &Http, deadline: Pin<&mut Sleep>) -> Farewell;
+
+    /// Whether it did what it was opened for: then the next one is opened at once.
+    fn has_served(&self) -> bool;
+
+    /// Closes it, if it still is open.
+    fn leave(self, farewell: Farewell);
+}
+
+/// A connection of HTTP/1.1.
+pub(super) struct Single {
     sender: SendRequest<Full<Bytes>>,
-    connection: Connection<TokioIo<TcpStream>, Full<Bytes>>,
+    connection: Connection<TokioIo<Stream>, Full<Bytes>>,
     /// The connection has ended and must not be polled; an answer may still be in hand.
     is_over: bool,
-    /// Whole answers so far.
-    answers: u64,
+    /// Requests that ended as they should, with whole answers but for those left on purpose.
+    served: u64,
+    /// Given up because nothing was to be sent.
+    was_idle: bool,
 }
 
 /// How an exchange left the connection.
 enum Exchange {
-    /// Answered, with headers and what was to be kept of the body; the headers' memory is to be used again.
-    Answered(Answer, HeaderMap, Kept),
+    /// Answered, with what may be looked at; the headers' memory is to be used again.
+    Answered(Answer, Look),
     /// The request was not answered, and the connection is useless.
     Failed(Answer),
     /// The connection ended before anything was sent.
     NotSent,
 }
 
-impl Wire {
-    /// Opens a connection.
-    pub(super) async fn open(target: &Target, http: &Http) -> io::Result<Self> {
-        let stream = target.dial(http.connect_timeout).await?;
-        let (sender, connection) = Builder::new()
-            .max_buf_size(READ_BUFFER_BYTES)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(io::Error::other)?;
-        Ok(Self { sender, connection, is_over: false, answers: 0 })
-    }
-
+impl Single {
     /// Lets hyper read and write.
     fn poll_wire(&mut self, cx: &mut Context<'_>) {
         // How it ended shows in what becomes of the request.
@@ -76,16 +85,29 @@ impl Wire {
         }
     }
 
-    /// Waits for a request to send; false when the connection ended, or is to be closed.
-    async fn next_request(&mut self, line: usize, switchboard: &Switchboard) -> bool {
+    /// Waits for a request to send; false when the connection ended, is to be closed, or was idle until `give_up`.
+    async fn next_request(
+        &mut self,
+        line: usize,
+        switchboard: &Switchboard,
+        mut give_up: Option<Pin<&mut Sleep>>,
+    ) -> bool {
         poll_fn(|cx| {
             self.poll_wire(cx);
-            match self.sender.poll_ready(cx) {
-                _ if self.is_over => Poll::Ready(false),
-                Poll::Ready(Err(_)) => Poll::Ready(false),
+            let given = match self.sender.poll_ready(cx) {
+                _ if self.is_over => return Poll::Ready(false),
+                Poll::Ready(Err(_)) => return Poll::Ready(false),
                 Poll::Ready(Ok(())) => switchboard.poll_given(line, cx),
                 Poll::Pending => Poll::Pending,
+            };
+            if let Some(alarm) = &mut give_up
+                && given.is_pending()
+                && alarm.as_mut().poll(cx).is_ready()
+            {
+                self.was_idle = true;
+                return Poll::Ready(false);
             }
+            given
         })
         .await
     }
@@ -111,7 +133,8 @@ impl Wire {
         let mut kept = keep.then(Kept::default);
         match self.drain(body, &mut kept, deadline).await {
             Ok(received) => {
-                Exchange::Answered(Answer::Whole(head.status, received), head.headers, kept.unwrap_or_default())
+                let look = Look { headers: head.headers, body: kept.unwrap_or_default() };
+                Exchange::Answered(Answer::Whole(head.status, received), look)
             }
             Err(cut) => Exchange::Failed(cut),
         }
@@ -155,43 +178,91 @@ impl Wire {
     }
 
     /// Carries requests of `line` until the connection is gone or has served its time.
-    async fn serve(&mut self, line: usize, switchboard: &Switchboard, http: &Http, mut deadline: Pin<&mut Sleep>) {
+    async fn carry(
+        &mut self,
+        line: usize,
+        switchboard: &Switchboard,
+        http: &Http,
+        mut deadline: Pin<&mut Sleep>,
+    ) -> Farewell {
         let mut headers = HeaderMap::new();
-        while self.next_request(line, switchboard).await {
-            let Some(request) = switchboard.request(line, std::mem::take(&mut headers)) else { continue };
-            deadline.as_mut().reset(Instant::now() + http.request_timeout);
+        loop {
+            let give_up = http.max_idle.map(|longest| {
+                deadline.as_mut().reset(Instant::now() + longest);
+                deadline.as_mut()
+            });
+            if !self.next_request(line, switchboard, give_up).await {
+                return Farewell::Close;
+            }
+            let Some((request, abort)) = switchboard.request(line, std::mem::take(&mut headers)) else { continue };
+            let patience = abort.map_or(http.request_timeout, |abort| abort.after);
+            deadline.as_mut().reset(Instant::now() + patience);
             match self.exchange(request, switchboard.needs_body(line), deadline.as_mut()).await {
-                Exchange::Answered(answer, memory, body) => {
-                    switchboard.ended(line, answer, Some(Look { headers: &memory, body: &body }));
-                    headers = memory;
+                Exchange::Answered(answer, look) => {
+                    switchboard.ended(line, answer, Some(&look));
+                    headers = look.headers;
                 }
                 Exchange::Failed(answer) => {
+                    if let (Answer::TooLate(received), Some(abort)) = (answer, abort) {
+                        switchboard.ended(line, Answer::Left(received), None);
+                        self.served += 1;
+                        return abort.with;
+                    }
                     switchboard.ended(line, answer, None);
-                    return;
+                    return Farewell::Close;
                 }
-                // `Switchboard::closed` gives the request to another connection.
-                Exchange::NotSent => return,
+                // `Switchboard::leave` gives the request to another connection.
+                Exchange::NotSent => return Farewell::Close,
             }
-            self.answers += 1;
-            if self.answers == http.max_requests_per_connection {
-                return;
+            self.served += 1;
+            if self.served == http.max_requests_per_connection {
+                return Farewell::Close;
             }
         }
     }
 }
 
-/// Keeps `line` connected for as long as the driver runs. `wire` was opened before the load.
-pub(super) async fn keep(line: usize, wire: Wire, switchboard: Rc<Switchboard>, target: Rc<Target>, http: Http) {
+impl Wire for Single {
+    async fn open(target: &Target, http: &Http) -> io::Result<Self> {
+        let stream = target.dial(http.connect_timeout, Rates::default()).await?;
+        let (sender, connection) = Builder::new()
+            .max_buf_size(READ_BUFFER_BYTES)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
+        Ok(Self { sender, connection, is_over: false, served: 0, was_idle: false })
+    }
+
+    async fn serve(&mut self, switchboard: &Switchboard, http: &Http, deadline: Pin<&mut Sleep>) -> Farewell {
+        let line = switchboard.take_line();
+        let farewell = self.carry(line, switchboard, http, deadline).await;
+        switchboard.leave(line);
+        farewell
+    }
+
+    fn has_served(&self) -> bool {
+        self.served > 0 || self.was_idle
+    }
+
+    fn leave(self, farewell: Farewell) {
+        if farewell == Farewell::Reset {
+            self.connection.into_parts().io.inner().reset_at_close();
+        }
+    }
+}
+
+/// Keeps a connection open for as long as the driver runs. `wire` was opened before the load.
+pub(super) async fn keep<W: Wire>(wire: W, switchboard: Rc<Switchboard>, target: Rc<Target>, http: Http) {
     let mut deadline = pin!(tokio::time::sleep(Duration::ZERO));
     let mut wire = Some(wire);
     let mut back_off = FIRST_BACK_OFF;
     loop {
         let has_served = match wire.take() {
             Some(mut wire) => {
-                wire.serve(line, &switchboard, &http, deadline.as_mut()).await;
-                let has_served = wire.answers > 0;
-                drop(wire);
-                switchboard.closed(line);
+                let farewell = wire.serve(&switchboard, &http, deadline.as_mut()).await;
+                let has_served = wire.has_served();
+                wire.leave(farewell);
+                switchboard.closed();
                 has_served
             }
             None => false,
@@ -202,8 +273,8 @@ pub(super) async fn keep(line: usize, wire: Wire, switchboard: Rc<Switchboard>, 
             tokio::time::sleep(back_off).await;
             back_off = (back_off * 2).min(LONGEST_BACK_OFF);
         }
-        poll_fn(|cx| switchboard.poll_open(line, cx)).await;
-        match Wire::open(&target, &http).await {
+        poll_fn(|cx| switchboard.poll_open(cx)).await;
+        match W::open(&target, &http).await {
             Ok(opened) => {
                 switchboard.opened();
                 wire = Some(opened);

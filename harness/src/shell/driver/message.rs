@@ -2,16 +2,21 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode, Uri};
 use memchr::memmem;
 
-use crate::scenario::Request;
+use crate::scenario::{Abort, Conduct, Protocol, Request};
+use crate::shell::access::{Access, shown};
+use crate::traffic::conduct::Aborts;
+use crate::traffic::dispatch::Outcome;
 use crate::traffic::draw::Values;
 use crate::traffic::expect::{Expectation, MOST_EXPECTED_BYTES};
 use crate::traffic::text::{Body, RequestText, Text};
+use crate::units::Seed;
 
 use super::DriverError;
+use super::line::Answer;
 use super::target::Target;
 
 /// What hyper sends.
@@ -28,14 +33,17 @@ pub(super) struct Message {
     expect: Expectation,
     /// Whether more than the status of an answer is looked at.
     looks_further: bool,
+    access: Access,
+    conduct: Option<Conduct>,
+    aborts: Option<Aborts>,
 }
 
 /// What of an answer may be looked at.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Look<'a> {
-    pub(super) headers: &'a HeaderMap,
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) headers: HeaderMap,
     /// What was kept of the body.
-    pub(super) body: &'a Kept,
+    pub(super) body: Kept,
 }
 
 /// A body that is kept to be looked at.
@@ -88,16 +96,12 @@ impl<T: Clone> Part<T> {
 }
 
 fn uri(path: &str) -> Result<Uri, String> {
-    if !path.starts_with('/') {
-        return Err(format!("the path `{path}` does not begin with `/`"));
-    }
     Uri::from_maybe_shared(Bytes::copy_from_slice(path.as_bytes())).map_err(|error| format!("path `{path}`: {error}"))
 }
 
-fn header_value(value: &str) -> Result<HeaderValue, String> {
-    // Not `from_str`: that refuses all but ASCII.
-    HeaderValue::from_bytes(value.as_bytes())
-        .map_err(|_| format!("`{}` cannot stand in a header", value.escape_debug()))
+fn header_value(access: &Access, value: &str) -> Result<HeaderValue, String> {
+    // What is shown names a secret and does not have it.
+    access.header_value(value).ok_or_else(|| format!("`{}` cannot stand in a header", shown(value).escape_debug()))
 }
 
 // Of the form that `Part` asks for.
@@ -108,21 +112,38 @@ fn body_bytes(text: &str) -> Result<Bytes, String> {
 
 impl Message {
     /// Builds what does not change.
-    pub(super) fn new(request: &Request, text: &RequestText, target: &Target) -> Result<Self, DriverError> {
-        Self::build_fixed(request, text, target)
+    pub(super) fn new(
+        request: &Request,
+        text: &RequestText,
+        target: &Target,
+        access: &Access,
+        seed: Seed,
+    ) -> Result<Self, DriverError> {
+        Self::build_fixed(request, text, target, access, seed)
             .map_err(|reason| DriverError::BadRequest { request: request.name.clone(), reason })
     }
 
-    fn build_fixed(request: &Request, text: &RequestText, target: &Target) -> Result<Self, String> {
+    fn build_fixed(
+        request: &Request,
+        text: &RequestText,
+        target: &Target,
+        access: &Access,
+        seed: Seed,
+    ) -> Result<Self, String> {
         let method =
             Method::from_bytes(request.method.as_bytes()).map_err(|_| format!("`{}` is no method", request.method))?;
-        let mut headers = vec![(HOST, Part::Fixed(target.host.clone()))];
+        let mut headers = Vec::new();
+        if target.protocol == Protocol::Http1 {
+            // HTTP/2 has it in the address.
+            headers.push((HOST, Part::Fixed(target.host.clone())));
+        }
+        headers.extend(access.authorization.clone().map(|value| (AUTHORIZATION, Part::Fixed(value))));
         for (name, value) in text.headers() {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header's name"))?;
             if name == CONTENT_LENGTH {
                 return Err("`content-length` follows from the body and cannot be set".to_owned());
             }
-            headers.push((name, Part::new(value, "", header_value)?));
+            headers.push((name, Part::new(value, "", |value| header_value(access, value))?));
         }
         let body = match text.body() {
             Some(Body::Text(body)) => Some(Part::new(body, "", body_bytes)?),
@@ -132,16 +153,31 @@ impl Message {
         let expect = text.expect().clone();
         let looks_further = expect.needs_body() || !request.expect.headers.is_empty();
         let base_path = target.base_path.clone();
+        let path = text.path().sample();
+        if !path.starts_with('/') {
+            return Err(format!("the path `{path}` does not begin with `/`"));
+        }
         let uri = Part::new(text.path(), &base_path, uri)?;
-        Ok(Self { method, base_path, uri, headers, body, expect, looks_further })
+        Ok(Self {
+            method,
+            base_path,
+            uri,
+            headers,
+            body,
+            expect,
+            looks_further,
+            access: access.clone(),
+            conduct: request.conduct.clone(),
+            aborts: Aborts::of(request, seed),
+        })
     }
 
     /// The request with `values`, in the headers' memory of an answer before it. `scratch` holds texts meanwhile.
     pub(super) fn build(&self, values: &Values, mut headers: HeaderMap, scratch: &mut String) -> HttpRequest {
         headers.clear();
         for (name, value) in &self.headers {
-            // A host header of the scenario replaces ours.
-            headers.insert(name.clone(), value.get("", values, scratch, header_value));
+            // What the scenario says comes later and replaces ours.
+            headers.insert(name.clone(), value.get("", values, scratch, |value| header_value(&self.access, value)));
         }
         let body = self.body.as_ref().map(|body| body.get("", values, scratch, body_bytes));
         if let Some(body) = &body {
@@ -155,27 +191,60 @@ impl Message {
         request
     }
 
-    /// Whether an answer with this status can be as expected.
-    pub(super) fn expects(&self, status: StatusCode) -> bool {
-        self.expect.allows(status.as_u16())
+    /// How it is treated, where it takes a connection of its own for that.
+    pub(super) fn aside(&self) -> Option<&Conduct> {
+        self.conduct.as_ref().filter(|conduct| conduct.is_aside())
     }
 
-    /// Whether the body of an answer is to be kept for [`unmet`](Self::unmet).
+    /// How the `nth` of all due requests is left before its answer; none if that is waited for.
+    pub(super) fn abort(&self, nth: u64) -> Option<Abort> {
+        self.aborts.as_ref()?.of_nth(nth)
+    }
+
+    /// Whether the body of an answer is to be kept, to be looked at.
     pub(super) fn needs_body(&self) -> bool {
         self.expect.needs_body()
     }
 
-    /// What of an answer with an expected status is not as expected, in words.
-    pub(super) fn unmet(&self, values: &Values, look: Look<'_>) -> Option<String> {
+    /// Whether an answer with this head can be as expected.
+    pub(super) fn expects(&self, values: &Values, status: StatusCode, headers: &HeaderMap) -> bool {
+        self.allows(status) && (!self.looks_further || self.unmet_by_head(values, headers).is_none())
+    }
+
+    /// How a request with `values` ended, and what of its answer is not as expected though the status is, in words.
+    pub(super) fn outcome(&self, values: &Values, answer: Answer, look: Option<&Look>) -> (Outcome, Option<String>) {
+        let (met, status) = match answer {
+            Answer::Whole(status, _) if !self.allows(status) => return (Outcome::FailedStatus, None),
+            Answer::Whole(status, _) => (Outcome::Ok, Some(status)),
+            Answer::Left(_) => (Outcome::Aborted, None),
+            Answer::TooLate(_) => return (Outcome::FailedTimeout, None),
+            Answer::Broken(_) => return (Outcome::FailedBody, None),
+            Answer::NotConnected => return (Outcome::FailedConnect, None),
+        };
+        let is_refused = status.is_some_and(|status| status.is_client_error() || status.is_server_error());
+        match look.and_then(|look| self.unmet(values, look)) {
+            Some(unmet) => (Outcome::FailedExpect, Some(unmet)),
+            None => (if is_refused { Outcome::Refused } else { met }, None),
+        }
+    }
+
+    fn allows(&self, status: StatusCode) -> bool {
+        self.expect.allows(status.as_u16())
+    }
+
+    fn unmet(&self, values: &Values, look: &Look) -> Option<String> {
         if !self.looks_further {
             return None;
         }
-        let has_header = |name: &str, wanted: &str| {
-            let mut given = look.headers.get_all(name).iter();
-            given.any(|value| memmem::find(value.as_bytes(), wanted.as_bytes()).is_some())
-        };
         let body = (!look.body.is_too_long).then_some(look.body.bytes.as_slice());
-        self.expect.unmet(values, has_header, body)
+        self.unmet_by_head(values, &look.headers).or_else(|| self.expect.unmet_by_body(values, body))
+    }
+
+    fn unmet_by_head(&self, values: &Values, headers: &HeaderMap) -> Option<String> {
+        self.expect.unmet_by_head(values, |name, wanted| {
+            let mut given = headers.get_all(name).iter();
+            given.any(|value| memmem::find(value.as_bytes(), wanted.as_bytes()).is_some())
+        })
     }
 }
 
@@ -204,8 +273,9 @@ mod tests {
                 prop_assert!(value.chars().any(|c| c.is_ascii_control()));
                 return Ok(());
             };
-            let target = Target::resolve("http://127.0.0.1:1").expect("a target");
-            let message = Message::new(&load.requests[0], &schedule.texts()[0], &target).expect("a message");
+            let target = Target::resolve("http://127.0.0.1:1", Protocol::Http1, &Access::default()).expect("a target");
+            let message = Message::new(&load.requests[0], &schedule.texts()[0], &target, &Access::default(), Seed(1))
+                .expect("a message");
             let due = schedule.next().expect("a request");
             let built = message.build(&due.values, HeaderMap::new(), &mut String::new());
             let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().map(String::from).ok();

@@ -11,15 +11,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use crate::scenario::Http;
+use crate::scenario::{Http, Protocol};
+use crate::shell::trust::refusal;
 use crate::trace::Disturbance;
 use crate::traffic::Schedule;
 use crate::traffic::recess::recesses;
 use crate::units::SinceStart;
 
 use super::alarm::Alarm;
-use super::connection::{Wire, keep};
+use super::aside::attend;
+use super::connection::{Single, Wire, keep};
 use super::message::Message;
+use super::multiplexed::Multiplexed;
+use super::storm::Storming;
 use super::switchboard::Switchboard;
 use super::target::Target;
 use super::{Completed, Control, DriverError, DriverEvent, DriverSpec};
@@ -51,8 +55,12 @@ pub(super) fn run_thread(
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
         let load_end = schedule.load_end();
-        match connect(spec, schedule, completed, &tasks).await {
-            Ok(switchboard) => {
+        let connected = match spec.http.protocol {
+            Protocol::Http1 => connect::<Single>(spec, schedule, completed, &tasks).await,
+            Protocol::Http2 => connect::<Multiplexed>(spec, schedule, completed, &tasks).await,
+        };
+        match connected {
+            Ok((switchboard, target)) => {
                 let alarm = match Alarm::new(spec.load.pacing) {
                     Ok(alarm) => alarm,
                     Err(error) => return tell(opened, Err(DriverError::Start(error))),
@@ -61,8 +69,10 @@ pub(super) fn run_thread(
                 let recesses = recesses(&spec.phases).into_iter();
                 let edges = recesses.flat_map(|recess| [Some((recess.from, true)), recess.to.map(|to| (to, false))]);
                 let edges: VecDeque<_> = edges.flatten().collect();
+                let connect_timeout = spec.http.connect_timeout;
+                let storms = Storms { all: Storming::chain(&spec.phases), connect_timeout, target };
                 let request_timeout = spec.http.request_timeout;
-                Pacer { switchboard, control, alarm, edges, load_end, request_timeout }.run(events).await;
+                Pacer { switchboard, control, alarm, edges, load_end, request_timeout, storms }.run(events).await;
             }
             Err(error) => tell(opened, Err(error)),
         }
@@ -100,36 +110,39 @@ fn set_affinity(_: &[usize]) -> io::Result<()> {
 }
 
 /// Opens all connections, one after the other, and gives each a task.
-async fn connect(
+async fn connect<W: Wire + 'static>(
     spec: &DriverSpec,
     schedule: Schedule,
     completed: Arc<Completed>,
     tasks: &LocalSet,
-) -> Result<Rc<Switchboard>, DriverError> {
+) -> Result<(Rc<Switchboard>, Rc<Target>), DriverError> {
     let http = &spec.http;
-    let mut target = Target::resolve(&spec.url)?;
+    let mut target = Target::resolve(&spec.url, http.protocol, &spec.access)?;
     let messages = spec
         .requests
         .iter()
         .zip(schedule.texts().iter())
-        .map(|(request, text)| Message::new(request, text, &target))
+        .map(|(request, text)| Message::new(request, text, &target, &spec.access, spec.seed))
         .collect::<Result<_, _>>()?;
-    let wires = open_all(&mut target, http).await?;
+    let wires = open_all::<W>(&mut target, http).await?;
     let switchboard =
         Switchboard::new(messages, completed, http.clone(), spec.load.max_in_flight, spec.limits.clone(), schedule);
     let (switchboard, target) = (Rc::new(switchboard), Rc::new(target));
-    for (line, wire) in wires.into_iter().enumerate() {
+    for wire in wires {
         switchboard.opened();
-        tasks.spawn_local(keep(line, wire, Rc::clone(&switchboard), Rc::clone(&target), http.clone()));
+        tasks.spawn_local(keep(wire, Rc::clone(&switchboard), Rc::clone(&target), http.clone()));
     }
-    Ok(switchboard)
+    for line in switchboard.aside_lines() {
+        tasks.spawn_local(attend(line, Rc::clone(&switchboard), Rc::clone(&target), http.clone()));
+    }
+    Ok((switchboard, target))
 }
 
-async fn open_all(target: &mut Target, http: &Http) -> Result<Vec<Wire>, DriverError> {
+async fn open_all<W: Wire>(target: &mut Target, http: &Http) -> Result<Vec<W>, DriverError> {
     let give_up_at = Instant::now() + OPENING_TIMEOUT.max(http.connect_timeout);
     let mut wires = Vec::with_capacity(http.connections);
     while wires.len() < http.connections {
-        let opening = Wire::open(target, http);
+        let opening = W::open(target, http);
         let source = match tokio::time::timeout_at(give_up_at.into(), opening).await {
             Ok(Ok(wire)) => {
                 wires.push(wire);
@@ -141,6 +154,9 @@ async fn open_all(target: &mut Target, http: &Http) -> Result<Vec<Wire>, DriverE
             Err(too_late) => too_late.into(),
         };
         let (address, opened) = (target.address(), wires.len());
+        if let Some(reason) = refusal(&source) {
+            return Err(DriverError::Tls { address, reason });
+        }
         return Err(DriverError::Connect { address, opened, wanted: http.connections, source });
     }
     Ok(wires)
@@ -155,6 +171,23 @@ struct Pacer {
     edges: VecDeque<(SinceStart, bool)>,
     load_end: SinceStart,
     request_timeout: Duration,
+    storms: Storms,
+}
+
+/// What is opened beside the load.
+struct Storms {
+    all: Vec<Storming>,
+    connect_timeout: Duration,
+    target: Rc<Target>,
+}
+
+impl Storms {
+    fn begin(&self, origin: Instant, switchboard: &Rc<Switchboard>) {
+        for storm in &self.all {
+            let (switchboard, target) = (Rc::clone(switchboard), Rc::clone(&self.target));
+            tokio::task::spawn_local(storm.rage(origin, self.connect_timeout, switchboard, target));
+        }
+    }
 }
 
 impl Pacer {
@@ -171,6 +204,7 @@ impl Pacer {
             None => return,
         };
         self.switchboard.begin(origin);
+        self.storms.begin(origin, &self.switchboard);
         let mut teller = Teller { events, starved: None };
         if !self.soak(origin, &mut teller).await {
             return;

@@ -4,7 +4,7 @@
 //! carried it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -12,13 +12,14 @@ use std::time::Instant;
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
-use crate::scenario::Http;
+use crate::scenario::{Abort, Conduct, Http};
 use crate::trace::{Connections, Disturbance, Percentiles, Traffic};
 use crate::traffic::dispatch::{Dispatch, Ended, Fate, Outcome};
 use crate::traffic::latency::{Interval, Latencies, LatencyLimit};
 use crate::traffic::{Due, Schedule};
 use crate::units::SinceStart;
 
+use super::line::{Answer, Line, Pool, Recess, State, lines};
 use super::message::{HttpRequest, Look, Message};
 use super::{Completed, DriverEnd};
 
@@ -37,55 +38,27 @@ struct Board {
     dispatch: Dispatch,
     latencies: Latencies,
     connections: Connections,
+    /// Open now, beside those of requests that have one of their own.
+    open: usize,
     /// Since when there is no connection at all.
     cut_off_since: Option<SinceStart>,
+    /// First the ordinary lines, and behind them those of requests with a connection of their own.
     lines: Vec<Line>,
-    /// Lines that can take a request. The one that rested longest is taken first: all are in use alike, and none rests
-    /// until the service gives it up.
-    free: VecDeque<usize>,
-    /// Due requests that found no free line. No longer than `max_in_flight`.
-    waiting: VecDeque<Due>,
-    /// Whether there are to be no connections now.
-    in_recess: bool,
+    /// Ordinary lines that no connection uses.
+    unused: Vec<usize>,
+    ordinary: Pool,
+    aside: Pool,
+    first_aside: usize,
+    /// Of each kind of request, whether it has a connection of its own.
+    goes_aside: Vec<bool>,
+    is_stopped: bool,
+    recess: Recess,
     /// Wakes the pacer, and the moment that it sleeps until: in a closed load an answer may make a request due before.
     pacer: Option<(Waker, SinceStart)>,
     /// Texts are put together here.
     scratch: String,
     /// The first answer that was not as expected, in words.
     first_unmet: Option<String>,
-}
-
-/// The place of one connection.
-#[derive(Debug, Default)]
-struct Line {
-    state: State,
-    waker: Option<Waker>,
-}
-
-/// What a line does.
-#[derive(Debug, Default)]
-enum State {
-    /// There is no connection, or it is not ready yet.
-    #[default]
-    Away,
-    /// Can take a request.
-    Free,
-    /// Has one to send. The driver's lateness is told when it is sent, but for one that waited for a line: then it was
-    /// told before, because waiting is the service's doing.
-    Given { due: Due, is_told: bool },
-    /// Has sent it.
-    Busy { due: Due, sent: SinceStart, body_bytes: u64 },
-}
-
-/// How an exchange ended, as its connection saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// With this status and so many bytes of body.
-    Whole(StatusCode, u64),
-    /// Not in time, after so many bytes.
-    TooLate(u64),
-    /// Cut off, garbled or too large, after so many bytes.
-    Broken(u64),
 }
 
 impl Switchboard {
@@ -98,21 +71,34 @@ impl Switchboard {
         schedule: Schedule,
     ) -> Self {
         let latencies = Latencies::new(messages.len(), http.request_timeout, limits);
+        let (ordinary, aside) = lines(&http, max_in_flight, &messages);
+        let goes_aside = messages.iter().map(|message| message.aside().is_some()).collect();
         let board = RefCell::new(Board {
             origin: Instant::now(),
             dispatch: Dispatch::new(schedule, max_in_flight),
             latencies,
             connections: Connections::default(),
+            open: 0,
             cut_off_since: None,
-            lines: (0..http.connections).map(|_| Line::default()).collect(),
-            free: VecDeque::with_capacity(http.connections),
-            waiting: VecDeque::with_capacity(max_in_flight),
-            in_recess: false,
+            lines: (0..ordinary + aside).map(|_| Line::default()).collect(),
+            unused: (0..ordinary).rev().collect(),
+            ordinary: Pool::new(http.connections, max_in_flight),
+            aside: Pool::new(aside, if aside > 0 { max_in_flight } else { 0 }),
+            first_aside: ordinary,
+            goes_aside,
+            is_stopped: false,
+            recess: Recess::default(),
             pacer: None,
             scratch: String::new(),
             first_unmet: None,
         });
         Self { messages, completed, http, board }
+    }
+
+    /// The lines of requests that have a connection of their own.
+    pub(super) fn aside_lines(&self) -> std::ops::Range<usize> {
+        let board = self.board.borrow();
+        board.first_aside..board.lines.len()
     }
 
     /// The load starts at `origin`.
@@ -155,7 +141,7 @@ impl Switchboard {
     /// Closes all connections once they have nothing to carry, or lets them be opened again.
     pub(super) fn recess(&self, begins: bool) {
         let board = &mut *self.board.borrow_mut();
-        board.in_recess = begins;
+        board.recess.set(begins);
         board.lines.iter().filter_map(|line| line.waker.as_ref()).for_each(Waker::wake_by_ref);
     }
 
@@ -166,12 +152,20 @@ impl Switchboard {
 
     /// No more requests come due.
     pub(super) fn stop(&self) {
-        self.board.borrow_mut().dispatch.stop();
+        let board = &mut *self.board.borrow_mut();
+        board.dispatch.stop();
+        board.is_stopped = true;
+    }
+
+    /// Whether no more are to come.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.board.borrow().is_stopped
     }
 
     /// Whether requests wait for a line.
     pub(super) fn has_waiting(&self) -> bool {
-        !self.board.borrow().waiting.is_empty()
+        let board = self.board.borrow();
+        !board.ordinary.waiting.is_empty() || !board.aside.waiting.is_empty()
     }
 
     /// Whether all that was sent has ended.
@@ -185,12 +179,15 @@ impl Switchboard {
         let board = &mut *self.board.borrow_mut();
         if self.is_cut_off(board, now) {
             let patience = self.http.connect_timeout;
-            while let Some(due) = board.waiting.pop_front_if(|due| now.since(due.at) > patience) {
+            while let Some(due) = board.ordinary.pop_waiting_for(now, patience) {
                 board.fail(&due, Outcome::FailedConnect, 0);
             }
         }
         let patience = self.http.request_timeout;
-        while let Some(due) = board.waiting.pop_front_if(|due| now.since(due.at) > patience) {
+        while let Some(due) = board.ordinary.pop_waiting_for(now, patience) {
+            board.fail(&due, Outcome::FailedTimeout, 0);
+        }
+        while let Some(due) = board.aside.pop_waiting_for(now, patience) {
             board.fail(&due, Outcome::FailedTimeout, 0);
         }
     }
@@ -206,11 +203,20 @@ impl Switchboard {
         let board = &mut *self.board.borrow_mut();
         let is_cut_off = self.is_cut_off(board, board.now());
         let outcome = if is_cut_off { Outcome::FailedConnect } else { Outcome::FailedTimeout };
-        while let Some(due) = board.waiting.pop_front() {
+        while let Some(due) = board.ordinary.waiting.pop_front() {
             board.fail(&due, outcome, 0);
+        }
+        while let Some(due) = board.aside.waiting.pop_front() {
+            board.fail(&due, Outcome::FailedTimeout, 0);
         }
         for line in 0..board.lines.len() {
             match std::mem::take(&mut board.lines[line].state) {
+                State::Busy { due, body_bytes, is_as_wanted: true, .. } => {
+                    self.completed.add_one(due.request);
+                    let (now, outcome) = (board.now(), Outcome::Aborted);
+                    let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: 0 };
+                    board.dispatch.ended(now, due.request, ended);
+                }
                 State::Busy { due, body_bytes, .. } => board.fail(&due, Outcome::FailedTimeout, body_bytes),
                 State::Given { due, .. } => board.fail(&due, Outcome::FailedTimeout, 0),
                 State::Away | State::Free => {}
@@ -260,6 +266,7 @@ impl Switchboard {
     pub(super) fn opened(&self) {
         let board = &mut *self.board.borrow_mut();
         board.connections.opened += 1;
+        board.open += 1;
         board.cut_off_since = None;
     }
 
@@ -268,76 +275,116 @@ impl Switchboard {
         self.board.borrow_mut().connections.refused += 1;
     }
 
-    /// The connection of `line` is gone. A request that it was given and has not sent goes to another, or waits.
-    pub(super) fn closed(&self, line: usize) {
+    /// A connection is gone.
+    pub(super) fn closed(&self) {
         let board = &mut *self.board.borrow_mut();
         board.connections.closed += 1;
-        if board.connections.closed == board.connections.opened {
+        board.open -= 1;
+        if board.open == 0 {
             board.cut_off_since = Some(board.now());
         }
+    }
+
+    /// A connection for one request was opened.
+    pub(super) fn opened_aside(&self) {
+        self.board.borrow_mut().connections.opened += 1;
+    }
+
+    /// A connection for one request is gone.
+    pub(super) fn closed_aside(&self) {
+        self.board.borrow_mut().connections.closed += 1;
+    }
+
+    /// No connection could be opened for the request of `line`.
+    pub(super) fn refused_aside(&self, line: usize) {
+        self.refused();
+        self.ended(line, Answer::NotConnected, None);
+    }
+
+    /// Some connections were opened and closed by a storm, and others could not be opened.
+    pub(super) fn stormed(&self, opened: u64, refused: u64) {
+        let connections = &mut self.board.borrow_mut().connections;
+        connections.storm_opened += opened;
+        connections.storm_refused += refused;
+    }
+
+    /// A line for a connection that can take a request.
+    pub(super) fn take_line(&self) -> usize {
+        self.board.borrow_mut().unused.pop().expect("`lines` counts one for each that may be wanted at a time")
+    }
+
+    /// The connection of `line` is gone, or has no use for it. A request that it was given and has not sent goes to
+    /// another, or waits.
+    pub(super) fn leave(&self, line: usize) {
+        let board = &mut *self.board.borrow_mut();
         let (due, is_told) = match std::mem::take(&mut board.lines[line].state) {
             State::Given { due, is_told } => (due, is_told),
             State::Busy { due, .. } => (due, true),
-            State::Free => return board.free.retain(|free| *free != line),
-            State::Away => return,
+            State::Free => {
+                board.ordinary.free.retain(|free| *free != line);
+                return board.unused.push(line);
+            }
+            State::Away => return board.unused.push(line),
         };
-        if let Some(other) = board.free.pop_front() {
+        board.unused.push(line);
+        if let Some(other) = board.ordinary.free.pop_front() {
             return board.lines[other].give(due, is_told);
         }
         if !is_told {
             let lateness = board.now().since(due.at);
             board.latencies.sent(lateness);
         }
-        board.waiting.push_front(due);
+        board.ordinary.waiting.push_front(due);
     }
 
     /// Ready when connections may be opened.
-    pub(super) fn poll_open(&self, line: usize, cx: &Context<'_>) -> Poll<()> {
-        let board = &mut *self.board.borrow_mut();
-        if !board.in_recess {
-            return Poll::Ready(());
-        }
-        board.lines[line].wake_by(cx);
-        Poll::Pending
+    pub(super) fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
+        self.board.borrow_mut().recess.poll_over(cx)
     }
 
     /// Ready when there is a request to send on `line`, which is free until then; with false when there is none, and the
     /// connection is to be closed.
     pub(super) fn poll_given(&self, line: usize, cx: &Context<'_>) -> Poll<bool> {
         let board = &mut *self.board.borrow_mut();
+        // Requests that open their own connections find nothing to close.
+        let is_closing = board.recess.is_now && line < board.first_aside;
         let place = &mut board.lines[line];
         match &place.state {
             State::Given { .. } => return Poll::Ready(true),
-            State::Free if board.in_recess => return Poll::Ready(false),
+            State::Free if is_closing => return Poll::Ready(false),
             State::Free => {}
             State::Away | State::Busy { .. } => {
-                if let Some(due) = board.waiting.pop_front() {
+                let pool = if line < board.first_aside { &mut board.ordinary } else { &mut board.aside };
+                if let Some(due) = pool.waiting.pop_front() {
                     place.state = State::Given { due, is_told: true };
                     return Poll::Ready(true);
                 }
-                if board.in_recess {
+                if is_closing {
                     return Poll::Ready(false);
                 }
                 place.state = State::Free;
-                board.free.push_back(line);
+                pool.free.push_back(line);
             }
         }
         place.wake_by(cx);
         Poll::Pending
     }
 
-    /// Builds the request given to `line`, whose sending begins now. `headers` lends its memory.
-    pub(super) fn request(&self, line: usize, headers: HeaderMap) -> Option<HttpRequest> {
+    /// Builds the request given to `line`, whose sending begins now, and says whether it is to be left. `headers` lends its
+    /// memory.
+    pub(super) fn request(&self, line: usize, headers: HeaderMap) -> Option<(HttpRequest, Option<Abort>)> {
         let board = &mut *self.board.borrow_mut();
         let State::Given { due, is_told } = std::mem::take(&mut board.lines[line].state) else { return None };
-        let request = self.messages[due.request].build(&due.values, headers, &mut board.scratch);
+        let message = &self.messages[due.request];
+        let request = message.build(&due.values, headers, &mut board.scratch);
+        let abort = message.abort(due.nth);
         let body_bytes = hyper::body::Body::size_hint(request.body()).lower();
         let sent = board.now();
         if !is_told {
             board.latencies.sent(sent.since(due.at));
         }
-        board.lines[line].state = State::Busy { due, sent, body_bytes };
-        Some(request)
+        board.lines[line].state = State::Busy { due, sent, body_bytes, is_as_wanted: false };
+        Some((request, abort))
     }
 
     /// Whether the body of the answer on `line` is to be kept, to be looked at when the request has ended.
@@ -348,38 +395,58 @@ impl Switchboard {
         }
     }
 
-    /// The request on `line` has ended; `look` at its answer, if there is one.
-    pub(super) fn ended(&self, line: usize, answer: Answer, look: Option<Look<'_>>) {
+    /// How the request given to `line` is treated, for which a connection of its own is opened now: the driver is no later
+    /// for what that takes.
+    pub(super) fn take_up(&self, line: usize) -> Option<&Conduct> {
         let board = &mut *self.board.borrow_mut();
-        let State::Busy { due, sent, body_bytes } = std::mem::take(&mut board.lines[line].state) else { return };
+        let now = board.now();
+        let State::Given { due, is_told } = &mut board.lines[line].state else { return None };
+        if !std::mem::replace(is_told, true) {
+            board.latencies.sent(now.since(due.at));
+        }
+        self.messages[due.request].aside()
+    }
+
+    /// Whether the answer to the request on `line` begins as expected.
+    pub(super) fn expects(&self, line: usize, status: StatusCode, headers: &HeaderMap) -> bool {
+        match &self.board.borrow().lines[line].state {
+            State::Busy { due, .. } => self.messages[due.request].expects(&due.values, status, headers),
+            State::Away | State::Free | State::Given { .. } => false,
+        }
+    }
+
+    /// What the request on `line` was sent for has come about: whenever it ends, it has not failed.
+    pub(super) fn is_as_wanted(&self, line: usize) {
+        if let State::Busy { is_as_wanted, .. } = &mut self.board.borrow_mut().lines[line].state {
+            *is_as_wanted = true;
+        }
+    }
+
+    /// The request on `line`, or the one given to it, has ended; `look` at its answer, if there is one to be looked at.
+    pub(super) fn ended(&self, line: usize, answer: Answer, look: Option<&Look>) {
+        let board = &mut *self.board.borrow_mut();
+        let (due, sent, body_bytes) = match std::mem::take(&mut board.lines[line].state) {
+            State::Busy { due, sent, body_bytes, .. } => (due, sent, body_bytes),
+            State::Given { due, .. } => (due, SinceStart::ZERO, 0),
+            State::Away | State::Free => return,
+        };
         // Before the answer is looked at: that takes time which is not the service's.
         let now = board.now();
-        let message = &self.messages[due.request];
-        let (outcome, received) = match answer {
-            Answer::Whole(status, received) if message.expects(status) => {
-                match look.and_then(|look| message.unmet(&due.values, look)) {
-                    None => {
-                        let is_refused = status.is_client_error() || status.is_server_error();
-                        (if is_refused { Outcome::Refused } else { Outcome::Ok }, received)
-                    }
-                    Some(unmet) => {
-                        let (name, _) = &self.completed.0[due.request];
-                        board.first_unmet.get_or_insert_with(|| format!("request \"{name}\": {unmet}"));
-                        (Outcome::FailedExpect, received)
-                    }
-                }
-            }
-            Answer::Whole(_, received) => (Outcome::FailedStatus, received),
-            Answer::TooLate(received) => (Outcome::FailedTimeout, received),
-            Answer::Broken(received) => (Outcome::FailedBody, received),
-        };
-        if outcome.is_completed() {
+        let (outcome, unmet) = self.messages[due.request].outcome(&due.values, answer, look);
+        if let Some(unmet) = unmet {
+            let (name, _) = &self.completed.0[due.request];
+            board.first_unmet.get_or_insert_with(|| format!("request \"{name}\": {unmet}"));
+        }
+        if outcome.is_answered() {
             board.latencies.answered(due.request, now.since(due.at), now.since(sent));
+            self.completed.add_one(due.request);
+        } else if outcome == Outcome::Aborted {
+            // It has no latency: nobody waited for the answer.
             self.completed.add_one(due.request);
         } else {
             board.latencies.unanswered(due.request, now.since(due.at));
         }
-        let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: received };
+        let ended = Ended { outcome, body_bytes_sent: body_bytes, body_bytes_received: answer.received() };
         board.dispatch.ended(now, due.request, ended);
         if !board.dispatch.is_open() {
             board.go_on(now);
@@ -395,15 +462,16 @@ impl Board {
     /// Sends, misses or drops what is due.
     fn hand_out(&mut self, now: SinceStart) {
         while let Some((due, fate)) = self.dispatch.take() {
-            match (fate, self.free.pop_front()) {
+            let pool = if self.goes_aside[due.request] { &mut self.aside } else { &mut self.ordinary };
+            match (fate, pool.free.pop_front()) {
                 (Fate::Send, Some(line)) => self.lines[line].give(due, false),
                 (Fate::Send, None) => {
                     self.latencies.sent(now.since(due.at));
-                    self.waiting.push_back(due);
+                    pool.waiting.push_back(due);
                 }
                 (Fate::Missed | Fate::Dropped, line) => {
                     self.latencies.unanswered(due.request, now.since(due.at));
-                    self.free.extend(line);
+                    pool.free.extend(line);
                 }
             }
         }
@@ -424,21 +492,5 @@ impl Board {
         let now = self.now();
         self.latencies.unanswered(due.request, now.since(due.at));
         self.dispatch.ended(now, due.request, Ended { outcome, body_bytes_sent, body_bytes_received: 0 });
-    }
-}
-
-impl Line {
-    fn wake_by(&mut self, cx: &Context<'_>) {
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-    }
-
-    fn give(&mut self, due: Due, is_told: bool) {
-        self.state = State::Given { due, is_told };
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
-        }
     }
 }

@@ -1,14 +1,19 @@
 //! Against services on the loopback that behave in every bad way. No test waits for longer than its load and its
 //! time-outs, and none says how long anything took.
 
+mod conduct;
+mod http2;
+mod servers;
+mod tls;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::scenario::Arrival;
+use crate::scenario::{Arrival, Conduct, Farewell, Protocol};
 use crate::trace::Counts;
 use crate::traffic::curve::tests::constant;
 use crate::traffic::tests::{TestLoad, request, shop};
@@ -55,7 +60,7 @@ impl Service {
     }
 }
 
-async fn behave(mut stream: TcpStream, manners: Manners, seen: Arc<Mutex<Vec<String>>>) {
+async fn behave(mut stream: impl AsyncRead + AsyncWrite + Unpin, manners: Manners, seen: Arc<Mutex<Vec<String>>>) {
     let mut answered = 0;
     loop {
         if matches!(manners, Manners::ClosesAfter(count) if answered == count && count > 0) {
@@ -83,7 +88,7 @@ async fn behave(mut stream: TcpStream, manners: Manners, seen: Arc<Mutex<Vec<Str
 }
 
 /// Head and body; none at the end of the connection.
-async fn read_request(stream: &mut TcpStream) -> Option<String> {
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut request = String::new();
     let mut byte = [0];
     let mut body_bytes = None;
@@ -111,14 +116,21 @@ fn plain() -> TestLoad {
 
 fn spec(url: &str, load: &TestLoad) -> DriverSpec {
     let http = Http {
+        protocol: Protocol::Http1,
         connections: 4,
+        max_concurrent_streams: 100,
+        aside_connections: 8,
         max_requests_per_connection: 0,
+        max_idle: None,
         connect_timeout: Duration::from_millis(150),
         // Longer than any test machine is busy with something else.
         request_timeout: Duration::from_secs(5),
+        tls: None,
+        auth: None,
     };
-    let TestLoad { load, phases, requests, .. } = load.clone();
-    DriverSpec { url: url.to_owned(), http, load, phases, requests, limits: Vec::new() }
+    let TestLoad { seed, load, phases, requests, .. } = load.clone();
+    let (access, seed, limits) = (Access::default(), Seed(seed), Vec::new());
+    DriverSpec { url: url.to_owned(), http, load, phases, requests, limits, access, seed }
 }
 
 /// Nothing that the driver does in these tests may take longer.
@@ -152,9 +164,13 @@ async fn soak(mut driver: Driver, origin: Instant) -> (DriverEnd, Counts, Vec<Di
     let mut total = Counts::default();
     for (name, counts) in &end.traffic.requests {
         assert_eq!(counts.due, counts.sent + counts.missed + counts.dropped, "{name}: {counts:?}");
-        assert_eq!(counts.sent, counts.ok + counts.failed(), "{name}: {counts:?}");
-        assert_eq!(end.latency[name].count, counts.due, "each due request has a latency");
-        assert_eq!(end.service_time[name].count, counts.completed(), "each answer has a service time");
+        assert_eq!(counts.sent, counts.ok + counts.failed() + counts.aborted, "{name}: {counts:?}");
+        assert_eq!(
+            end.latency[name].count + counts.aborted,
+            counts.due,
+            "each due request has a latency, or nobody waited"
+        );
+        assert_eq!(end.service_time[name].count + counts.aborted, counts.completed(), "each answer has a service time");
         total.add(counts);
     }
     assert_eq!(end.lateness.count, total.sent);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::names::say_port_taken;
+use crate::shell::access::AccessError;
 use crate::shell::process::StartError;
 use crate::template::{TemplateError, UnknownName};
 use crate::trace::Exit;
@@ -115,8 +116,8 @@ pub enum ServiceError {
     #[error("the system gives no free port on 127.0.0.1: {0}")]
     Port(io::Error),
     /// The client that asks for readiness.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Client(reqwest::Error),
+    #[error(transparent)]
+    Client(AccessError),
     /// It could not be started.
     #[error("{who}: {source}{}", start_hint(source))]
     Start {
@@ -134,6 +135,16 @@ pub enum ServiceError {
         exit: Exit,
         /// The port that it was given.
         port: u16,
+        /// What it said.
+        last: LastWords,
+    },
+    /// Its certificate, or its TLS, will not do, however long it is waited for.
+    #[error("{who}: {answer}; {last}")]
+    Refused {
+        /// Who.
+        who: Who,
+        /// What is wrong.
+        answer: String,
         /// What it said.
         last: LastWords,
     },

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::shell::probe::with_causes;
 use crate::shell::process::Process;
+use crate::shell::trust::is_about_certificates;
 use crate::trace::Exit;
 
 /// The first pause between two questions; it doubles up to [`POLL_MAX`].
@@ -43,6 +44,8 @@ impl fmt::Display for Question {
 pub enum NotReady {
     /// It ended before.
     Ended(Exit),
+    /// Its certificate, or its TLS, will not do: waiting does not help.
+    Refused(String),
     /// Time is over; the last answer in words, such as `said 503`.
     TimedOut(String),
 }
@@ -73,7 +76,8 @@ pub async fn wait_until_ready(
         };
         match answer {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(answer)) => last_answer = answer,
+            Ok(Err(Answer { text, is_final: true })) => return Err(NotReady::Refused(text)),
+            Ok(Err(Answer { text, .. })) => last_answer = text,
             Err(_) => "did not answer in time".clone_into(&mut last_answer),
         }
         tokio::select! {
@@ -85,18 +89,33 @@ pub async fn wait_until_ready(
     }
 }
 
-/// Asks once; what is wrong in words that follow the question.
-async fn ask(client: &Client, question: &Question) -> Result<(), String> {
+/// What is wrong, in words that follow the question.
+struct Answer {
+    text: String,
+    is_final: bool,
+}
+
+impl Answer {
+    fn for_now(text: String) -> Self {
+        Self { text, is_final: false }
+    }
+}
+
+/// Asks once.
+async fn ask(client: &Client, question: &Question) -> Result<(), Answer> {
     match question {
         Question::Http(url) => match client.get(url).send().await {
             // The body is not read: it may have no end.
             Ok(response) if response.status().as_u16() < 400 => Ok(()),
-            Ok(response) => Err(format!("said {} last", response.status().as_u16())),
-            Err(error) => Err(format!("failed last: {}", with_causes(&error))),
+            Ok(response) => Err(Answer::for_now(format!("said {} last", response.status().as_u16()))),
+            Err(error) => {
+                let reason = with_causes(&error);
+                Err(Answer { text: format!("failed last: {reason}"), is_final: is_about_certificates(&error) })
+            }
         },
         Question::Tcp(address) => match TcpStream::connect(address).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(format!("failed last: {error}")),
+            Err(error) => Err(Answer::for_now(format!("failed last: {error}"))),
         },
     }
 }

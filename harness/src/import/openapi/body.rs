@@ -1,0 +1,202 @@
+//! Bodies that a schema allows, as small as they can be while every property that may be sent is there.
+
+use serde_json::{Map, Value as Json};
+
+use super::document::{Document, example, type_of};
+use super::value::{Place, Values, range, without_names};
+
+/// Values inside of values.
+const DEEPEST: usize = 10;
+
+/// Values of a body, so that schemas that branch at every level end.
+const MOST_VALUES: usize = 300;
+
+/// Items of an array, whatever the schema asks for.
+const MOST_ITEMS: u64 = 3;
+
+/// Writes JSON for schemas.
+pub(super) struct Writer<'d, 'v> {
+    document: &'d Document,
+    values: &'v mut Values,
+    /// References that lead to where it is.
+    open: Vec<String>,
+    left: usize,
+    /// References that lead nowhere.
+    pub(super) lost: Vec<String>,
+}
+
+impl<'d, 'v> Writer<'d, 'v> {
+    pub(super) fn new(document: &'d Document, values: &'v mut Values) -> Self {
+        Self { document, values, open: Vec::new(), left: MOST_VALUES, lost: Vec::new() }
+    }
+
+    /// A value for `schema` as a template of JSON, under the name `wanted`; none if it would not end.
+    pub(super) fn json(&mut self, wanted: &str, schema: &Json) -> Option<String> {
+        self.left = self.left.checked_sub(1)?;
+        let document = self.document;
+        let reference = schema.get("$ref").and_then(Json::as_str).map(str::to_owned);
+        if self.open.len() >= DEEPEST || reference.as_ref().is_some_and(|reference| self.open.contains(reference)) {
+            return None;
+        }
+        let copy; // The schema may stand in one that was put together, which the description does not have.
+        let schema = if reference.is_some() {
+            copy = match document.resolve(schema) {
+                Ok(found) => found.value.clone(),
+                Err(lost) => {
+                    self.lost.push(lost.to_owned());
+                    return None;
+                }
+            };
+            &copy
+        } else {
+            schema
+        };
+        self.open.push(reference.unwrap_or_default());
+        let written = self.resolved(wanted, schema);
+        self.open.pop();
+        written
+    }
+
+    fn resolved(&mut self, wanted: &str, schema: &Json) -> Option<String> {
+        let keys = schema.as_object();
+        let listed = || schema["enum"].as_array().and_then(|values| values.first());
+        if let Some(value) = keys.and_then(example).or_else(listed) {
+            return Some(without_names(&value.to_string()));
+        }
+        if let Some(parts) = schema["allOf"].as_array() {
+            let whole = self.joined(schema, parts)?;
+            return self.json(wanted, &whole);
+        }
+        for key in ["oneOf", "anyOf"] {
+            if let Some(parts) = schema[key].as_array() {
+                return parts.iter().find_map(|part| self.json(wanted, part));
+            }
+        }
+        match type_of(schema) {
+            "object" => self.object(schema),
+            "array" => self.array(wanted, schema),
+            "integer" | "number" => {
+                let (min, max) = range(schema);
+                Some(min.unwrap_or(1).min(max.unwrap_or(u64::MAX)).to_string())
+            }
+            "boolean" => Some("true".to_owned()),
+            "null" => Some("null".to_owned()),
+            _ => Some(format!("\"{}\"", self.values.text(wanted, schema, None, Place::Json))),
+        }
+    }
+
+    fn object(&mut self, schema: &Json) -> Option<String> {
+        let required =
+            |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|known| known == name));
+        let mut entries = Vec::new();
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let is_read_only = property["readOnly"].as_bool().unwrap_or(false);
+            if is_read_only {
+                continue;
+            }
+            match self.json(name, property) {
+                Some(value) => entries.push(format!("\"{}\":{value}", Place::Json.literal(name))),
+                None if required(name) => return None,
+                None => {}
+            }
+        }
+        Some(format!("{{{}}}", entries.join(",")))
+    }
+
+    fn array(&mut self, wanted: &str, schema: &Json) -> Option<String> {
+        let fewest = schema["minItems"].as_u64().unwrap_or(0);
+        let items: Option<Vec<String>> =
+            (0..fewest.clamp(1, MOST_ITEMS)).map(|_| self.json(wanted, &schema["items"])).collect();
+        match items {
+            Some(items) => Some(format!("[{}]", items.join(","))),
+            None if fewest == 0 => Some("[]".to_owned()),
+            None => None,
+        }
+    }
+
+    /// `schema` with all of its `parts` as one.
+    fn joined(&mut self, schema: &Json, parts: &[Json]) -> Option<Json> {
+        let document = self.document;
+        let mut whole: Map<String, Json> = schema.as_object()?.clone();
+        whole.remove("allOf");
+        for part in parts {
+            let reference = part.get("$ref").and_then(Json::as_str);
+            if reference.is_some_and(|reference| self.open.iter().any(|open| open == reference)) {
+                return None;
+            }
+            match document.resolve(part) {
+                Ok(found) => join(&mut whole, found.value),
+                Err(lost) => self.lost.push(lost.to_owned()),
+            }
+        }
+        Some(Json::Object(whole))
+    }
+}
+
+/// Adds to `whole` what `part` asks for, too.
+fn join(whole: &mut Map<String, Json>, part: &Json) {
+    for (key, value) in part.as_object().into_iter().flatten() {
+        match (whole.get_mut(key), value) {
+            (Some(Json::Object(there)), Json::Object(more)) => {
+                for (name, value) in more {
+                    there.entry(name.clone()).or_insert_with(|| value.clone());
+                }
+            }
+            (Some(Json::Array(there)), Json::Array(more)) => there.extend(more.iter().cloned()),
+            (Some(_), _) => {}
+            (None, value) => drop(whole.insert(key.clone(), value.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn written(schema: &Json) -> Option<String> {
+        let text = json!({"openapi": "3.0.0", "components": {"schemas": {
+            "Node": {"type": "object", "required": ["id"], "properties": {
+                "id": {"type": "integer"}, "next": {"$ref": "#/components/schemas/Node"},
+                "all": {"type": "array", "items": {"$ref": "#/components/schemas/Node"}}}},
+            "Endless": {"type": "object", "required": ["next"], "properties": {"next": {"$ref": "#/components/schemas/Endless"}}},
+            "Self": {"allOf": [{"$ref": "#/components/schemas/Self"}]},
+            "Wide": {"properties": {"a": {"$ref": "#/components/schemas/Wide1"}, "b": {"$ref": "#/components/schemas/Wide1"}}},
+            "Wide1": {"properties": {"c": {"type": "array", "minItems": 99, "items": {"type": "array", "minItems": 99,
+                "items": {"type": "array", "minItems": 99, "items": {"type": "array", "minItems": 99, "items": {"type": "array",
+                "minItems": 99, "items": {"type": "integer"}}}}}}}}
+        }}});
+        let document = Document::parse(&text.to_string()).expect("a description");
+        let mut values = Values::default();
+        Writer::new(&document, &mut values).json("body", schema)
+    }
+
+    fn to(name: &str) -> Json {
+        json!({"$ref": format!("#/components/schemas/{name}")})
+    }
+
+    #[test]
+    fn circles_end_where_they_may() {
+        assert_eq!(written(&to("Node")).as_deref(), Some(r#"{"all":[],"id":1}"#));
+        assert_eq!(written(&to("Endless")), None);
+        assert_eq!(written(&to("Self")), None);
+        assert_eq!(written(&to("Nowhere")), None);
+    }
+
+    #[test]
+    fn schemas_that_branch_at_every_level_are_cut() {
+        let body = written(&to("Wide")).expect("all is optional");
+        assert!(body.len() < 10 * MOST_VALUES, "{body}");
+    }
+
+    #[test]
+    fn parts_are_joined_and_examples_count_first() {
+        let part = |name: &str| json!({"required": [name], "properties": {name: {"type": "string", "enum": [name]}}});
+        let joined = json!({"properties": {"c": {"const": null}}, "allOf": [part("a"), part("b")]});
+        assert_eq!(written(&joined).as_deref(), Some(r#"{"a":"a","b":"b","c":null}"#));
+        assert_eq!(written(&json!({"oneOf": [to("Endless"), {"type": "boolean"}]})).as_deref(), Some("true"));
+        assert_eq!(written(&json!({"example": {"{{x}}": 1}})).as_deref(), Some(r#"{"{\u007bx}}":1}"#));
+        let read_only = json!({"properties": {"id": {"type": "integer", "readOnly": true}, "n": {"maximum": -3.5}}});
+        assert_eq!(written(&read_only).as_deref(), Some(r#"{"n":0}"#));
+    }
+}

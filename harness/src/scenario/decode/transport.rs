@@ -1,0 +1,97 @@
+//! The tables of the protocol, of trust and identity, and of how clients behave.
+
+use super::super::read::{Reader, Section};
+use super::super::{Abort, Auth, ClientCertificate, Conduct, Hold, Http, Protocol, Storm, Tls};
+use super::{table, whole};
+use crate::problem::Problem;
+
+pub(super) fn http(reader: &mut Reader, top: &Section<'_>) -> Http {
+    let section = &table(reader, top, "http");
+    let protocol = reader.choice(section, "protocol").unwrap_or(Protocol::Http1);
+    let max_concurrent_streams = whole(reader.integer(section, "max_concurrent_streams"));
+    if protocol == Protocol::Http1 && Reader::has(section, "max_concurrent_streams") {
+        let span = reader.spans.of("http.max_concurrent_streams");
+        let problem = Problem::error("\"max_concurrent_streams\" has no meaning with HTTP/1.1", span);
+        reader.problems.push(problem.help("protocol = \"http2\" has streams"));
+    }
+    Http {
+        protocol,
+        connections: whole(reader.integer(section, "connections")),
+        max_concurrent_streams,
+        aside_connections: whole(reader.integer(section, "aside_connections")),
+        max_requests_per_connection: reader.integer(section, "max_requests_per_connection").unwrap_or_default(),
+        max_idle: reader.duration(section, "max_idle"),
+        connect_timeout: reader.duration(section, "connect_timeout").unwrap_or_default(),
+        request_timeout: reader.duration(section, "request_timeout").unwrap_or_default(),
+        tls: reader.section(section, "tls").map(|section| tls(reader, &section)),
+        auth: reader.section(section, "auth").and_then(|section| auth(reader, &section)),
+    }
+}
+
+fn tls(reader: &mut Reader, section: &Section<'_>) -> Tls {
+    let certificate = reader.text(section, "client_certificate");
+    let key = reader.text(section, "client_key");
+    if certificate.is_some() != key.is_some() {
+        let (given, lacks) =
+            if key.is_some() { ("client_key", "client_certificate") } else { ("client_certificate", "client_key") };
+        let span = reader.spans.of(&format!("{}.{given}", section.path));
+        let problem = Problem::error(format!("\"{given}\" is given without \"{lacks}\""), span);
+        reader.problems.push(problem.help("a client shows a certificate and proves with the key that it is its own"));
+    }
+    let client = certificate.zip(key);
+    Tls {
+        ca: reader.text(section, "ca").map(Into::into),
+        client: client.map(|(certificate, key)| ClientCertificate { certificate: certificate.into(), key: key.into() }),
+        insecure: reader.boolean(section, "insecure").unwrap_or_default(),
+        server_name: reader.text(section, "server_name"),
+    }
+}
+
+fn auth(reader: &mut Reader, section: &Section<'_>) -> Option<Auth> {
+    let basic = reader.section(section, "basic").and_then(|basic| {
+        let user = reader.text(&basic, "user");
+        let password_env = reader.text(&basic, "password_env");
+        Some(Auth::Basic { user: user?, password_env: password_env? })
+    });
+    let bearer = reader.text(section, "bearer_env").map(|token_env| Auth::Bearer { token_env });
+    if Reader::has(section, "basic") == Reader::has(section, "bearer_env") {
+        let message = if Reader::has(section, "basic") { "says both" } else { "says neither" };
+        let span = reader.spans.of(&section.path);
+        let problem = Problem::error(format!("[http.auth] {message} \"basic\" and \"bearer_env\""), span);
+        reader.problems.push(problem.help("bearer_env = \"TOKEN\", or basic = { user = \"…\", password_env = \"…\" }"));
+    }
+    basic.or(bearer)
+}
+
+pub(super) fn conduct(reader: &mut Reader, section: &Section<'_>) -> Conduct {
+    let after = reader.duration(section, "abort_after");
+    let share = reader.number(section, "abort_share").unwrap_or(1.0);
+    let with = reader.choice(section, "abort_with").unwrap_or_default();
+    let hold = reader.duration(section, "hold");
+    let goodbye = reader.boolean(section, "goodbye").unwrap_or(true);
+    belongs_to(reader, section, "abort_share", "abort_after");
+    belongs_to(reader, section, "abort_with", "abort_after");
+    belongs_to(reader, section, "goodbye", "hold");
+    Conduct {
+        abort: after.map(|after| Abort { after, share, with }),
+        read_bytes_per_second: reader.size(section, "read_rate"),
+        send_bytes_per_second: reader.size(section, "send_rate"),
+        hold: hold.map(|time| Hold { time, goodbye }),
+    }
+}
+
+/// That `name` is not given without the key that it says more about.
+fn belongs_to(reader: &mut Reader, section: &Section<'_>, name: &str, other: &str) {
+    if Reader::has(section, name) && !Reader::has(section, other) {
+        let span = reader.spans.of(&format!("{}.{name}", section.path));
+        let problem = Problem::error(format!("\"{name}\" has no meaning without \"{other}\""), span);
+        reader.problems.push(problem.help(format!("add {other} = \"…\", or take it out")));
+    }
+}
+
+pub(super) fn storm(reader: &mut Reader, section: &Section<'_>) -> Option<Storm> {
+    let section = reader.section(section, "storm")?;
+    let connections = reader.integer(&section, "connections");
+    let every = reader.duration(&section, "every");
+    Some(Storm { connections: whole(Some(connections?)), every: every? })
+}
