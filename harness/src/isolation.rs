@@ -153,6 +153,27 @@ pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Isolation {
     Isolation { flags, axes, program, suspects, sentence }
 }
 
+/// What a cell says of growth, for a search that goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// The cell.
+    pub cell: CellId,
+    /// Growth, in units of what is worth finding.
+    pub growth: f64,
+    /// Its standard error, in the same.
+    pub error: f64,
+}
+
+/// What the cells among `outcomes` that were judged say of growth: as [`isolate`] reads them.
+#[must_use]
+pub fn measured(flags: &[String], outcomes: &[Outcome]) -> Vec<Measured> {
+    let readings = Readings::of(flags, outcomes);
+    let cells = readings.outcomes.iter().zip(&readings.cells);
+    cells
+        .map(|(outcome, reading)| Measured { cell: outcome.cell.clone(), growth: reading.growth, error: reading.error })
+        .collect()
+}
+
 /// The cells with all explanations of their growth.
 struct Weighed<'o> {
     readings: Readings<'o>,
@@ -171,7 +192,7 @@ impl<'o> Weighed<'o> {
         if let Some(place) = tested.filter(|&place| self.probability(place) >= NAMED) {
             let (guilt, term) = self.company(place);
             let seen = contrasts.iter().find(|contrast| contrast.grows()).or(contrasts.first());
-            let effect = self.posterior.effect(|other| other == term).map(|effect| self.effect(effect, seen.copied()));
+            let effect = self.posterior.effect(term).map(|effect| self.effect(effect, seen.copied()));
             return finding(guilt, self.told(place, seen), effect);
         }
         for (verdict, guilt) in [(Verdict::Crashed, Guilt::Crashes), (Verdict::Retention, Guilt::Retains)] {
@@ -245,7 +266,7 @@ impl<'o> Weighed<'o> {
             return None;
         }
         let posterior = self.posterior.probability(|hypothesis| hypothesis.terms.contains(&Term::Program));
-        let effect = self.posterior.effect(|term| term == Term::Program).map(|effect| self.effect(effect, None));
+        let effect = self.posterior.effect(Term::Program).map(|effect| self.effect(effect, None));
         Some(ProgramFinding { posterior, effect })
     }
 

@@ -72,17 +72,16 @@ impl Posterior {
         held.fold(0.0, |sum, hypothesis| sum + hypothesis.probability)
     }
 
-    /// What a cause of this kind adds, over the explanations that have one: mean and deviation.
-    pub(crate) fn effect(&self, of: impl Fn(Term) -> bool) -> Option<(f64, f64)> {
+    /// What `term` adds, over the explanations that have it: mean and deviation. As the cells tell it, and not drawn towards what is
+    /// likelier beforehand, unless they do not.
+    pub(crate) fn effect(&self, term: Term) -> Option<(f64, f64)> {
         let (mut weight, mut sum, mut squares) = (0.0, 0.0, 0.0);
         for hypothesis in &self.hypotheses {
-            for (term, (mean, deviation)) in hypothesis.terms.iter().zip(&hypothesis.effects) {
-                if of(*term) {
-                    weight += hypothesis.probability;
-                    sum += hypothesis.probability * mean;
-                    squares += hypothesis.probability * (mean * mean + deviation * deviation);
-                }
-            }
+            let Some(place) = hypothesis.terms.iter().position(|other| *other == term) else { continue };
+            let (mean, deviation) = self.beside(hypothesis, term).unwrap_or(hypothesis.effects[place]);
+            weight += hypothesis.probability;
+            sum += hypothesis.probability * mean;
+            squares += hypothesis.probability * (mean * mean + deviation * deviation);
         }
         let mean = sum / weight;
         (weight > 0.0).then(|| (mean, (squares / weight - mean * mean).max(0.0).sqrt()))
@@ -90,10 +89,14 @@ impl Posterior {
 
     /// What `term` adds beside the likeliest explanation, as the cells alone tell it. None if they do not.
     pub(crate) fn beside_best(&self, term: Term) -> Option<(f64, f64)> {
-        let (model, best) = (self.model.as_ref()?, self.hypotheses.first()?);
+        self.beside(self.hypotheses.first()?, term)
+    }
+
+    fn beside(&self, hypothesis: &Hypothesis, term: Term) -> Option<(f64, f64)> {
+        let model = self.model.as_ref()?;
         let column = |term: Term| model.columns.iter().position(|column| column.term == term);
-        let others: Vec<usize> =
-            best.terms.iter().filter(|other| **other != term).filter_map(|other| column(*other)).collect();
+        let others = hypothesis.terms.iter().filter(|other| **other != term);
+        let others: Vec<usize> = others.filter_map(|other| column(*other)).collect();
         model.beside(&others, column(term)?)
     }
 }
