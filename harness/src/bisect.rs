@@ -9,6 +9,7 @@ mod rehearsal;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -19,6 +20,9 @@ use crate::flags::FlagSet;
 use crate::isolation::model::{Reading, Term};
 use crate::isolation::posterior::{Hypothesis, Posterior};
 use crate::units::{BytesPerRequest, counted, in_words};
+
+/// Cells that a search has at most. METHOD §6's took 5 to 13; what so many do not tell, more of their length will not.
+pub const MOST_CELLS: usize = 64;
 
 /// The search ends once one explanation is so likely (METHOD §6).
 pub const SURE: f64 = 0.97;
@@ -43,6 +47,8 @@ pub struct Rules {
     pub warm_up: Duration,
     /// Standard error of the growth of a cell of half an hour.
     pub error_of_half_hour: BytesPerRequest,
+    /// How long every cell is, where that is not for the search to choose.
+    pub fixed_length: Option<Duration>,
     /// From which the candidates are drawn.
     pub seed: u64,
 }
@@ -54,6 +60,7 @@ impl Default for Rules {
             worth_finding: BytesPerRequest::new(4.0),
             warm_up: Duration::from_mins(2),
             error_of_half_hour: BytesPerRequest::new(0.5),
+            fixed_length: None,
             seed: 0,
         }
     }
@@ -72,6 +79,9 @@ impl Rules {
     /// How long a cell must last to tell `effect` from nothing: the error falls with the time after the warm-up to the power 3/2.
     #[must_use]
     pub fn length(&self, effect: BytesPerRequest) -> Duration {
+        if let Some(length) = self.fixed_length {
+            return length;
+        }
         let share = TELLING * self.error_of_half_hour.get() / effect.get();
         let seconds = HALF_HOUR * share.max(0.0).powf(2.0 / 3.0);
         let length = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST);
@@ -114,6 +124,14 @@ pub struct Explanation {
     pub culprits: Vec<FlagSet>,
     /// How likely that is.
     pub posterior: f64,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let culprits: Vec<String> = self.culprits.iter().map(ToString::to_string).collect();
+        let named = if culprits.is_empty() { "no flag leaks".to_owned() } else { culprits.join(" and ") };
+        write!(f, "{named} ({:.2})", self.posterior)
+    }
 }
 
 /// What is to be done next.
@@ -231,13 +249,22 @@ impl Bisect {
     ) -> Next {
         let length = self.rules.length(self.in_question(posterior));
         // Too little for another cell makes this one longer.
-        let length = if left < length.mul_f64(LAST) && left >= self.rules.warm_up + SHORTEST { left } else { length };
+        let may_be_last = self.rules.fixed_length.is_none() && left >= self.rules.warm_up + SHORTEST;
+        let length = if may_be_last && left < length.mul_f64(LAST) { left } else { length };
         let seed = self.rules.seed ^ (self.soaked.len() as u64) << 32;
         let feasible = |on: &Vec<bool>| is_feasible(&self.set(on));
         let candidates = candidates(self.flags.len(), &posterior.hypotheses, seed, feasible);
         let first = self.first(&candidates);
-        if first.is_none() && explanations.first().is_some_and(|best| best.posterior >= SURE) {
+        let untested = self.untested();
+        let is_sure = explanations.first().is_some_and(|best| best.posterior >= SURE) && !self.is_blind(posterior);
+        if first.is_none() && untested.is_empty() && is_sure {
             return Next::Sure;
+        }
+        if first.is_none() && !untested.is_empty() {
+            return Next::Unsure { reason: format!("no cell that was judged had {untested} on, and none can be run") };
+        }
+        if self.soaked.len() >= MOST_CELLS {
+            return Next::Unsure { reason: format!("{MOST_CELLS} cells did not decide it, and more are not soaked") };
         }
         if length > left {
             return Next::Unsure { reason: format!("no time is left for a cell of {}", in_words(length)) };
@@ -245,7 +272,7 @@ impl Bisect {
         if let Some((on, why)) = first {
             return Next::Soak(NextCell { flags: self.set(on), length, why });
         }
-        let error = self.rules.error(length).get() / self.rules.worth_finding.get();
+        let error = self.expected_error(length).get() / self.rules.worth_finding.get();
         let told = candidates.iter().map(|on| (information(&posterior.hypotheses, on, error), on));
         match told.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((bits, on)) if bits > 0.0 => {
@@ -253,6 +280,30 @@ impl Bisect {
             }
             _ => Next::Unsure { reason: "no set of flags that can be run would tell more".to_owned() },
         }
+    }
+
+    /// Standard error that the next cell will have: where all are of one length, that of the cell in the middle.
+    fn expected_error(&self, length: Duration) -> BytesPerRequest {
+        let mut errors: Vec<f64> = self.soaked.iter().map(|soaked| soaked.error.get()).collect();
+        errors.sort_by(f64::total_cmp);
+        match (self.rules.fixed_length, errors.get(errors.len() / 2)) {
+            (Some(_), Some(middle)) => BytesPerRequest::new(*middle),
+            _ => self.rules.error(length),
+        }
+    }
+
+    /// Whether the cells could not have seen growth that is worth finding in a flag that the likeliest explanation holds innocent.
+    fn is_blind(&self, posterior: &Posterior) -> bool {
+        let Some(best) = posterior.hypotheses.first() else { return true };
+        let innocent = |flag: &usize| !best.culprits().any(|term| term.involves(*flag));
+        let unseen = |flag| posterior.beside_best(Term::One(flag)).is_none_or(|(_, error)| HALF_WIDTH * error >= 1.0);
+        (0..self.flags.len()).filter(innocent).any(unseen)
+    }
+
+    /// Flags that no cell had on: nothing is known of them, however clean the others are.
+    fn untested(&self) -> FlagSet {
+        let is_new = |flag: &&String| self.soaked.iter().all(|soaked| !soaked.flags.contains(flag));
+        self.flags.iter().filter(is_new).cloned().collect()
     }
 
     /// The cells that come before any weighing (METHOD §6): all on, or where that cannot be, sets in which each flag is on once; and the
@@ -289,21 +340,17 @@ const UNKNOWN: f64 = 2.0;
 /// See [`UNKNOWN`].
 const LARGE: f64 = 2.5;
 
+/// Half the width of an interval of 95 %, in standard errors.
+const HALF_WIDTH: f64 = 1.96;
+
 /// With less than so many cells' time left, the next cell is the last and takes all of it.
 const LAST: f64 = 1.6;
 
 /// What the next cell is to tell apart.
 fn why(explanations: &[Explanation], bits: f64) -> String {
-    let named = |explanation: &Explanation| {
-        let culprits: Vec<String> = explanation.culprits.iter().map(ToString::to_string).collect();
-        let named = if culprits.is_empty() { "no flag leaks".to_owned() } else { culprits.join(" and ") };
-        format!("{named} ({:.2})", explanation.posterior)
-    };
     match explanations {
-        [first, second, ..] => {
-            format!("it tells {} from {} and others: {bits:.2} bit expected", named(first), named(second))
-        }
-        [only] => format!("it confirms {}: {bits:.2} bit expected", named(only)),
+        [first, second, ..] => format!("it tells {first} from {second} and others: {bits:.2} bit expected"),
+        [only] => format!("it confirms {only}: {bits:.2} bit expected"),
         [] => format!("{bits:.2} bit expected"),
     }
 }

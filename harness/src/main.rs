@@ -11,6 +11,7 @@ fn main() -> ExitCode {
         Command::Check { scenario, format } => commands::check(&scenario, format),
         Command::Plan { scenario, format } => commands::plan(&scenario, format),
         Command::Run(options) => commands::run(&options),
+        Command::Bisect(options) => commands::bisect(&options),
         Command::Analyze(options) => commands::analyze(&options),
         Command::Report { run, format, output } => commands::report(&run, format, output.as_deref()),
         Command::Import(import) => commands::import(&import),

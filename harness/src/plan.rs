@@ -118,6 +118,34 @@ pub fn plan(scenario: &Scenario, spans: &Spans) -> Result<Plan, Problem> {
     Ok(Plan { cells, builds, dropped, cell_duration, hash })
 }
 
+impl Plan {
+    /// A plan without cells: those of a search come one by one.
+    #[must_use]
+    pub fn of_search(scenario: &Scenario) -> Self {
+        let cell_duration = scenario.soak_duration();
+        let hash = hash(&[], &[], cell_duration);
+        Self { cells: Vec::new(), builds: Vec::new(), dropped: Vec::new(), cell_duration, hash }
+    }
+
+    /// Appends a cell with these flags on, axes as in production, and gives it; the same flags again are a replicate. The hash stays
+    /// that of the search.
+    pub fn append(&mut self, scenario: &Scenario, flags: &FlagSet) -> Cell {
+        let axes = rows::usual_axes(scenario);
+        let build = build_of(scenario, flags, &axes).map(|build| index_of(&mut self.builds, build));
+        let replicate = 1 + self.cells.iter().filter(|cell| &cell.flags == flags).count() as u32;
+        let id = CellId::new(scenario, flags, &axes, replicate);
+        let cell = Cell { id, flags: flags.clone(), axes, replicate, build };
+        self.cells.push(cell.clone());
+        cell
+    }
+}
+
+/// Whether the constraints of `scenario` leave a cell with these flags on.
+#[must_use]
+pub fn is_feasible(scenario: &Scenario, flags: &FlagSet) -> bool {
+    rows::is_feasible(scenario, flags)
+}
+
 fn first_repeated(cells: &[Cell]) -> Option<&CellId> {
     let mut seen = BTreeSet::new();
     cells.iter().map(|cell| &cell.id).find(|id| !seen.insert(*id))

@@ -4,6 +4,7 @@
 
 mod analysis;
 mod plan;
+mod rehearsed;
 mod table;
 mod terminal;
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 pub use self::analysis::Analysis;
 pub use self::plan::plan_table;
+pub use self::rehearsed::rehearsed;
 pub use self::terminal::{cells, terminal};
 use crate::exit::Status;
 use crate::flags::CellId;

@@ -23,6 +23,16 @@ pub struct Truth {
 /// (METHOD §6).
 const CREEP: f64 = 0.3 / 4.0;
 
+/// Culprits of METHOD §6, which had 16 and 8 B/request where 4 are worth finding: places of flags, and times what is worth finding.
+type Culprits = &'static [(&'static [usize], f64)];
+/// See [`Culprits`].
+const CASES: [(&str, Culprits); 4] = [
+    ("nothing", &[]),
+    ("one flag", &[(&[0], 4.0)]),
+    ("two flags", &[(&[0], 4.0), (&[1], 2.0)]),
+    ("two, together only", &[(&[0, 1], 4.0)]),
+];
+
 /// Searches that are simulated.
 #[derive(Debug, Clone)]
 pub struct Rehearsal {
@@ -118,6 +128,36 @@ impl Rehearsal {
         tally.wrong += usize::from(is_sure && !is_exact);
         tally.hours += hours;
         tally.longest_hours = tally.longest_hours.max(hours);
+    }
+
+    /// Searches `trials` times for each of the usual cases, among what is feasible: nothing leaks, one flag does, two do, and two do only
+    /// together. In every trial other flags are the culprits, as far as those of a case can be on together.
+    pub fn usual_cases(&self, trials: u32, is_feasible: impl Fn(&FlagSet) -> bool) -> Vec<(&'static str, Tally)> {
+        CASES
+            .iter()
+            .map(|(name, culprits)| {
+                let mut tally = Tally::default();
+                for trial in 0..u64::from(trials) {
+                    let Some(truth) = self.truth(culprits, trial, &is_feasible) else { continue };
+                    self.search(&truth, self.rules.seed.wrapping_add(trial), &is_feasible, &mut tally);
+                }
+                (*name, tally)
+            })
+            .collect()
+    }
+
+    /// None if these culprits cannot be on together: with the next ones.
+    fn truth(&self, culprits: &[(&[usize], f64)], trial: u64, is_feasible: impl Fn(&FlagSet) -> bool) -> Option<Truth> {
+        let count = self.flags.len();
+        let flag = |place: &usize| self.flags[(place + trial as usize) % count].as_str();
+        let worth = self.rules.worth_finding.get();
+        let named = |(places, times): &(&[usize], f64)| {
+            (places.iter().map(flag).collect(), BytesPerRequest::new(times * worth))
+        };
+        let has_flags = culprits.iter().flat_map(|(places, _)| *places).all(|place| *place < count);
+        let culprits: Vec<(FlagSet, BytesPerRequest)> = culprits.iter().map(named).collect();
+        let together = |(flags, _): &(FlagSet, BytesPerRequest)| flags.iter().count() == 1 || is_feasible(flags);
+        (has_flags && culprits.iter().all(together)).then_some(Truth { culprits })
     }
 
     /// Soaks all of `plan` once, each cell for so long: how likely it then is of each flag that it leaks.

@@ -71,6 +71,56 @@ fn nothing_that_cannot_be_run_is_asked_for_and_every_flag_is_tried() {
 }
 
 #[test]
+fn a_flag_that_no_cell_can_have_on_is_not_cleared_by_clean_others() {
+    let mut bisect = Bisect::new(flags(2), Rules::default());
+    for on in [&[][..], &["f0"], &["f0"], &[]] {
+        bisect.add(soaked(on, 0.0));
+    }
+    let can_run = |flags: &FlagSet| !flags.contains("f1");
+    let Next::Unsure { reason } = bisect.look(can_run, Duration::from_hours(2)).next else { panic!("not sure") };
+    assert_eq!(reason, "no cell that was judged had f1 on, and none can be run");
+    assert!(matches!(Bisect::new(flags(1), Rules::default()).look(|_| false, Duration::MAX).next, Next::Unsure { .. }));
+}
+
+#[test]
+fn where_cells_are_of_one_length_the_search_foretells_by_the_cells_it_had() {
+    let minute = Duration::from_mins(1);
+    let rules = Rules { fixed_length: Some(minute), ..Rules::default() };
+    assert_eq!(rules.length(bytes(1.0)), minute);
+    let mut bisect = Bisect::new(flags(3), rules);
+    bisect.add(soaked(&["f0", "f1", "f2"], 16.0));
+    bisect.add(soaked(&[], 0.0));
+    let Next::Soak(cell) = bisect.look(|_| true, minute).next else { panic!("a cell") };
+    assert_eq!(cell.length, minute);
+    assert!(!cell.flags.is_empty() && cell.flags.iter().count() < 3, "{}", cell.flags);
+    assert!(matches!(bisect.look(|_| true, Duration::from_secs(59)).next, Next::Unsure { .. }));
+    for _ in 0..MOST_CELLS {
+        bisect.add(Soaked { error: bytes(1000.0), ..soaked(&["f0"], 0.0) });
+    }
+    let Next::Unsure { reason } = bisect.look(|_| true, minute).next else { panic!("no more cells") };
+    assert!(reason.contains("64 cells"), "{reason}");
+}
+
+#[test]
+fn cells_that_could_not_have_seen_a_leak_clear_nobody() {
+    let mut bisect = Bisect::new(flags(1), Rules::default());
+    for on in [&["f0"][..], &[]] {
+        bisect.add(Soaked { error: bytes(13_000.0), ..soaked(on, 0.0) });
+    }
+    assert_ne!(bisect.look(|_| true, Duration::from_hours(2)).next, Next::Sure);
+}
+
+#[test]
+fn a_rehearsal_has_a_line_for_each_case_that_the_constraints_leave() {
+    let rehearsal = rehearsal(2);
+    let names = |can_run: &dyn Fn(&FlagSet) -> bool| -> Vec<usize> {
+        rehearsal.usual_cases(1, can_run).into_iter().map(|(_, tally)| tally.trials).collect()
+    };
+    assert_eq!(names(&|_| true), [1, 1, 1, 1]);
+    assert_eq!(names(&|flags| flags.iter().count() < 2), [1, 1, 1, 0]);
+}
+
+#[test]
 fn without_time_a_search_says_so() {
     let bisect = Bisect::new(flags(3), Rules::default());
     let Next::Unsure { reason } = bisect.look(|_| true, Duration::from_mins(3)).next else { panic!("no cell") };

@@ -47,6 +47,19 @@ pub(super) fn rows(scenario: &Scenario) -> Rows {
     rows
 }
 
+/// Values of all axes as in production: the first of each.
+pub(super) fn usual_axes(scenario: &Scenario) -> BTreeMap<String, String> {
+    let first = |values: &[String]| values.first().cloned();
+    scenario.axes.iter().filter_map(|axis| Some((axis.name.clone(), first(&axis.values)?))).collect()
+}
+
+/// Whether no constraint and no `exclude` takes out a row with these flags, axes as in production.
+pub(super) fn is_feasible(scenario: &Scenario, flags: &FlagSet) -> bool {
+    let row = PlannedRow { flags: flags.clone(), axes: usual_axes(scenario) };
+    broken_constraint(&scenario.flags, flags).is_none()
+        && !scenario.plan.exclude.iter().any(|exclude| matches(exclude, &row))
+}
+
 impl Rows {
     fn add(&mut self, scenario: &Scenario, flags: &FlagSet, axes: &[BTreeMap<String, String>]) {
         if let Some(reason) = broken_constraint(&scenario.flags, flags) {
