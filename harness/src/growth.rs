@@ -6,6 +6,7 @@ mod advice;
 mod early_stop;
 mod environment;
 mod explain;
+mod falls;
 mod high_water;
 mod interval;
 mod materiality;
@@ -17,6 +18,7 @@ use serde::Serialize;
 pub use self::advice::{Advice, Trend, advice};
 pub use self::early_stop::{EarlyStop, looks};
 pub use self::explain::{Candidate, Explanation, explain};
+pub use self::falls::GivenBack;
 pub use self::materiality::{ALLOCATOR_DRIFT, Materiality, SHORT_RUN_SECONDS};
 pub use self::series::{LEAST_SECONDS, MemorySource, Series, Unjudgeable};
 pub use self::staircase::Jumps;
@@ -120,6 +122,9 @@ pub struct Growth {
     /// the load have left; `None` if they could hide none.
     #[serde(rename = "hidden_by_peaks_seconds")]
     pub hidden_by_peaks: Option<f64>,
+    /// What a fall took back of the growth, if memory has not passed the height before it since: one tooth of a long sawtooth is
+    /// a line to every model that has a step beside it.
+    pub given_back: Option<GivenBack>,
     /// Typical memory: the median over the blocks.
     #[serde(rename = "typical_bytes")]
     pub typical: Bytes,
@@ -220,15 +225,20 @@ impl Readings {
             if self.is_short() { (SHORT_BLOCK_SECONDS, FEWEST_SHORT_BLOCKS) } else { (BLOCK_SECONDS, FEWEST_BLOCKS) };
         // A block narrower than the sampling interval would be empty every other time.
         let width = narrowest.max(self.seconds() / BLOCKS).max(self.interval * 0.999);
-        let periods = if self.is_short() { FEWEST_SHORT_PERIODS } else { FEWEST_PERIODS };
         let smoothed = sawtooth
-            .filter(|p| self.seconds() > periods * p && self.is_steady())
+            .filter(|period| self.follows_troughs(*period))
             .map(|period| rolling_minimum(&self.memory, ((PERIODS * period / self.interval).round() as usize).max(3)));
         let cut = blocks(&self.ts, smoothed.as_deref().unwrap_or(&self.memory), &self.requests, width);
         if cut.at.len() < fewest {
             return Err(Unjudgeable::TooFewBlocks { blocks: cut.at.len(), fewest });
         }
         Ok(cut)
+    }
+
+    /// Whether the troughs of a sawtooth of this period are followed, and not its teeth.
+    fn follows_troughs(&self, period: f64) -> bool {
+        let periods = if self.is_short() { FEWEST_SHORT_PERIODS } else { FEWEST_PERIODS };
+        self.seconds() > periods * period && self.is_steady()
     }
 
     /// Whether the load varied no more than its arrivals do by chance, and a third.
@@ -302,6 +312,8 @@ impl Run {
         let per_request =
             (rps > 0.0).then(|| per_hour.map(|growth| BytesPerRequest::new(growth.get_per_second() / rps)));
         let drift = materiality::allocator_drift(&readings);
+        let has_teeth = !sawtooth.is_some_and(|period| readings.follows_troughs(period));
+        let given_back = has_teeth.then(|| falls::given_back(&readings, &cut, environment, per_hour.value)).flatten();
         let jumps = Jumps::of(&readings, &cut, environment, worth_finding, drift);
         Growth {
             source: readings.source,
@@ -322,6 +334,7 @@ impl Run {
             risen: risen(&cut),
             adjusted: !environment.covariates.is_empty(),
             hidden_by_peaks: high_water::missing_seconds(&cut, worth_finding),
+            given_back,
             typical: Bytes::new(typical.max(0.0) as u64),
             jumps,
             period_s: sawtooth,

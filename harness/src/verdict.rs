@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
+use crate::growth::{GivenBack, Growth, Materiality, MemorySource, Series, Shape, Unjudgeable, fit};
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, in_words};
 
 /// A run is cleared only if the evidence stays this far below the strictness (METHOD.md, verdict).
@@ -34,6 +34,9 @@ const LEAST_RISE: Bytes = Bytes::kib(128);
 /// Allocators take memory from the kernel in chunks: jemalloc was measured to swing by 1.06 MB and mimalloc to step by
 /// 2.1 MB. Less growth than one over a short run may have stayed hidden.
 const CHUNK: Bytes = Bytes::mib(2);
+
+/// A run that stays open is asked to last this much longer at the least (METHOD.md, verdict).
+const LEAST_LONGER: f64 = 1.3;
 
 /// Longest time that is asked for: more is no advice.
 const LONGEST_NEED: Duration = Duration::from_hours(30 * 24);
@@ -196,7 +199,16 @@ fn decide(growth: &Growth, strictness: f64) -> Decision {
             None,
         );
     }
-    if *evidence > growth.evidence_asked(strictness) && material && !growth.environment_noisy {
+    let is_sure = *evidence > growth.evidence_asked(strictness) && material && !growth.environment_noisy;
+    if let Some(GivenBack { fallen, at_s, missing_s }) = growth.given_back.filter(|_| is_sure) {
+        let when = in_words(Duration::from_secs_f64(at_s));
+        let reason = format!(
+            "grows, but fell back by {fallen} after {when} and has not passed that height again: it may be one long tooth"
+        );
+        let need = Duration::try_from_secs_f64(growth.seconds + missing_s).unwrap_or(LONGEST_NEED);
+        return (Verdict::Inconclusive, reason, Some(need.max(lasted.mul_f64(LEAST_LONGER))));
+    }
+    if is_sure {
         return (Verdict::Leak, leak_reason(growth), None);
     }
     if growth.environment_noisy {
@@ -207,8 +219,16 @@ fn decide(growth: &Growth, strictness: f64) -> Decision {
         let reason = format!("{} late jumps, together {}, of an open cause", jumps.count, jumps.total);
         return (Verdict::Inconclusive, reason, Some(lasted * 2));
     }
+    if jumps.open {
+        let last = in_words(lasted.mul_f64(jumps.last_at));
+        let reason = {
+            let jumped = if jumps.count == 1 { "a jump" } else { "jumps, the last" };
+            format!("rose by {} in {jumped} after {last}: whether another follows is open", jumps.total)
+        };
+        return (Verdict::Inconclusive, reason, Some(lasted.mul_f64((2.2 * jumps.last_at).max(LEAST_LONGER))));
+    }
     if is_cleared(growth, strictness, material) {
-        return clear(growth);
+        return clear(growth, strictness);
     }
     let (reason, need) = open(growth, strictness, material);
     (Verdict::Inconclusive, reason, Some(need))
@@ -244,8 +264,12 @@ fn could_hide(growth: &Growth) -> bool {
     in_a_chunk || growth.adjusted && growth.second_half.get() > worth.get()
 }
 
-fn clear(growth: &Growth) -> Decision {
-    let is_curved = growth.calm_model != crate::growth::Shape::Constant && growth.calm_gain > PLATEAU_GAIN;
+fn clear(growth: &Growth, strictness: f64) -> Decision {
+    let is_curved = growth.calm_model != Shape::Constant && growth.calm_gain > PLATEAU_GAIN;
+    if growth.evidence > strictness {
+        let reason = format!("grows by {}, and {} is worth finding", estimate(growth), worth(growth));
+        return (Verdict::Stable, reason, None);
+    }
     let ended = is_curved && growth.risen >= LEAST_RISE.as_f64();
     let bound = in_its_unit(growth, BytesPerHour::new(growth.ceiling.get().max(0.0)));
     let reason = format!("no leak of {} or more was active during this run: growth is at most {bound}", worth(growth));
@@ -267,7 +291,7 @@ fn in_its_unit(growth: &Growth, amount: BytesPerHour) -> String {
 fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) {
     let half_width = (growth.per_hour.high.get() - growth.per_hour.low.get()) / 2.0;
     // The standard error falls with T^(−3/2) (METHOD.md, verdict).
-    let factor = (1.2 * (half_width / growth.worth_finding.get()).powf(2.0 / 3.0)).max(1.3);
+    let factor = (1.2 * (half_width / growth.worth_finding.get()).powf(2.0 / 3.0)).max(LEAST_LONGER);
     let seconds = (growth.seconds * factor).min(LONGEST_NEED.as_secs_f64());
     let need = Duration::from_secs_f64(seconds);
     if growth.evidence > strictness && !material && growth.is_short() && growth.source == MemorySource::Anonymous {
@@ -280,6 +304,17 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
         let chunk = CHUNK.as_f64() / growth.worth_finding.get_per_second();
         let reason = format!("a run this short could hide {}, which is worth finding", worth(growth));
         return (reason, need.max(Duration::try_from_secs_f64(chunk.min(300.0)).unwrap_or_default()));
+    }
+    let least = growth.least_growth.as_f64();
+    if growth.evidence > strictness && growth.over_run() < least && growth.floor.get() > 0.0 {
+        // At this rate the run must last until growth has come to what counts.
+        let factor = (1.1 * least / growth.over_run()).max(LEAST_LONGER);
+        let need = Duration::try_from_secs_f64(growth.seconds * factor).unwrap_or(LONGEST_NEED);
+        let grown = Bytes::new(growth.over_run().max(0.0) as u64);
+        return (
+            format!("grew by {grown}, and beside {} of memory only {} counts", growth.typical, growth.least_growth),
+            need,
+        );
     }
     let asked = growth.evidence_asked(strictness);
     if material && growth.evidence > strictness {

@@ -113,7 +113,7 @@ pub(crate) async fn drive(run: Drive) {
 }
 
 fn spec(port: u64, rate: u64, seconds: u64, pacing: Pacing) -> DriverSpec {
-    let shape = Shape::Constant { rate: Rps::new(rate.max(1) as f64) };
+    let shape = if rate == 0 { Shape::Users { users: None } } else { Shape::Constant { rate: Rps::new(rate as f64) } };
     let users = Model::Closed { vus: CONNECTIONS as u32, think_time: ThinkTime::Constant { time: Duration::ZERO } };
     let timeout = Duration::from_secs(2);
     DriverSpec {

@@ -14,9 +14,10 @@ use crate::exit::Status;
 use crate::flags::FlagSet;
 use crate::isolation::measured;
 use crate::outcome::Outcome;
-use crate::plan::{Cell, Plan, is_feasible};
+use crate::plan::{Allowed, Cell, Plan};
 use crate::report::rehearsed;
 use crate::scenario::Scenario;
+use crate::scenario::package::Features;
 use crate::shell::cell::Soaking;
 use crate::shell::interrupt::Interrupt;
 use crate::shell::progress::Progress;
@@ -36,8 +37,11 @@ pub fn bisect(options: &BisectOptions) -> Status {
             return Status::Usage;
         }
     };
+    let program = &loaded.scenario.service.program;
+    let features = loaded.workspace.as_ref().map(|workspace| workspace.features(program)).unwrap_or_default();
+    let allowed = Allowed::of(&loaded.scenario, &features);
     if let Some(trials) = options.plan_only {
-        return status_of(rehearse(&loaded.scenario, budget, trials));
+        return status_of(rehearse(&loaded.scenario, &allowed, budget, trials));
     }
     let plan = Plan::of_search(&loaded.scenario);
     let (folder, run) = match open_folder(&loaded, &plan, options.out.as_deref(), options.resume.as_deref()) {
@@ -47,7 +51,7 @@ pub fn bisect(options: &BisectOptions) -> Status {
             return status;
         }
     };
-    let mut search = Search { loaded: &loaded, folder, run, budget };
+    let mut search = Search { loaded: &loaded, features, allowed, folder, run, budget };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime");
     let searched = runtime.and_then(|runtime| runtime.block_on(search.run(options.resume.is_some())));
     // However the search ended, what there is is reported.
@@ -79,14 +83,10 @@ fn rules(scenario: &Scenario) -> Rules {
     Rules { worth_finding, fixed_length, warm_up: Duration::ZERO, seed: scenario.seed.0, ..usual }
 }
 
-fn names(scenario: &Scenario) -> Vec<String> {
-    scenario.flags.iter().map(|flag| flag.name.clone()).collect()
-}
-
 /// Says what searches over simulated cells take.
-fn rehearse(scenario: &Scenario, budget: Duration, trials: u32) -> Result<Status, anyhow::Error> {
-    let rehearsal = Rehearsal { flags: names(scenario), rules: rules(scenario), budget };
-    let tallies = rehearsal.usual_cases(trials, |flags| is_feasible(scenario, flags));
+fn rehearse(scenario: &Scenario, allowed: &Allowed, budget: Duration, trials: u32) -> Result<Status, anyhow::Error> {
+    let rehearsal = Rehearsal { flags: allowed.switches(), rules: rules(scenario), budget };
+    let tallies = rehearsal.usual_cases(trials, |flags| allowed.allows(&allowed.whole(flags)));
     print(&rehearsed(&rehearsal, &tallies), None)?;
     Ok(Status::Clean)
 }
@@ -94,6 +94,8 @@ fn rehearse(scenario: &Scenario, budget: Duration, trials: u32) -> Result<Status
 /// A search that soaks.
 struct Search<'l> {
     loaded: &'l Loaded,
+    features: Features,
+    allowed: Allowed,
     folder: RunFolder,
     run: RunRecord,
     budget: Duration,
@@ -105,7 +107,7 @@ impl Search<'_> {
         become_subreaper().context("become the reaper of orphaned processes")?;
         let interrupt = Interrupt::listen().context("listen for signals")?;
         let mut progress = Progress::new(MOST_CELLS);
-        let (count, each) = (self.run.scenario.flags.len(), in_words(self.run.plan.cell_duration));
+        let (count, each) = (self.allowed.switches().len(), in_words(self.run.plan.cell_duration));
         let (budget, path) = (in_words(self.budget), self.folder.path().display());
         let name = &self.run.scenario.name;
         progress.say(&format!(
@@ -167,7 +169,7 @@ impl Search<'_> {
         let reason = match next {
             Next::Soak(_) if self.run.plan.cells.len() >= MOST_CELLS => format!("{MOST_CELLS} cells did not decide it"),
             Next::Soak(wanted) => {
-                let cell = self.run.plan.append(&self.run.scenario, &wanted.flags);
+                let cell = self.run.plan.append(&self.run.scenario, &self.features, &self.allowed.whole(&wanted.flags));
                 self.folder.write_json(RUN_FILE, &self.run)?;
                 progress.say(&format!("next: {} – {}", cell.id, wanted.why));
                 return Ok(Ok(cell));
@@ -187,7 +189,7 @@ impl Search<'_> {
         // A trace that cannot be read is told by the report; here it is a cell that was not judged.
         let traces = cells.iter().filter_map(|cell| self.folder.trace(&cell.id).ok().flatten());
         let outcomes: Vec<Outcome> = traces.map(|trace| Outcome::of(&trace)).collect();
-        let (names, rules) = (names(scenario), rules(scenario));
+        let (names, rules) = (self.allowed.switches(), rules(scenario));
         let measured = measured(&names, &outcomes);
         let mut bisect = Bisect::new(names, rules);
         let mut unjudged: Vec<&FlagSet> = Vec::new();
@@ -202,7 +204,10 @@ impl Search<'_> {
             }
         }
         let spent = self.run.plan.cell_duration * u32::try_from(cells.len()).unwrap_or(u32::MAX);
-        let can_run = |flags: &FlagSet| is_feasible(scenario, flags) && !unjudged.contains(&flags);
+        let can_run = |switches: &FlagSet| {
+            let flags = self.allowed.whole(switches);
+            self.allowed.allows(&flags) && !unjudged.contains(&&flags)
+        };
         bisect.look(can_run, self.budget.saturating_sub(spent))
     }
 }

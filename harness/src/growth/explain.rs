@@ -84,7 +84,7 @@ fn candidates(run: &Run, competition: &Competition) -> Vec<Candidate> {
             correlation,
             white,
             growth: leaking.then(|| growth.map(|over_run| BytesPerHour::per_second(over_run / seconds))),
-            plausible: leaking && fit.score >= best_leaking - PLAUSIBLE,
+            plausible: leaking && fit.slope + t * fit.error >= 0.0 && fit.score >= best_leaking - PLAUSIBLE,
         }
     };
     let of_kind =
@@ -114,7 +114,10 @@ impl fmt::Display for Explanation {
             let grows = candidate.growth.map_or_else(|| "none".to_owned(), |growth| growth.compact());
             writeln!(f, "{mark} {:>6.1}  {shape:<23}  {noise:<15}  {grows}", candidate.behind)?;
         }
-        writeln!(f, "* within {PLAUSIBLE} of the best leaking model: the interval is their union")?;
+        writeln!(
+            f,
+            "* within {PLAUSIBLE} of the best leaking model: the interval is the union of theirs, the same shapes with other noises included"
+        )?;
         writeln!(f, "growth an hour: {}, at most {}", growth.per_hour.compact(), growth.ceiling)?;
         let asked = growth.evidence_asked(*strictness);
         writeln!(f, "evidence {:.1}; above {asked} it is a leak, if material", growth.evidence)?;

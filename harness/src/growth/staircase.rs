@@ -11,7 +11,7 @@ use crate::stats::order::{deviation, gradient, mean, median};
 use crate::units::{Bytes, BytesPerHour};
 
 /// The smallest jump that counts, in bytes (METHOD.md, jumps).
-const SMALLEST: f64 = 512.0 * 1024.0;
+pub(super) const SMALLEST: f64 = 512.0 * 1024.0;
 
 /// Jumps in the first part of the run belong to its start.
 const START: f64 = 0.1;
@@ -64,6 +64,8 @@ pub struct Jumps {
     pub doubling: bool,
     /// Whether there are at least three, spread over the run.
     pub spread: bool,
+    /// Whether they alone are growth worth finding, the last so late that another would not have come yet.
+    pub open: bool,
     /// Whether there are at least two of about one height, spread over the run, with hardly anything beside them.
     pub regular: bool,
 }
@@ -103,6 +105,7 @@ impl Jumps {
                 && (3..=MOST).contains(&ups.len())
                 && last_at > 0.6
                 && staircase.centroid(&ups) > EARLIEST_CENTROID,
+            open: last_at > 0.5 && down < 0.3 * up && up > worth_finding.get_per_second() * readings.seconds(),
             regular: dominant && few && staircase.is_regular(),
         }
     }
@@ -190,6 +193,14 @@ fn growth_by_ends(levels: &[f64]) -> f64 {
     median(&levels[levels.len() - twelfth..]) - median(&levels[..twelfth])
 }
 
+/// Whether memory may have fallen at `at` because the load did: it peaked there, or is lower from there on.
+pub(super) fn falls_with_load(readings: &Readings, rates: &[f64], typical: f64, at: f64) -> bool {
+    let k = readings.ts.partition_point(|t| *t < at);
+    let before = &rates[k.saturating_sub(30)..k];
+    let after = &rates[k.min(rates.len())..(k + 15).min(rates.len())];
+    at_rate_peak(readings, rates, typical, at) || mean(after) < mean(before) / 1.1
+}
+
 /// Whether the rate of requests was above the usual around `at`, or rose there to stay.
 fn at_rate_peak(readings: &Readings, rates: &[f64], typical: f64, at: f64) -> bool {
     let k = readings.ts.partition_point(|t| *t < at);
@@ -202,7 +213,7 @@ fn at_rate_peak(readings: &Readings, rates: &[f64], typical: f64, at: f64) -> bo
     around.iter().any(is_peak) || rose
 }
 
-fn near_disturbance(environment: &Environment, at: f64, seconds: f64) -> bool {
+pub(super) fn near_disturbance(environment: &Environment, at: f64, seconds: f64) -> bool {
     let shrink = (seconds / SHORT_RUN_SECONDS).min(1.0);
     environment
         .moments

@@ -13,7 +13,7 @@ use self::loaded::Loaded;
 use self::source::Source;
 use crate::plan::{Cell, Plan, settings};
 use crate::scenario::transport::variable_of;
-use crate::scenario::{self, Flag, Program, Scenario, Supplies};
+use crate::scenario::{self, Flag, Program, Scenario, Supplies, Verify};
 use crate::shell::access::{Access, placeholder};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
@@ -177,12 +177,19 @@ async fn prepare(
 async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(), NotLoaded> {
     for flag in &soaking.scenario.flags {
         let Some(verify) = &flag.verify else { continue };
-        let on = soaking.cell.flags.contains(&flag.name);
+        let flags = &soaking.cell.flags;
+        let (on, value) = match flags.value_of(flag) {
+            None => (flags.contains(&flag.name), None),
+            Some(value) => (true, Some(value)),
+        };
+        let contains = value.map_or_else(|| verify.contains.clone(), |value| Flag::with_value(&verify.contains, value));
+        let verify = &Verify { path: verify.path.clone(), contains };
         let is_so = probe::verify(&service.client, &service.url, verify, on).await;
         match is_so {
             Ok(true) => {}
             Ok(false) => {
                 let (wanted, contains) = if on { ("on", "does not contain") } else { ("off", "contains") };
+                let wanted = value.unwrap_or(wanted);
                 let message = format!(
                     "flag \"{}\" is to be {wanted}, and the answer to GET {} {contains} {:?}: it did not take effect, or its `verify` is wrong",
                     flag.name, verify.path, verify.contains
@@ -267,14 +274,13 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         command.extend(words.iter().map(ToString::to_string));
     }
     command.extend(scenario.service.args.iter().map(ToString::to_string).chain(settings.args.iter().cloned()));
-    let names = |flag: &Flag| flag.name.clone();
     Header {
         format: FORMAT.to_owned(),
         scenario: scenario.name.clone(),
         cell: cell.id.clone(),
         flags: cell.flags.clone(),
-        known_flags: scenario.flags.iter().map(names).collect(),
-        unverified_flags: scenario.flags.iter().filter(|flag| flag.verify.is_none()).map(names).collect(),
+        known_flags: scenario.flags.iter().flat_map(Flag::members).collect(),
+        unverified_flags: scenario.flags.iter().filter(|flag| flag.verify.is_none()).flat_map(Flag::members).collect(),
         certificate_unchecked: scenario.http.tls.as_ref().is_some_and(|tls| tls.insecure),
         axes: cell.axes.clone(),
         replicate: cell.replicate,
