@@ -217,7 +217,9 @@ impl Model {
         let mut set = self.numbers(switches);
         for level in self.factors.iter().flat_map(|factor| &factor.levels) {
             if level.first().is_some_and(|first| set[*first]) {
-                level.iter().for_each(|member| set[*member] = true);
+                for member in level {
+                    set[*member] = true;
+                }
             }
         }
         self.flags(&set)
