@@ -51,3 +51,7 @@ own-cost:
 # How often the method is right on simulated services whose truth is known: the tables of METHOD.md
 operating-characteristics *OPTIONS:
     cargo run --release --package steep --example operating_characteristics -- {{OPTIONS}}
+
+# How often the flag that leaks is named, and an innocent one accused: the tables of docs/isolation.md
+which-flag *OPTIONS:
+    cargo run --release --package steep --example which_flag -- {{OPTIONS}}

@@ -65,6 +65,9 @@ pub enum Command {
         after_help = "Examples:\n  steep run scenarios/quickstart.toml\n  steep run soak.toml --cell baseline --cell sessions\n  steep run soak.toml --resume results/checkout-20261122T220000Z"
     )]
     Run(RunOptions),
+    /// Name the flags that leak with the fewest cells: after each, the one that tells most is soaked next
+    #[command(after_help = BISECT_HELP)]
+    Bisect(BisectOptions),
     /// Judge recorded data again: folders of runs or cells, trace files, CSV files
     #[command(after_help = ANALYZE_HELP)]
     Analyze(AnalyzeOptions),
@@ -109,6 +112,28 @@ pub struct RunOptions {
     /// Soak again what this run did not finish, in its folder
     #[arg(long, value_name = "RUN_DIR")]
     pub resume: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+    pub format: ResultFormat,
+}
+
+/// Options of `steep bisect`.
+#[derive(Debug, Args)]
+pub struct BisectOptions {
+    /// Scenario file (TOML)
+    pub scenario: PathBuf,
+    /// Folder of the run [default: results/<name>-<utc time>]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Go on with this search, in its folder
+    #[arg(long, value_name = "RUN_DIR")]
+    pub resume: Option<PathBuf>,
+    /// Time that all cells together may take; those of a search that is resumed count
+    #[arg(long, value_name = "HOURS", default_value_t = 8.0)]
+    pub max_hours: f64,
+    /// Soak nothing: simulate so many searches of each kind, and say what they take
+    #[arg(long, value_name = "N", conflicts_with_all = ["out", "resume"], value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub plan_only: Option<u32>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
     pub format: ResultFormat,
@@ -174,6 +199,16 @@ held instead.
 Examples:
   steep import access-log /var/log/nginx/access.log -o soak.toml
   zcat access.log.*.gz | steep import access-log - -o soak.toml";
+
+const BISECT_HELP: &str = "\
+Each cell is as long as the phases of the scenario. Of [plan] only the exclusions are followed, and
+axes have their first values. A search ends when one answer has a posterior of 0.97. Its folder is
+that of a run: report and analyze read it.
+
+Examples:
+  steep bisect soak.toml --plan-only 50
+  steep bisect soak.toml --max-hours 3
+  steep bisect soak.toml --resume results/checkout-20261122T220000Z";
 
 const ANALYZE_HELP: &str = "\
 Examples:

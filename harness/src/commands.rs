@@ -2,6 +2,7 @@
 //! the effects.
 
 mod analyze;
+mod bisect;
 mod check;
 mod import;
 mod init;
@@ -13,6 +14,7 @@ mod run;
 mod supplies;
 
 pub use self::analyze::analyze;
+pub use self::bisect::bisect;
 pub use self::check::check;
 pub use self::import::import;
 pub use self::init::init;

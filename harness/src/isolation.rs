@@ -1,29 +1,95 @@
-//! From the outcomes of cells to what is said of each flag: does it leak, how much does it add, or is it innocent.
+//! From the outcomes of cells to what is said of each flag and each value of an axis: does it leak, how much does it add, or is it
+//! innocent. All cells are weighed together by a sparse model; docs/isolation.md tells how.
 //!
-//! Two cells that differ in one flag only are a contrast; the difference of their growth is that flag's effect there.
 //! Pure.
+
+mod contrast;
+mod factor;
+pub(crate) mod model;
+pub(crate) mod posterior;
+mod readings;
+mod sentence;
+mod suspects;
+mod tail;
 
 use serde::Serialize;
 
+use self::contrast::Contrast;
+use self::factor::Factor;
+use self::model::Term;
+use self::posterior::Posterior;
+use self::readings::Readings;
+pub use self::suspects::Suspects;
 use crate::flags::{CellId, FlagSet};
 use crate::growth::Growth;
 use crate::outcome::Outcome;
 use crate::units::{BytesPerHour, BytesPerRequest, Estimate};
 use crate::verdict::Verdict;
 
+/// A flag is named from this posterior on.
+pub const NAMED: f64 = 0.95;
+/// A flag may be cleared up to this one.
+pub const CLEARED: f64 = 0.05;
+
+/// What a run says of its flags and axes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Isolation {
+    /// The flags, in the order that they were asked for.
+    pub flags: Vec<FlagFinding>,
+    /// Values of axes of which cells had more than one.
+    pub axes: Vec<AxisFinding>,
+    /// Growth that is there whatever is on; none if no cell was judged.
+    pub program: Option<ProgramFinding>,
+    /// Those of which one leaks, while the cells do not tell which.
+    pub suspects: Option<Suspects>,
+    /// All of it in one sentence; empty if there is nothing to say.
+    pub sentence: String,
+}
+
 /// What is said of a flag.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FlagFinding {
     /// The flag.
     pub flag: String,
-    /// Whether it leaks.
-    pub guilt: Guilt,
-    /// Why that is said, in words.
-    pub reason: String,
-    /// What turning it on adds, in the contrast that says it best.
-    pub effect: Option<Effect>,
+    /// What is said.
+    #[serde(flatten)]
+    pub finding: Finding,
     /// Whether nothing showed that it took effect.
     pub unverified: bool,
+}
+
+/// What is said of a value of an axis.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AxisFinding {
+    /// The axis.
+    pub axis: String,
+    /// The value.
+    pub value: String,
+    /// What is said.
+    #[serde(flatten)]
+    pub finding: Finding,
+}
+
+/// What is said of a flag, or of a value of an axis.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// Whether it leaks.
+    pub guilt: Guilt,
+    /// Probability that it leaks, by itself or with others; none if no judged cell had it on.
+    pub posterior: Option<f64>,
+    /// Why that is said, in words.
+    pub reason: String,
+    /// What turning it on adds, by all cells together.
+    pub effect: Option<Effect>,
+}
+
+/// Growth that is there whatever is on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProgramFinding {
+    /// Probability that it is.
+    pub posterior: f64,
+    /// How much, if it is.
+    pub effect: Option<Effect>,
 }
 
 /// Whether a flag leaks.
@@ -32,7 +98,7 @@ pub struct FlagFinding {
 pub enum Guilt {
     /// It adds growth by itself.
     Leaks,
-    /// It adds growth only where these flags are on too.
+    /// It adds growth only where these are on too; if the cells do not tell which of several, with any one of them.
     LeaksWith(FlagSet),
     /// With it on the allocator holds more and more, while live bytes do not grow.
     Retains,
@@ -44,179 +110,211 @@ pub enum Guilt {
     Undecided,
 }
 
-/// What turning a flag on adds to growth. Where no two cells differ in that flag only, what it and those that were turned on
-/// with it add together: the ids tell.
+/// What turning something on adds to growth, and the two cells on which the eye can follow it, where there are such. If they differ in
+/// more than that, the ids tell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Effect {
-    /// The cell with the flag.
-    pub with: CellId,
-    /// The cell that it is compared with.
-    pub without: CellId,
-    /// Difference of growth per hour.
+    /// A cell with it.
+    pub with: Option<CellId>,
+    /// The cell to compare that with.
+    pub without: Option<CellId>,
+    /// Per hour.
     #[serde(rename = "growth_bytes_per_hour")]
     pub per_hour: Estimate<BytesPerHour>,
-    /// Difference of growth per request.
+    /// Per request.
     #[serde(rename = "growth_bytes_per_request")]
     pub per_request: Option<Estimate<BytesPerRequest>>,
 }
 
-/// Two cells that differ in one flag; or in a few that are only ever on together.
-#[derive(Clone, Copy)]
-struct Contrast<'o> {
-    with: &'o Outcome,
-    without: &'o Outcome,
-}
-
-impl<'o> Contrast<'o> {
-    /// The flag adds growth: the cell with it grows, and by more than the other for sure.
-    fn shows_leak(&self) -> bool {
-        let grows = matches!(self.with.verdict(), Verdict::Leak | Verdict::Step);
-        let without_is_known = self.without.verdict().is_clear() || self.without.growth().is_some();
-        grows
-            && without_is_known
-            && (self.without.verdict().is_clear() || self.effect().is_some_and(|e| e.per_hour.low.get() > 0.0))
-    }
-
-    /// Any growth that the flag adds is below what is worth finding: the cell with it is clear, or it leaks as the other does.
-    /// Of a soak that was cut short only what was soaked is known.
-    fn shows_innocence(&self) -> bool {
-        let small = |effect: &Effect| {
-            self.with.growth().is_some_and(|growth| effect.per_hour.high.get() < growth.worth_finding.get())
-        };
-        let leaks_alike = self.with.verdict() == Verdict::Leak
-            && self.without.verdict() == Verdict::Leak
-            && self.effect().as_ref().is_some_and(small);
-        self.with.cut_short.is_none() && (self.with.verdict().is_clear() || leaks_alike)
-    }
-
-    /// The cell with the flag has this verdict, and the other was judged and has another.
-    fn shows(&self, verdict: Verdict) -> bool {
-        self.with.verdict() == verdict && self.without.verdict() != verdict && is_judged(self.without)
-    }
-
-    /// Whether it has all of the flags of `other` and more, and all else is alike.
-    fn is_above(&self, other: &Contrast<'_>) -> bool {
-        let (larger, smaller) = (&self.with.flags, &other.with.flags);
-        self.with.axes == other.with.axes && larger != smaller && smaller.iter().all(|flag| larger.contains(flag))
-    }
-
-    fn effect(&self) -> Option<Effect> {
-        // What the allocator holds is seen in anonymous memory only.
-        let growth = |outcome: &'o Outcome| match self.with.verdict() {
-            Verdict::Retention => outcome.judgement.anonymous.as_ref(),
-            _ => outcome.growth(),
-        };
-        let (with, without) = (growth(self.with)?, growth(self.without)?);
-        let per_request = with.per_request.zip(without.per_request);
-        Some(Effect {
-            with: self.with.cell.clone(),
-            without: self.without.cell.clone(),
-            per_hour: difference(with.per_hour.map(BytesPerHour::get), without.per_hour.map(BytesPerHour::get))
-                .map(BytesPerHour::new),
-            per_request: per_request.map(|(with, without)| {
-                difference(with.map(BytesPerRequest::get), without.map(BytesPerRequest::get)).map(BytesPerRequest::new)
-            }),
-        })
-    }
-}
-
-/// Whether growth of the cell was measured under the load that was asked for.
-fn is_judged(outcome: &Outcome) -> bool {
-    !matches!(outcome.verdict(), Verdict::Invalid | Verdict::Crashed)
-}
-
-/// The difference of two independent estimates: half-widths add as squares.
-fn difference(a: Estimate<f64>, b: Estimate<f64>) -> Estimate<f64> {
-    let value = a.value - b.value;
-    let low = value - (a.value - a.low).hypot(b.high - b.value);
-    let high = value + (a.high - a.value).hypot(b.value - b.low);
-    Estimate { value, low, high }
-}
-
-/// What is said of each of `flags`.
+/// What is said of each of `flags`, and of the axes.
 #[must_use]
-pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Vec<FlagFinding> {
-    flags.iter().map(|flag| finding(flag, outcomes)).collect()
-}
-
-fn finding(flag: &str, outcomes: &[Outcome]) -> FlagFinding {
-    let contrasts = contrasts(flag, outcomes);
-    let (guilt, reason, told) = decide(flag, &contrasts, outcomes);
-    let effect = told.as_ref().and_then(Contrast::effect);
-    let unverified = outcomes.iter().any(|outcome| outcome.unverified_flags.iter().any(|name| name == flag));
-    FlagFinding { flag: flag.to_owned(), guilt, reason, effect, unverified }
-}
-
-/// All pairs of cells that differ in `flag` only, those with the fewest other flags first.
-fn contrasts<'o>(flag: &str, outcomes: &'o [Outcome]) -> Vec<Contrast<'o>> {
-    let mut contrasts: Vec<Contrast<'o>> = outcomes
+pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Isolation {
+    let readings = Readings::of(flags, outcomes);
+    let weighed = Weighed { posterior: Posterior::of(&readings.cells, &readings.pairs()), readings, outcomes };
+    let suspects = Suspects::of(&weighed);
+    let finding = |factor: &Factor| weighed.finding(factor, suspects.as_ref());
+    let is_unverified = |flag| outcomes.iter().any(|outcome| outcome.unverified_flags.contains(flag));
+    let flags: Vec<FlagFinding> = flags
         .iter()
-        .filter(|outcome| outcome.flags.contains(flag))
-        .filter_map(|with| {
-            let base = with.flags.without(flag);
-            let alike =
-                |other: &&Outcome| other.flags == base && other.axes == with.axes && other.replicate == with.replicate;
-            outcomes.iter().find(alike).map(|without| Contrast { with, without })
+        .map(|flag| {
+            let finding = finding(&Factor::Flag(flag.clone()));
+            FlagFinding { flag: flag.clone(), finding, unverified: is_unverified(flag) }
         })
         .collect();
-    contrasts.sort_by_key(|contrast| (contrast.with.flags.iter().count(), contrast.with.replicate));
-    contrasts
+    let axes = weighed.readings.factors.iter().filter_map(|factor| match factor {
+        Factor::Axis { axis, value } => {
+            Some(AxisFinding { axis: axis.clone(), value: value.clone(), finding: finding(factor) })
+        }
+        Factor::Flag(_) => None,
+    });
+    let axes: Vec<AxisFinding> = axes.collect();
+    let program = weighed.program();
+    let sentence = sentence::sentence(&flags, &axes, program.as_ref(), suspects.as_ref());
+    Isolation { flags, axes, program, suspects, sentence }
 }
 
-fn decide<'o>(
-    flag: &str,
-    contrasts: &[Contrast<'o>],
+/// What a cell says of growth, for a search that goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// The cell.
+    pub cell: CellId,
+    /// Growth, in units of what is worth finding.
+    pub growth: f64,
+    /// Its standard error, in the same.
+    pub error: f64,
+}
+
+/// What the cells among `outcomes` that were judged say of growth: as [`isolate`] reads them.
+#[must_use]
+pub fn measured(flags: &[String], outcomes: &[Outcome]) -> Vec<Measured> {
+    let readings = Readings::of(flags, outcomes);
+    let cells = readings.outcomes.iter().zip(&readings.cells);
+    cells
+        .map(|(outcome, reading)| Measured { cell: outcome.cell.clone(), growth: reading.growth, error: reading.error })
+        .collect()
+}
+
+/// The cells with all explanations of their growth.
+struct Weighed<'o> {
+    readings: Readings<'o>,
+    posterior: Posterior,
     outcomes: &'o [Outcome],
-) -> (Guilt, String, Option<Contrast<'o>>) {
-    let Some(simplest) = contrasts.first() else { return without_contrast(flag, outcomes) };
-    let told = |contrast: &Contrast<'_>| {
-        let (with, without) = (contrast.with, contrast.without);
-        format!("{} is {}, {} is {}", with.cell, with.verdict(), without.cell, without.verdict())
-    };
-    if let Some(leaking) = contrasts.iter().find(|contrast| contrast.shows_leak()) {
-        let others = leaking.with.flags.without(flag);
-        let is_calm_below = contrasts.iter().any(|other| leaking.is_above(other) && other.shows_innocence());
-        let guilt = if is_calm_below { Guilt::LeaksWith(others) } else { Guilt::Leaks };
-        return (guilt, told(leaking), Some(*leaking));
+}
+
+impl<'o> Weighed<'o> {
+    fn finding(&self, factor: &Factor, suspects: Option<&Suspects>) -> Finding {
+        let contrasts = Contrast::all(factor, self.outcomes);
+        let place = self.readings.factors.iter().position(|known| known == factor);
+        let tested = place.filter(|&place| self.readings.cells.iter().any(|reading| reading.on[place]));
+        let posterior = tested.map(|place| self.probability(place));
+        let finding = |guilt, reason, effect| Finding { guilt, posterior, reason, effect };
+
+        if let Some(place) = tested.filter(|&place| self.probability(place) >= NAMED) {
+            let (guilt, term) = self.company(place);
+            let seen = contrasts.iter().find(|contrast| contrast.grows()).or(contrasts.first());
+            let effect = self.posterior.effect(term).map(|effect| self.effect(effect, seen.copied()));
+            return finding(guilt, self.told(place, seen), effect);
+        }
+        for (verdict, guilt) in [(Verdict::Crashed, Guilt::Crashes), (Verdict::Retention, Guilt::Retains)] {
+            if let Some(shown) = contrasts.iter().find(|contrast| contrast.shows(verdict)) {
+                let effect = shown.difference().map(|growth| from_contrast(growth, *shown));
+                return finding(guilt, shown.told(), effect);
+            }
+        }
+        let Some(place) = tested else { return finding(Guilt::Undecided, self.untested(factor), None) };
+        let seen = contrasts.first().copied().or_else(|| Contrast::nearest(factor, self.outcomes));
+        let beside = self.posterior.beside_best(Term::One(place));
+        let effect = beside.map(|effect| self.effect(effect, seen));
+        let told = self.told(place, contrasts.first());
+        if self.probability(place) <= CLEARED && self.is_excluded(place, beside) && !self.is_retained(factor) {
+            return finding(Guilt::Innocent, told, effect);
+        }
+        let name = factor.to_string();
+        let suspected = suspects.filter(|suspects| suspects.names.contains(&name)).map(Suspects::told);
+        let reason = suspected.unwrap_or_else(|| format!("{told}; {}", self.doubt(place)));
+        finding(Guilt::Undecided, reason, effect)
     }
-    for (verdict, guilt) in [(Verdict::Crashed, Guilt::Crashes), (Verdict::Retention, Guilt::Retains)] {
-        if let Some(shown) = contrasts.iter().find(|contrast| contrast.shows(verdict)) {
-            return (guilt, told(shown), Some(*shown));
+
+    /// Probability that a factor leaks, by itself or with others.
+    fn probability(&self, place: usize) -> f64 {
+        self.posterior.probability(|hypothesis| hypothesis.terms.iter().any(|term| term.involves(place)))
+    }
+
+    /// Whether a factor that leaks does so by itself or only with others, and the likeliest of the causes that it is part of.
+    fn company(&self, place: usize) -> (Guilt, Term) {
+        let share = |term: Term| self.posterior.probability(|hypothesis| hypothesis.terms.contains(&term));
+        let pairs = self.readings.pairs().into_iter().filter(|&(one, other)| one == place || other == place);
+        let with = pairs.map(|(one, other)| (share(Term::Both(one, other)), one, other));
+        let with: Vec<(f64, usize, usize)> = with.filter(|(share, ..)| *share > CLEARED).collect();
+        let together: f64 = with.iter().map(|(share, ..)| share).sum();
+        let likeliest = with.iter().max_by(|a, b| a.0.total_cmp(&b.0));
+        match likeliest {
+            Some(&(_, one, other)) if together > share(Term::One(place)) => {
+                let partner = |one: usize, other: usize| if one == place { other } else { one };
+                let partners =
+                    with.iter().map(|&(_, one, other)| self.readings.factors[partner(one, other)].to_string());
+                (Guilt::LeaksWith(partners.collect()), Term::Both(one, other))
+            }
+            Some(_) | None => (Guilt::Leaks, Term::One(place)),
         }
     }
-    match contrasts.iter().find(|contrast| !contrast.shows_innocence()) {
-        None => (Guilt::Innocent, told(simplest), Some(*simplest)),
-        Some(open) => {
-            let cut = open.with.cut_short.as_ref().map_or_else(String::new, |reason| format!("; {reason}"));
-            (Guilt::Undecided, told(open) + &cut, Some(*open))
+
+    /// Whether the cells that had a factor on leave no room for an effect that is worth finding: one of them is clear, or all of them
+    /// together say so.
+    fn is_excluded(&self, place: usize, beside: Option<(f64, f64)>) -> bool {
+        let mut with = self.readings.outcomes.iter().zip(&self.readings.cells).filter(|(_, reading)| reading.on[place]);
+        with.any(|(outcome, _)| outcome.verdict().is_clear()) || beside.is_some_and(Readings::is_excluded)
+    }
+
+    /// Whether the allocator keeps memory with it on, and no cell without shows the same.
+    fn is_retained(&self, factor: &Factor) -> bool {
+        let retained = |on: bool| {
+            self.outcomes.iter().any(|outcome| factor.is_on(outcome) == on && outcome.verdict() == Verdict::Retention)
+        };
+        retained(true) && !retained(false)
+    }
+
+    fn effect(&self, effect: (f64, f64), seen: Option<Contrast<'o>>) -> Effect {
+        let (per_hour, per_request) = self.readings.in_bytes(effect);
+        let with = seen.map(|contrast| contrast.with.cell.clone());
+        let without = seen.map(|contrast| contrast.without.cell.clone());
+        Effect { with, without, per_hour, per_request }
+    }
+
+    fn program(&self) -> Option<ProgramFinding> {
+        if self.posterior.hypotheses.is_empty() {
+            return None;
         }
+        let posterior = self.posterior.probability(|hypothesis| hypothesis.terms.contains(&Term::Program));
+        let effect = self.posterior.effect(Term::Program).map(|effect| self.effect(effect, None));
+        Some(ProgramFinding { posterior, effect })
+    }
+
+    /// The cells that speak of a factor, in words.
+    fn told(&self, place: usize, contrast: Option<&Contrast<'_>>) -> String {
+        /// More cells than these are not told apart.
+        const TOLD: usize = 3;
+        if let Some(contrast) = contrast {
+            return contrast.told();
+        }
+        let cells = self.readings.outcomes.iter().zip(&self.readings.cells);
+        let with: Vec<String> = cells
+            .filter(|(_, reading)| reading.on[place])
+            .map(|(outcome, _)| format!("{} is {}", outcome.cell, outcome.verdict()))
+            .collect();
+        let more = if with.len() > TOLD { format!(" and {} more", with.len() - TOLD) } else { String::new() };
+        format!("{}{more}", with[..with.len().min(TOLD)].join(", "))
+    }
+
+    /// Why a factor is not decided, in words.
+    fn doubt(&self, place: usize) -> String {
+        let posterior = self.probability(place);
+        if posterior <= CLEARED {
+            "the allocator keeps memory, or an effect worth finding is not excluded".to_owned()
+        } else {
+            format!("leaks with a posterior of {posterior:.2}")
+        }
+    }
+
+    /// Why nothing is known of a factor, in words.
+    fn untested(&self, factor: &Factor) -> String {
+        let with = self.outcomes.iter().find(|outcome| factor.is_on(outcome));
+        with.map_or_else(
+            || "no cell was soaked with it on".to_owned(),
+            |with| {
+                let cut = with.cut_short.as_ref().map_or_else(String::new, |reason| format!("; {reason}"));
+                format!("no cell with it on was judged: {} is {}{cut}", with.cell, with.verdict())
+            },
+        )
     }
 }
 
-/// No two cells differ in the flag only. A cell that is clear with it on still clears it, and all flags with it.
-fn without_contrast<'o>(flag: &str, outcomes: &'o [Outcome]) -> (Guilt, String, Option<Contrast<'o>>) {
-    let with: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.flags.contains(flag)).collect();
-    let Some(first) = with.first() else {
-        return (Guilt::Undecided, "no cell was soaked with it on".to_owned(), None);
-    };
-    if with.iter().all(|outcome| outcome.verdict().is_clear() && outcome.cut_short.is_none()) {
-        let reason = format!("{} is {}", first.cell, first.verdict());
-        return (Guilt::Innocent, reason, together(flag, first, outcomes));
-    }
-    let told: Vec<String> = with.iter().map(|outcome| format!("{} is {}", outcome.cell, outcome.verdict())).collect();
-    (Guilt::Undecided, format!("{}, and no two cells differ in this flag only", told.join(", ")), None)
-}
-
-/// The cell that is alike but for the fewest flags, `flag` among them: what all of those add together.
-fn together<'o>(flag: &str, with: &'o Outcome, outcomes: &'o [Outcome]) -> Option<Contrast<'o>> {
-    let is_within = |other: &&Outcome| {
-        !other.flags.contains(flag)
-            && other.flags.iter().all(|name| with.flags.contains(name))
-            && other.axes == with.axes
-            && other.replicate == with.replicate
-    };
-    let without = outcomes.iter().filter(is_within).max_by_key(|other| other.flags.iter().count())?;
-    Some(Contrast { with, without })
+fn from_contrast(
+    (per_hour, per_request): (Estimate<BytesPerHour>, Option<Estimate<BytesPerRequest>>),
+    contrast: Contrast<'_>,
+) -> Effect {
+    let (with, without) = (Some(contrast.with.cell.clone()), Some(contrast.without.cell.clone()));
+    Effect { with, without, per_hour, per_request }
 }
 
 /// Whether the statistics decided a cell, one way or the other.

@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         Command::Check { scenario, format } => commands::check(&scenario, format),
         Command::Plan { scenario, format, max_hours } => commands::plan(&scenario, format, max_hours),
         Command::Run(options) => commands::run(&options),
+        Command::Bisect(options) => commands::bisect(&options),
         Command::Analyze(options) => commands::analyze(&options),
         Command::Report { run, format, output } => commands::report(&run, format, output.as_deref()),
         Command::Import(import) => commands::import(&import),

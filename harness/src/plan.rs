@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use self::hours::{LeftOut, TooLong};
+use self::model::{Model, under};
 pub use self::pairwise::Impossible;
 pub use self::rows::{Dropped, Told};
 use self::rows::{NoRows, PlannedRow};
@@ -137,6 +138,66 @@ fn no_rows(none: NoRows, spans: &Spans) -> Problem {
                 "choose \"pairwise\" with strength 2, which takes any constraint, and flags with any number of values",
             )
         }
+    }
+}
+
+impl Plan {
+    /// A plan without cells: those of a search come one by one.
+    #[must_use]
+    pub fn of_search(scenario: &Scenario) -> Self {
+        let cell_duration = scenario.soak_duration();
+        let hash = hash(&[], &[], cell_duration);
+        let (cells, builds, told) = (Vec::new(), Vec::new(), Told::default());
+        Self { cells, builds, told, left_out: None, cell_duration, hash }
+    }
+
+    /// Appends a cell with these flags on, axes as in production, and gives it; the same flags again are a replicate. The hash stays
+    /// that of the search.
+    pub fn append(&mut self, scenario: &Scenario, features: &Features, flags: &FlagSet) -> Cell {
+        let replicate = 1 + self.cells.iter().filter(|cell| &cell.flags == flags).count() as u32;
+        let mut builds = Builds::of(scenario, features);
+        builds.distinct = std::mem::take(&mut self.builds);
+        let row = PlannedRow { flags: flags.clone(), axes: rows::usual_axes(scenario) };
+        let cell = builds.cell(&row, replicate);
+        self.builds = builds.distinct;
+        self.cells.push(cell.clone());
+        cell
+    }
+}
+
+/// Which flag sets the constraints of a scenario leave, axes as in production.
+#[derive(Debug)]
+pub struct Allowed {
+    model: Model,
+    /// A rule may forbid the axes of production altogether.
+    is_possible: bool,
+}
+
+impl Allowed {
+    /// Of `scenario`, whose package has these `features`.
+    #[must_use]
+    pub fn of(scenario: &Scenario, features: &Features) -> Self {
+        let under = under(scenario, &rows::usual_axes(scenario));
+        Self { model: Model::new(scenario, features, &under), is_possible: under.impossible().is_none() }
+    }
+
+    /// What can be switched by itself: flags, values of flags, and one flag of each group.
+    #[must_use]
+    pub fn switches(&self) -> Vec<String> {
+        self.model.switches()
+    }
+
+    /// The flag set in which these `switches` are on, with the other flags of their groups.
+    #[must_use]
+    pub fn whole(&self, switches: &FlagSet) -> FlagSet {
+        self.model.with_groups(switches)
+    }
+
+    /// Whether a cell can have exactly these flags on.
+    #[must_use]
+    pub fn allows(&self, flags: &FlagSet) -> bool {
+        let set = self.model.numbers(flags);
+        self.is_possible && self.model.settled(&set) == set && self.model.excluding.broken_by(&set).is_none()
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod analysis;
 mod plan;
+mod rehearsed;
 mod table;
 mod terminal;
 
@@ -13,10 +14,11 @@ use serde::Serialize;
 
 pub use self::analysis::Analysis;
 pub use self::plan::plan_table;
+pub use self::rehearsed::rehearsed;
 pub use self::terminal::{cells, terminal};
 use crate::exit::Status;
 use crate::flags::CellId;
-use crate::isolation::{FlagFinding, isolate};
+use crate::isolation::{AxisFinding, FlagFinding, Isolation, ProgramFinding, Suspects, isolate};
 use crate::outcome::Outcome;
 use crate::scenario::Finding;
 use crate::verdict::Verdict;
@@ -42,6 +44,14 @@ pub struct Report {
     pub cells: Vec<Outcome>,
     /// The flags, in the order of the scenario.
     pub flags: Vec<FlagFinding>,
+    /// Values of axes of which cells had more than one.
+    pub axes: Vec<AxisFinding>,
+    /// Growth that is there whatever is on; none if no cell was judged.
+    pub program: Option<ProgramFinding>,
+    /// Those of which one leaks, while the cells do not tell which.
+    pub suspects: Option<Suspects>,
+    /// What is said of flags and axes, in one sentence.
+    pub sentence: String,
 }
 
 /// A cell of which nothing is known.
@@ -82,9 +92,22 @@ impl Report {
         for outcome in &outcomes {
             *verdicts.entry(outcome.verdict().name()).or_insert(0) += 1;
         }
-        let flags = isolate(&flags, &outcomes);
-        let steep = env!("CARGO_PKG_VERSION").to_owned();
-        Self { name, started, steep, status, exit_status: status.code(), verdicts, missing, cells: outcomes, flags }
+        let Isolation { flags, axes, program, suspects, sentence } = isolate(&flags, &outcomes);
+        Self {
+            name,
+            started,
+            steep: env!("CARGO_PKG_VERSION").to_owned(),
+            status,
+            exit_status: status.code(),
+            verdicts,
+            missing,
+            cells: outcomes,
+            flags,
+            axes,
+            program,
+            suspects,
+            sentence,
+        }
     }
 
     /// Whether any cell has `verdict`.

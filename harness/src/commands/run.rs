@@ -26,14 +26,14 @@ use crate::shell::supervisor::become_subreaper;
 use crate::units::{counted, in_words};
 
 /// A run that is not begun: what the user asked for does not fit, or the folder cannot be had.
-struct Refused {
-    status: Status,
-    error: anyhow::Error,
+pub(super) struct Refused {
+    pub(super) status: Status,
+    pub(super) error: anyhow::Error,
 }
 
 impl Refused {
     /// The command line is wrong.
-    fn usage(error: anyhow::Error) -> Self {
+    pub(super) fn usage(error: anyhow::Error) -> Self {
         Self { status: Status::Usage, error }
     }
 }
@@ -45,7 +45,9 @@ pub fn run(options: &RunOptions) -> Status {
     let begun = shorten(&mut loaded, options)
         .and_then(|()| chosen_cells(&loaded, &options.cells))
         .map_err(Refused::usage)
-        .and_then(|chosen| Ok((chosen, open_folder(&loaded, options)?)));
+        .and_then(|chosen| {
+            Ok((chosen, open_folder(&loaded, &loaded.plan, options.out.as_deref(), options.resume.as_deref())?))
+        });
     let (chosen, (folder, run)) = match begun {
         Ok(begun) => begun,
         Err(Refused { status, error }) => {
@@ -62,7 +64,7 @@ pub fn run(options: &RunOptions) -> Status {
     Status::of([soaked, reported])
 }
 
-fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Result<Status, anyhow::Error> {
+pub(super) fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Result<Status, anyhow::Error> {
     let report = assemble(folder, run);
     print(&rendered(&report, format)?, None)?;
     folder.write_json("report.json", &report)?;
@@ -120,14 +122,6 @@ async fn run_cells(
             break;
         }
         progress.cell(index + 1, cell);
-        let binary = match cell.build {
-            None => Binary::Command,
-            Some(build) => match binaries.get(&build) {
-                Some(Ok(built)) => Binary::Built(built),
-                Some(Err(message)) => Binary::Failed(message),
-                None => bail!("build {build} of cell {} was not made", cell.id),
-            },
-        };
         let soaking = Soaking {
             scenario: &run.scenario,
             supplies: &loaded.supplies,
@@ -135,24 +129,50 @@ async fn run_cells(
             cell,
             scenario_folder: &run.scenario_folder,
             provenance,
-            binary,
+            binary: binary(cell, &binaries)?,
             folder,
         };
-        let trace = cell::soak(&soaking, &mut progress, interrupt.watch()).await?;
-        let outcome = Outcome::of(&trace);
-        folder.write_json(Path::new(cell.id.as_str()).join("verdict.json"), &outcome)?;
-        progress.say(&summary(&outcome));
+        soak(&soaking, &mut progress, interrupt.watch()).await?;
     }
     progress.finish();
     Ok(())
 }
 
-fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunRecord), Refused> {
-    let Some(path) = &options.resume else {
+/// What is started in `cell`, among all that was built.
+pub(super) fn binary<'b>(cell: &Cell, binaries: &'b Binaries) -> Result<Binary<'b>, anyhow::Error> {
+    let Some(build) = cell.build else { return Ok(Binary::Command) };
+    match binaries.get(&build) {
+        Some(Ok(built)) => Ok(Binary::Built(built)),
+        Some(Err(message)) => Ok(Binary::Failed(message)),
+        None => bail!("build {build} of cell {} was not made", cell.id),
+    }
+}
+
+/// Soaks a cell, keeps what came of it beside its trace, and says it.
+pub(super) async fn soak(
+    soaking: &Soaking<'_>,
+    progress: &mut Progress,
+    interrupted: watch::Receiver<u32>,
+) -> Result<Outcome, anyhow::Error> {
+    let trace = cell::soak(soaking, progress, interrupted).await?;
+    let outcome = Outcome::of(&trace);
+    soaking.folder.write_json(Path::new(soaking.cell.id.as_str()).join("verdict.json"), &outcome)?;
+    progress.say(&summary(&outcome));
+    Ok(outcome)
+}
+
+/// A new folder at `out` for the cells of `plan`, or the one to `resume`, in which the same was begun.
+pub(super) fn open_folder(
+    loaded: &Loaded,
+    plan: &Plan,
+    out: Option<&Path>,
+    resume: Option<&Path>,
+) -> Result<(RunFolder, RunRecord), Refused> {
+    let Some(path) = resume else {
         let provenance = of_run(&loaded.scenario, &loaded.folder, loaded.workspace.as_ref());
-        let Loaded { scenario, supplies, folder, plan, .. } = loaded;
+        let Loaded { scenario, supplies, folder, .. } = loaded;
         let run = RunRecord::new(scenario.clone(), supplies, folder.clone(), plan.clone(), provenance);
-        let created = RunFolder::create(options.out.as_deref(), &run, &loaded.text);
+        let created = RunFolder::create(out, &run, &loaded.text);
         return created.map(|folder| (folder, run)).map_err(|error| Refused {
             status: if matches!(error, StoreError::Taken { .. } | StoreError::InUse { .. }) {
                 Status::Usage
@@ -168,9 +188,9 @@ fn open_folder(loaded: &Loaded, options: &RunOptions) -> Result<(RunFolder, RunR
     same_files(&run, loaded).map_err(Refused::usage)?;
     // What is drawn of files is not in `run.json`.
     run.scenario.supply(&loaded.supplies);
-    if run.scenario != loaded.scenario || run.plan.hash != loaded.plan.hash {
+    if run.scenario != loaded.scenario || run.plan.hash != plan.hash {
         return Err(Refused::usage(anyhow!(
-            "the scenario has changed since {} was begun, and its cells would not compare: run it anew, or put the scenario back as it was, which {} shows",
+            "the scenario has changed since {} was begun, and its cells would not compare: run it anew, or put the scenario back as it was, which {} shows; what `run` began `run` resumes, and what `bisect` began `bisect`",
             path.display(),
             path.join("scenario.toml").display()
         )));
@@ -190,7 +210,7 @@ fn same_files(run: &RunRecord, loaded: &Loaded) -> Result<(), anyhow::Error> {
 }
 
 /// Whether nothing is left to soak: its trace has an end that is not an interruption.
-fn is_finished(folder: &RunFolder, id: &CellId) -> bool {
+pub(super) fn is_finished(folder: &RunFolder, id: &CellId) -> bool {
     use crate::trace::EndReason::{Completed, Crashed, LoadEnded, StoppedEarly, ThresholdBroken};
     let end = folder.trace(id).ok().flatten().and_then(|trace| trace.end);
     end.is_some_and(|end| matches!(end.reason, Completed | Crashed | LoadEnded | StoppedEarly | ThresholdBroken))
@@ -209,11 +229,11 @@ fn announce(progress: &Progress, run: &RunRecord, folder: &RunFolder, cells: usi
     ));
 }
 
-type Binaries = BTreeMap<usize, Result<Built, String>>;
+pub(super) type Binaries = BTreeMap<usize, Result<Built, String>>;
 
 /// Builds every feature set that `cells` need, before the first soak: a compiler would disturb what is measured. A build that
 /// fails keeps its message and does not keep the others from being made.
-async fn build_all(
+pub(super) async fn build_all(
     loaded: &Loaded,
     folder: &RunFolder,
     run: &RunRecord,

@@ -206,6 +206,25 @@ impl Model {
         self.flags(&known.iter().map(|on| *on == Some(true)).collect::<Vec<_>>())
     }
 
+    /// What can be switched by itself: values of flags, flags, and the first flag of each group.
+    pub(super) fn switches(&self) -> Vec<String> {
+        let of = |factor: &Factor| factor.levels.iter().filter_map(|level| level.first().copied()).collect::<Vec<_>>();
+        self.factors.iter().flat_map(of).map(|member| self.members[member].clone()).collect()
+    }
+
+    /// `switches` with the other flags of their groups.
+    pub(super) fn with_groups(&self, switches: &FlagSet) -> FlagSet {
+        let mut set = self.numbers(switches);
+        for level in self.factors.iter().flat_map(|factor| &factor.levels) {
+            if level.first().is_some_and(|first| set[*first]) {
+                for member in level {
+                    set[*member] = true;
+                }
+            }
+        }
+        self.flags(&set)
+    }
+
     /// What is on in production, with what is pinned.
     pub(super) fn production(&self) -> Vec<bool> {
         self.settled(&self.production)

@@ -102,6 +102,12 @@ pub(super) enum NoRows {
     Strategy(String),
 }
 
+/// Values of all axes as in production: the first of each.
+pub(super) fn usual_axes(scenario: &Scenario) -> BTreeMap<String, String> {
+    let first = |values: &[String]| values.first().cloned();
+    scenario.axes.iter().filter_map(|axis| Some((axis.name.clone(), first(&axis.values)?))).collect()
+}
+
 impl Rows {
     fn add(&mut self, model: &Model, set: &[bool], axes: &BTreeMap<String, String>) {
         let flags = model.flags(set);

@@ -4,7 +4,7 @@ use super::Report;
 use super::table::{columns, shortened, wrapped};
 use crate::exit::Status;
 use crate::growth::MemorySource;
-use crate::isolation::{FlagFinding, Guilt, blindest, is_decided};
+use crate::isolation::{Finding, FlagFinding, Guilt, blindest, is_decided};
 use crate::outcome::{OtherSeries, Outcome};
 use crate::threshold::Kept;
 use crate::trace::{ExternalLoad, FlowCounts, Percentiles};
@@ -31,37 +31,36 @@ pub fn terminal(report: &Report) -> String {
 }
 
 fn flags(report: &Report) -> String {
-    if report.flags.is_empty() {
+    if report.flags.is_empty() && report.axes.is_empty() {
         return String::new();
     }
-    let mut rows = vec![vec![
-        "flag".to_owned(),
-        String::new(),
-        "adds per request".into(),
-        "adds per hour".into(),
-        "seen in".into(),
-    ]];
-    for finding in &report.flags {
-        let effect = finding.effect.as_ref();
-        let per_request =
-            effect.and_then(|effect| effect.per_request).map_or_else(|| "–".into(), |growth| growth.compact());
-        let per_hour = effect.map_or_else(|| "–".into(), |effect| effect.per_hour.compact());
-        let seen_in =
-            effect.map_or_else(|| finding.reason.clone(), |effect| format!("{} – {}", effect.with, effect.without));
-        rows.push(vec![shortened(&finding.flag, LONGEST_NAME), guilt(finding), per_request, per_hour, seen_in]);
-    }
+    let head = ["flag", "", "posterior", "adds per request", "adds per hour", "seen in"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(report.flags.iter().map(|flag| row(&flag.flag, &flag.finding, flag.unverified)));
+    rows.extend(report.axes.iter().map(|axis| row(&format!("{}={}", axis.axis, axis.value), &axis.finding, false)));
     columns(&rows) + "\n"
 }
 
-fn guilt(finding: &FlagFinding) -> String {
-    let unverified = if finding.unverified { "?" } else { "" };
-    match &finding.guilt {
-        Guilt::Leaks => format!("LEAKS{unverified}"),
-        Guilt::LeaksWith(_) => format!("LEAKS WITH{unverified}"),
-        Guilt::Retains => format!("RETAINS{unverified}"),
-        Guilt::Crashes => format!("CRASHES{unverified}"),
-        Guilt::Innocent => format!("innocent{unverified}"),
-        Guilt::Undecided => format!("undecided{unverified}"),
+fn row(name: &str, finding: &Finding, unverified: bool) -> Vec<String> {
+    let effect = finding.effect.as_ref();
+    let per_request =
+        effect.and_then(|effect| effect.per_request).map_or_else(|| "–".into(), |growth| growth.compact());
+    let per_hour = effect.map_or_else(|| "–".into(), |effect| effect.per_hour.compact());
+    let cells = effect.and_then(|effect| effect.with.as_ref().zip(effect.without.as_ref()));
+    let seen_in = cells.map_or_else(|| finding.reason.clone(), |(with, without)| format!("{with} – {without}"));
+    let posterior = finding.posterior.map_or_else(|| "–".into(), |posterior| format!("{posterior:.3}"));
+    let mark = if unverified { "?" } else { "" };
+    vec![shortened(name, LONGEST_NAME), format!("{}{mark}", guilt(finding)), posterior, per_request, per_hour, seen_in]
+}
+
+const fn guilt(finding: &Finding) -> &'static str {
+    match finding.guilt {
+        Guilt::Leaks => "LEAKS",
+        Guilt::LeaksWith(_) => "LEAKS WITH",
+        Guilt::Retains => "RETAINS",
+        Guilt::Crashes => "CRASHES",
+        Guilt::Innocent => "innocent",
+        Guilt::Undecided => "undecided",
     }
 }
 
@@ -162,24 +161,16 @@ fn notes(report: &Report) -> String {
     if text.is_empty() { text } else { format!("\n{text}") }
 }
 
-fn flag_note(finding: &FlagFinding) -> String {
-    match &finding.guilt {
-        Guilt::LeaksWith(others) => {
-            wrapped(&format!("{} leaks only together with {others}: {}", finding.flag, finding.reason), INDENT)
-        }
-        Guilt::Undecided => wrapped(&format!("{} is undecided: {}", finding.flag, finding.reason), INDENT),
-        Guilt::Crashes => {
-            wrapped(&format!("with {} the service ends by itself: {}", finding.flag, finding.reason), INDENT)
-        }
-        Guilt::Retains => {
-            let note = format!(
-                "with {} the allocator holds more and more, live bytes do not grow: {}",
-                finding.flag, finding.reason
-            );
-            wrapped(&note, INDENT)
-        }
-        Guilt::Leaks | Guilt::Innocent => String::new(),
-    }
+fn flag_note(FlagFinding { flag, finding, .. }: &FlagFinding) -> String {
+    let reason = &finding.reason;
+    let note = match &finding.guilt {
+        Guilt::LeaksWith(others) => format!("{flag} leaks only together with {others}: {reason}"),
+        Guilt::Undecided => format!("{flag} is undecided: {reason}"),
+        Guilt::Crashes => format!("with {flag} the service ends by itself: {reason}"),
+        Guilt::Retains => format!("with {flag} the allocator holds more and more, live bytes do not grow: {reason}"),
+        Guilt::Leaks | Guilt::Innocent => return String::new(),
+    };
+    wrapped(&note, INDENT)
 }
 
 fn cell_notes(outcome: &Outcome) -> Vec<String> {
@@ -287,27 +278,8 @@ fn conclusion(report: &Report) -> String {
 
 /// The run in one sentence.
 fn sentence(report: &Report) -> String {
-    let named = |guilty: fn(&Guilt) -> bool| -> Vec<&str> {
-        report.flags.iter().filter(|flag| guilty(&flag.guilt)).map(|flag| flag.flag.as_str()).collect()
-    };
-    let leaking = named(|guilt| matches!(guilt, Guilt::Leaks | Guilt::LeaksWith(_)));
-    let crashing = named(|guilt| *guilt == Guilt::Crashes);
-    let retaining = named(|guilt| *guilt == Guilt::Retains);
-    let innocent = named(|guilt| *guilt == Guilt::Innocent);
-    let mut said = Vec::new();
-    if !leaking.is_empty() {
-        said.push(format!("{} {}", leaking.join(", "), if leaking.len() == 1 { "leaks" } else { "leak" }));
-    }
-    if !crashing.is_empty() {
-        said.push(format!("the service crashes with {}", crashing.join(", ")));
-    }
-    if !retaining.is_empty() {
-        said.push(format!("the allocator keeps memory with {}", retaining.join(", ")));
-    }
-    if !innocent.is_empty() {
-        said.push(format!("{} {} innocent", innocent.join(", "), if innocent.len() == 1 { "is" } else { "are" }));
-    }
-    let flags = if said.is_empty() { String::new() } else { format!(" {}.", said.join("; ")) };
+    let said = &report.sentence;
+    let flags = if said.is_empty() { String::new() } else { format!(" {said}.") };
     let status = match report.status {
         Status::Finding => "FINDING",
         Status::NotDone => "NOT DONE",

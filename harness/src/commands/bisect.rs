@@ -1,0 +1,216 @@
+//! `steep bisect`: soaks one cell after the other, each the one that tells most, until it is known which flags leak.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+
+use super::load::{Loaded, load};
+use super::output::{print, status_of, tell};
+use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, report, soak};
+use crate::bisect::{Bisect, Look, MOST_CELLS, Next, Rehearsal, Rules, Soaked};
+use crate::cli::BisectOptions;
+use crate::exit::Status;
+use crate::flags::FlagSet;
+use crate::isolation::measured;
+use crate::outcome::Outcome;
+use crate::plan::{Allowed, Cell, Plan};
+use crate::report::rehearsed;
+use crate::scenario::Scenario;
+use crate::scenario::package::Features;
+use crate::shell::cell::Soaking;
+use crate::shell::interrupt::Interrupt;
+use crate::shell::progress::Progress;
+use crate::shell::provenance::of_run;
+use crate::shell::store::{RUN_FILE, RunFolder, RunRecord};
+use crate::shell::supervisor::become_subreaper;
+use crate::units::{BytesPerRequest, counted, in_words};
+
+/// Searches for the flags of the scenario that leak.
+#[must_use]
+pub fn bisect(options: &BisectOptions) -> Status {
+    let Some(loaded) = load(&options.scenario) else { return Status::Usage };
+    let budget = match budget(&loaded.scenario, options.max_hours) {
+        Ok(budget) => budget,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            return Status::Usage;
+        }
+    };
+    let program = &loaded.scenario.service.program;
+    let features = loaded.workspace.as_ref().map(|workspace| workspace.features(program)).unwrap_or_default();
+    let allowed = Allowed::of(&loaded.scenario, &features);
+    if let Some(trials) = options.plan_only {
+        return status_of(rehearse(&loaded.scenario, &allowed, budget, trials));
+    }
+    let plan = Plan::of_search(&loaded.scenario);
+    let (folder, run) = match open_folder(&loaded, &plan, options.out.as_deref(), options.resume.as_deref()) {
+        Ok(begun) => begun,
+        Err(Refused { status, error }) => {
+            tell(&format!("error: {error:#}"));
+            return status;
+        }
+    };
+    let mut search = Search { loaded: &loaded, features, allowed, folder, run, budget };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime");
+    let searched = runtime.and_then(|runtime| runtime.block_on(search.run(options.resume.is_some())));
+    // However the search ended, what there is is reported.
+    let searched = status_of(searched);
+    let reported = status_of(report(&search.folder, &search.run, options.format));
+    Status::of([searched, reported])
+}
+
+/// The time that the cells may take.
+fn budget(scenario: &Scenario, hours: f64) -> Result<Duration, anyhow::Error> {
+    if scenario.flags.is_empty() {
+        bail!("the scenario has no flags to search among: describe them in [[flags]]");
+    }
+    let budget = Duration::try_from_secs_f64(hours * 3600.0).map_err(|_| anyhow!("--max-hours {hours} is no time"))?;
+    let each = scenario.soak_duration();
+    if budget < each {
+        bail!("--max-hours {hours} is less than one cell of {}: give more, or shorten the phases", in_words(each));
+    }
+    Ok(budget)
+}
+
+/// What the search goes by. Cells are as long as the scenario says: their traffic would be another one otherwise.
+fn rules(scenario: &Scenario) -> Rules {
+    let worth = scenario.judge.min_growth_bytes_per_request;
+    let usual = Rules::default();
+    // Where growth is worth finding per hour only, the unit does not matter: cells are compared with what is worth finding.
+    let worth_finding = if worth > BytesPerRequest::new(0.0) { worth } else { usual.worth_finding };
+    let fixed_length = Some(scenario.soak_duration());
+    Rules { worth_finding, fixed_length, warm_up: Duration::ZERO, seed: scenario.seed.0, ..usual }
+}
+
+/// Says what searches over simulated cells take.
+fn rehearse(scenario: &Scenario, allowed: &Allowed, budget: Duration, trials: u32) -> Result<Status, anyhow::Error> {
+    let rehearsal = Rehearsal { flags: allowed.switches(), rules: rules(scenario), budget };
+    let tallies = rehearsal.usual_cases(trials, |flags| allowed.allows(&allowed.whole(flags)));
+    print(&rehearsed(&rehearsal, &tallies), None)?;
+    Ok(Status::Clean)
+}
+
+/// A search that soaks.
+struct Search<'l> {
+    loaded: &'l Loaded,
+    features: Features,
+    allowed: Allowed,
+    folder: RunFolder,
+    run: RunRecord,
+    budget: Duration,
+}
+
+impl Search<'_> {
+    async fn run(&mut self, resumed: bool) -> Result<Status, anyhow::Error> {
+        // What a supervisor leaves behind when it is killed comes to steep, and does not live on.
+        become_subreaper().context("become the reaper of orphaned processes")?;
+        let interrupt = Interrupt::listen().context("listen for signals")?;
+        let mut progress = Progress::new(MOST_CELLS);
+        let (count, each) = (self.allowed.switches().len(), in_words(self.run.plan.cell_duration));
+        let (budget, path) = (in_words(self.budget), self.folder.path().display());
+        let name = &self.run.scenario.name;
+        progress.say(&format!(
+            "{name}: {}, cells of {each}, at most {budget} of them; into {path}",
+            counted(count, "flag")
+        ));
+        // Of now, and not of the run's beginning: a search may be resumed after an update.
+        let now =
+            resumed.then(|| of_run(&self.run.scenario, &self.run.scenario_folder, self.loaded.workspace.as_ref()));
+        let provenance = now.unwrap_or_else(|| self.run.provenance.clone());
+        let unfinished = |cell: &&Cell| !is_finished(&self.folder, &cell.id);
+        let mut waiting: VecDeque<Cell> = self.run.plan.cells.iter().filter(unfinished).cloned().collect();
+        let mut binaries = Binaries::new();
+        let status = loop {
+            if interrupt.is_raised() {
+                progress.say("interrupted: the search is undecided; --resume goes on with it");
+                break Status::NotDone;
+            }
+            let cell = match waiting.pop_front() {
+                Some(cell) => cell,
+                None => match self.next(&progress)? {
+                    Ok(cell) => cell,
+                    Err(status) => break status,
+                },
+            };
+            if cell.build.is_some_and(|build| !binaries.contains_key(&build)) {
+                let wanted = [&cell];
+                let interrupted = interrupt.watch();
+                let built =
+                    build_all(self.loaded, &self.folder, &self.run, &wanted, &mut progress, interrupted).await?;
+                binaries.extend(built);
+            }
+            let number = self.run.plan.cells.iter().position(|known| known.id == cell.id).unwrap_or(0) + 1;
+            progress.cell(number, &cell);
+            let soaking = Soaking {
+                scenario: &self.run.scenario,
+                supplies: &self.loaded.supplies,
+                plan: &self.run.plan,
+                cell: &cell,
+                scenario_folder: &self.run.scenario_folder,
+                provenance: &provenance,
+                binary: binary(&cell, &binaries)?,
+                folder: &self.folder,
+            };
+            soak(&soaking, &mut progress, interrupt.watch()).await?;
+        };
+        progress.finish();
+        Ok(status)
+    }
+
+    /// The next cell, noted in the run's folder before it is soaked; or how the search ends.
+    fn next(&mut self, progress: &Progress) -> Result<Result<Cell, Status>, anyhow::Error> {
+        let Look { explanations, program_posterior, next, .. } = self.look();
+        let said: Vec<String> = explanations.iter().take(TOLD).map(ToString::to_string).collect();
+        if !self.run.plan.cells.is_empty() {
+            let program = if program_posterior >= 0.5 { "; the program itself grows" } else { "" };
+            progress.say(&format!("which flags leak: {}{program}", said.join("; ")));
+        }
+        let reason = match next {
+            Next::Soak(_) if self.run.plan.cells.len() >= MOST_CELLS => format!("{MOST_CELLS} cells did not decide it"),
+            Next::Soak(wanted) => {
+                let cell = self.run.plan.append(&self.run.scenario, &self.features, &self.allowed.whole(&wanted.flags));
+                self.folder.write_json(RUN_FILE, &self.run)?;
+                progress.say(&format!("next: {} – {}", cell.id, wanted.why));
+                return Ok(Ok(cell));
+            }
+            Next::Sure => return Ok(Err(Status::Clean)),
+            Next::Unsure { reason } => reason,
+        };
+        let resume = self.folder.path().display();
+        progress.say(&format!("UNDECIDED: {reason}. Give more --max-hours with --resume {resume}, or longer phases"));
+        Ok(Err(Status::Undecided))
+    }
+
+    /// What the cells so far tell. A set of flags whose cell could not be judged is not asked for again.
+    fn look(&self) -> Look {
+        let scenario = &self.run.scenario;
+        let cells = &self.run.plan.cells;
+        // A trace that cannot be read is told by the report; here it is a cell that was not judged.
+        let traces = cells.iter().filter_map(|cell| self.folder.trace(&cell.id).ok().flatten());
+        let outcomes: Vec<Outcome> = traces.map(|trace| Outcome::of(&trace)).collect();
+        let (names, rules) = (self.allowed.switches(), rules(scenario));
+        let measured = measured(&names, &outcomes);
+        let mut bisect = Bisect::new(names, rules);
+        let mut unjudged: Vec<&FlagSet> = Vec::new();
+        for cell in cells {
+            match measured.iter().find(|measured| measured.cell == cell.id) {
+                Some(measured) => {
+                    let in_bytes = |times: f64| BytesPerRequest::new(times * rules.worth_finding.get());
+                    let (growth, error) = (in_bytes(measured.growth), in_bytes(measured.error));
+                    bisect.add(Soaked { flags: cell.flags.clone(), growth, error });
+                }
+                None => unjudged.push(&cell.flags),
+            }
+        }
+        let spent = self.run.plan.cell_duration * u32::try_from(cells.len()).unwrap_or(u32::MAX);
+        let can_run = |switches: &FlagSet| {
+            let flags = self.allowed.whole(switches);
+            self.allowed.allows(&flags) && !unjudged.contains(&&flags)
+        };
+        bisect.look(can_run, self.budget.saturating_sub(spent))
+    }
+}
+
+/// Explanations that are told after each cell.
+const TOLD: usize = 3;

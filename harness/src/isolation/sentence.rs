@@ -1,0 +1,91 @@
+//! What a run says of its flags, in one sentence.
+
+use super::suspects::{in_words, quoted};
+use super::{AxisFinding, Effect, Finding, FlagFinding, Guilt, NAMED, ProgramFinding, Suspects};
+
+/// The sentence, without a full stop; empty if nothing is to be said.
+pub(super) fn sentence(
+    flags: &[FlagFinding],
+    axes: &[AxisFinding],
+    program: Option<&ProgramFinding>,
+    suspects: Option<&Suspects>,
+) -> String {
+    let flags = flags.iter().map(|flag| (flag.flag.clone(), &flag.finding));
+    let axes = axes.iter().map(|axis| (format!("{}={}", axis.axis, axis.value), &axis.finding));
+    let said: Vec<(String, &Finding)> = flags.chain(axes).collect();
+    let mut parts: Vec<String> = said.iter().filter_map(|(name, finding)| leaking(name, finding)).collect();
+    parts.extend(together(&said));
+    parts.extend(suspects.map(Suspects::told));
+    if let Some(program) = program.filter(|program| program.posterior >= NAMED) {
+        let growth = program.effect.as_ref().map_or_else(String::new, |effect| format!(" by {}", growth(effect)));
+        let posterior = in_words(program.posterior);
+        parts.push(format!("the program itself grows{growth} whatever is on (posterior {posterior})"));
+    }
+    let named = |guilt: &Guilt| -> Vec<String> {
+        said.iter().filter(|(_, finding)| &finding.guilt == guilt).map(|(name, _)| quoted(name)).collect()
+    };
+    let list = |names: &[String], before: &str, one: &str, many: &str| {
+        let verb = if names.len() == 1 { one } else { many };
+        (!names.is_empty()).then(|| format!("{before}{}{verb}", listed(names)))
+    };
+    parts.extend(list(&named(&Guilt::Crashes), "the service crashes with ", "", ""));
+    parts.extend(list(&named(&Guilt::Retains), "the allocator keeps memory with ", "", ""));
+    parts.extend(list(&named(&Guilt::Innocent), "", " is innocent", " are innocent"));
+    let is_suspect = |name: &String| suspects.is_some_and(|suspects| suspects.names.iter().any(|s| &quoted(s) == name));
+    let open: Vec<String> = named(&Guilt::Undecided).into_iter().filter(|name| !is_suspect(name)).collect();
+    parts.extend(list(&open, "", " is undecided", " are undecided"));
+    parts.join("; ")
+}
+
+/// Of an allocator nobody would say that it leaks.
+fn leaking(name: &str, finding: &Finding) -> Option<String> {
+    if finding.guilt != Guilt::Leaks {
+        return None;
+    }
+    let is_axis = name.contains('=');
+    let (before, verb) = if is_axis { ("under ", "memory grows by") } else { ("", "leaks") };
+    Some(format!("{before}{} {verb} {}", quoted(name), told(finding)))
+}
+
+/// Each pair once; a flag whose partner the cells do not tell with all that it may be.
+fn together(said: &[(String, &Finding)]) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut told_already: Vec<Vec<&str>> = Vec::new();
+    for (name, finding) in said {
+        let Guilt::LeaksWith(others) = &finding.guilt else { continue };
+        let others: Vec<&str> = others.iter().collect();
+        let mut all = [&others[..], &[name.as_str()]].concat();
+        all.sort_unstable();
+        if told_already.contains(&all) {
+            continue;
+        }
+        let names: Vec<String> = others.iter().map(|other| quoted(other)).collect();
+        parts.push(if let [other] = &names[..] {
+            format!("{} and {other} leak only together, {}", quoted(name), told(finding))
+        } else {
+            format!("{} leaks only together with {}, {}", quoted(name), names.join(" or "), told(finding))
+        });
+        told_already.push(all);
+    }
+    parts
+}
+
+fn told(finding: &Finding) -> String {
+    let growth = finding.effect.as_ref().map_or_else(String::new, growth);
+    format!("{growth} (posterior {})", in_words(finding.posterior.unwrap_or_default()))
+}
+
+fn growth(effect: &Effect) -> String {
+    match &effect.per_request {
+        Some(per_request) => format!("{} per request", per_request.compact()),
+        None => format!("{} per hour", effect.per_hour.compact()),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        _ => names.join(""),
+    }
+}

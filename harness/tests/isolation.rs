@@ -1,0 +1,176 @@
+//! What is said of flags and axes, from cells whose growth is known.
+#![allow(clippy::expect_used, reason = "a test may fail")]
+
+use std::sync::OnceLock;
+
+use steep::flags::{CellId, FlagSet};
+use steep::growth::MemorySource;
+use steep::isolation::{Guilt, Isolation, isolate};
+use steep::outcome::Outcome;
+use steep::scenario::decode::decode;
+use steep::sim::{SimService, soak};
+use steep::units::{BytesPerHour, BytesPerRequest, Estimate};
+use steep::verdict::Verdict;
+
+/// Any cell that was judged by live bytes, at 100 requests/s: 4 B/request are worth finding.
+fn judged() -> Outcome {
+    static JUDGED: OnceLock<Outcome> = OnceLock::new();
+    let text = r#"
+name = "shop"
+[service]
+command = ["shop"]
+url = "http://127.0.0.1:{{port}}"
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 100
+duration = "20m"
+[[requests]]
+name = "get"
+path = "/"
+"#;
+    JUDGED
+        .get_or_init(|| {
+            let scenario = decode(text).scenario.expect("a sound scenario");
+            let service = SimService { probe: true, ..SimService::default() };
+            Outcome::of(&soak(&scenario, &service, &[]).expect("a trace"))
+        })
+        .clone()
+}
+
+/// A cell that grew by so many bytes per request, give or take `half`.
+fn cell(flags: &[&str], growth: f64, half: f64) -> Outcome {
+    let mut outcome = judged();
+    outcome.flags = flags.iter().copied().collect::<FlagSet>();
+    outcome.cell = CellId::parse(&if flags.is_empty() { "baseline".to_owned() } else { flags.join("+") });
+    outcome.judgement.verdict = if growth - half > 0.0 { Verdict::Leak } else { Verdict::Stable };
+    let fitted = outcome.judgement.growth.as_mut().expect("growth");
+    assert_eq!(fitted.source, MemorySource::Live);
+    let per_request = Estimate { value: growth, low: growth - half, high: growth + half }.map(BytesPerRequest::new);
+    fitted.per_request = Some(per_request);
+    fitted.per_hour = per_request.map(|growth| growth.at(fitted.rate));
+    outcome
+}
+
+fn under(allocator: &str, mut outcome: Outcome) -> Outcome {
+    outcome.axes = [("allocator".to_owned(), allocator.to_owned())].into();
+    outcome.cell = CellId::parse(&format!("{}@{allocator}", outcome.cell));
+    outcome
+}
+
+fn said(flags: &[&str], cells: &[Outcome]) -> Isolation {
+    isolate(&flags.iter().map(ToString::to_string).collect::<Vec<_>>(), cells)
+}
+
+#[test]
+fn several_leaks_are_told_in_one_sentence() {
+    let flags = ["cache", "labels", "render", "sessions", "tenants"];
+    let cells = [
+        cell(&[], 0.1, 1.0),
+        cell(&["sessions"], 3100.0, 60.0),
+        cell(&["cache", "render"], -0.2, 1.0),
+        cell(&["labels"], 0.3, 1.0),
+        cell(&["tenants"], 0.0, 1.0),
+        cell(&["labels", "tenants"], 64.0, 2.0),
+        cell(&flags, 3170.0, 60.0),
+    ];
+    insta::assert_snapshot!(said(&flags, &cells).sentence);
+}
+
+#[test]
+fn what_the_cells_cannot_tell_apart_is_told_as_a_group() {
+    let isolation =
+        said(&["a", "b", "c"], &[cell(&[], 0.0, 1.0), cell(&["a", "b"], 64.0, 2.0), cell(&["c"], 0.0, 1.0)]);
+    assert_eq!(isolation.flags[0].finding.guilt, Guilt::Undecided);
+    let suspects = isolation.suspects.expect("suspects");
+    assert_eq!(suspects.names, ["a", "b"]);
+    assert!(suspects.inseparable && suspects.posterior > 0.95);
+    insta::assert_snapshot!(isolation.sentence);
+}
+
+#[test]
+fn growth_under_one_allocator_is_that_allocators_and_under_all_the_programs() {
+    let cells = |jemalloc: f64| {
+        [
+            under("system", cell(&[], 32.0, 1.0)),
+            under("system", cell(&["cache"], 32.0, 1.0)),
+            under("jemalloc", cell(&[], jemalloc, 1.0)),
+            under("jemalloc", cell(&["cache"], jemalloc, 1.0)),
+        ]
+    };
+    let everywhere = said(&["cache"], &cells(32.0));
+    assert!(everywhere.program.as_ref().is_some_and(|program| program.posterior > 0.95), "{everywhere:?}");
+    assert!(everywhere.axes.iter().all(|axis| axis.finding.guilt == Guilt::Innocent), "{everywhere:?}");
+    insta::assert_snapshot!(everywhere.sentence);
+    let one = said(&["cache"], &cells(0.0));
+    let guilt: Vec<&Guilt> = one.axes.iter().map(|axis| &axis.finding.guilt).collect();
+    assert_eq!(guilt, [&Guilt::Innocent, &Guilt::Leaks], "{one:?}");
+    insta::assert_snapshot!(one.sentence);
+}
+
+#[test]
+fn a_flag_may_leak_under_one_allocator_only() {
+    let cells = [
+        under("system", cell(&[], 0.0, 1.0)),
+        under("system", cell(&["cache"], 0.0, 1.0)),
+        under("jemalloc", cell(&[], 0.0, 1.0)),
+        under("jemalloc", cell(&["cache"], 64.0, 1.0)),
+    ];
+    let isolation = said(&["cache"], &cells);
+    assert_eq!(isolation.flags[0].finding.guilt, Guilt::LeaksWith(["allocator=jemalloc"].into_iter().collect()));
+    insta::assert_snapshot!(isolation.sentence);
+}
+
+#[test]
+fn a_flag_that_no_judged_cell_had_on_is_not_cleared() {
+    let mut crashed = cell(&["b"], 0.0, 1.0);
+    crashed.judgement.verdict = Verdict::Invalid;
+    let isolation = said(&["a", "b"], &[cell(&[], 0.0, 1.0), crashed]);
+    for flag in &isolation.flags {
+        assert_eq!((&flag.finding.guilt, flag.finding.posterior), (&Guilt::Undecided, None), "{flag:?}");
+    }
+    assert_eq!(isolation.flags[1].finding.reason, "no cell with it on was judged: b is invalid");
+}
+
+#[test]
+fn a_wide_interval_neither_names_nor_clears() {
+    let mut open = cell(&["a"], 6.0, 12.0);
+    open.judgement.verdict = Verdict::Inconclusive;
+    let isolation = said(&["a"], &[cell(&[], 0.0, 1.0), open]);
+    assert_eq!(isolation.flags[0].finding.guilt, Guilt::Undecided, "{isolation:?}");
+}
+
+#[test]
+fn where_one_cell_knows_no_requests_growth_is_told_per_hour() {
+    let mut cells = [cell(&[], 0.0, 1.0), cell(&["a"], 64.0, 1.0)];
+    cells[0].judgement.growth.as_mut().expect("growth").per_request = None;
+    let isolation = said(&["a"], &cells);
+    let effect = isolation.flags[0].finding.effect.as_ref().expect("an effect");
+    assert_eq!(effect.per_request, None);
+    assert!((effect.per_hour.value.get() / BytesPerHour::per_second(6400.0).get() - 1.0).abs() < 0.05, "{effect:?}");
+}
+
+#[test]
+fn a_cell_that_is_not_decided_clears_nothing_however_narrow_its_interval() {
+    let mut open = cell(&["a"], 0.0, 0.1);
+    open.judgement.verdict = Verdict::Inconclusive;
+    let isolation = said(&["a"], &[cell(&[], 0.0, 0.1), open]);
+    assert_eq!(isolation.flags[0].finding.guilt, Guilt::Undecided, "{isolation:?}");
+}
+
+/// The cells of the quick start in README.md, as they were measured: a minute each, 512 B/request worth finding.
+#[test]
+fn the_quick_start_is_told_as_it_was() {
+    let mut cells =
+        [cell(&[], -0.26, 50.5), cell(&["sessions"], 3215.0, 1024.0), cell(&["cache", "render"], 0.0, 66.7)];
+    for cell in &mut cells {
+        let growth = cell.judgement.growth.as_mut().expect("growth");
+        growth.source = MemorySource::Anonymous;
+        growth.worth_finding = BytesPerRequest::new(512.0).at(growth.rate);
+    }
+    let isolation = said(&["sessions", "cache", "render"], &cells);
+    let guilt: Vec<&Guilt> = isolation.flags.iter().map(|flag| &flag.finding.guilt).collect();
+    assert_eq!(guilt, [&Guilt::Leaks, &Guilt::Innocent, &Guilt::Innocent]);
+    insta::assert_snapshot!(isolation.sentence);
+}
