@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 pub use self::rows::Dropped;
 use crate::flags::{CellId, FlagSet, hex};
 use crate::problem::{Problem, Spans};
-use crate::scenario::{Allocator, AxisKind, Program, Scenario, Strategy, Switch};
+use crate::scenario::{Allocator, AxisKind, Program, Scenario, Strategy, Switch, SwitchRequest};
 use crate::units::seconds;
 
 /// What is soaked, in the order in which it is.
@@ -55,16 +55,26 @@ pub struct Cell {
 pub struct Build {
     /// Cargo features beside the default ones.
     pub features: BTreeSet<String>,
+    /// What rustc gets as `--cfg`; none: no flag of the scenario is one, and rustc's flags are left as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cfgs: Option<BTreeSet<String>>,
 }
 
 impl Build {
-    /// The features in one word, for people.
+    /// The features, and what rustc is told, in few words for people.
     #[must_use]
     pub fn label(&self) -> String {
-        if self.features.is_empty() {
-            return "no features".to_owned();
-        }
-        self.features.iter().map(String::as_str).collect::<Vec<_>>().join("+")
+        let features = if self.features.is_empty() {
+            "no features".to_owned()
+        } else {
+            self.features.iter().map(String::as_str).collect::<Vec<_>>().join("+")
+        };
+        std::iter::once(features).chain(self.cfg_flags()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Flags for rustc: `--cfg`, and what follows it.
+    pub fn cfg_flags(&self) -> impl Iterator<Item = String> {
+        self.cfgs.iter().flatten().flat_map(|cfg| ["--cfg".to_owned(), cfg.clone()])
     }
 }
 
@@ -75,6 +85,10 @@ pub struct CellSettings {
     pub env: BTreeMap<String, Option<String>>,
     /// Arguments added.
     pub args: Vec<String>,
+    /// A shared library that is loaded before all others.
+    pub preload: Option<String>,
+    /// Sent once the service is ready: the flag that each switches, and the request.
+    pub requests: Vec<(String, SwitchRequest)>,
 }
 
 /// The plan of `scenario`.
@@ -144,46 +158,68 @@ fn index_of(builds: &mut Vec<Build>, build: Build) -> usize {
 fn build_of(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String>) -> Option<Build> {
     let Program::Package(package) = &scenario.service.program else { return None };
     let mut features: BTreeSet<String> = package.features.iter().cloned().collect();
-    features.extend(scenario.flags.iter().filter(|flag| flags.contains(&flag.name)).filter_map(
-        |flag| match &flag.switch {
-            Switch::CargoFeature { feature } => Some(feature.clone()),
-            Switch::Env { .. } | Switch::Arg { .. } => None,
-        },
-    ));
-    if let Some(allocator) = allocator_of(scenario, axes) {
+    let mut cfgs = None;
+    for flag in &scenario.flags {
+        let is_on = flags.contains(&flag.name);
+        match &flag.switch {
+            Switch::CargoFeature { feature } if is_on => drop(features.insert(feature.clone())),
+            Switch::Cfg { cfg } => {
+                // Also where it is off: both builds get their flags for rustc from the same place.
+                let cfgs = cfgs.get_or_insert_with(BTreeSet::new);
+                cfgs.extend(is_on.then(|| cfg.clone()));
+            }
+            Switch::CargoFeature { .. } | Switch::Env { .. } | Switch::Arg { .. } | Switch::Http { .. } => {}
+        }
+    }
+    for axis in scenario.axes.iter().filter(|axis| axis.kind == AxisKind::CargoFeature) {
+        features.extend(axes.get(&axis.name).filter(|value| *value != AxisKind::NO_FEATURE).cloned());
+    }
+    if let Some((_, allocator)) = allocator_of(scenario, axes) {
         features.extend(allocator.features.iter().cloned());
     }
-    Some(Build { features })
+    Some(Build { features, cfgs })
 }
 
-fn allocator_of<'s>(scenario: &'s Scenario, axes: &BTreeMap<String, String>) -> Option<&'s Allocator> {
+/// The allocator that a cell with these `axes` has, with its name; none for `system`.
+#[must_use]
+pub fn allocator_of<'s>(scenario: &'s Scenario, axes: &BTreeMap<String, String>) -> Option<(&'s str, &'s Allocator)> {
     let axis = scenario.axes.iter().find(|axis| axis.kind == AxisKind::Allocator)?;
-    scenario.allocators.get(axes.get(&axis.name)?)
+    let (name, allocator) = scenario.allocators.get_key_value(axes.get(&axis.name)?)?;
+    Some((name, allocator))
 }
 
 /// What `cell` adds to the environment and arguments of the service.
 #[must_use]
 pub fn settings(scenario: &Scenario, cell: &Cell) -> CellSettings {
     let mut settings = CellSettings::default();
-    if let Some(allocator) = allocator_of(scenario, &cell.axes) {
+    if let Some((_, allocator)) = allocator_of(scenario, &cell.axes) {
+        settings.preload.clone_from(&allocator.preload);
         let tuned = allocator.env.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
         settings.env.extend(tuned);
     }
     for axis in &scenario.axes {
-        if let (AxisKind::Env { var }, Some(value)) = (&axis.kind, cell.axes.get(&axis.name)) {
-            settings.env.insert(var.clone(), Some(value.clone()));
+        let Some(value) = cell.axes.get(&axis.name) else { continue };
+        match &axis.kind {
+            AxisKind::Env { var } => drop(settings.env.insert(var.clone(), Some(value.clone()))),
+            AxisKind::Arg { arg } if arg.ends_with('=') => settings.args.push(format!("{arg}{value}")),
+            AxisKind::Arg { arg } => settings.args.extend([arg.clone(), value.clone()]),
+            AxisKind::Allocator | AxisKind::CargoFeature => {}
         }
     }
     for flag in &scenario.flags {
         let is_on = cell.flags.contains(&flag.name);
         match &flag.switch {
-            Switch::CargoFeature { .. } => {}
+            Switch::CargoFeature { .. } | Switch::Cfg { .. } => {}
             Switch::Env { var, on, off } => {
                 let value = if is_on { Some(on) } else { off.as_ref() };
                 settings.env.insert(var.clone(), value.cloned());
             }
             Switch::Arg { on, off } => {
                 settings.args.extend((if is_on { on } else { off }).iter().cloned());
+            }
+            Switch::Http { on, off } => {
+                let request = if is_on { Some(on) } else { off.as_ref() };
+                settings.requests.extend(request.map(|request| (flag.name.clone(), request.clone())));
             }
         }
     }

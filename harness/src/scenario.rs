@@ -30,7 +30,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::check::traffic::{LONGEST_PATH, unknown_name, unused_params};
 pub use self::external::{Counter, External};
 pub use self::json_path::JsonPath;
-pub use self::matrix::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, Verify};
+pub use self::matrix::{
+    Allocator, Axis, AxisKind, Flag, KnownAllocator, PlanRules, Proof, Row, Strategy, Switch, SwitchRequest, Verify,
+};
 use self::rates::Rates;
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 pub use self::shape::{Shape, Stage, StartAt};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Package, Program, Scenario, Switch};
+use super::{AxisKind, Package, Program, Scenario, Switch};
 use crate::problem::{Problem, Spans, nearest};
 
 /// What cargo says of the workspace around a scenario file.
@@ -38,6 +38,10 @@ pub fn check_package(scenario: &Scenario, spans: &Spans, workspace: &WorkspaceFa
         if let Switch::CargoFeature { feature } = &flag.switch {
             features.push((format!("flags[{index}].feature"), feature));
         }
+    }
+    for (index, axis) in scenario.axes.iter().enumerate().filter(|(_, axis)| axis.kind == AxisKind::CargoFeature) {
+        let values = axis.values.iter().filter(|value| *value != AxisKind::NO_FEATURE);
+        features.extend(values.map(|value| (format!("axes[{index}].values"), value.as_str())));
     }
     for (name, allocator) in &scenario.allocators {
         let path = format!("allocators.{name}.features");
