@@ -1,6 +1,7 @@
 //! The command line: types only.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -29,6 +30,15 @@ Results go to stdout, progress and messages to stderr.";
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first scenario for a cargo package: its features as flags, and guesses to look at
+    #[command(
+        after_help = "Example:\n  steep init services/checkout\n\nWrites steep.toml there; a file that is there already stays."
+    )]
+    Init {
+        /// Folder of the package
+        #[arg(default_value = ".", value_name = "CRATE_DIR")]
+        folder: PathBuf,
+    },
     /// Check a scenario and report every problem at once
     #[command(after_help = "Example:\n  steep check scenarios/quickstart.toml")]
     Check {
@@ -46,6 +56,9 @@ pub enum Command {
         /// How to print it
         #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
         format: PlanFormat,
+        /// Show what fits into so many hours: whole replicates, the last ones left out first
+        #[arg(long, value_name = "H", value_parser = hours)]
+        max_hours: Option<Duration>,
     },
     /// Build the service, soak every cell, judge and report
     #[command(
@@ -90,6 +103,9 @@ pub struct RunOptions {
     /// Soak only this cell of the plan; may be given several times
     #[arg(long = "cell", value_name = "ID")]
     pub cells: Vec<String>,
+    /// Soak what fits into so many hours: whole replicates, the last ones left out first
+    #[arg(long, value_name = "H", value_parser = hours, conflicts_with_all = ["resume", "cells"])]
+    pub max_hours: Option<Duration>,
     /// Soak again what this run did not finish, in its folder
     #[arg(long, value_name = "RUN_DIR")]
     pub resume: Option<PathBuf>,
@@ -111,7 +127,7 @@ pub struct AnalyzeOptions {
     #[arg(long)]
     pub explain: bool,
     /// Other column names of CSV files: `time=NAME,memory=NAME,requests=NAME,live=NAME`, any of them. Time is in seconds, in
-    /// milliseconds since 1970, or RFC 3339 in UTC
+    /// milliseconds since 1970, or RFC 3339 in UTC; memory in bytes, or in the unit that its name ends with (`rss_kib`, `rss_mb`)
     #[arg(long, value_name = "ROLE=NAME,...")]
     pub columns: Option<Columns>,
 }
@@ -165,6 +181,15 @@ Examples:
   steep analyze results/quickstart-20261122T220000Z/sessions/trace.jsonl --format json
   steep analyze results/quickstart-20261122T220000Z/sessions --explain
   steep analyze node.csv --columns time=timestamp,memory=rss";
+
+/// Hours as a number.
+fn hours(text: &str) -> Result<Duration, String> {
+    const LONGEST: f64 = 24.0 * 365.0;
+    let hours = text.parse::<f64>().ok().filter(|hours| (0.0..=LONGEST).contains(hours) && *hours > 0.0);
+    hours
+        .map(|hours| Duration::from_secs_f64(hours * 3600.0))
+        .ok_or_else(|| "a number of hours, such as 8 or 0.5".to_owned())
+}
 
 /// How a plan is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

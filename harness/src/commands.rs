@@ -4,6 +4,7 @@
 mod analyze;
 mod check;
 mod import;
+mod init;
 mod load;
 mod output;
 mod plan;
@@ -14,6 +15,7 @@ mod supplies;
 pub use self::analyze::analyze;
 pub use self::check::check;
 pub use self::import::import;
+pub use self::init::init;
 pub use self::plan::plan;
 pub use self::report::report;
 pub use self::run::run;

@@ -8,9 +8,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::scenario::{AxisKind, Scenario};
+use crate::scenario::{AxisKind, Flag, Scenario};
 
-/// The flags that are on, by name. All others are off.
+/// The flags that are on, by name, and those with values that have another than their first, as `cache=lru`. All others are off.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FlagSet(BTreeSet<String>);
@@ -20,6 +20,13 @@ impl FlagSet {
     #[must_use]
     pub fn contains(&self, flag: &str) -> bool {
         self.0.contains(flag)
+    }
+
+    /// The value that `flag` has, which is one with values.
+    #[must_use]
+    pub fn value_of<'f>(&self, flag: &'f Flag) -> Option<&'f str> {
+        let (first, others) = flag.values.split_first()?;
+        Some(others.iter().find(|value| self.contains(&flag.member(value))).unwrap_or(first))
     }
 
     /// The flags that are on, in alphabetical order.
@@ -82,12 +89,13 @@ impl CellId {
     /// from production, in alphabetical order, so that it stays the same when the scenario's lists are put in another order.
     #[must_use]
     pub fn new(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String>, replicate: u32) -> Self {
-        let mut names: Vec<String> = scenario
-            .flags
-            .iter()
-            .filter(|flag| flags.contains(&flag.name) != flag.default)
-            .map(|flag| if flag.default { format!("{NOT}{}", flag.name) } else { flag.name.clone() })
-            .collect();
+        let differing = scenario.flags.iter().flat_map(|flag| {
+            flag.members()
+                .into_iter()
+                .filter(move |member| flags.contains(member) != flag.default)
+                .map(|member| if flag.default { format!("{NOT}{member}") } else { member })
+        });
+        let mut names: Vec<String> = differing.collect();
         names.sort();
         let mut id = if names.is_empty() { BASELINE.to_owned() } else { names.join("+") };
         let differing = |name: &String, value: &String| {

@@ -8,8 +8,9 @@ use steep::commands;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Init { folder } => commands::init(&folder),
         Command::Check { scenario, format } => commands::check(&scenario, format),
-        Command::Plan { scenario, format } => commands::plan(&scenario, format),
+        Command::Plan { scenario, format, max_hours } => commands::plan(&scenario, format, max_hours),
         Command::Run(options) => commands::run(&options),
         Command::Analyze(options) => commands::analyze(&options),
         Command::Report { run, format, output } => commands::report(&run, format, output.as_deref()),

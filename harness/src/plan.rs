@@ -3,7 +3,15 @@
 //!
 //! Pure.
 
+mod clauses;
+mod hadamard;
+mod hours;
+mod model;
+mod pairwise;
 mod rows;
+mod screening;
+mod settings;
+mod strategy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,25 +21,36 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use self::rows::Dropped;
+pub use self::hours::{LeftOut, TooLong};
+pub use self::pairwise::Impossible;
+pub use self::rows::{Dropped, Told};
+use self::rows::{NoRows, PlannedRow};
+pub use self::screening::{Aliasing, Changed};
+pub use self::settings::{CellSettings, allocator_of, settings};
 use crate::flags::{CellId, FlagSet, hex};
 use crate::problem::{Problem, Spans};
-use crate::scenario::{Allocator, AxisKind, Program, Scenario, Strategy, Switch, SwitchRequest};
+use crate::scenario::package::Features;
+use crate::scenario::{AxisKind, Program, Scenario, Switch};
 use crate::units::seconds;
 
 /// What is soaked, in the order in which it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The soaks, shuffled from the seed so that a drift of the host does not look like an effect of a flag.
+    /// The soaks: everything once is a block, and blocks follow each other. Each is shuffled from the seed, so that a drift of the
+    /// host does not look like an effect of a flag, and holds the flags of production where flags are compared.
     pub cells: Vec<Cell>,
     /// The distinct feature sets to build; empty for a command.
     pub builds: Vec<Build>,
-    /// Rows that a constraint or `exclude` took out.
-    pub dropped: Vec<Dropped>,
+    /// What the strategy came to under the constraints.
+    #[serde(flatten)]
+    pub told: Told,
+    /// What a limit of hours left out.
+    #[serde(default)]
+    pub left_out: Option<LeftOut>,
     /// How long each cell is loaded.
     #[serde(rename = "cell_duration_s", with = "seconds")]
     pub cell_duration: Duration,
-    /// Hash over all of it; results of other plans do not mix with it.
+    /// Hash over all of it, what was left out included; results of other plans do not mix with it.
     pub hash: String,
 }
 
@@ -78,30 +97,14 @@ impl Build {
     }
 }
 
-/// What a cell adds to the start of the service. Values of flags and axes are taken as they are: nothing is replaced in them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CellSettings {
-    /// Variables set, and variables unset (none).
-    pub env: BTreeMap<String, Option<String>>,
-    /// Arguments added.
-    pub args: Vec<String>,
-    /// A shared library that is loaded before all others.
-    pub preload: Option<String>,
-    /// Sent once the service is ready: the flag that each switches, and the request.
-    pub requests: Vec<(String, SwitchRequest)>,
-}
-
-/// The plan of `scenario`.
+/// The plan of `scenario`, whose package has these `features`.
 ///
 /// # Errors
-/// No cell is left by the constraints, or there are more than `max_cells`.
-pub fn plan(scenario: &Scenario, spans: &Spans) -> Result<Plan, Problem> {
-    if let Some(problem) = too_many_to_count(scenario, spans) {
-        return Err(problem);
-    }
-    let rows::Rows { kept, dropped, .. } = rows::rows(scenario);
+/// The constraints clash or leave no cell, the strategy cannot be had, or there are more cells than `max_cells`.
+pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<Plan, Problem> {
+    let rows::Rows { kept, told, .. } = rows::rows(scenario, features).map_err(|none| no_rows(none, spans))?;
     if kept.is_empty() {
-        let reasons: Vec<String> = dropped.iter().map(|row| format!("{}: {}", row.flags, row.reason)).collect();
+        let reasons: Vec<String> = told.dropped.iter().map(|row| format!("{}: {}", row.flags, row.reason)).collect();
         let problem = Problem::error("the plan has no cell: every flag set is dropped", spans.of("plan"));
         return Err(problem.help(reasons.join("; ")));
     }
@@ -112,24 +115,38 @@ pub fn plan(scenario: &Scenario, spans: &Spans) -> Result<Plan, Problem> {
         let help = "raise max_cells, choose a smaller strategy, or exclude rows: steep never cuts a plan by itself";
         return Err(Problem::error(message, spans.of("plan.max_cells")).help(help));
     }
-    let mut builds: Vec<Build> = Vec::new();
+    let mut builds = Builds::of(scenario, features);
+    let mut random = ChaCha8Rng::seed_from_u64(scenario.seed.0);
+    random.set_stream(STREAM);
     let mut cells = Vec::with_capacity(count);
     for replicate in 1..=replicates {
-        for row in &kept {
-            let build = build_of(scenario, &row.flags, &row.axes).map(|build| index_of(&mut builds, build));
-            let id = CellId::new(scenario, &row.flags, &row.axes, replicate);
-            cells.push(Cell { id, flags: row.flags.clone(), axes: row.axes.clone(), replicate, build });
-        }
+        let mut block: Vec<Cell> = kept.iter().map(|row| builds.cell(row, replicate)).collect();
+        shuffle(&mut block, &mut random);
+        cells.extend(block);
     }
     if let Some(twice) = first_repeated(&cells) {
         let problem =
             Problem::error(format!("two cells of the plan would both be called \"{twice}\""), spans.of("flags"));
         return Err(problem.help("give the flags and axis values names that differ when they are put together"));
     }
-    shuffle(&mut cells, scenario.seed.0);
     let cell_duration = scenario.soak_duration();
-    let hash = hash(&cells, &builds, cell_duration);
-    Ok(Plan { cells, builds, dropped, cell_duration, hash })
+    let hash = hash(&cells, &builds.distinct, cell_duration);
+    Ok(Plan { cells, builds: builds.distinct, told, left_out: None, cell_duration, hash })
+}
+
+fn no_rows(none: NoRows, spans: &Spans) -> Problem {
+    match none {
+        NoRows::Clash(reasons) => {
+            let problem = Problem::error("no flag set keeps all constraints", spans.of("constraints"));
+            problem.help(format!("these clash, and without any one of them the others do not: {}", reasons.join("; ")))
+        }
+        NoRows::Strategy(reason) => {
+            let problem = Problem::error(format!("the strategy cannot be had: {reason}"), spans.of("plan.strategy"));
+            problem.help(
+                "choose \"pairwise\" with strength 2, which takes any constraint, and flags with any number of values",
+            )
+        }
+    }
 }
 
 fn first_repeated(cells: &[Cell]) -> Option<&CellId> {
@@ -137,22 +154,34 @@ fn first_repeated(cells: &[Cell]) -> Option<&CellId> {
     cells.iter().map(|cell| &cell.id).find(|id| !seen.insert(*id))
 }
 
-/// Every combination of so many flags cannot even be listed.
-fn too_many_to_count(scenario: &Scenario, spans: &Spans) -> Option<Problem> {
-    /// 2^16 is above any `max_cells`, and listed at once.
-    const MOST_FLAGS: usize = 16;
-    let flags = scenario.flags.len();
-    (scenario.plan.strategy == Strategy::Full && flags > MOST_FLAGS).then(|| {
-        let message = format!("strategy \"full\" with {flags} flags has 2^{flags} flag sets");
-        Problem::error(message, spans.of("plan.strategy")).help("choose \"each\" or \"leave-one-out\"")
-    })
+/// The builds that cells need, each once.
+struct Builds<'s> {
+    scenario: &'s Scenario,
+    features: &'s Features,
+    distinct: Vec<Build>,
 }
 
-fn index_of(builds: &mut Vec<Build>, build: Build) -> usize {
-    builds.iter().position(|known| *known == build).unwrap_or_else(|| {
-        builds.push(build);
-        builds.len() - 1
-    })
+impl<'s> Builds<'s> {
+    fn of(scenario: &'s Scenario, features: &'s Features) -> Self {
+        Self { scenario, features, distinct: Vec::new() }
+    }
+
+    fn cell(&mut self, row: &PlannedRow, replicate: u32) -> Cell {
+        let build = build_of(self.scenario, &row.flags, &row.axes).map(|build| self.index_of(build));
+        let id = CellId::new(self.scenario, &row.flags, &row.axes, replicate);
+        Cell { id, flags: row.flags.clone(), axes: row.axes.clone(), replicate, build }
+    }
+
+    /// Feature sets that come to the same with everything that they turn on are one build, if rustc is told the same.
+    fn index_of(&mut self, build: Build) -> usize {
+        let all_of = |build: &Build| self.features.with(build.features.iter().map(String::as_str));
+        let wanted = all_of(&build);
+        let known = self.distinct.iter().position(|known| known.cfgs == build.cfgs && all_of(known) == wanted);
+        known.unwrap_or_else(|| {
+            self.distinct.push(build);
+            self.distinct.len() - 1
+        })
+    }
 }
 
 fn build_of(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String>) -> Option<Build> {
@@ -180,58 +209,11 @@ fn build_of(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String
     Some(Build { features, cfgs })
 }
 
-/// The allocator that a cell with these `axes` has, with its name; none for `system`.
-#[must_use]
-pub fn allocator_of<'s>(scenario: &'s Scenario, axes: &BTreeMap<String, String>) -> Option<(&'s str, &'s Allocator)> {
-    let axis = scenario.axes.iter().find(|axis| axis.kind == AxisKind::Allocator)?;
-    let (name, allocator) = scenario.allocators.get_key_value(axes.get(&axis.name)?)?;
-    Some((name, allocator))
-}
+/// Keeps the stream of the order apart from those of the traffic.
+const STREAM: u64 = 0x706c_616e;
 
-/// What `cell` adds to the environment and arguments of the service.
-#[must_use]
-pub fn settings(scenario: &Scenario, cell: &Cell) -> CellSettings {
-    let mut settings = CellSettings::default();
-    if let Some((_, allocator)) = allocator_of(scenario, &cell.axes) {
-        settings.preload.clone_from(&allocator.preload);
-        let tuned = allocator.env.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
-        settings.env.extend(tuned);
-    }
-    for axis in &scenario.axes {
-        let Some(value) = cell.axes.get(&axis.name) else { continue };
-        match &axis.kind {
-            AxisKind::Env { var } => drop(settings.env.insert(var.clone(), Some(value.clone()))),
-            AxisKind::Arg { arg } if arg.ends_with('=') => settings.args.push(format!("{arg}{value}")),
-            AxisKind::Arg { arg } => settings.args.extend([arg.clone(), value.clone()]),
-            AxisKind::Allocator | AxisKind::CargoFeature => {}
-        }
-    }
-    for flag in &scenario.flags {
-        let is_on = cell.flags.contains(&flag.name);
-        match &flag.switch {
-            Switch::CargoFeature { .. } | Switch::Cfg { .. } => {}
-            Switch::Env { var, on, off } => {
-                let value = if is_on { Some(on) } else { off.as_ref() };
-                settings.env.insert(var.clone(), value.cloned());
-            }
-            Switch::Arg { on, off } => {
-                settings.args.extend((if is_on { on } else { off }).iter().cloned());
-            }
-            Switch::Http { on, off } => {
-                let request = if is_on { Some(on) } else { off.as_ref() };
-                settings.requests.extend(request.map(|request| (flag.name.clone(), request.clone())));
-            }
-        }
-    }
-    settings
-}
-
-/// Fisher–Yates from the seed: the same scenario gives the same order on every machine.
-fn shuffle(cells: &mut [Cell], seed: u64) {
-    /// Keeps this stream apart from those of the traffic.
-    const STREAM: u64 = 0x706c_616e;
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(STREAM);
+/// Fisher–Yates: the same scenario gives the same order on every machine.
+fn shuffle(cells: &mut [Cell], random: &mut ChaCha8Rng) {
     for last in (1..cells.len()).rev() {
         // The bias of a 64-bit remainder over at most a million cells is below 2^-44.
         let other = (random.next_u64() % (last as u64 + 1)) as usize;

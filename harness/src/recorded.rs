@@ -8,15 +8,33 @@ use csv::StringRecord;
 use thiserror::Error;
 
 use crate::growth::Series;
+use crate::units::Bytes;
 
 /// Names that each column may have; the first is ours. Live bytes are only read from a column that is named.
 const TIME: [&str; 3] = ["t_s", "seconds", "time_s"];
-const MEMORY: [&str; 3] = ["rss_bytes", "anon_bytes", "memory_bytes"];
+const MEMORY: [&str; 7] = ["rss_bytes", "anon_bytes", "memory_bytes", "rss_kib", "rss_mib", "memory_kib", "memory_mib"];
 const REQUESTS: [&str; 2] = ["requests", "completed"];
 
 /// A first moment from here on is in milliseconds since 1970: so many seconds are the year 5138, and so many milliseconds
 /// March 1973.
 const MILLISECONDS: f64 = 1e11;
+
+/// From here on it is neither: so many milliseconds are the year 5138, and so many microseconds March 1973.
+const TOO_FINE: f64 = 1e14;
+
+/// Endings of column names that say in which unit memory is; without one it is in bytes.
+const UNITS: [(&str, f64); 6] = [
+    ("_kib", 1024.0),
+    ("_mib", 1024.0 * 1024.0),
+    ("_gib", 1024.0 * 1024.0 * 1024.0),
+    ("_kb", 1e3),
+    ("_mb", 1e6),
+    ("_gb", 1e9),
+];
+
+/// No process has less memory than this, the stack and heap of a program that does nothing; a series that never has is in
+/// another unit than bytes, and its leaks would be cleared as tiny.
+const LEAST_MEMORY: Bytes = Bytes::kib(128);
 
 /// Most characters of a file that are repeated in a message.
 const REPEATED: usize = 200;
@@ -119,6 +137,22 @@ pub enum CsvError {
         /// What the first row has, if it is not the one.
         wanted: &'static str,
     },
+    /// Finer than milliseconds.
+    #[error("line {line}: {text} is too large for seconds or milliseconds since 1970: give it in one of these")]
+    TooFine {
+        /// The line, from 1.
+        line: u64,
+        /// What stands there.
+        text: String,
+    },
+    /// Memory in another unit.
+    #[error(
+        "memory is never above {largest}, and no process has so little: say the column's unit at the end of its name, such as rss_kib or rss_mib"
+    )]
+    TooSmall {
+        /// The largest reading.
+        largest: Bytes,
+    },
     /// Less than nothing.
     #[error("line {line}: {number} {unit} are less than nothing")]
     Negative {
@@ -145,8 +179,11 @@ pub struct Recording {
     width: usize,
     time: usize,
     memory: usize,
+    /// Bytes in its unit.
+    scale: f64,
     requests: Option<usize>,
     live: Option<usize>,
+    live_scale: f64,
     /// As the first row has it.
     clock: Option<Clock>,
     series: Series,
@@ -173,12 +210,17 @@ impl Recording {
             Some(_) => required(given, names).map(Some),
             None => find(given, names),
         };
+        let time = required(&columns.time, &TIME)?;
+        let memory = required(&columns.memory, &MEMORY)?;
+        let live = optional(&columns.live, &[])?;
         Ok(Self {
             width: head.len(),
-            time: required(&columns.time, &TIME)?,
-            memory: required(&columns.memory, &MEMORY)?,
+            time,
+            memory,
+            scale: scale(&head[memory]),
             requests: optional(&columns.requests, &REQUESTS)?,
-            live: optional(&columns.live, &[])?,
+            live,
+            live_scale: live.map_or(1.0, |column| scale(&head[column])),
             clock: None,
             series: Series::default(),
         })
@@ -200,11 +242,11 @@ impl Recording {
             number if number < 0.0 => Err(CsvError::Negative { line, number, unit }),
             number => Ok(number),
         };
-        let memory = amount(self.memory, "bytes")?;
+        let memory = self.scale * amount(self.memory, "bytes")?;
         let requests = self.requests.map_or(Ok(0.0), |column| amount(column, "requests"))?;
         if let Some(column) = self.live {
             // A reading of the probe may be missing.
-            let live = if row[column].is_empty() { f64::NAN } else { amount(column, "live bytes")? };
+            let live = if row[column].is_empty() { f64::NAN } else { self.live_scale * amount(column, "live bytes")? };
             self.series.live_bytes.push(live);
         }
         let t_s = self.moment(&row[self.time], line)?;
@@ -215,14 +257,23 @@ impl Recording {
     }
 
     /// What was recorded.
-    #[must_use]
-    pub fn into_series(self) -> Series {
-        self.series
+    ///
+    /// # Errors
+    /// There are readings, and all are too small for the memory of a process in bytes.
+    pub fn into_series(self) -> Result<Series, CsvError> {
+        let largest = self.series.memory_bytes.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if (0.0..LEAST_MEMORY.as_f64()).contains(&largest) {
+            return Err(CsvError::TooSmall { largest: Bytes::new(largest as u64) });
+        }
+        Ok(self.series)
     }
 
     /// A moment in seconds.
     fn moment(&mut self, text: &str, line: u64) -> Result<f64, CsvError> {
         let number = text.parse::<f64>().ok();
+        if self.clock.is_none() && number.is_some_and(|number| number >= TOO_FINE) {
+            return Err(CsvError::TooFine { line, text: repeated(text) });
+        }
         let clock = *self.clock.get_or_insert(match number {
             Some(number) if number >= MILLISECONDS => Clock::Milliseconds,
             Some(_) => Clock::Seconds,
@@ -235,6 +286,12 @@ impl Recording {
         };
         moment.ok_or_else(|| CsvError::Moment { line, text: repeated(text), wanted })
     }
+}
+
+/// Bytes in the unit that the name of a column ends with.
+fn scale(name: &str) -> f64 {
+    let name = name.to_ascii_lowercase();
+    UNITS.iter().find(|(ending, _)| name.ends_with(ending)).map_or(1.0, |(_, bytes)| *bytes)
 }
 
 /// Where the first column of one of these names is.
@@ -284,7 +341,8 @@ mod tests {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
         let mut recording = Recording::begin(reader.headers().expect("text"), &columns)?;
         reader.records().try_for_each(|row| recording.push(&row.expect("text")))?;
-        Ok(recording.into_series())
+        // The smallest numbers do for what is asked here.
+        Ok(recording.series)
     }
 
     #[test]
@@ -322,11 +380,40 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_in_the_unit_that_its_name_ends_with() {
+        let bytes =
+            |name: &str| read(&format!("t_s,{name}\n0,2\n"), &format!("memory={name}")).map(|s| s.memory_bytes[0]);
+        for (name, wanted) in
+            [("rss", 2.0), ("rss_KiB", 2048.0), ("rss_mb", 2e6), ("heap_gib", 2.0 * 1024.0_f64.powi(3))]
+        {
+            assert_eq!(bytes(name), Ok(wanted), "{name}");
+        }
+        let live = read("t_s,rss_mib,live_mib\n0,2,1\n", "live=live_mib").expect("a series");
+        assert_eq!((live.memory_bytes[0], live.live_bytes[0]), (2.0 * 1024.0 * 1024.0, 1024.0 * 1024.0));
+    }
+
+    #[test]
+    fn memory_that_no_process_has_is_in_another_unit() {
+        let of = |memory: u64| {
+            let mut recording =
+                Recording::begin(&StringRecord::from(vec!["t_s", "rss_bytes"]), &Columns::default()).expect("columns");
+            recording.push(&StringRecord::from(vec!["0", &memory.to_string()])).expect("a row");
+            recording.into_series()
+        };
+        assert_eq!(of(75_000), Err(CsvError::TooSmall { largest: Bytes::new(75_000) }));
+        assert!(of(200_000).is_ok());
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_place() {
         let message = |text: &str| read(text, "").expect_err("no series").to_string();
         let head = "t_s,rss_bytes\n";
         for (text, told) in [
             (String::new(), "the file is empty: its first line must name the columns"),
+            (
+                format!("{head}1795384800000000,1\n"),
+                "line 2: 1795384800000000 is too large for seconds or milliseconds since 1970: give it in one of these",
+            ),
             (
                 "a,b\n".to_owned(),
                 "the first line names no column t_s or seconds or time_s; it has a, b: name one by --columns",

@@ -1,7 +1,8 @@
 //! What the user asks for: a scenario file, checked, with every default filled in.
 //!
 //! `keys` lists every key, `read` takes typed values out of TOML against that list, `decode` makes the scenario of them, `check` looks
-//! at what spans several keys, and `package` at what the cargo package has.
+//! at what spans several keys, and `package` at what the cargo package has; `starter` writes a
+//! first scenario for one.
 //! Pure: paths are kept as they were given, and nothing is opened here.
 
 mod address;
@@ -17,6 +18,7 @@ mod read;
 pub mod rows;
 mod service;
 mod shape;
+pub mod starter;
 pub mod supplies;
 mod threshold;
 mod traffic;
@@ -31,7 +33,8 @@ pub(crate) use self::check::traffic::{LONGEST_PATH, unknown_name, unused_params}
 pub use self::external::{Counter, External};
 pub use self::json_path::JsonPath;
 pub use self::matrix::{
-    Allocator, Axis, AxisKind, Flag, KnownAllocator, PlanRules, Proof, Row, Strategy, Switch, SwitchRequest, Verify,
+    Allocator, Axis, AxisKind, Constraints, Flag, KnownAllocator, PlanRules, Proof, Row, Rule, Strategy, Switch,
+    SwitchRequest, Verify,
 };
 use self::rates::Rates;
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
@@ -76,6 +79,10 @@ pub struct Scenario {
     pub axes: Vec<Axis>,
     /// How each allocator but `system` is had.
     pub allocators: BTreeMap<String, Allocator>,
+    /// What flag sets must hold.
+    pub constraints: Constraints,
+    /// What holds between axes and flags.
+    pub rules: Vec<Rule>,
     /// Which flag sets become cells.
     pub plan: PlanRules,
     /// How memory is read.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::growth::{GivenBack, Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
+use crate::growth::{GivenBack, Growth, Materiality, MemorySource, Series, Shape, Unjudgeable, fit};
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, in_words};
 
 /// A run is cleared only if the evidence stays this far below the strictness (METHOD.md, verdict).
@@ -228,7 +228,7 @@ fn decide(growth: &Growth, strictness: f64) -> Decision {
         return (Verdict::Inconclusive, reason, Some(lasted.mul_f64((2.2 * jumps.last_at).max(LEAST_LONGER))));
     }
     if is_cleared(growth, strictness, material) {
-        return clear(growth);
+        return clear(growth, strictness);
     }
     let (reason, need) = open(growth, strictness, material);
     (Verdict::Inconclusive, reason, Some(need))
@@ -264,8 +264,12 @@ fn could_hide(growth: &Growth) -> bool {
     in_a_chunk || growth.adjusted && growth.second_half.get() > worth.get()
 }
 
-fn clear(growth: &Growth) -> Decision {
-    let is_curved = growth.calm_model != crate::growth::Shape::Constant && growth.calm_gain > PLATEAU_GAIN;
+fn clear(growth: &Growth, strictness: f64) -> Decision {
+    let is_curved = growth.calm_model != Shape::Constant && growth.calm_gain > PLATEAU_GAIN;
+    if growth.evidence > strictness {
+        let reason = format!("grows by {}, and {} is worth finding", estimate(growth), worth(growth));
+        return (Verdict::Stable, reason, None);
+    }
     let ended = is_curved && growth.risen >= LEAST_RISE.as_f64();
     let bound = in_its_unit(growth, BytesPerHour::new(growth.ceiling.get().max(0.0)));
     let reason = format!("no leak of {} or more was active during this run: growth is at most {bound}", worth(growth));
@@ -300,6 +304,17 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
         let chunk = CHUNK.as_f64() / growth.worth_finding.get_per_second();
         let reason = format!("a run this short could hide {}, which is worth finding", worth(growth));
         return (reason, need.max(Duration::try_from_secs_f64(chunk.min(300.0)).unwrap_or_default()));
+    }
+    let least = growth.least_growth.as_f64();
+    if growth.evidence > strictness && growth.over_run() < least && growth.floor.get() > 0.0 {
+        // At this rate the run must last until growth has come to what counts.
+        let factor = (1.1 * least / growth.over_run()).max(LEAST_LONGER);
+        let need = Duration::try_from_secs_f64(growth.seconds * factor).unwrap_or(LONGEST_NEED);
+        let grown = Bytes::new(growth.over_run().max(0.0) as u64);
+        return (
+            format!("grew by {grown}, and beside {} of memory only {} counts", growth.typical, growth.least_growth),
+            need,
+        );
     }
     let asked = growth.evidence_asked(strictness);
     if material && growth.evidence > strictness {

@@ -10,6 +10,7 @@ use steep::plan::plan;
 use steep::problem::Spans;
 use steep::scenario::Scenario;
 use steep::scenario::decode::decode;
+use steep::scenario::package::Features;
 use steep::shell::store::{RunFolder, RunRecord, TRACE_FILE};
 use steep::sim::{SimService, soak};
 use steep::trace::{Provenance, Record};
@@ -51,8 +52,8 @@ fn broken_files_are_invalid_or_inconclusive_with_a_reason_and_never_a_panic() {
         ("empty.csv", b"".to_vec(), "invalid", "the file is empty", 4),
         ("head.csv", HEAD.into(), "inconclusive", "there are no readings", 3),
         ("three.csv", format!("{HEAD}{}", rows(3)).into(), "inconclusive", "too short: 3 readings", 3),
-        ("nan.csv", format!("{long}400,NaN,5\n").into(), "invalid", "reading 400 is no possible number", 4),
-        ("infinite.csv", format!("{long}inf,1,5\n").into(), "invalid", "reading 400 is no possible number", 4),
+        ("nan.csv", format!("{long}400,NaN,5\n").into(), "invalid", "reading 401 is no possible number", 4),
+        ("infinite.csv", format!("{long}inf,1,5\n").into(), "invalid", "reading 401 is no possible number", 4),
         ("negative.csv", format!("{long}400,-1,5\n").into(), "invalid", "line 402: -1 bytes", 4),
         ("words.csv", format!("{long}400,many,5\n").into(), "invalid", "line 402: \"many\" is no number", 4),
         ("backwards.csv", format!("{long}3,20000000,40000\n").into(), "invalid", "time goes backwards", 4),
@@ -167,6 +168,8 @@ fn live_bytes_decide_where_their_column_is_named() {
     let file = write(folder.path(), "live.csv", format!("t_s,rss_bytes,requests,live_bytes\n{rows}"));
     assert_eq!(judged(&[&file]).0[0]["verdict"], "stable");
     assert_eq!(judged(&[&file, "--columns", "live=live_bytes"]).0[0]["verdict"], "leak");
+    let both = analyze(&[&file, "--explain", "--format", "json"]);
+    assert_eq!(both.status.code(), Some(2), "{}", String::from_utf8_lossy(&both.stderr));
     let explained = String::from_utf8(analyze(&[&file, "--columns", "live=live_bytes", "--explain"]).stdout).unwrap();
     assert!(
         explained.contains("live.csv, live bytes:") && explained.contains("live.csv, anonymous memory:"),
@@ -213,7 +216,7 @@ fn of_a_run_that_was_cut_off_each_cell_is_judged_by_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
     let scenario = scenario();
-    let plan = plan(&scenario, &Spans::default()).unwrap();
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).unwrap();
     let run = RunRecord::new(
         scenario.clone(),
         &steep::scenario::Supplies::default(),

@@ -16,7 +16,7 @@ fn stdout(args: &[&str]) -> String {
 #[test]
 fn help_texts() {
     insta::assert_snapshot!("help", stdout(&["--help"]));
-    for command in ["check", "plan", "run", "analyze", "report", "import"] {
+    for command in ["init", "check", "plan", "run", "analyze", "report", "import"] {
         insta::assert_snapshot!(format!("help-{command}"), stdout(&[command, "--help"]));
     }
 }
@@ -112,4 +112,39 @@ fn every_scenario_that_comes_with_steep_is_valid() {
 fn a_folder_that_is_no_run_has_no_report() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(steep(&["report", folder.path().to_str().unwrap()]).status.code(), Some(4));
+}
+
+#[test]
+fn init_writes_a_scenario_that_is_sound_and_overwrites_none() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("src")).unwrap();
+    fs::write(folder.path().join("src/main.rs"), "fn main() { serve(\"0.0.0.0:3000\", \"/healthz\") }\n").unwrap();
+    let manifest = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[features]\ndefault = [\"cache\"]\ncache = []\n[workspace]\n";
+    fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+    let (home, file) = (folder.path().to_str().unwrap(), folder.path().join("steep.toml"));
+    assert_eq!(steep(&["init", home]).status.code(), Some(0));
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("url = \"http://127.0.0.1:3000\"") && text.contains("path = \"/healthz\""), "{text}");
+    let checked = steep(&["check", file.to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stderr));
+    let again = steep(&["init", home]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8(again.stderr).unwrap().contains("is there already"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
+fn a_limit_of_hours_that_fits_no_replicate_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("soak.toml");
+    let scenario = "name = \"shop\"\n[service]\ncommand = [\"true\"]\nurl = \"http://127.0.0.1:{{port}}\"\n\
+        [[phases]]\nname = \"steady\"\nrole = \"steady\"\nshape = \"constant\"\nrate = 1\nduration = \"30m\"\n\
+        [[requests]]\nname = \"get\"\npath = \"/\"\n[plan]\nreplicates = 2\n";
+    fs::write(&file, scenario).unwrap();
+    let plan = |hours: &str| steep(&["plan", file.to_str().unwrap(), "--max-hours", hours]);
+    assert_eq!(plan("0.1").status.code(), Some(2));
+    assert!(String::from_utf8(plan("0.1").stderr).unwrap().contains("--max-hours allows 6m"));
+    let shortened = String::from_utf8(plan("0.9").stdout).unwrap();
+    assert!(shortened.contains("1 cell of 30m") && shortened.contains("left out: 1 cell"), "{shortened}");
+    assert_eq!(plan("none").status.code(), Some(2));
 }

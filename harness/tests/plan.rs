@@ -2,13 +2,15 @@
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use steep::flags::CellId;
 use steep::plan::{Plan, plan, settings};
-use steep::problem::Problem;
+use steep::problem::{Problem, Spans};
 use steep::report::plan_table;
 use steep::scenario::Scenario;
 use steep::scenario::decode::decode;
+use steep::scenario::package::Features;
 
 /// A package with four flags; `cache` requires `storage`, and `legacy` conflicts with it.
 fn scenario(plan: &str, more: &str) -> Scenario {
@@ -59,7 +61,7 @@ default = true
 }
 
 fn planned(rules: &str, more: &str) -> Result<Plan, Problem> {
-    plan(&scenario(rules, more), &steep::problem::Spans::default())
+    plan(&scenario(rules, more), &Features::default(), &Spans::default())
 }
 
 /// The flags of each cell, in the order of their ids.
@@ -79,13 +81,13 @@ fn every_strategy_has_its_cells() {
         ["baseline", "cache+not-audit+storage", "legacy+not-audit", "not-audit", "not-audit+storage"]
     );
     // All together clash; without `storage` goes what requires it.
-    assert_eq!(ids("strategy = \"leave-one-out\"", ""), ["cache+storage", "legacy", "legacy+storage"]);
+    assert_eq!(ids("strategy = \"leave-one-out\"", ""), ["baseline", "cache+storage", "legacy", "legacy+storage"]);
     assert_eq!(ids("strategy = \"full\"", "").len(), 10);
 }
 
 #[test]
 fn every_cell_keeps_every_constraint() {
-    for strategy in ["off", "default", "each", "leave-one-out", "full", "auto"] {
+    for strategy in ["off", "default", "each", "leave-one-out", "pairwise", "full", "auto"] {
         for cell in planned(&format!("strategy = \"{strategy}\""), "").expect("a plan").cells {
             assert!(!cell.flags.contains("cache") || cell.flags.contains("storage"), "{}", cell.id);
             assert!(!(cell.flags.contains("cache") && cell.flags.contains("legacy")), "{}", cell.id);
@@ -96,7 +98,7 @@ fn every_cell_keeps_every_constraint() {
 #[test]
 fn what_is_dropped_is_told_with_both_flags() {
     let plan = planned("strategy = \"leave-one-out\"", "").expect("a plan");
-    let reasons: BTreeSet<&str> = plan.dropped.iter().map(|dropped| dropped.reason.as_str()).collect();
+    let reasons: BTreeSet<&str> = plan.told.dropped.iter().map(|dropped| dropped.reason.as_str()).collect();
     assert_eq!(reasons, BTreeSet::from(["\"legacy\" conflicts with \"cache\""]));
 }
 
@@ -150,7 +152,7 @@ env = { MALLOC_CONF = "narenas:2" }
 #[test]
 fn what_a_cell_adds_to_the_service_follows_its_flags() {
     let scenario = scenario("strategy = \"each\"", "");
-    let plan = plan(&scenario, &steep::problem::Spans::default()).expect("a plan");
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
     let of = |id: &str| settings(&scenario, plan.cells.iter().find(|cell| cell.id.as_str() == id).expect("a cell"));
     assert_eq!(of("legacy+not-audit").env.get("LEGACY"), Some(&Some("yes".to_owned())));
     assert_eq!(of("baseline").env.get("LEGACY"), Some(&Some("no".to_owned())));
@@ -177,7 +179,7 @@ fn the_same_seed_gives_the_same_order_and_another_another() {
     let order = |seed: u64| {
         let mut scenario = scenario("strategy = \"full\"\nreplicates = 2", "");
         scenario.seed.0 = seed;
-        let plan = plan(&scenario, &steep::problem::Spans::default()).expect("a plan");
+        let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
         plan.cells.into_iter().map(|cell| cell.id).collect::<Vec<CellId>>()
     };
     assert_eq!(order(1), order(1));
@@ -227,7 +229,7 @@ values = ["jemalloc"]
 preload = "libjemalloc.so.2"
 "#;
     let scenario = scenario("strategy = \"each\"", more);
-    let plan = plan(&scenario, &steep::problem::Spans::default()).expect("a plan");
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
     let cell = |id: &str| plan.cells.iter().find(|cell| cell.id.as_str() == id).unwrap_or_else(|| panic!("no {id}"));
     let build = |id: &str| &plan.builds[cell(id).build.expect("a build")];
     assert_eq!(build("not-audit+unstable@tls=rustls").label(), "probe+rustls --cfg tokio_unstable");
@@ -240,4 +242,136 @@ preload = "libjemalloc.so.2"
     assert_eq!(settings.preload.as_deref(), Some("libjemalloc.so.2"));
     let sent: Vec<_> = settings.requests.iter().map(|(flag, request)| (flag.as_str(), request.path.as_str())).collect();
     assert_eq!(sent, [("trace", "/trace")]);
+}
+
+const ALLOCATORS: &str = r#"
+[[axes]]
+name = "allocator"
+kind = "allocator"
+values = ["system", "jemalloc"]
+[[axes]]
+name = "arenas"
+kind = "env"
+var = "MALLOC_ARENA_MAX"
+values = ["8", "2"]
+[allocators.jemalloc]
+env = { MALLOC_CONF = "narenas:2" }
+"#;
+
+#[test]
+fn rules_hold_between_axes_and_flags() {
+    let rules = r#"
+[[rules]]
+when = { allocator = "jemalloc" }
+then = { arenas = 8 }
+[[rules]]
+when = { allocator = "jemalloc", storage = true }
+then = { audit = true }
+"#;
+    let more = format!("{ALLOCATORS}{rules}");
+    let plan = planned("strategy = \"pairwise\"", &more).expect("a plan");
+    for cell in &plan.cells {
+        let is_jemalloc = cell.axes["allocator"] == "jemalloc";
+        assert!(!is_jemalloc || cell.axes["arenas"] == "8", "{}", cell.id);
+        assert!(!is_jemalloc || !cell.flags.contains("storage") || cell.flags.contains("audit"), "{}", cell.id);
+    }
+    let dropped = plan.told.dropped.iter().find(|dropped| !dropped.axes.is_empty()).expect("an axis is dropped");
+    assert_eq!(dropped.reason, "the rule: allocator = jemalloc → arenas = 8");
+    assert!(
+        plan.told.impossible.iter().any(|one| one.together == ["storage", "not-audit"]),
+        "{:?}",
+        plan.told.impossible
+    );
+}
+
+#[test]
+fn constraints_that_clash_are_told_and_no_others() {
+    let constraints = r#"
+[constraints]
+exactly_one_of = [["legacy", "storage"]]
+at_least_one_of = [["audit", "storage"]]
+pinned = { cache = true, legacy = true }
+"#;
+    let problem = planned("strategy = \"off\"", constraints).expect_err("no plan");
+    assert_eq!(problem.message, "no flag set keeps all constraints");
+    assert!(problem.help.contains("\"legacy\" conflicts with \"cache\""), "{}", problem.help);
+    assert!(!problem.help.contains("audit"), "{}", problem.help);
+}
+
+#[test]
+fn what_must_be_on_is_turned_on_and_what_is_pinned_stays() {
+    let lists = "[constraints]\nexactly_one_of = [[\"legacy\", \"storage\"]]\npinned = { audit = true }";
+    assert_eq!(
+        ids("strategy = \"off\"", lists),
+        ["storage"],
+        "the first flag of them, because none is on in production"
+    );
+    let at_least = "[constraints]\nat_least_one_of = [[\"storage\", \"audit\"]]";
+    assert_eq!(ids("strategy = \"off\"", at_least), ["baseline"], "`audit` is on in production");
+}
+
+/// Flags of which cargo turns on one with another.
+fn implying() -> Features {
+    let features =
+        [("cache", vec!["storage"]), ("storage", vec![]), ("probe", vec![]), ("both", vec!["cache", "dep:x"])];
+    let owned = |(name, others): (&str, Vec<&str>)| (name.to_owned(), others.into_iter().map(str::to_owned).collect());
+    Features::new(features.into_iter().map(owned).collect())
+}
+
+#[test]
+fn what_cargo_implies_counts_as_on_and_comes_to_one_build() {
+    let both = "[[flags]]\nname = \"both\"\nkind = \"cargo-feature\"\nfeature = \"both\"";
+    let rules = "strategy = \"off\"\ninclude = [{ flags = [\"both\"] }, { flags = [\"both\", \"cache\"] }]";
+    let plan = plan(&scenario(rules, both), &implying(), &Spans::default()).expect("a plan");
+    let ids: BTreeSet<&str> = plan.cells.iter().map(|cell| cell.id.as_str()).collect();
+    assert_eq!(ids, BTreeSet::from(["not-audit", "both+cache+not-audit+storage"]));
+    assert_eq!(plan.builds.len(), 2);
+}
+
+#[test]
+fn flags_of_a_group_are_switched_together() {
+    let group = "[[flags]]\nname = \"one\"\nkind = \"env\"\nvar = \"ONE\"\ngroup = \"both\"\n\
+        [[flags]]\nname = \"two\"\nkind = \"env\"\nvar = \"TWO\"\ngroup = \"both\"";
+    let ids = ids("strategy = \"each\"", group);
+    assert!(ids.contains(&"not-audit+one+two".to_owned()), "{ids:?}");
+    assert!(ids.iter().all(|id| id.contains("one") == id.contains("two")), "{ids:?}");
+}
+
+#[test]
+fn values_of_a_flag_exclude_each_other_and_reach_the_service() {
+    let eviction = "[[flags]]\nname = \"evict\"\nkind = \"arg\"\non = [\"--evict\", \"{{value}}\"]\nvalues = [\"off\", \"lru\", \"arc\"]\n\
+        [[flags]]\nname = \"log\"\nkind = \"env\"\nvar = \"LOG\"\nvalues = [\"warn\", \"debug\"]";
+    let scenario = scenario("strategy = \"each\"", eviction);
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
+    let of = |id: &str| settings(&scenario, plan.cells.iter().find(|cell| cell.id.as_str() == id).expect("a cell"));
+    assert_eq!(of("evict=arc+not-audit").args, ["--evict", "arc"]);
+    assert_eq!(of("baseline").args, ["--audit", "--evict", "off"]);
+    assert_eq!(of("log=debug+not-audit").env.get("LOG"), Some(&Some("debug".to_owned())));
+    assert_eq!(of("baseline").env.get("LOG"), Some(&Some("warn".to_owned())));
+    assert!(ids("strategy = \"full\"\nmax_cells = 99", eviction).iter().all(|id| id.matches("evict=").count() < 2));
+    assert_eq!(CellId::parse("not-audit+evict=arc").to_string(), "evict=arc+not-audit");
+}
+
+#[test]
+fn a_limit_of_hours_leaves_out_whole_replicates_and_says_so() {
+    let plan = planned("strategy = \"each\"\nreplicates = 3", "").expect("a plan");
+    let whole = plan.soaking() + plan.building();
+    assert_eq!(plan.clone().within(whole).expect("it fits"), plan);
+    let shortened = plan.clone().within(whole.saturating_sub(Duration::from_secs(1))).expect("two replicates fit");
+    assert_eq!(shortened.cells, plan.cells[..10]);
+    let left_out = shortened.left_out.expect("what was left out");
+    assert_eq!(left_out.cells.len(), 5);
+    assert_eq!(left_out.reason, "--max-hours allows 1h 17m: the first 2 of 3 replicates fit, and blocks are not cut");
+    let refused = plan.within(Duration::from_mins(20)).expect_err("not even one fits");
+    assert!(refused.to_string().contains("5 cells"), "{refused}");
+}
+
+#[test]
+fn the_table_of_a_screening_says_what_it_cannot_tell_apart() {
+    let flag = |name: &str| format!("[[flags]]\nname = \"{name}\"\nkind = \"env\"\nvar = \"{name}\"\n");
+    let more: String = ["one", "two", "three"].iter().map(|name| flag(name)).collect();
+    insta::assert_snapshot!(plan_table(&planned("strategy = \"screening\"", &more).expect("a plan")));
+    let valued = format!("{more}values = [\"a\", \"b\", \"c\"]\n");
+    let problem = planned("strategy = \"screening\"", &valued).expect_err("no plan");
+    assert!(problem.message.contains("\"three\" has more than two values"), "{}", problem.message);
 }

@@ -420,6 +420,83 @@ proptest::proptest! {
 }
 
 #[test]
+fn flags_with_values_that_cannot_be_are_told() {
+    let more = r#"
+[[flags]]
+name = "one"
+kind = "env"
+var = "ONE"
+values = ["off"]
+
+[[flags]]
+name = "cache"
+kind = "arg"
+on = ["--cache"]
+off = ["--no-cache"]
+values = ["off", "lru", "lru", "a=b"]
+group = "memory"
+verify = { path = "/flags", contains = "cache" }
+
+[[flags]]
+name = "plain"
+kind = "arg"
+on = ["--plain={{value}}"]
+
+[[flags]]
+name = "storage"
+kind = "env"
+var = "STORAGE"
+group = "memory"
+
+[[flags]]
+name = "index"
+kind = "env"
+var = "INDEX"
+group = "memory"
+default = true
+requires = ["cache=lru", "cache=arc"]
+"#;
+    insta::assert_snapshot!(and(more));
+}
+
+#[test]
+fn constraints_and_rules_that_name_what_is_not_there_are_told() {
+    let more = r#"
+[[flags]]
+name = "cache"
+kind = "env"
+var = "CACHE"
+values = ["off", "lru"]
+
+[[flags]]
+name = "audit"
+kind = "env"
+var = "AUDIT"
+
+[[axes]]
+name = "arenas"
+kind = "env"
+var = "MALLOC_ARENA_MAX"
+values = ["8", "2"]
+
+[constraints]
+mutually_exclusive = [["cache=lru", "audit", "audit"]]
+at_least_one_of = [["cash", "audit"], []]
+exactly_one_of = "audit"
+pinned = { audit = "lru", cache = ["off", "lru"], nothing = true }
+
+[[rules]]
+when = { arena = "8", cache = true }
+then = {}
+
+[[rules]]
+when = { arenas = [2, 4] }
+then = { audit = [] }
+"#;
+    insta::assert_snapshot!(and(more));
+}
+
+#[test]
 fn a_client_with_tls_and_every_kind_of_conduct_has_no_problem() {
     let text = SOUND.replacen("http://", "https://", 1).replacen("path = \"/\"", "path = \"/\"\nheaders = { x-key = \"{{env.KEY}}\" }\nabort_after = \"50ms\"\nabort_share = 0.1\nabort_with = \"close\"\nread_rate = \"10KiB\"\nsend_rate = \"1KiB\"", 1)
         + "[[requests]]\nname = \"events\"\npath = \"/events\"\nhold = \"30s\"\ngoodbye = false\n[http]\nprotocol = \"http2\"\nmax_concurrent_streams = 10\nmax_idle = \"5s\"\ntls = { ca = \"ca.pem\", client_certificate = \"c.pem\", client_key = \"c.key\", server_name = \"shop\" }\nauth = { basic = { user = \"u\", password_env = \"WORD\" } }\n";

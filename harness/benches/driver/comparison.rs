@@ -13,9 +13,12 @@ use super::service::{Service, this_program};
 /// How long each client runs in a round.
 const SECONDS: u64 = 5;
 
+/// A client, and the bar for the driver's CPU per request beside it.
+type Entry = (Client, Option<f64>);
+
 /// Loads, each with the clients that can make it and the bar for the driver's CPU per request beside theirs, where there is one.
 /// Bars are of this project's issue on traffic. At rate 0 every connection sends as soon as it is answered.
-const LOADS: [(u64, &[(Client, Option<f64>)]); 3] = [
+const LOADS: [(u64, &[Entry]); 3] = [
     (0, &[(STEEP, None), (BARE, None), (WRK, Some(1.35)), (OHA, Some(0.95)), (AB, None), (HEY, None)]),
     (2000, &[(STEEP, None), (EXACT, None), (BARE, None), (OHA, Some(0.80)), (OHA_CORRECTED, None), (HEY, None)]),
     (5000, &[(STEEP, None), (EXACT, None), (BARE, None), (OHA, Some(0.88)), (OHA_CORRECTED, None), (HEY, None)]),
@@ -105,7 +108,9 @@ pub(crate) fn run(rounds: usize) {
             let told = costs.iter().filter_map(|cost| cost.told.as_deref()).filter(|told| !told.is_empty());
             told.for_each(|told| println!("  {}: {told}", client.name));
         }
-        missing.iter().for_each(|(client, _)| println!("  {}: not installed", client.name));
+        for (client, _) in missing {
+            println!("  {}: not installed", client.name);
+        }
     }
 }
 
@@ -129,7 +134,7 @@ impl Client {
         let output = command.args(arguments.split(' ')).stderr(Stdio::piped()).output().expect("a program that runs");
         assert!(output.status.success(), "{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
         let requests = service.answers() - answers;
-        let cpu_us = (cpu_of_children() - cpu).as_secs_f64() * 1e6 / requests.max(1) as f64;
+        let cpu_us = cpu_of_children().saturating_sub(cpu).as_secs_f64() * 1e6 / requests.max(1) as f64;
         let told = self.program.is_none().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned());
         Cost { cpu_us, requests, told }
     }
@@ -148,7 +153,7 @@ fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
     (values[values.len() / 2], values[0], values[values.len() - 1])
 }
 
-fn print_table(rate: u64, clients: &[(Client, Option<f64>)], costs: &[Vec<Cost>]) {
+fn print_table(rate: u64, clients: &[Entry], costs: &[Vec<Cost>]) {
     let load = if rate == 0 { "closed loop".to_owned() } else { format!("open loop, {rate}/s") };
     println!("\n{load:<20}{:<24}{:<24}{:<12}requests/s", "CPU, µs/request", "steep beside it", "bar");
     for ((client, bar), of_client) in clients.iter().zip(costs) {

@@ -13,11 +13,13 @@ const ANSWER: &[u8] =
 /// What asks for the number of answers, in place of HTTP.
 const COUNT: &[u8] = b"count";
 
+/// Answers given.
+static ANSWERS: AtomicU64 = AtomicU64::new(0);
+
 /// Serves until it is killed. The clients here never split or join requests, so that each read is one.
 pub(crate) async fn serve() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     println!("{}", listener.local_addr().expect("an address").port());
-    static ANSWERS: AtomicU64 = AtomicU64::new(0);
     while let Ok((mut stream, _)) = listener.accept().await {
         tokio::spawn(async move {
             let mut buffer = [0; 4096];

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::output::{print, status_of};
+use super::output::{print, status_of, tell};
 use super::report::in_full;
 use crate::cli::{AnalyzeOptions, ResultFormat};
 use crate::exit::Status;
@@ -32,6 +32,10 @@ struct Judged {
 pub fn analyze(options: &AnalyzeOptions) -> Status {
     let AnalyzeOptions { ref inputs, format, explain, ref columns } = *options;
     let columns = columns.clone().unwrap_or_default();
+    if explain && format == ResultFormat::Json {
+        tell("error: --explain prints for people, and --format json for programs: leave one of them out");
+        return Status::Usage;
+    }
     let mut statuses = Vec::new();
     for input in inputs {
         let judged = judged(input, &columns, explain).unwrap_or_else(|error| {

@@ -43,7 +43,7 @@ pub fn check(path: &Path, format: ResultFormat) -> Status {
 fn summary(path: &Path, examined: &Examined) -> String {
     examined.loaded.as_ref().map_or_else(String::new, |loaded| {
         let plan = &loaded.plan;
-        let dropped = match plan.dropped.len() {
+        let dropped = match plan.told.dropped.len() {
             0 => String::new(),
             dropped => format!(", {dropped} rows dropped (see `steep plan`)"),
         };

@@ -56,7 +56,8 @@ pub(super) fn examine(path: &Path) -> Examined {
     problems.extend(no_access(&draft, &spans, &folder));
     let supplies = supplies::read(&mut draft, &spans, &folder, &mut problems);
     let workspace = workspace(&draft, &spans, &folder, &mut problems);
-    let planned = scenario.map(|_| (plan(&draft, &spans), draft));
+    let features = workspace.as_ref().map(|workspace| workspace.features(&draft.service.program)).unwrap_or_default();
+    let planned = scenario.map(|_| (plan(&draft, &features, &spans), draft));
     let loaded = match planned {
         Some((Ok(plan), scenario)) if !any_error(&problems) => {
             Some(Loaded { scenario, supplies, plan, text: text.clone(), folder, workspace })

@@ -9,6 +9,7 @@ use crate::cli::ResultFormat;
 use crate::exit::Status;
 use crate::outcome::Outcome;
 use crate::report::{Missing, Report, Results, terminal};
+use crate::scenario::Flag;
 use crate::shell::store::{RunFolder, RunRecord, StoreError};
 
 /// Prints the report of the run at `path`, to `file` if one is given. A report that was made is a success whatever it says.
@@ -46,7 +47,7 @@ pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
     Report::new(Results {
         name: run.scenario.name.clone(),
         started: run.started.clone(),
-        flags: run.scenario.flags.iter().map(|flag| flag.name.clone()).collect(),
+        flags: run.scenario.flags.iter().flat_map(Flag::members).collect(),
         fail_on: run.scenario.judge.fail_on.clone(),
         missing,
         outcomes,

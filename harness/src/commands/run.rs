@@ -13,7 +13,7 @@ use crate::cli::{ResultFormat, RunOptions};
 use crate::exit::Status;
 use crate::flags::CellId;
 use crate::outcome::Outcome;
-use crate::plan::Cell;
+use crate::plan::{Cell, Plan};
 use crate::scenario::Program;
 use crate::shell::build::Built;
 use crate::shell::cell::{self, Binary, Soaking};
@@ -23,7 +23,7 @@ use crate::shell::progress::Progress;
 use crate::shell::provenance::of_run;
 use crate::shell::store::{RunFolder, RunRecord, StoreError};
 use crate::shell::supervisor::become_subreaper;
-use crate::units::in_words;
+use crate::units::{counted, in_words};
 
 /// A run that is not begun: what the user asked for does not fit, or the folder cannot be had.
 struct Refused {
@@ -41,8 +41,9 @@ impl Refused {
 /// Runs the scenario.
 #[must_use]
 pub fn run(options: &RunOptions) -> Status {
-    let Some(loaded) = load(&options.scenario) else { return Status::Usage };
-    let begun = chosen_cells(&loaded, &options.cells)
+    let Some(mut loaded) = load(&options.scenario) else { return Status::Usage };
+    let begun = shorten(&mut loaded, options)
+        .and_then(|()| chosen_cells(&loaded, &options.cells))
         .map_err(Refused::usage)
         .and_then(|chosen| Ok((chosen, open_folder(&loaded, options)?)));
     let (chosen, (folder, run)) = match begun {
@@ -65,8 +66,24 @@ fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Result<S
     let report = assemble(folder, run);
     print(&rendered(&report, format)?, None)?;
     folder.write_json("report.json", &report)?;
+    tell_left_out(&run.plan);
     tell(&format!("\nEverything is in {}", folder.path().display()));
     Ok(report.status)
+}
+
+/// Leaves out of the plan what does not fit into the hours that are allowed, and says so.
+fn shorten(loaded: &mut Loaded, options: &RunOptions) -> Result<(), anyhow::Error> {
+    let Some(hours) = options.max_hours else { return Ok(()) };
+    loaded.plan = loaded.plan.clone().within(hours)?;
+    tell_left_out(&loaded.plan);
+    Ok(())
+}
+
+/// What was never soaked is told before and after: nothing is known of it.
+fn tell_left_out(plan: &Plan) {
+    if let Some(left_out) = &plan.left_out {
+        tell(&format!("left out: {} ({})", counted(left_out.cells.len(), "cell"), left_out.reason));
+    }
 }
 
 /// The cells that `--cell` names, or all.

@@ -82,8 +82,8 @@ fn falls(readings: &Readings, environment: &Environment, large: f64) -> Vec<Fall
     let rates = gradient(&readings.ts, &readings.requests);
     let typical = median(&rates);
     falls.retain(|fall| {
-        !(environment.varying && falls_with_load(readings, &rates, typical, fall.at))
-            && !near_disturbance(environment, fall.at, readings.seconds())
+        let with_load = environment.varying && falls_with_load(readings, &rates, typical, fall.at);
+        !with_load && !near_disturbance(environment, fall.at, readings.seconds())
     });
     let around = |fall: &Jump| {
         let k = readings.ts.partition_point(|t| *t < fall.at);

@@ -77,13 +77,13 @@ pub enum Unjudgeable {
     #[error("the columns have different lengths")]
     Ragged,
     /// A number is NaN, infinite, or beyond any amount of memory, requests or time.
-    #[error("reading {index} is no possible number")]
+    #[error("reading {} is no possible number", .index + 1)]
     Impossible {
         /// Its index.
         index: usize,
     },
     /// Time goes backwards.
-    #[error("time goes backwards at reading {index}")]
+    #[error("time goes backwards at reading {}", .index + 1)]
     TimeBackwards {
         /// Index of the earlier moment that comes later.
         index: usize,

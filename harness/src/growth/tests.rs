@@ -173,9 +173,9 @@ fn every_way_to_be_unjudgeable_has_its_reason() {
     };
     assert_eq!(spoilt(&|s| *s = Series::default()), "there are no readings");
     assert_eq!(spoilt(&|s| s.requests.truncate(9)), "the columns have different lengths");
-    assert_eq!(spoilt(&|s| s.memory_bytes[7] = f64::NAN), "reading 7 is no possible number");
-    assert_eq!(spoilt(&|s| s.t_s[9] = 1e300), "reading 9 is no possible number");
-    assert_eq!(spoilt(&|s| s.t_s[9] = 1.0), "time goes backwards at reading 9");
+    assert_eq!(spoilt(&|s| s.memory_bytes[7] = f64::NAN), "reading 8 is no possible number");
+    assert_eq!(spoilt(&|s| s.t_s[9] = 1e300), "reading 10 is no possible number");
+    assert_eq!(spoilt(&|s| s.t_s[9] = 1.0), "time goes backwards at reading 10");
     assert_eq!(spoilt(&|s| s.requests[300] = 0.0), "the request counter goes back at 300 s: something was restarted");
     assert_eq!(
         spoilt(&|s| s.t_s[301..].iter_mut().for_each(|t| *t += 3600.0)),

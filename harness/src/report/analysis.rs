@@ -1,10 +1,13 @@
 //! The judgement of one input as one flat JSON object, for `steep analyze --format json`.
 
+use std::fmt::Write as _;
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::table::wrapped;
 use crate::growth::{Follows, Shape};
-use crate::units::{BytesPerHour, BytesPerRequest};
+use crate::units::{Bytes, BytesPerHour, BytesPerRequest, in_words};
 use crate::verdict::{Judgement, Verdict};
 
 /// One judged input. Amounts are bytes, `low` and `high` the ends of the 95 % interval; null where nothing could be fitted.
@@ -30,6 +33,9 @@ pub struct Analysis {
     seen_at_least_bytes_per_hour: Option<BytesPerHour>,
     samples: Option<usize>,
     seconds: Option<f64>,
+    /// For people, who see by it that a column is in another unit than they thought.
+    #[serde(skip)]
+    typical: Option<Bytes>,
 }
 
 impl Analysis {
@@ -57,12 +63,22 @@ impl Analysis {
             seen_at_least_bytes_per_hour: growth.map(|growth| growth.seen_at_least),
             samples: growth.map(|growth| growth.samples),
             seconds: growth.map(|growth| growth.seconds),
+            typical: growth.map(|growth| growth.typical),
         }
     }
 
     /// The same for people.
     #[must_use]
     pub fn line(&self) -> String {
-        wrapped(&format!("{}: {} – {}; {}", self.source, self.verdict, self.verdict.meaning(), self.reason), 2)
+        let words =
+            |seconds: f64| Duration::try_from_secs_f64(seconds).map_or_else(|_| "for ever".to_owned(), in_words);
+        let mut line = format!("{}: {} – {}; {}", self.source, self.verdict, self.verdict.meaning(), self.reason);
+        if let (Some(samples), Some(seconds), Some(typical)) = (self.samples, self.seconds, self.typical) {
+            let _ = write!(line, " ({samples} readings over {}, typically {typical})", words(seconds));
+        }
+        if let Some(need) = self.need_seconds {
+            let _ = write!(line, "; a run of {} may decide", words(need));
+        }
+        wrapped(&line, 2)
     }
 }

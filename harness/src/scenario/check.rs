@@ -2,6 +2,7 @@
 //! phases that can be judged.
 
 mod accounting;
+mod constraints;
 mod matrix;
 mod phases;
 mod service;
@@ -36,7 +37,10 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.external(scenario);
     check.thresholds(scenario);
     check.flags(scenario);
+    check.groups(scenario);
     check.axes(scenario);
+    check.constraints(scenario);
+    check.rules(scenario);
     for (list, rows) in [("include", &scenario.plan.include), ("exclude", &scenario.plan.exclude)] {
         rows.iter().enumerate().for_each(|(index, row)| check.row(scenario, &format!("plan.{list}[{index}]"), row));
     }

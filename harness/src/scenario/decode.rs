@@ -16,7 +16,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use self::accounting::{external, threshold, tolerate};
-use self::matrix::{allocator, axis, flag, plan};
+use self::matrix::{allocator, axis, constraints, flag, plan, rule};
 use self::phase::phase;
 use self::service::{dependency, service};
 use self::traffic::{load, param, request};
@@ -82,6 +82,8 @@ fn scenario(reader: &mut Reader, top: &Section<'_>) -> Scenario {
         flags: each(reader, top, "flags", flag),
         axes: each(reader, top, "axes", axis),
         allocators: by_name(reader, top, "allocators", allocator),
+        constraints: constraints(reader, top),
+        rules: each(reader, top, "rules", rule),
         plan: plan(reader, top),
         sampling: sampling(reader, top),
         judge: judge(reader, top),

@@ -48,6 +48,10 @@ pub enum Kind {
     Texts,
     /// A list of texts in which `{{name}}` is replaced.
     Templates,
+    /// A list of lists of texts.
+    TextLists,
+    /// Names, each with a text, boolean or number that it may be, or a list of them.
+    ChoiceMap,
     /// Names with texts.
     TextMap,
     /// Names with texts in which `{{name}}` is replaced.
@@ -106,8 +110,8 @@ const fn later(path: &'static str, kind: Kind) -> Key {
 }
 
 use Kind::{
-    Boolean, Choice, Choices, Duration, Integer, Integers, JsonMap, Limit, Number, Numbers, Scalars, Size, Table,
-    TableMap, Tables, Template, TemplateMap, Templates, Text, TextMap, TextOrTexts, Texts,
+    Boolean, Choice, ChoiceMap, Choices, Duration, Integer, Integers, JsonMap, Limit, Number, Numbers, Scalars, Size,
+    Table, TableMap, Tables, Template, TemplateMap, Templates, Text, TextLists, TextMap, TextOrTexts, Texts,
 };
 use Presence::{Default, Optional, Required};
 
@@ -144,6 +148,8 @@ impl Key {
             Template => "text, `{{…}}`".into(),
             Texts => "list of texts".into(),
             Templates => "list of texts, `{{…}}`".into(),
+            TextLists => "list of lists of texts".into(),
+            ChoiceMap => "table of texts, booleans, or lists of them".into(),
             TextMap => "table of texts".into(),
             TemplateMap => "table of texts, `{{…}}`".into(),
             Integer(low, LARGEST) => format!("whole number from {low}"),

@@ -11,14 +11,59 @@ pub struct Flag {
     pub name: String,
     /// How it is switched.
     pub switch: Switch,
+    /// What it may be, beyond on and off; the first is what it is in production. Empty: on or off.
+    pub values: Vec<String>,
     /// Whether it is on in production.
     pub default: bool,
+    /// Flags of the same group are switched together.
+    pub group: Option<String>,
     /// Flags that must be on where this one is.
     pub requires: Vec<String>,
     /// Flags that must be off where this one is on.
     pub conflicts_with: Vec<String>,
     /// How to see that it took effect.
     pub verify: Option<Verify>,
+}
+
+/// Where the value of a flag with values stands in `on` and in `verify.contains`.
+const VALUE: &str = "{{value}}";
+
+/// What a flag without values may be.
+const OFF_OR_ON: [&str; 2] = ["false", "true"];
+
+impl Flag {
+    /// What it may be: its values, or `false` and `true`. The first takes no member.
+    #[must_use]
+    pub fn levels(&self) -> Vec<&str> {
+        if self.values.is_empty() { OFF_OR_ON.to_vec() } else { self.values.iter().map(String::as_str).collect() }
+    }
+
+    /// What of it may be a member of a flag set: its name; or `cache=lru` for each value but the first.
+    #[must_use]
+    pub fn members(&self) -> Vec<String> {
+        match self.values.split_first() {
+            None => vec![self.name.clone()],
+            Some((_, others)) => others.iter().map(|value| self.member(value)).collect(),
+        }
+    }
+
+    /// The member of a flag set that says that it has this `value`.
+    #[must_use]
+    pub fn member(&self, value: &str) -> String {
+        format!("{}={value}", self.name)
+    }
+
+    /// Whether `text` has a place for the value.
+    #[must_use]
+    pub fn names_value(text: &str) -> bool {
+        text.contains(VALUE)
+    }
+
+    /// `text` with the value in its place, as it is.
+    #[must_use]
+    pub fn with_value(text: &str, value: &str) -> String {
+        text.replace(VALUE, value)
+    }
 }
 
 /// How a flag is switched.
@@ -39,14 +84,14 @@ pub enum Switch {
     Env {
         /// The variable.
         var: String,
-        /// Its value where the flag is on.
+        /// Its value where the flag is on; of a flag with values always, with the value in it.
         on: String,
         /// Its value where the flag is off; none: unset.
         off: Option<String>,
     },
     /// Arguments of the service.
     Arg {
-        /// Added where the flag is on.
+        /// Added where the flag is on; of a flag with values always, with the value in them.
         on: Vec<String>,
         /// Added where the flag is off.
         off: Vec<String>,
@@ -73,7 +118,8 @@ pub struct SwitchRequest {
     pub body: Option<String>,
 }
 
-/// Where it shows that a flag is on, or an allocator in use: there then, and only then.
+/// Where it shows that a flag is on, or an allocator in use: there then, and only then. Of a flag with values always, with the
+/// value in the text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Verify {
@@ -108,6 +154,34 @@ pub enum Verify {
         /// What the name of the file contains.
         library: String,
     },
+}
+
+impl Verify {
+    /// The text that is looked for.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Http { contains: text, .. }
+            | Self::Metric { metric: text, .. }
+            | Self::Log { log: text }
+            | Self::Symbol { symbol: text }
+            | Self::Library { library: text } => text,
+        }
+    }
+
+    /// The same for a flag that has this value.
+    #[must_use]
+    pub fn with_value(&self, value: &str) -> Self {
+        let mut verify = self.clone();
+        match &mut verify {
+            Self::Http { contains: text, .. }
+            | Self::Metric { metric: text, .. }
+            | Self::Log { log: text }
+            | Self::Symbol { symbol: text }
+            | Self::Library { library: text } => *text = Flag::with_value(text, value),
+        }
+        verify
+    }
 }
 
 /// Something crossed with every flag set.
@@ -202,11 +276,37 @@ impl Allocator {
     }
 }
 
+/// What flag sets must hold beside what each flag says itself. Names are flags, or flags with a value: `cache=lru`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Constraints {
+    /// At most one of each list is on.
+    pub mutually_exclusive: Vec<Vec<String>>,
+    /// At least one of each list is on.
+    pub at_least_one_of: Vec<Vec<String>>,
+    /// Exactly one of each list is on.
+    pub exactly_one_of: Vec<Vec<String>>,
+    /// Flags that are never varied, with what they are.
+    pub pinned: BTreeMap<String, Vec<String>>,
+}
+
+/// A constraint between axes and flags. Each name is followed by what the axis or flag may be: `true`, `false`, or values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Where all of this is so,
+    pub when: BTreeMap<String, Vec<String>>,
+    /// all of this must be.
+    pub then: BTreeMap<String, Vec<String>>,
+}
+
 /// Which flag sets become cells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanRules {
     /// How flag sets are chosen.
     pub strategy: Strategy,
+    /// How many flags at once `pairwise` covers.
+    pub strength: usize,
+    /// Whether `screening` soaks each row's opposite, too.
+    pub foldover: bool,
     /// How often each is soaked.
     pub replicates: u32,
     /// More cells than this are an error, never cut.
@@ -231,9 +331,13 @@ pub enum Strategy {
     Each,
     /// All, and all but each.
     LeaveOneOut,
+    /// Every combination of any two (or three) flags, in few rows.
+    Pairwise,
+    /// A balanced design in which every cell informs about every flag.
+    Screening,
     /// Every combination.
     Full,
-    /// `full` for up to three flags, `each` and `all` beyond.
+    /// By the number of free flags.
     Auto,
 }
 

@@ -1,8 +1,8 @@
 //! What a scenario must hold against the cargo package that it names. The facts are read elsewhere; here they are compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AxisKind, Package, Program, Scenario, Switch};
+use super::{AxisKind, Flag, Package, Program, Scenario, Switch};
 use crate::problem::{Problem, Spans, nearest};
 
 /// What cargo says of the workspace around a scenario file.
@@ -16,9 +16,54 @@ pub struct WorkspaceFacts {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackageFacts {
     /// Its features, and those that optional dependencies make.
-    pub features: Vec<String>,
+    pub features: Features,
     /// Its binaries.
     pub binaries: Vec<String>,
+}
+
+/// The features of a package, each with what it turns on, as `Cargo.toml` has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Features(BTreeMap<String, Vec<String>>);
+
+impl Features {
+    /// These features, each with what it turns on.
+    #[must_use]
+    pub fn new(features: BTreeMap<String, Vec<String>>) -> Self {
+        Self(features)
+    }
+
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Whether `feature` is there only because there is an optional dependency of that name.
+    #[must_use]
+    pub fn is_of_dependency(&self, feature: &str) -> bool {
+        self.0
+            .get(feature)
+            .is_some_and(|turned_on| turned_on.len() == 1 && turned_on[0].strip_prefix("dep:") == Some(feature))
+    }
+
+    /// `features` with everything that they turn on in this package.
+    #[must_use]
+    pub fn with<'f>(&'f self, features: impl IntoIterator<Item = &'f str>) -> BTreeSet<String> {
+        let mut on = BTreeSet::new();
+        let mut open: Vec<&str> = features.into_iter().collect();
+        while let Some(feature) = open.pop() {
+            if on.insert(feature.to_owned()) {
+                let others = self.0.get(feature).into_iter().flatten().map(|other| of_this_package(other));
+                open.extend(others.filter(|other| self.0.contains_key(*other)));
+            }
+        }
+        on
+    }
+}
+
+/// The feature of the package itself that `entry` of a feature's list turns on: `name/feature` turns on the optional dependency
+/// `name`, which has a feature of that name; `dep:name` and `name?/feature` turn on none.
+fn of_this_package(entry: &str) -> &str {
+    entry.split_once('/').map_or(entry, |(dependency, _)| dependency)
 }
 
 /// All that does not fit: package, binary and features, each at its place.
@@ -43,19 +88,43 @@ pub fn check_package(scenario: &Scenario, spans: &Spans, workspace: &WorkspaceFa
         let values = axis.values.iter().filter(|value| *value != AxisKind::NO_FEATURE);
         features.extend(values.map(|value| (format!("axes[{index}].values"), value.as_str())));
     }
+    problems.extend(always_on(scenario, package, spans, facts));
     for (name, allocator) in &scenario.allocators {
         let path = format!("allocators.{name}.features");
         features.extend(allocator.features.iter().map(|feature| (path.clone(), feature.as_str())));
     }
     for (path, feature) in features {
         // `dependency/feature` is cargo's to judge; an empty one stands for what is a problem already.
-        if !feature.is_empty() && !feature.contains('/') && !facts.features.iter().any(|known| known == feature) {
+        if !feature.is_empty() && !feature.contains('/') && !facts.features.names().any(|known| known == feature) {
             let message = format!("package \"{}\" has no feature \"{feature}\"", package.name);
-            let help = suggestion(feature, facts.features.iter().map(String::as_str), "its features");
+            let help = suggestion(feature, facts.features.names(), "its features");
             problems.push(Problem::error(message, spans.of(&path)).help(help));
         }
     }
     problems
+}
+
+/// Flags whose feature every build has: no cell would be without it.
+fn always_on(scenario: &Scenario, package: &Package, spans: &Spans, facts: &PackageFacts) -> Vec<Problem> {
+    let default = package.default_features.then_some("default");
+    let of_default = facts.features.with(default);
+    let of_service = facts.features.with(package.features.iter().map(String::as_str));
+    let flags = scenario.flags.iter().enumerate();
+    let problem = |(index, flag): (usize, &Flag)| {
+        let Switch::CargoFeature { feature } = &flag.switch else { return None };
+        let (whose, help) = if of_default.contains(feature) {
+            let help =
+                "set default_features = false in [service], and name those that every build is to have in features";
+            ("the default features turn", help)
+        } else if of_service.contains(feature) {
+            ("service.features turns", "take it out of service.features, or make no flag of it")
+        } else {
+            return None;
+        };
+        let message = format!("\"{}\" cannot be switched off: {whose} \"{feature}\" on in every build", flag.name);
+        Some(Problem::error(message, spans.of(&format!("flags[{index}].feature"))).help(help))
+    };
+    flags.filter_map(problem).collect()
 }
 
 fn binary_problem(package: &Package, spans: &Spans, facts: &PackageFacts) -> Option<Problem> {
@@ -87,5 +156,53 @@ fn suggestion<'k>(given: &str, known: impl Iterator<Item = &'k str> + Clone, wha
     match nearest(given, known.clone()) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => format!("{what}: {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(list: &[(&str, &[&str])]) -> Features {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Features::new(list.iter().map(|(name, others)| ((*name).to_owned(), owned(others))).collect())
+    }
+
+    #[test]
+    fn what_features_turn_on_is_followed_to_its_end_and_not_into_other_packages() {
+        let list: &[(&str, &[&str])] = &[
+            ("cache", &["storage", "dep:moka", "moka?/sync", "render/svg"]),
+            ("storage", &["cache", "disk"]),
+            ("disk", &[]),
+            ("render", &["dep:render"]),
+            ("moka", &["dep:moka"]),
+        ];
+        let on: Vec<String> = features(list).with(["cache"]).into_iter().collect();
+        assert_eq!(on, ["cache", "disk", "render", "storage"]);
+    }
+
+    #[test]
+    fn a_flag_that_every_build_has_is_a_problem() {
+        let scenario = |more: &str| {
+            let text = format!(
+                "name = \"shop\"\n[service]\npackage = \"shop\"\nurl = \"http://127.0.0.1:{{{{port}}}}\"\n{more}\n\
+                 [[phases]]\nname = \"steady\"\nrole = \"steady\"\nshape = \"constant\"\nrate = 1\nduration = \"5m\"\n\
+                 [[requests]]\nname = \"get\"\npath = \"/\"\n\
+                 [[flags]]\nname = \"disk\"\nkind = \"cargo-feature\"\nfeature = \"disk\"\n"
+            );
+            crate::scenario::decode::decode(&text).scenario.unwrap_or_else(|| panic!("{text}"))
+        };
+        let list: &[(&str, &[&str])] = &[("default", &["storage"]), ("storage", &["disk"]), ("disk", &[])];
+        let facts = PackageFacts { features: features(list), binaries: vec!["shop".to_owned()] };
+        let workspace = WorkspaceFacts { packages: [("shop".to_owned(), facts)].into() };
+        let problems = |more: &str| {
+            let problems = check_package(&scenario(more), &Spans::default(), &workspace);
+            problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+        };
+        let always = "\"disk\" cannot be switched off:";
+        assert_eq!(problems(""), [format!("{always} the default features turn \"disk\" on in every build")]);
+        let by_service = "default_features = false\nfeatures = [\"storage\"]";
+        assert_eq!(problems(by_service), [format!("{always} service.features turns \"disk\" on in every build")]);
+        assert!(problems("default_features = false").is_empty());
     }
 }

@@ -13,8 +13,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use self::value::{
-    Wrong, by_name, by_place, choice_of, duration_of, each, integer_of, limit_of, number_of, scalar_text_of, size_of,
-    template_of, text_of, wrong_type,
+    Wrong, by_name, by_place, choice_of, duration_of, each, integer_of, limit_of, number_of, one_or_several,
+    scalar_text_of, size_of, template_of, text_of, wrong_type,
 };
 use super::Unit;
 use super::keys::{self, Key, Kind, Presence};
@@ -174,6 +174,17 @@ impl Reader {
     /// A table of texts.
     pub fn text_map(&mut self, section: &Section<'_>, name: &str) -> Option<BTreeMap<String, String>> {
         self.value(section, name, |_, value| by_name(value, |item| text_of(item).map(str::to_owned)))
+    }
+
+    /// A list of lists of texts.
+    pub fn text_lists(&mut self, section: &Section<'_>, name: &str) -> Option<Vec<Vec<String>>> {
+        let texts = |value: &DeValue<'_>| each(value, |item| text_of(item).map(str::to_owned));
+        self.value(section, name, |_, value| each(value, texts))
+    }
+
+    /// A table of what may be: each a text, a boolean or a number, or a list of them.
+    pub fn choices_by_name(&mut self, section: &Section<'_>, name: &str) -> Option<BTreeMap<String, Vec<String>>> {
+        self.value(section, name, |_, value| by_name(value, one_or_several))
     }
 
     /// A table of texts with `{{name}}`.

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use crate::flags::hex;
 use crate::plan::Build;
-use crate::scenario::Package;
-use crate::scenario::package::{PackageFacts, WorkspaceFacts};
+use crate::scenario::package::{Features, PackageFacts, WorkspaceFacts};
+use crate::scenario::{Package, Program};
 use crate::shell::process::{Launch, Process, StartError};
 use crate::units::in_words;
 
@@ -115,7 +115,7 @@ impl Workspace {
     #[must_use]
     pub fn facts(&self) -> WorkspaceFacts {
         let facts = |package: &cargo_metadata::Package| PackageFacts {
-            features: package.features.keys().cloned().collect(),
+            features: Features::new(package.features.clone()),
             binaries: package
                 .targets
                 .iter()
@@ -125,6 +125,23 @@ impl Workspace {
         };
         let packages = self.metadata.workspace_packages();
         WorkspaceFacts { packages: packages.iter().map(|package| (package.name.to_string(), facts(package))).collect() }
+    }
+
+    /// The features of the package that `program` is; none for a command, and where there is no such package.
+    #[must_use]
+    pub fn features(&self, program: &Program) -> Features {
+        let Program::Package(package) = program else { return Features::default() };
+        self.facts().packages.remove(&package.name).map(|facts| facts.features).unwrap_or_default()
+    }
+
+    /// Its packages, each with the folder of its manifest.
+    #[must_use]
+    pub fn folders(&self) -> Vec<(String, PathBuf)> {
+        let folder = |package: &&cargo_metadata::Package| {
+            let folder = package.manifest_path.parent().map(|folder| folder.as_std_path().to_owned());
+            (package.name.to_string(), folder.unwrap_or_default())
+        };
+        self.metadata.workspace_packages().iter().map(folder).collect()
     }
 
     /// The folder of the workspace's root manifest.

@@ -203,15 +203,19 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
     let log = soaking.folder.cell(&soaking.cell.id).join(Who::Service.log_name());
     for flag in &soaking.scenario.flags {
         let Some(verify) = &flag.verify else { continue };
-        let on = soaking.cell.flags.contains(&flag.name);
-        let sight = look(verify, service, &log, on).await;
-        is_seen(&format!("flag \"{}\"", flag.name), sight, on)?;
+        let who = format!("flag \"{}\"", flag.name);
+        if let Some(value) = soaking.cell.flags.value_of(flag) {
+            is_seen(&who, value, look(&verify.with_value(value), service, &log, true).await, true)?;
+        } else {
+            let on = soaking.cell.flags.contains(&flag.name);
+            is_seen(&who, if on { "on" } else { "off" }, look(verify, service, &log, on).await, on)?;
+        }
     }
     if let Some((name, allocator)) = allocator_of(soaking.scenario, &soaking.cell.axes) {
         let who = format!("allocator \"{name}\"");
         match allocator.proof(name) {
-            Some(Proof::Said(verify)) => is_seen(&who, look(verify, service, &log, true).await, true)?,
-            Some(Proof::Known(known)) => is_seen(&who, look_for(known, service), true)?,
+            Some(Proof::Said(verify)) => is_seen(&who, "in use", look(verify, service, &log, true).await, true)?,
+            Some(Proof::Known(known)) => is_seen(&who, "in use", look_for(known, service), true)?,
             Some(Proof::Mapped(_)) | None => {}
         }
         // Also where something else is said of it: a library that was not loaded is in no doubt.
@@ -233,13 +237,13 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
 }
 
 /// Whether what was looked for is there exactly when it is to be.
-fn is_seen(who: &str, sight: Result<Sight, SightError>, on: bool) -> Result<(), NotLoaded> {
+fn is_seen(who: &str, wanted_state: &str, sight: Result<Sight, SightError>, on: bool) -> Result<(), NotLoaded> {
     match sight {
         Ok(sight) if sight.is_there == on => Ok(()),
         Ok(Sight { place, wanted, .. }) => {
-            let (be, shows) = if on { ("on", "does not show") } else { ("off", "shows") };
+            let shows = if on { "does not show" } else { "shows" };
             let message = format!(
-                "{who} is to be {be}, and {place} {shows} {wanted}: it did not take effect, or its `verify` is wrong"
+                "{who} is to be {wanted_state}, and {place} {shows} {wanted}: it did not take effect, or its `verify` is wrong"
             );
             Err(NotLoaded::new(EndReason::NotVerified, &message))
         }
@@ -311,14 +315,13 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         command.extend(words.iter().map(ToString::to_string));
     }
     command.extend(scenario.service.args.iter().map(ToString::to_string).chain(settings.args.iter().cloned()));
-    let names = |flag: &Flag| flag.name.clone();
     Header {
         format: FORMAT.to_owned(),
         scenario: scenario.name.clone(),
         cell: cell.id.clone(),
         flags: cell.flags.clone(),
-        known_flags: scenario.flags.iter().map(names).collect(),
-        unverified_flags: scenario.flags.iter().filter(|flag| flag.verify.is_none()).map(names).collect(),
+        known_flags: scenario.flags.iter().flat_map(Flag::members).collect(),
+        unverified_flags: scenario.flags.iter().filter(|flag| flag.verify.is_none()).flat_map(Flag::members).collect(),
         unverified_allocator: unproven.map(|(name, _)| name.to_owned()),
         certificate_unchecked: scenario.http.tls.as_ref().is_some_and(|tls| tls.insecure),
         axes: cell.axes.clone(),

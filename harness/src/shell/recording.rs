@@ -68,7 +68,7 @@ fn read(file: impl Read, columns: &Columns) -> Result<Series, RecordingError> {
             None => recording = Some(Recording::begin(&row, columns)?),
         }
     }
-    Ok(recording.ok_or(CsvError::Empty)?.into_series())
+    Ok(recording.ok_or(CsvError::Empty)?.into_series()?)
 }
 
 fn told(error: csv::Error, line: u64) -> RecordingError {
@@ -107,13 +107,13 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_carriage_returns_comments_and_empty_lines_change_nothing() {
-        let plain = series(b"t_s,rss_bytes\n0,1\n1,2\n").expect("a series");
-        assert_eq!(plain.memory_bytes, [1.0, 2.0]);
+        let plain = series(b"t_s,rss_bytes\n0,1000000\n1,2000000\n").expect("a series");
+        assert_eq!(plain.memory_bytes, [1e6, 2e6]);
         for text in [
-            "\u{feff}t_s,rss_bytes\n0,1\n1,2\n",
-            "t_s,rss_bytes\r\n0,1\r\n1,2\r\n\r\n",
-            "\"t_s\",\"rss_bytes\"\n# by hand\n0, 1\n1, 2\n\n  \n\n",
-            "t_s,rss_bytes\n0,1\n1,2",
+            "\u{feff}t_s,rss_bytes\n0,1000000\n1,2000000\n",
+            "t_s,rss_bytes\r\n0,1000000\r\n1,2000000\r\n\r\n",
+            "\"t_s\",\"rss_bytes\"\n# by hand\n0, 1000000\n1, 2000000\n\n  \n\n",
+            "t_s,rss_bytes\n0,1000000\n1,2000000",
         ] {
             assert_eq!(series(text.as_bytes()), Ok(plain.clone()), "{text:?}");
         }

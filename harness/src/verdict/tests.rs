@@ -107,6 +107,53 @@ fn what_a_load_peak_left_clears_nothing_until_a_leak_would_have_passed_it() {
     assert!(given_back.verdict.is_clear(), "{}", given_back.reason);
 }
 
+/// Half an hour of `extra` memory at 2000 requests/s.
+fn half_an_hour(extra: impl Fn(f64) -> f64) -> Judgement {
+    let recipe = Planted { seconds: 1800, rps: 2000.0, base: 50e6, noise: 300e3, correlation: 0.9, ..Planted::CALM };
+    judge(&recipe.with(|t, _| extra(t)), &Materiality::default())
+}
+
+#[test]
+fn a_tooth_that_lasts_half_the_run_is_no_leak_and_a_leak_that_was_purged_once_is() {
+    for (period, phase) in [(900.0, 0.0), (1200.0, 0.0), (1200.0, 0.5), (700.0, 0.25)] {
+        let tooth = half_an_hour(|t| 40e6 * ((t / period + phase) % 1.0));
+        assert_eq!(tooth.verdict, Verdict::Inconclusive, "{period} s from {phase}: {}", tooth.reason);
+    }
+    let tooth = half_an_hour(|t| 40e6 * ((t / 1200.0) % 1.0));
+    assert!(tooth.reason.contains("fell back by") && tooth.need > Some(Duration::from_mins(30)), "{}", tooth.reason);
+    // 16 B/request; the purge takes 20 MB back, and memory passes that height again.
+    let purged = half_an_hour(|t| 32e3 * t - if t > 900.0 { 20e6 } else { 0.0 });
+    assert_eq!(purged.verdict, Verdict::Leak, "{}", purged.reason);
+    // A tooth of a minute on top of a leak: each is given back, and the troughs rise.
+    let toothed = half_an_hour(|t| 32e3 * t + 10e6 * ((t / 450.0) % 1.0));
+    assert_eq!(toothed.verdict, Verdict::Leak, "{}", toothed.reason);
+}
+
+#[test]
+fn a_late_jump_clears_nothing_until_another_would_have_come() {
+    let jump = |at: f64| half_an_hour(|t| if t > at { 40e6 } else { 0.0 });
+    for at in [1200.0, 1600.0, 1750.0] {
+        let late = jump(at);
+        assert_eq!(late.verdict, Verdict::Inconclusive, "{at} s: {}", late.reason);
+        assert!(late.need.is_some_and(|need| need.as_secs_f64() > 2.0 * at), "{:?}", late.need);
+    }
+    assert_eq!(jump(600.0).verdict, Verdict::Plateau);
+    let small = half_an_hour(|t| if t > 1200.0 { 3e6 } else { 0.0 });
+    assert!(small.verdict.is_clear(), "{}", small.reason);
+}
+
+#[test]
+fn growth_that_is_sure_and_small_did_not_stop() {
+    // 2 B/request of 4 that are worth finding.
+    let slow = half_an_hour(|t| 800.0 * t);
+    assert_eq!(slow.verdict, Verdict::Stable, "{}", slow.reason);
+    assert!(
+        slow.reason.starts_with("grows by 0.") && slow.reason.ends_with("4 B/request is worth finding"),
+        "{}",
+        slow.reason
+    );
+}
+
 #[test]
 fn a_run_that_never_changes_is_stable() {
     let series = Planted { seconds: 600, noise: 0.0, ..Planted::CALM }.series();

@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::problem::nearest;
-use crate::scenario::{Allocator, AxisKind, Program, Row, Scenario, Switch, SwitchRequest, Verify};
+use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, Scenario, Switch, SwitchRequest, Verify};
 
 /// Names of the run's folder, and the id of the cell in which all is as in production.
 const RESERVED_FLAGS: [&str; 7] =
@@ -13,8 +13,9 @@ const PRELOAD: &str = "LD_PRELOAD";
 
 impl Check<'_> {
     pub(super) fn flags(&mut self, scenario: &Scenario) {
-        let names: Vec<&str> = scenario.flags.iter().map(|flag| flag.name.as_str()).collect();
-        self.distinct_names("flags", names.iter().copied());
+        self.distinct_names("flags", scenario.flags.iter().map(|flag| flag.name.as_str()));
+        let known = known_flags(scenario);
+        let names: Vec<&str> = known.iter().map(String::as_str).collect();
         for (index, flag) in scenario.flags.iter().enumerate() {
             let at = |key: &str| format!("flags[{index}].{key}");
             self.file_name(&at("name"), &flag.name);
@@ -34,7 +35,8 @@ impl Check<'_> {
                     self.error(&at(key), format!("\"{}\" names itself", flag.name), "");
                 }
             }
-            self.switch(&format!("flags[{index}]"), &flag.switch);
+            self.switch(&format!("flags[{index}]"), flag);
+            self.values(&format!("flags[{index}]"), flag);
             if let Some(verify) = &flag.verify {
                 self.verify(&at("verify"), verify);
             }
@@ -50,8 +52,8 @@ impl Check<'_> {
         }
     }
 
-    fn switch(&mut self, path: &str, switch: &Switch) {
-        match switch {
+    fn switch(&mut self, path: &str, flag: &Flag) {
+        match &flag.switch {
             Switch::Env { var, .. } => self.environment(&format!("{path}.var"), std::iter::once(var)),
             Switch::Arg { on, off } if on == off => {
                 self.error(
@@ -93,25 +95,59 @@ impl Check<'_> {
     }
 
     fn verify(&mut self, path: &str, verify: &Verify) {
-        let text = match verify {
-            Verify::Http { path: asked, contains } => {
-                self.own_path(&format!("{path}.path"), asked);
-                contains
-            }
-            Verify::Metric { path: asked, metric, .. } => {
-                self.own_path(&format!("{path}.path"), asked);
-                metric
-            }
-            Verify::Log { log } => log,
-            Verify::Symbol { symbol } => symbol,
-            Verify::Library { library } => library,
-        };
-        if text.is_empty() {
+        if let Verify::Http { path: asked, .. } | Verify::Metric { path: asked, .. } = verify {
+            self.own_path(&format!("{path}.path"), asked);
+        }
+        if verify.text().is_empty() {
             self.error(path, "an empty text is everywhere: it would verify nothing", "name what is there only then");
         }
     }
 
-    fn flag_exists(&mut self, path: &str, name: &str, names: &[&str]) {
+    fn values(&mut self, path: &str, flag: &Flag) {
+        let at = |key: &str| format!("{path}.{key}");
+        let (verify, on) = (flag.verify.as_ref().map(Verify::text), written(&flag.switch));
+        if flag.values.is_empty() {
+            if self.spans.has(&at("values")) {
+                self.error(&at("values"), "a flag with values needs at least two", "values = [\"off\", \"lru\"]");
+            }
+            if on.iter().any(|text| Flag::names_value(text)) {
+                self.error(&at("on"), "{{value}} stands for nothing here", "give the flag values = [\"off\", \"lru\"]");
+            }
+            return;
+        }
+        if flag.values.len() == 1 {
+            self.error(&at("values"), "a flag with values needs at least two", "the first is that of production");
+        }
+        for (position, value) in flag.values.iter().enumerate() {
+            self.file_name(&at("values"), value);
+            if flag.values[..position].contains(value) {
+                self.error(&at("values"), format!("\"{value}\" stands twice"), "");
+            }
+        }
+        for key in ["off", "default"] {
+            if self.spans.has(&at(key)) {
+                let help = "the first of \"values\" is that of production, and \"on\" writes every value";
+                self.error(&at(key), format!("\"{key}\" has no meaning beside \"values\""), help);
+            }
+        }
+        if !on.iter().any(|text| Flag::names_value(text)) {
+            self.error(
+                &at("on"),
+                "{{value}} does not stand in \"on\": every value would be the same",
+                "on = [\"--cache={{value}}\"]",
+            );
+        }
+        if verify.is_some_and(|text| !Flag::names_value(text)) {
+            let help = "contains = \"cache: {{value}}\"";
+            self.error(
+                &at("verify"),
+                "{{value}} does not stand in what is looked for: no value would be told from another",
+                help,
+            );
+        }
+    }
+
+    pub(super) fn flag_exists(&mut self, path: &str, name: &str, names: &[&str]) {
         if !names.contains(&name) {
             let help = match nearest(name, names.iter().copied()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
@@ -192,7 +228,8 @@ impl Check<'_> {
     }
 
     pub(super) fn row(&mut self, scenario: &Scenario, path: &str, row: &Row) {
-        let names: Vec<&str> = scenario.flags.iter().map(|flag| flag.name.as_str()).collect();
+        let members: Vec<String> = scenario.flags.iter().flat_map(Flag::members).collect();
+        let names: Vec<&str> = members.iter().map(String::as_str).collect();
         row.flags.iter().for_each(|flag| self.flag_exists(&format!("{path}.flags"), flag, &names));
         for (name, value) in &row.axes {
             match scenario.axes.iter().find(|axis| &axis.name == name) {
@@ -212,5 +249,20 @@ impl Check<'_> {
                 Some(_) => {}
             }
         }
+    }
+}
+
+/// What lists of flags may name: flags, and those with a value other than their first (`cache=lru`).
+pub(super) fn known_flags(scenario: &Scenario) -> Vec<String> {
+    let with_values = scenario.flags.iter().filter(|flag| !flag.values.is_empty());
+    scenario.flags.iter().map(|flag| flag.name.clone()).chain(with_values.flat_map(Flag::members)).collect()
+}
+
+/// The texts that a flag with values writes its value into.
+fn written(switch: &Switch) -> &[String] {
+    match switch {
+        Switch::Env { on, .. } => std::slice::from_ref(on),
+        Switch::Arg { on, .. } => on,
+        Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Http { .. } => &[],
     }
 }

@@ -3,24 +3,28 @@
 use std::collections::BTreeMap;
 
 use super::super::read::{Reader, Section};
-use super::super::{Allocator, Axis, AxisKind, Flag, PlanRules, Row, Strategy, Switch, SwitchRequest, Verify};
+use super::super::{
+    Allocator, Axis, AxisKind, Constraints, Flag, PlanRules, Row, Rule, Strategy, Switch, SwitchRequest, Verify,
+};
 use super::{each, table, unnamed, whole};
 use crate::problem::Problem;
 
 pub(super) fn flag(reader: &mut Reader, section: &Section<'_>) -> Flag {
     let kind: Option<String> = reader.choice(section, "kind");
+    let values = reader.texts(section, "values").unwrap_or_default();
     Flag {
         name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
-        switch: switch(reader, section, kind.as_deref()),
+        switch: switch(reader, section, kind.as_deref(), !values.is_empty()),
+        values,
         default: reader.boolean(section, "default").unwrap_or_default(),
+        group: reader.text(section, "group"),
         requires: reader.texts(section, "requires").unwrap_or_default(),
         conflicts_with: reader.texts(section, "conflicts_with").unwrap_or_default(),
         verify: reader.section(section, "verify").and_then(|table| verify(reader, &table)),
     }
 }
 
-fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>) -> Switch {
-    // The default of `on` is for variables; arguments have none.
+fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>, has_values: bool) -> Switch {
     let mut args = |name| Reader::has(section, name).then(|| reader.texts(section, name)).flatten().unwrap_or_default();
     match kind {
         Some("cargo-feature") => Switch::CargoFeature { feature: reader.text(section, "feature").unwrap_or_default() },
@@ -31,7 +35,7 @@ fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>) -> Swi
         },
         Some("env") => Switch::Env {
             var: reader.text(section, "var").unwrap_or_default(),
-            on: reader.text(section, "on").unwrap_or_default(),
+            on: reader.text(section, "on").unwrap_or_else(|| if has_values { "{{value}}" } else { "1" }.to_owned()),
             off: reader.text(section, "off"),
         },
         Some(_) => Switch::Arg { on: args("on"), off: args("off") },
@@ -115,10 +119,28 @@ pub(super) fn allocator(reader: &mut Reader, section: &Section<'_>) -> Allocator
     }
 }
 
+pub(super) fn constraints(reader: &mut Reader, top: &Section<'_>) -> Constraints {
+    let section = &table(reader, top, "constraints");
+    let mut lists = |name| reader.text_lists(section, name).unwrap_or_default();
+    Constraints {
+        mutually_exclusive: lists("mutually_exclusive"),
+        at_least_one_of: lists("at_least_one_of"),
+        exactly_one_of: lists("exactly_one_of"),
+        pinned: reader.choices_by_name(section, "pinned").unwrap_or_default(),
+    }
+}
+
+pub(super) fn rule(reader: &mut Reader, section: &Section<'_>) -> Rule {
+    let when = reader.choices_by_name(section, "when").unwrap_or_default();
+    Rule { when, then: reader.choices_by_name(section, "then").unwrap_or_default() }
+}
+
 pub(super) fn plan(reader: &mut Reader, top: &Section<'_>) -> PlanRules {
     let section = &table(reader, top, "plan");
     PlanRules {
         strategy: reader.choice(section, "strategy").unwrap_or(Strategy::Off),
+        strength: whole(reader.integer(section, "strength")),
+        foldover: reader.boolean(section, "foldover").unwrap_or_default(),
         // The list of keys bounds it to 1000.
         replicates: reader.integer(section, "replicates").unwrap_or(1) as u32,
         max_cells: whole(reader.integer(section, "max_cells")),

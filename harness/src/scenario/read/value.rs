@@ -97,6 +97,11 @@ pub(super) fn scalar_text_of(value: &DeValue<'_>) -> Result<String, Wrong> {
     }
 }
 
+/// One scalar or a list of them, as texts.
+pub(super) fn one_or_several(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
+    if value.is_array() { each(value, scalar_text_of) } else { scalar_text_of(value).map(|one| vec![one]) }
+}
+
 /// Tables within tables are places too: `order.id = 1` is the same as `"order.id" = 1`.
 pub(super) fn by_place(value: &DeValue<'_>, before: &str) -> Result<BTreeMap<JsonPath, Wanted>, Wrong> {
     let table = value.as_table().ok_or_else(|| wrong_type(value, "a table"))?;

@@ -1,0 +1,200 @@
+//! Which flag sets a strategy soaks under the constraints of a model.
+
+use super::model::Model;
+use super::pairwise::pairwise;
+use super::rows::{Dropped, Told};
+use super::screening::{Changed, Design, screened};
+use crate::flags::FlagSet;
+use crate::scenario::{Scenario, Strategy};
+use crate::units::counted;
+
+/// With more free flags than this, `auto` no longer soaks every combination: at most 8 cells.
+const FULL_UP_TO: usize = 3;
+/// Up to here half of all combinations is at most 16 cells, and tells every pair of flags from single ones.
+const HALF_UP_TO: usize = 5;
+/// Up to here a folded design is 16 cells.
+const FOLDED_UP_TO: usize = 8;
+/// Up to here a plain one is at most 24 cells; pairs take 10 to 12 for as many flags.
+const PLAIN_UP_TO: usize = 23;
+/// 2^16 is above any `max_cells`, and listed at once.
+const MOST_COMBINATIONS: usize = 1 << 16;
+/// So many combinations of two or three are kept book of, at a byte each: 128 flags for three, 2048 for two.
+const MOST_TUPLES: usize = 1 << 24;
+
+/// Factors that are free, each with the levels that it can have.
+type Free = [(usize, Vec<usize>)];
+type Sets = Vec<Vec<bool>>;
+
+/// The flag sets, and in `told` what became of the others. Those of production are among them wherever sets are compared.
+///
+/// # Errors
+/// Why the strategy cannot be had, in words.
+pub(super) fn sets(scenario: &Scenario, model: &Model, told: &mut Told) -> Result<Sets, String> {
+    let free = model.free();
+    let strategy = match scenario.plan.strategy {
+        Strategy::Auto if free.len() <= FULL_UP_TO => Strategy::Full,
+        strategy => strategy,
+    };
+    let (design, mut sets) = match strategy {
+        Strategy::Off => ("none on", vec![none(model)]),
+        Strategy::All => ("all on", all(model)),
+        Strategy::Default => ("as in production", vec![model.production()]),
+        Strategy::Each => ("each alone", each(model, told)),
+        Strategy::LeaveOneOut => ("all but each", leave_one_out(model)),
+        Strategy::Full => ("every combination", full(model, &free, told)?),
+        Strategy::Pairwise => covering(scenario, model, &free, told)?,
+        Strategy::Screening if scenario.plan.foldover => balanced(model, &free, Design::Folded, told)?,
+        Strategy::Screening => balanced(model, &free, Design::Plain, told)?,
+        Strategy::Auto => auto(scenario, model, &free, told)?,
+    };
+    if !matches!(strategy, Strategy::Off | Strategy::All | Strategy::Default) {
+        let production = baseline(model, told);
+        if !sets.contains(&production) {
+            sets.insert(0, production);
+        }
+    }
+    told.design = format!("{design}; {} free to vary", counted(free.len(), "flag"));
+    Ok(sets)
+}
+
+/// A balanced design where the constraints leave one as it is, and else a covering one.
+fn auto(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) -> Result<(&'static str, Sets), String> {
+    let designs = [(HALF_UP_TO, Design::Half), (FOLDED_UP_TO, Design::Folded), (PLAIN_UP_TO, Design::Plain)];
+    let design = designs.into_iter().find(|(up_to, _)| free.len() <= *up_to).map(|(_, design)| design);
+    let mut of_design = Told::default();
+    match design.map(|design| balanced(model, free, design, &mut of_design)) {
+        Some(Ok(balanced)) if of_design.changed.is_empty() => {
+            told.aliasing = of_design.aliasing;
+            Ok(balanced)
+        }
+        _ => covering(scenario, model, free, told),
+    }
+}
+
+fn balanced(model: &Model, free: &Free, design: Design, told: &mut Told) -> Result<(&'static str, Sets), String> {
+    let screened = screened(model, free, design)?;
+    told.changed.extend(screened.changed);
+    told.aliasing = screened.aliasing;
+    let name = match design {
+        Design::Plain => "balanced screening design",
+        Design::Folded => "balanced screening design with the opposite of each row",
+        Design::Half => "balanced half of all combinations",
+    };
+    Ok((name, screened.rows))
+}
+
+fn covering(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) -> Result<(&'static str, Sets), String> {
+    let strength = scenario.plan.strength;
+    let levels: usize = free.iter().map(|(_, levels)| levels.len()).sum();
+    if levels.checked_pow(strength as u32).is_none_or(|combinations| combinations > MOST_TUPLES) {
+        return Err(format!("{} are too many for strength {strength}", counted(free.len(), "flag")));
+    }
+    let (sets, impossible) = pairwise(model, free, strength, &nearest(model, &model.production()), scenario.seed.0);
+    for one in impossible {
+        if !told.impossible.contains(&one) {
+            told.impossible.push(one);
+        }
+    }
+    Ok((
+        if strength == 2 { "every combination of any two flags" } else { "every combination of any three flags" },
+        sets,
+    ))
+}
+
+/// The flags of production, changed where the constraints demand it: what the others are compared with.
+fn baseline(model: &Model, told: &mut Told) -> Vec<bool> {
+    let production = model.production();
+    let Some(reason) = model.clauses.broken_by(&production) else { return production };
+    let nearest = nearest(model, &production);
+    let changed =
+        Changed { wanted: model.flags(&production), soaked: model.flags(&nearest), reason: reason.to_owned() };
+    if !told.changed.contains(&changed) {
+        told.changed.push(changed);
+    }
+    nearest
+}
+
+/// The flag set that keeps the constraints and is as `wanted` wherever that can be.
+fn nearest(model: &Model, wanted: &[bool]) -> Vec<bool> {
+    let nearest = model.clauses.complete(&model.clauses.nothing_known(), wanted, 0);
+    nearest.unwrap_or_else(|| unreachable!("constraints that clash were refused"))
+}
+
+/// None on, beside what the constraints demand.
+fn none(model: &Model) -> Vec<bool> {
+    nearest(model, &vec![false; model.production().len()])
+}
+
+/// All on; flags with several values have them in turn, in as many sets as that takes.
+fn all(model: &Model) -> Sets {
+    let most = model.factors.iter().map(|factor| factor.levels.len() - 1).max().unwrap_or(1);
+    let set = |turn: usize| {
+        let mut set = vec![false; model.production().len()];
+        for factor in &model.factors {
+            let level = 1 + turn % (factor.levels.len() - 1);
+            factor.levels[level].iter().for_each(|member| set[*member] = true);
+        }
+        model.settled(&set)
+    };
+    (0..most).map(set).collect()
+}
+
+/// None, and each alone with what it requires.
+fn each(model: &Model, told: &mut Told) -> Sets {
+    let off = none(model);
+    let mut sets = vec![off.clone()];
+    for factor in model.factors.iter().filter(|factor| !model.is_pinned(factor)) {
+        for level in 1..factor.levels.len() {
+            let mut known = model.clauses.nothing_known();
+            factor.fix(level, &mut known);
+            match model.clauses.complete(&known, &off, 0) {
+                Some(set) => sets.push(set),
+                None => told.drop_row(dropped(model.known_flags(&known), model.clauses.clash(&known).join("; "))),
+            }
+        }
+    }
+    sets
+}
+
+/// All, and all but each and what requires it.
+fn leave_one_out(model: &Model) -> Sets {
+    let all = all(model);
+    let mut sets = all.clone();
+    for set in &all {
+        for factor in model.factors.iter().filter(|factor| !model.is_pinned(factor)) {
+            let mut left = set.clone();
+            factor.members.iter().for_each(|member| left[*member] = false);
+            sets.push(model.settled(&model.without_dependents(&left)));
+        }
+    }
+    sets
+}
+
+/// Every combination that the constraints allow.
+fn full(model: &Model, free: &Free, told: &mut Told) -> Result<Sets, String> {
+    let combinations = free.iter().try_fold(1_usize, |product, (_, levels)| product.checked_mul(levels.len()));
+    if combinations.is_none_or(|combinations| combinations > MOST_COMBINATIONS) {
+        return Err(format!("every combination of {} is too many to list", counted(free.len(), "flag")));
+    }
+    let mut open = vec![model.excluding.nothing_known()];
+    for factor in &model.factors {
+        let mut longer = Vec::new();
+        for known in &open {
+            for level in 0..factor.levels.len() {
+                let mut tried = known.clone();
+                factor.fix(level, &mut tried);
+                let flags = model.known_flags(&tried);
+                match model.excluding.follow(&mut tried) {
+                    Ok(()) => longer.push(tried),
+                    Err(reason) => told.drop_example(dropped(flags, reason.to_owned())),
+                }
+            }
+        }
+        open = longer;
+    }
+    Ok(open.into_iter().filter_map(|known| known.into_iter().collect()).collect())
+}
+
+fn dropped(flags: FlagSet, reason: String) -> Dropped {
+    Dropped { flags, axes: std::collections::BTreeMap::new(), reason }
+}

@@ -1,0 +1,52 @@
+//! What `steep init` writes: sound for any package, and honest about what it guesses.
+#![allow(clippy::expect_used, reason = "a test may fail")]
+
+use steep::plan::plan;
+use steep::problem::Spans;
+use steep::scenario::decode::decode;
+use steep::scenario::package::{Features, PackageFacts, WorkspaceFacts, check_package};
+use steep::scenario::starter::{PortGuess, starter};
+
+fn facts(features: &[(&str, &[&str])], binaries: &[&str]) -> PackageFacts {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let features = features.iter().map(|(name, others)| ((*name).to_owned(), owned(others)));
+    PackageFacts { features: Features::new(features.collect()), binaries: owned(binaries) }
+}
+
+/// What is written for `facts` has no problem, neither by itself nor against the package.
+fn assert_sound(text: &str, facts: &PackageFacts) {
+    let decoded = decode(text);
+    assert_eq!(decoded.problems, [], "{text}");
+    let scenario = decoded.scenario.unwrap_or_else(|| panic!("{text}"));
+    let workspace = WorkspaceFacts { packages: [("shop".to_owned(), facts.clone())].into() };
+    assert_eq!(check_package(&scenario, &Spans::default(), &workspace), [], "{text}");
+    let planned = plan(&scenario, &facts.features, &Spans::default());
+    assert!(planned.is_ok(), "{planned:?}");
+}
+
+#[test]
+fn what_is_written_is_sound_and_says_what_is_guessed() {
+    let facts = facts(
+        &[
+            ("default", &["cache", "jemalloc", "moka"]),
+            ("cache", &["storage"]),
+            ("storage", &[]),
+            ("jemalloc", &["dep:tikv-jemallocator"]),
+            ("mimalloc", &["dep:mimalloc"]),
+            ("moka", &["dep:moka"]),
+            ("c++", &[]),
+        ],
+        &["shop", "shop-admin"],
+    );
+    let text = starter("shop", &facts, &PortGuess::Variable, Some("/healthz"));
+    assert_sound(&text, &facts);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn every_guess_at_a_port_is_sound() {
+    let facts = facts(&[], &["shop"]);
+    for guess in [PortGuess::Variable, PortGuess::Argument, PortGuess::Fixed(8080), PortGuess::Unknown] {
+        assert_sound(&starter("shop", &facts, &guess, None), &facts);
+    }
+}
