@@ -101,6 +101,9 @@ pub struct Outcome {
     pub probe: bool,
     /// Flags that nothing showed to have taken effect.
     pub unverified_flags: Vec<String>,
+    /// The allocator of which nothing showed that it is in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unverified_allocator: Option<String>,
     /// Whether any certificate of the service was taken.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub certificate_unchecked: bool,
@@ -173,6 +176,7 @@ impl Outcome {
             something_left: end.is_some_and(|end| end.something_left),
             probe: header.probe,
             unverified_flags: header.unverified_flags.clone(),
+            unverified_allocator: header.unverified_allocator.clone(),
             certificate_unchecked: header.certificate_unchecked,
         }
     }

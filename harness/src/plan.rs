@@ -27,12 +27,11 @@ pub use self::pairwise::Impossible;
 pub use self::rows::{Dropped, Told};
 use self::rows::{NoRows, PlannedRow};
 pub use self::screening::{Aliasing, Changed};
-use self::settings::allocator_of;
-pub use self::settings::{CellSettings, settings};
+pub use self::settings::{CellSettings, allocator_of, settings};
 use crate::flags::{CellId, FlagSet, hex};
 use crate::problem::{Problem, Spans};
 use crate::scenario::package::Features;
-use crate::scenario::{Program, Scenario, Switch};
+use crate::scenario::{AxisKind, Program, Scenario, Switch};
 use crate::units::seconds;
 
 /// What is soaked, in the order in which it is.
@@ -76,16 +75,26 @@ pub struct Cell {
 pub struct Build {
     /// Cargo features beside the default ones.
     pub features: BTreeSet<String>,
+    /// What rustc gets as `--cfg`; none: no flag of the scenario is one, and rustc's flags are left as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cfgs: Option<BTreeSet<String>>,
 }
 
 impl Build {
-    /// The features in one word, for people.
+    /// The features, and what rustc is told, in few words for people.
     #[must_use]
     pub fn label(&self) -> String {
-        if self.features.is_empty() {
-            return "no features".to_owned();
-        }
-        self.features.iter().map(String::as_str).collect::<Vec<_>>().join("+")
+        let features = if self.features.is_empty() {
+            "no features".to_owned()
+        } else {
+            self.features.iter().map(String::as_str).collect::<Vec<_>>().join("+")
+        };
+        std::iter::once(features).chain(self.cfg_flags()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Flags for rustc: `--cfg`, and what follows it.
+    pub fn cfg_flags(&self) -> impl Iterator<Item = String> {
+        self.cfgs.iter().flatten().flat_map(|cfg| ["--cfg".to_owned(), cfg.clone()])
     }
 }
 
@@ -224,11 +233,11 @@ impl<'s> Builds<'s> {
         Cell { id, flags: row.flags.clone(), axes: row.axes.clone(), replicate, build }
     }
 
-    /// Feature sets that come to the same with everything that they turn on are one build.
+    /// Feature sets that come to the same with everything that they turn on are one build, if rustc is told the same.
     fn index_of(&mut self, build: Build) -> usize {
         let all_of = |build: &Build| self.features.with(build.features.iter().map(String::as_str));
         let wanted = all_of(&build);
-        let known = self.distinct.iter().position(|known| *known == build || all_of(known) == wanted);
+        let known = self.distinct.iter().position(|known| known.cfgs == build.cfgs && all_of(known) == wanted);
         known.unwrap_or_else(|| {
             self.distinct.push(build);
             self.distinct.len() - 1
@@ -239,16 +248,26 @@ impl<'s> Builds<'s> {
 fn build_of(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String>) -> Option<Build> {
     let Program::Package(package) = &scenario.service.program else { return None };
     let mut features: BTreeSet<String> = package.features.iter().cloned().collect();
-    features.extend(scenario.flags.iter().filter(|flag| flags.contains(&flag.name)).filter_map(
-        |flag| match &flag.switch {
-            Switch::CargoFeature { feature } => Some(feature.clone()),
-            Switch::Env { .. } | Switch::Arg { .. } => None,
-        },
-    ));
-    if let Some(allocator) = allocator_of(scenario, axes) {
+    let mut cfgs = None;
+    for flag in &scenario.flags {
+        let is_on = flags.contains(&flag.name);
+        match &flag.switch {
+            Switch::CargoFeature { feature } if is_on => drop(features.insert(feature.clone())),
+            Switch::Cfg { cfg } => {
+                // Also where it is off: both builds get their flags for rustc from the same place.
+                let cfgs = cfgs.get_or_insert_with(BTreeSet::new);
+                cfgs.extend(is_on.then(|| cfg.clone()));
+            }
+            Switch::CargoFeature { .. } | Switch::Env { .. } | Switch::Arg { .. } | Switch::Http { .. } => {}
+        }
+    }
+    for axis in scenario.axes.iter().filter(|axis| axis.kind == AxisKind::CargoFeature) {
+        features.extend(axes.get(&axis.name).filter(|value| *value != AxisKind::NO_FEATURE).cloned());
+    }
+    if let Some((_, allocator)) = allocator_of(scenario, axes) {
         features.extend(allocator.features.iter().cloned());
     }
-    Some(Build { features })
+    Some(Build { features, cfgs })
 }
 
 /// Keeps the stream of the order apart from those of the traffic.

@@ -35,7 +35,10 @@ pub(crate) use self::check::traffic::{LONGEST_PATH, unknown_name, unused_params}
 pub use self::external::{Counter, External};
 pub use self::flow::{Capture, Flow, unset, variables};
 pub use self::json_path::JsonPath;
-pub use self::matrix::{Allocator, Axis, AxisKind, Constraints, Flag, PlanRules, Row, Rule, Strategy, Switch, Verify};
+pub use self::matrix::{
+    Allocator, Axis, AxisKind, Constraints, Flag, KnownAllocator, PlanRules, Proof, Row, Rule, Strategy, Switch,
+    SwitchRequest, Verify,
+};
 use self::rates::Rates;
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 pub use self::shape::{Shape, Stage, StartAt};

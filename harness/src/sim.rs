@@ -218,6 +218,7 @@ fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         flags,
         known_flags: Vec::new(),
         unverified_flags: Vec::new(),
+        unverified_allocator: None,
         certificate_unchecked: false,
         axes: BTreeMap::new(),
         replicate: 1,

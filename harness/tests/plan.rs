@@ -196,6 +196,54 @@ fn the_table_of_a_plan_says_what_a_run_takes() {
     insta::assert_snapshot!(plan_table(&planned("strategy = \"leave-one-out\"", "").expect("a plan")));
 }
 
+#[test]
+fn flags_of_rustc_are_builds_and_requests_and_axes_are_settings() {
+    let more = r#"
+[[flags]]
+name = "unstable"
+kind = "cfg"
+cfg = "tokio_unstable"
+[[flags]]
+name = "trace"
+kind = "http"
+request = { path = "/trace" }
+[[axes]]
+name = "workers"
+kind = "arg"
+arg = "--workers"
+values = ["2", "4"]
+[[axes]]
+name = "level"
+kind = "arg"
+arg = "--level="
+values = ["1"]
+[[axes]]
+name = "tls"
+kind = "cargo-feature"
+values = ["none", "rustls"]
+[[axes]]
+name = "allocator"
+kind = "allocator"
+values = ["jemalloc"]
+[allocators.jemalloc]
+preload = "libjemalloc.so.2"
+"#;
+    let scenario = scenario("strategy = \"each\"", more);
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
+    let cell = |id: &str| plan.cells.iter().find(|cell| cell.id.as_str() == id).unwrap_or_else(|| panic!("no {id}"));
+    let build = |id: &str| &plan.builds[cell(id).build.expect("a build")];
+    assert_eq!(build("not-audit+unstable@tls=rustls").label(), "probe+rustls --cfg tokio_unstable");
+    // Off, and yet said: neither build takes flags from cargo's configuration.
+    assert_eq!(build("not-audit").cfgs, Some(BTreeSet::new()));
+    assert_eq!(build("not-audit").label(), "probe");
+    let settings = settings(&scenario, cell("not-audit+trace@workers=4"));
+    // In the order of the scenario's axes.
+    assert_eq!(settings.args, ["--workers", "4", "--level=1"]);
+    assert_eq!(settings.preload.as_deref(), Some("libjemalloc.so.2"));
+    let sent: Vec<_> = settings.requests.iter().map(|(flag, request)| (flag.as_str(), request.path.as_str())).collect();
+    assert_eq!(sent, [("trace", "/trace")]);
+}
+
 const ALLOCATORS: &str = r#"
 [[axes]]
 name = "allocator"

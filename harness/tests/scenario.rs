@@ -170,7 +170,59 @@ strategy = "pairwise"
 
 #[test]
 fn a_kind_of_a_later_version_is_one_problem() {
-    insta::assert_snapshot!(and("[[flags]]\nname = \"fast\"\nkind = \"cfg\"\ncfg = \"fast\"\n"));
+    insta::assert_snapshot!(and("[[flags]]\nname = \"fast\"\nkind = \"config\"\nkey = \"cache.fast\"\n"));
+}
+
+#[test]
+fn what_a_command_cannot_switch_and_what_would_verify_nothing_are_problems() {
+    let more = r#"
+[[flags]]
+name = "unstable"
+kind = "cfg"
+cfg = "tokio_unstable"
+verify = { symbol = "tokio", library = "libtokio" }
+
+[[flags]]
+name = "cache"
+kind = "http"
+request = { path = "cache/on", headers = { "x y" = "1" } }
+off_request = { method = "DELETE", path = "/cache" }
+verify = { log = "" }
+
+[[flags]]
+name = "trace"
+kind = "http"
+request = { path = "/trace" }
+off_request = { path = "/trace" }
+verify = { contains = "on" }
+
+[[flags]]
+name = "lost"
+kind = "http"
+verify = { metric = "lost", value = 1, path = "/m" }
+
+[[flags]]
+name = "late"
+kind = "env"
+var = "LATE"
+verify = { symbol = "late", value = 1 }
+
+[[axes]]
+name = "tls"
+kind = "cargo-feature"
+values = ["none", "tls"]
+
+[[axes]]
+name = "workers"
+kind = "arg"
+values = ["1", "4"]
+
+[allocators.jemalloc]
+preload = "libjemalloc.so.2:other"
+env = { LD_PRELOAD = "libother.so" }
+verify = {}
+"#;
+    insta::assert_snapshot!(and(more));
 }
 
 #[test]

@@ -12,9 +12,10 @@ use steep::scenario::{
     Dependency, Program, Protocol, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal, Verify,
 };
 use steep::shell::access::Access;
-use steep::shell::probe::{ProbeError, live_bytes, verify};
+use steep::shell::probe::{ProbeError, live_bytes};
 use steep::shell::service::failure::{ServiceError, Who};
 use steep::shell::service::{CellPlace, RunningService, start};
+use steep::shell::verification::look;
 use steep::template::Template;
 use support::{alive_below, all_gone};
 
@@ -165,9 +166,11 @@ async fn a_service_becomes_ready_with_its_dependencies_and_leaves_nothing() {
     );
     assert!(folders.text("cell/db.log").contains(&format!("listening on {db_port}")));
 
-    let on = Verify { path: "/debug/flags".to_owned(), contains: "sessions".to_owned() };
-    assert!(verify(&running.client, &running.url, &on, true).await.expect("an answer"));
-    assert!(!verify(&running.client, &running.url, &on, false).await.expect("an answer"));
+    let verify = Verify::Http { path: "/debug/flags".to_owned(), contains: "sessions".to_owned() };
+    let log = folders.0.path().join("cell/service.log");
+    assert!(look(&verify, &running, &log, true).await.expect("an answer").is_there);
+    let logged = Verify::Log { log: format!("listening on {}", running.port) };
+    assert!(look(&logged, &running, &log, true).await.expect("a log").is_there);
     let no_probe = live_bytes(&running.client, &running.url).await;
     assert!(matches!(no_probe, Err(ProbeError::NotAProbe { .. })), "{no_probe:?}");
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Cell;
-use crate::scenario::{Allocator, AxisKind, Flag, Scenario, Switch};
+use crate::scenario::{Allocator, AxisKind, Flag, Scenario, Switch, SwitchRequest};
 
 /// What a cell adds to the start of the service. Values of flags and axes are taken as they are: nothing
 /// is replaced in them but the value of a flag with values.
@@ -13,45 +13,66 @@ pub struct CellSettings {
     pub env: BTreeMap<String, Option<String>>,
     /// Arguments added.
     pub args: Vec<String>,
+    /// A shared library that is loaded before all others.
+    pub preload: Option<String>,
+    /// Sent once the service is ready: the flag that each switches, and the request.
+    pub requests: Vec<(String, SwitchRequest)>,
 }
 
-/// What `cell` adds to the environment and arguments of the service.
+/// What `cell` adds to the environment and arguments of the service, and what it is asked.
 #[must_use]
 pub fn settings(scenario: &Scenario, cell: &Cell) -> CellSettings {
     let mut settings = CellSettings::default();
-    if let Some(allocator) = allocator_of(scenario, &cell.axes) {
+    if let Some((_, allocator)) = allocator_of(scenario, &cell.axes) {
+        settings.preload.clone_from(&allocator.preload);
         let tuned = allocator.env.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
         settings.env.extend(tuned);
     }
     for axis in &scenario.axes {
-        if let (AxisKind::Env { var }, Some(value)) = (&axis.kind, cell.axes.get(&axis.name)) {
-            settings.env.insert(var.clone(), Some(value.clone()));
+        let Some(value) = cell.axes.get(&axis.name) else { continue };
+        match &axis.kind {
+            AxisKind::Env { var } => drop(settings.env.insert(var.clone(), Some(value.clone()))),
+            AxisKind::Arg { arg } if arg.ends_with('=') => settings.args.push(format!("{arg}{value}")),
+            AxisKind::Arg { arg } => settings.args.extend([arg.clone(), value.clone()]),
+            AxisKind::Allocator | AxisKind::CargoFeature => {}
         }
     }
     for flag in &scenario.flags {
-        let is_on = cell.flags.contains(&flag.name);
-        match (&flag.switch, cell.flags.value_of(flag)) {
-            (Switch::CargoFeature { .. }, _) => {}
-            (Switch::Env { var, on, off }, None) => {
-                let value = if is_on { Some(on) } else { off.as_ref() };
-                settings.env.insert(var.clone(), value.cloned());
-            }
-            (Switch::Env { var, on, .. }, Some(value)) => {
-                settings.env.insert(var.clone(), Some(Flag::with_value(on, value)));
-            }
-            (Switch::Arg { on, off }, None) => {
-                settings.args.extend((if is_on { on } else { off }).iter().cloned());
-            }
-            (Switch::Arg { on, .. }, Some(value)) => {
-                settings.args.extend(on.iter().map(|text| Flag::with_value(text, value)));
-            }
-        }
+        settings.switch(flag, cell);
     }
     settings
 }
 
-/// The allocator of a cell with these `axes`; none: the system's.
-pub(super) fn allocator_of<'s>(scenario: &'s Scenario, axes: &BTreeMap<String, String>) -> Option<&'s Allocator> {
+impl CellSettings {
+    fn switch(&mut self, flag: &Flag, cell: &Cell) {
+        let is_on = cell.flags.contains(&flag.name);
+        match (&flag.switch, cell.flags.value_of(flag)) {
+            (Switch::CargoFeature { .. } | Switch::Cfg { .. }, _) => {}
+            (Switch::Env { var, on, off }, None) => {
+                let value = if is_on { Some(on) } else { off.as_ref() };
+                self.env.insert(var.clone(), value.cloned());
+            }
+            (Switch::Env { var, on, .. }, Some(value)) => {
+                self.env.insert(var.clone(), Some(Flag::with_value(on, value)));
+            }
+            (Switch::Arg { on, off }, None) => {
+                self.args.extend((if is_on { on } else { off }).iter().cloned());
+            }
+            (Switch::Arg { on, .. }, Some(value)) => {
+                self.args.extend(on.iter().map(|text| Flag::with_value(text, value)));
+            }
+            (Switch::Http { on, off }, _) => {
+                let request = if is_on { Some(on) } else { off.as_ref() };
+                self.requests.extend(request.map(|request| (flag.name.clone(), request.clone())));
+            }
+        }
+    }
+}
+
+/// The allocator that a cell with these `axes` has, with its name; none: the system's.
+#[must_use]
+pub fn allocator_of<'s>(scenario: &'s Scenario, axes: &BTreeMap<String, String>) -> Option<(&'s str, &'s Allocator)> {
     let axis = scenario.axes.iter().find(|axis| axis.kind == AxisKind::Allocator)?;
-    scenario.allocators.get(axes.get(&axis.name)?)
+    let (name, allocator) = scenario.allocators.get_key_value(axes.get(&axis.name)?)?;
+    Some((name, allocator))
 }

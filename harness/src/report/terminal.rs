@@ -10,6 +10,7 @@ use crate::threshold::Kept;
 use crate::trace::{ExternalLoad, FlowCounts, Percentiles};
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, counted, in_words};
 use crate::verdict::Verdict;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Names of cells and flags are shortened to this, so that a table fits.
@@ -148,6 +149,13 @@ fn notes(report: &Report) -> String {
             "? unverified: nothing showed that {} took effect; give the flag a `verify`",
             unverified.join(", ")
         );
+        text.push_str(&wrapped(&note, INDENT));
+    }
+    let allocators: BTreeSet<&str> =
+        report.cells.iter().filter_map(|outcome| outcome.unverified_allocator.as_deref()).collect();
+    if !allocators.is_empty() {
+        let names = allocators.into_iter().collect::<Vec<_>>().join(", ");
+        let note = format!("unverified: nothing showed that the allocator {names} is in use; give it a `verify`");
         text.push_str(&wrapped(&note, INDENT));
     }
     if report.cells.iter().any(|outcome| outcome.users.is_some()) {

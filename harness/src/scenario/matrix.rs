@@ -75,6 +75,11 @@ pub enum Switch {
         /// The feature.
         feature: String,
     },
+    /// A condition of the source that rustc is told of.
+    Cfg {
+        /// What follows `--cfg`.
+        cfg: String,
+    },
     /// A variable of the service's environment.
     Env {
         /// The variable.
@@ -91,16 +96,92 @@ pub enum Switch {
         /// Added where the flag is off.
         off: Vec<String>,
     },
+    /// A request to the service once it is ready, after each start.
+    Http {
+        /// Sent where the flag is on.
+        on: SwitchRequest,
+        /// Sent where the flag is off; none: nothing is.
+        off: Option<SwitchRequest>,
+    },
 }
 
-/// How a flag is seen to have taken effect: the answer to a GET contains a text exactly when the flag is on; of a flag with
-/// values always, with the value in it.
+/// A request that switches a flag. Nothing is replaced in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verify {
-    /// What is asked.
+pub struct SwitchRequest {
+    /// HTTP method, in capitals.
+    pub method: String,
+    /// Path and query.
     pub path: String,
-    /// What must be in the answer.
-    pub contains: String,
+    /// Headers.
+    pub headers: BTreeMap<String, String>,
+    /// Body.
+    pub body: Option<String>,
+}
+
+/// Where it shows that a flag is on, or an allocator in use: there then, and only then. Of a flag with values always, with the
+/// value in the text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Verify {
+    /// In the answer to a GET.
+    Http {
+        /// What is asked.
+        path: String,
+        /// What is in the answer.
+        contains: String,
+    },
+    /// In Prometheus text.
+    Metric {
+        /// What is asked.
+        path: String,
+        /// The metric.
+        metric: String,
+        /// The sum of its series; none: whatever it is.
+        value: Option<f64>,
+    },
+    /// In a line of the service's log before the load.
+    Log {
+        /// What the line contains.
+        log: String,
+    },
+    /// In the symbol table of the program.
+    Symbol {
+        /// What the name of the symbol contains.
+        symbol: String,
+    },
+    /// Among the files that are mapped into the main process.
+    Library {
+        /// What the name of the file contains.
+        library: String,
+    },
+}
+
+impl Verify {
+    /// The text that is looked for.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Http { contains: text, .. }
+            | Self::Metric { metric: text, .. }
+            | Self::Log { log: text }
+            | Self::Symbol { symbol: text }
+            | Self::Library { library: text } => text,
+        }
+    }
+
+    /// The same for a flag that has this value.
+    #[must_use]
+    pub fn with_value(&self, value: &str) -> Self {
+        let mut verify = self.clone();
+        match &mut verify {
+            Self::Http { contains: text, .. }
+            | Self::Metric { metric: text, .. }
+            | Self::Log { log: text }
+            | Self::Symbol { symbol: text }
+            | Self::Library { library: text } => *text = Flag::with_value(text, value),
+        }
+        verify
+    }
 }
 
 /// Something crossed with every flag set.
@@ -125,6 +206,18 @@ pub enum AxisKind {
         /// The variable.
         var: String,
     },
+    /// Values of an argument.
+    Arg {
+        /// What stands before the value; the value is an argument of its own unless this ends in `=`.
+        arg: String,
+    },
+    /// Cargo features of which one is on, or [`AxisKind::NO_FEATURE`].
+    CargoFeature,
+}
+
+impl AxisKind {
+    /// The value of an axis of features that stands for none of them.
+    pub const NO_FEATURE: &str = "none";
 }
 
 /// How an allocator is had.
@@ -134,6 +227,53 @@ pub struct Allocator {
     pub features: Vec<String>,
     /// Environment that tunes it.
     pub env: BTreeMap<String, String>,
+    /// A shared library that is loaded before all others: a name, or with a `/` a path relative to the scenario file.
+    #[serde(default)]
+    pub preload: Option<String>,
+    /// How to see that it is in use.
+    #[serde(default)]
+    pub verify: Option<Verify>,
+}
+
+/// What shows that an allocator is in use.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Proof<'a> {
+    /// What the scenario says.
+    Said(&'a Verify),
+    /// The preloaded library is mapped.
+    Mapped(&'a str),
+    /// It is an allocator whose traces are known.
+    Known(KnownAllocator),
+}
+
+/// An allocator that is recognised by what it leaves in a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownAllocator {
+    /// What its own and its libraries' names contain.
+    pub name: &'static str,
+    /// What the names of its functions begin with: as C programs know them, and as crates prefix them.
+    pub symbols: &'static [&'static str],
+}
+
+/// Symbols as jemalloc 5 and mimalloc 2 and 3 export them; `_rjem_` is the prefix of the crate tikv-jemalloc-sys.
+const KNOWN_ALLOCATORS: [KnownAllocator; 2] = [
+    KnownAllocator { name: "jemalloc", symbols: &["_rjem_", "je_", "mallocx", "mallctl"] },
+    KnownAllocator { name: "mimalloc", symbols: &["mi_malloc", "_mi_"] },
+];
+
+impl Allocator {
+    /// What shows that this allocator, called `name`, is in use; none: nothing can.
+    #[must_use]
+    pub fn proof(&self, name: &str) -> Option<Proof<'_>> {
+        let known = || KNOWN_ALLOCATORS.into_iter().find(|known| name.contains(known.name));
+        match (&self.verify, &self.preload) {
+            (Some(verify), _) => Some(Proof::Said(verify)),
+            (None, Some(library)) => Some(Proof::Mapped(library)),
+            // What only tunes the environment may be linked in any way, into a program without symbols.
+            (None, None) if self.features.is_empty() => None,
+            (None, None) => known().map(Proof::Known),
+        }
+    }
 }
 
 /// What flag sets must hold beside what each flag says itself. Names are flags, or flags with a value: `cache=lru`.
@@ -208,4 +348,37 @@ pub struct Row {
     pub flags: Vec<String>,
     /// Values of axes; an axis that is not named means each of its values.
     pub axes: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allocator_is_proven_by_what_is_said_or_else_by_what_is_known_of_it() {
+        let built = Allocator { features: vec!["jemalloc".to_owned()], ..Allocator::default() };
+        assert_eq!(built.proof("tuned-jemalloc"), Some(Proof::Known(KNOWN_ALLOCATORS[0])));
+        assert_eq!(built.proof("snmalloc"), None);
+        let preloaded = Allocator { preload: Some("libtcmalloc.so.4".to_owned()), ..Allocator::default() };
+        assert_eq!(preloaded.proof("tcmalloc"), Some(Proof::Mapped("libtcmalloc.so.4")));
+        let said = Verify::Log { log: "snmalloc".to_owned() };
+        let verified = Allocator { verify: Some(said.clone()), ..preloaded };
+        assert_eq!(verified.proof("tcmalloc"), Some(Proof::Said(&said)));
+        assert_eq!(Allocator::default().proof("jemalloc"), None);
+    }
+
+    #[test]
+    fn every_way_to_verify_is_read_back_as_it_was_written() {
+        let ways = [
+            Verify::Http { path: "/flags".to_owned(), contains: "cache".to_owned() },
+            Verify::Metric { path: "/metrics".to_owned(), metric: "cache".to_owned(), value: None },
+            Verify::Log { log: "cache".to_owned() },
+            Verify::Symbol { symbol: "cache".to_owned() },
+            Verify::Library { library: "cache".to_owned() },
+        ];
+        for way in ways {
+            let written = serde_json::to_string(&way).expect("JSON");
+            assert_eq!(serde_json::from_str::<Verify>(&written).expect("a way"), way);
+        }
+    }
 }

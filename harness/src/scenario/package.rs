@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Flag, Package, Program, Scenario, Switch};
+use super::{AxisKind, Flag, Package, Program, Scenario, Switch};
 use crate::problem::{Problem, Spans, nearest};
 
 /// What cargo says of the workspace around a scenario file.
@@ -83,6 +83,10 @@ pub fn check_package(scenario: &Scenario, spans: &Spans, workspace: &WorkspaceFa
         if let Switch::CargoFeature { feature } = &flag.switch {
             features.push((format!("flags[{index}].feature"), feature));
         }
+    }
+    for (index, axis) in scenario.axes.iter().enumerate().filter(|(_, axis)| axis.kind == AxisKind::CargoFeature) {
+        let values = axis.values.iter().filter(|value| *value != AxisKind::NO_FEATURE);
+        features.extend(values.map(|value| (format!("axes[{index}].values"), value.as_str())));
     }
     problems.extend(always_on(scenario, package, spans, facts));
     for (name, allocator) in &scenario.allocators {

@@ -211,42 +211,54 @@ impl Workspace {
         Launch {
             program: std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into(),
             args: args.into_iter().map(str::to_owned).collect(),
-            env: self.environment(package),
+            env: self.environment(package, build),
             folder: self.root().to_owned(),
             cpus: Vec::new(),
             log: folder.join(LOG),
         }
     }
 
-    fn environment(&self, package: &Package) -> BTreeMap<String, Option<String>> {
+    fn environment(&self, package: &Package, build: &Build) -> BTreeMap<String, Option<String>> {
         // Cargo's own words about the package that is running (steep) must not reach the build of another.
         let is_own =
             |name: &String| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|own| name.starts_with(own));
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         let mut env: BTreeMap<String, Option<String>> = names.filter(is_own).map(|name| (name, None)).collect();
+        let flags = rustflags(package, build);
         let mut set = |name: String, value: String| env.insert(name, Some(value));
-        set("CARGO_TARGET_DIR".to_owned(), self.target_folder(package).to_string_lossy().into_owned());
+        set("CARGO_TARGET_DIR".to_owned(), self.target_folder(&flags).to_string_lossy().into_owned());
         set("CARGO_TERM_COLOR".to_owned(), "never".to_owned());
         // Stacks can be named and lines told, without the size and time of full debug information.
         let profile = package.profile.to_ascii_uppercase().replace('-', "_");
         set(format!("CARGO_PROFILE_{profile}_DEBUG"), "line-tables-only".to_owned());
         set(format!("CARGO_PROFILE_{profile}_STRIP"), "none".to_owned());
-        if !package.rustflags.is_empty() {
-            set("CARGO_ENCODED_RUSTFLAGS".to_owned(), package.rustflags.join("\u{1f}"));
+        if !flags.is_empty() || build.cfgs.is_some() {
+            set("CARGO_ENCODED_RUSTFLAGS".to_owned(), flags.join("\u{1f}"));
         }
         env
     }
 
     /// One folder for all feature sets: going back to one that was built costs nothing. Only other flags for rustc rebuild
     /// everything, so they have their own.
-    fn target_folder(&self, package: &Package) -> PathBuf {
+    fn target_folder(&self, rustflags: &[String]) -> PathBuf {
         let base = self.metadata.target_directory.as_std_path().join("steep");
-        if package.rustflags.is_empty() {
+        if rustflags.is_empty() {
             return base;
         }
-        let hash = hex(&Sha256::digest(package.rustflags.join("\u{1f}").as_bytes()));
+        let hash = hex(&Sha256::digest(rustflags.join("\u{1f}").as_bytes()));
         base.join(format!("rustflags-{}", &hash[..16]))
     }
+}
+
+/// The flags for rustc that steep gives: those of the scenario, and what the flags of the cell add. As what steep gives takes the
+/// place of `RUSTFLAGS`, those are taken over where flags of a cell alone are given.
+fn rustflags(package: &Package, build: &Build) -> Vec<String> {
+    let mut flags = package.rustflags.clone();
+    if let (true, Some(_), Ok(of_environment)) = (flags.is_empty(), &build.cfgs, std::env::var("RUSTFLAGS")) {
+        flags.extend(of_environment.split_whitespace().map(str::to_owned));
+    }
+    flags.extend(build.cfg_flags());
+    flags
 }
 
 /// The executable called `binary` that cargo's messages tell of, with its optimisation level.

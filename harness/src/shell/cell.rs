@@ -11,14 +11,15 @@ use tokio::sync::watch;
 
 use self::loaded::Loaded;
 use self::source::Source;
-use crate::plan::{Cell, Plan, settings};
+use crate::plan::{Cell, CellSettings, Plan, allocator_of, settings};
 use crate::scenario::transport::variable_of;
-use crate::scenario::{self, Flag, Program, Scenario, Supplies, Verify};
+use crate::scenario::{self, Flag, Program, Proof, Scenario, Supplies};
 use crate::shell::access::{Access, placeholder};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
 use crate::shell::driver::{Driver, DriverError, DriverSpec};
 use crate::shell::external::{Counted, External};
+use crate::shell::preload::{self, PreloadError};
 use crate::shell::probe;
 use crate::shell::process::own_program;
 use crate::shell::progress::Progress;
@@ -28,6 +29,7 @@ use crate::shell::service::launching::Preparation;
 use crate::shell::service::names::Names;
 use crate::shell::service::{CellPlace, RunningService, start};
 use crate::shell::store::{RunFolder, StoreError, TraceWriter, read_trace};
+use crate::shell::verification::{Sight, SightError, look, look_for};
 use crate::threshold::latency_limits;
 use crate::trace::{End, EndReason, ExternalLoad, FORMAT, Header, PhaseSpan, Provenance, Record, Trace};
 use crate::traffic::hash::schedule_hash;
@@ -128,8 +130,11 @@ async fn prepare(
     cell_folder: &Path,
 ) -> Result<Result<(RunningService, Source), NotLoaded>, CellError> {
     let steep = own_program().map_err(CellError::OwnProgram)?;
-    let Soaking { scenario, cell, .. } = soaking;
-    let settings = settings(scenario, cell);
+    let scenario = soaking.scenario;
+    let settings = match settled(soaking) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotVerified, &error))),
+    };
     let binary = match soaking.binary {
         Binary::Command => None,
         Binary::Built(built) => Some(built.path.canonicalize().unwrap_or_else(|_| built.path.clone())),
@@ -157,7 +162,7 @@ async fn prepare(
         Ok(service) => service,
         Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotReady, &error))),
     };
-    let connected = match verified(soaking, &service).await {
+    let connected = match switched(soaking, &settings, &service).await {
         Ok(()) => match &scenario.external {
             None => connect(soaking, access, &service).await.map(Source::Own),
             Some(external) => start_external(external, scenario, &service, &place).await,
@@ -173,32 +178,51 @@ async fn prepare(
     })
 }
 
-/// Whether each flag took effect that says how to see it, and the probe answers where there is one.
+/// What the cell adds to the start of the service, with the file of what is preloaded in its environment.
+fn settled(soaking: &Soaking<'_>) -> Result<CellSettings, PreloadError> {
+    let mut settings = settings(soaking.scenario, soaking.cell);
+    if let Some(library) = &settings.preload {
+        let file = preload::find(library, soaking.scenario_folder)?;
+        settings.env.insert(preload::VARIABLE.to_owned(), Some(file.display().to_string()));
+    }
+    Ok(settings)
+}
+
+/// Sends what switches flags, and looks whether all took effect.
+async fn switched(soaking: &Soaking<'_>, settings: &CellSettings, service: &RunningService) -> Result<(), NotLoaded> {
+    for (flag, request) in &settings.requests {
+        probe::switch(&service.client, &service.url, request).await.map_err(|error| {
+            NotLoaded::new(EndReason::NotVerified, &format!("flag \"{flag}\" could not be switched: {error}"))
+        })?;
+    }
+    verified(soaking, service).await
+}
+
+/// Whether each flag took effect that says how to see it, the allocator is in use, and the probe answers where there is one.
 async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(), NotLoaded> {
+    let log = soaking.folder.cell(&soaking.cell.id).join(Who::Service.log_name());
     for flag in &soaking.scenario.flags {
         let Some(verify) = &flag.verify else { continue };
-        let flags = &soaking.cell.flags;
-        let (on, value) = match flags.value_of(flag) {
-            None => (flags.contains(&flag.name), None),
-            Some(value) => (true, Some(value)),
-        };
-        let contains = value.map_or_else(|| verify.contains.clone(), |value| Flag::with_value(&verify.contains, value));
-        let verify = &Verify { path: verify.path.clone(), contains };
-        let is_so = probe::verify(&service.client, &service.url, verify, on).await;
-        match is_so {
-            Ok(true) => {}
-            Ok(false) => {
-                let (wanted, contains) = if on { ("on", "does not contain") } else { ("off", "contains") };
-                let wanted = value.unwrap_or(wanted);
-                let message = format!(
-                    "flag \"{}\" is to be {wanted}, and the answer to GET {} {contains} {:?}: it did not take effect, or its `verify` is wrong",
-                    flag.name, verify.path, verify.contains
-                );
-                return Err(NotLoaded::new(EndReason::NotVerified, &message));
-            }
-            Err(error) => {
-                return Err(NotLoaded::new(EndReason::NotVerified, &format!("flag \"{}\": {error}", flag.name)));
-            }
+        let who = format!("flag \"{}\"", flag.name);
+        if let Some(value) = soaking.cell.flags.value_of(flag) {
+            is_seen(&who, value, look(&verify.with_value(value), service, &log, true).await, true)?;
+        } else {
+            let on = soaking.cell.flags.contains(&flag.name);
+            is_seen(&who, if on { "on" } else { "off" }, look(verify, service, &log, on).await, on)?;
+        }
+    }
+    if let Some((name, allocator)) = allocator_of(soaking.scenario, &soaking.cell.axes) {
+        let who = format!("allocator \"{name}\"");
+        match allocator.proof(name) {
+            Some(Proof::Said(verify)) => is_seen(&who, "in use", look(verify, service, &log, true).await, true)?,
+            Some(Proof::Known(known)) => is_seen(&who, "in use", look_for(known, service), true)?,
+            Some(Proof::Mapped(_)) | None => {}
+        }
+        // Also where something else is said of it: a library that was not loaded is in no doubt.
+        if let Some(library) = &allocator.preload {
+            preload::find(library, soaking.scenario_folder)
+                .and_then(|file| preload::is_mapped_everywhere(&file, service.process.supervisor_pid()))
+                .map_err(|error| NotLoaded::new(EndReason::NotVerified, &format!("{who}: {error}")))?;
         }
     }
     let Some(path) = &soaking.scenario.service.probe else { return Ok(()) };
@@ -209,6 +233,21 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
             Err(NotLoaded::new(EndReason::NotVerified, &message))
         }
         Err(error) => Err(NotLoaded::new(EndReason::NotVerified, &error)),
+    }
+}
+
+/// Whether what was looked for is there exactly when it is to be.
+fn is_seen(who: &str, wanted_state: &str, sight: Result<Sight, SightError>, on: bool) -> Result<(), NotLoaded> {
+    match sight {
+        Ok(sight) if sight.is_there == on => Ok(()),
+        Ok(Sight { place, wanted, .. }) => {
+            let shows = if on { "does not show" } else { "shows" };
+            let message = format!(
+                "{who} is to be {wanted_state}, and {place} {shows} {wanted}: it did not take effect, or its `verify` is wrong"
+            );
+            Err(NotLoaded::new(EndReason::NotVerified, &message))
+        }
+        Err(error) => Err(NotLoaded::new(EndReason::NotVerified, &format!("{who}: {error}"))),
     }
 }
 
@@ -265,7 +304,9 @@ async fn connect(soaking: &Soaking<'_>, access: Access, service: &RunningService
 
 fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
     let Soaking { scenario, plan, cell, .. } = soaking;
-    let settings = settings(scenario, cell);
+    // A library that is not there is told where the service is started.
+    let settings = settled(soaking).unwrap_or_else(|_| settings(scenario, cell));
+    let unproven = allocator_of(scenario, &cell.axes).filter(|(name, allocator)| allocator.proof(name).is_none());
     let (built, mut command) = match soaking.binary {
         Binary::Built(built) => (Some(built), vec![built.path.display().to_string()]),
         Binary::Command | Binary::Failed(_) => (None, Vec::new()),
@@ -281,6 +322,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         flags: cell.flags.clone(),
         known_flags: scenario.flags.iter().flat_map(Flag::members).collect(),
         unverified_flags: scenario.flags.iter().filter(|flag| flag.verify.is_none()).flat_map(Flag::members).collect(),
+        unverified_allocator: unproven.map(|(name, _)| name.to_owned()),
         certificate_unchecked: scenario.http.tls.as_ref().is_some_and(|tls| tls.insecure),
         axes: cell.axes.clone(),
         replicate: cell.replicate,

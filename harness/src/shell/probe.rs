@@ -1,13 +1,13 @@
-//! Asks a running service about itself: its live bytes, and whether a flag took effect. Answers are bounded in time and size.
+//! Asks a running service about itself: its live bytes, its counters; and sends what switches it. Answers are bounded in time and size.
 
 use std::time::Duration;
 
-use reqwest::{Client, ClientBuilder, StatusCode};
+use reqwest::{Client, ClientBuilder, Method, Response, StatusCode};
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::exposition;
-use crate::scenario::{Counter, Verify};
+use crate::scenario::{Counter, SwitchRequest};
 use crate::shell::trust::refusal;
 use crate::trace::Live;
 use crate::units::Bytes;
@@ -75,6 +75,15 @@ pub enum ProbeError {
     },
 }
 
+/// A request that was to switch something failed.
+#[derive(Debug, Error)]
+#[error("{method} {path} failed: {reason}")]
+pub struct SwitchError {
+    method: String,
+    path: String,
+    reason: String,
+}
+
 /// A client for questions beside the load: no proxy of the environment, no redirects, one idle connection at most.
 pub fn builder() -> ClientBuilder {
     Client::builder()
@@ -89,20 +98,35 @@ pub fn builder() -> ClientBuilder {
 /// # Errors
 /// No answer in time, or something else than the probe's data.
 pub async fn live_bytes(client: &Client, url: &str) -> Result<Option<Live>, ProbeError> {
-    parse_live(&get(client, url).await?).map_err(|(reason, body)| ProbeError::NotAProbe {
+    parse_live(&ask(client, url).await?).map_err(|(reason, body)| ProbeError::NotAProbe {
         url: url.to_owned(),
         reason,
         body: beginning(&body),
     })
 }
 
-/// Whether a flag that is to be `on` (or off) is so: the answer contains the text exactly when it is on. `base` has no `/` at its end.
+/// Sends a request that switches something. `base` has no `/` at its end.
 ///
 /// # Errors
-/// No answer in time, another status than 200, an answer without end.
-pub async fn verify(client: &Client, base: &str, verify: &Verify, on: bool) -> Result<bool, ProbeError> {
-    let body = get(client, &format!("{base}{}", verify.path)).await?;
-    Ok(body.contains(&verify.contains) == on)
+/// No answer in time, a status from 400 up, an answer without end, a request that cannot be written.
+pub async fn switch(client: &Client, base: &str, request: &SwitchRequest) -> Result<(), SwitchError> {
+    let SwitchRequest { method, path, headers, body } = request;
+    let failed = |reason: String| SwitchError { method: method.clone(), path: path.clone(), reason };
+    let name = Method::from_bytes(method.as_bytes()).map_err(|error| failed(error.to_string()))?;
+    let mut sent = client.request(name, format!("{base}{path}"));
+    for (name, value) in headers {
+        sent = sent.header(name, value);
+    }
+    let sent = sent.body(body.clone().unwrap_or_default());
+    let answer = sent.send().await.map_err(|error| failed(with_causes(&error)))?;
+    let status = answer.status();
+    if status.as_u16() < 400 {
+        return Ok(());
+    }
+    Err(failed(match body_of(answer).await {
+        Ok(Some(body)) => format!("the service said {status}: {}", beginning(&body)),
+        Ok(None) | Err(_) => format!("the service said {status}"),
+    }))
 }
 
 /// The sum of the series of `counter`, in whole requests.
@@ -110,7 +134,7 @@ pub async fn verify(client: &Client, base: &str, verify: &Verify, on: bool) -> R
 /// # Errors
 /// No answer in time, another status than 200, an answer without end, no such counter.
 pub async fn counter(client: &Client, url: &str, counter: &Counter) -> Result<u64, ProbeError> {
-    let body = get(client, url).await?;
+    let body = ask(client, url).await?;
     let count = exposition::sum(&body, &counter.metric, &counter.labels);
     count.map(|count| count as u64).ok_or_else(|| ProbeError::NoCounter {
         url: url.to_owned(),
@@ -140,23 +164,32 @@ fn parse_live(body: &str) -> Result<Option<Live>, (String, String)> {
 }
 
 /// The body of an answer with status 200.
-async fn get(client: &Client, url: &str) -> Result<String, ProbeError> {
+///
+/// # Errors
+/// No answer in time, another status, an answer without end.
+pub async fn ask(client: &Client, url: &str) -> Result<String, ProbeError> {
     let no_answer = |error: reqwest::Error| ProbeError::NoAnswer { url: url.to_owned(), reason: with_causes(&error) };
-    let mut response = client.get(url).send().await.map_err(no_answer)?;
+    let response = client.get(url).send().await.map_err(no_answer)?;
     let status = response.status();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
-        body.extend_from_slice(&chunk);
-        if body.len() as u64 > ANSWER_MAX.get() {
-            return Err(ProbeError::TooLarge { url: url.to_owned() });
-        }
-    }
-    let body = String::from_utf8_lossy(&body).into_owned();
+    let body = body_of(response).await.map_err(no_answer)?;
+    let body = body.ok_or_else(|| ProbeError::TooLarge { url: url.to_owned() })?;
     if status == StatusCode::OK {
         Ok(body)
     } else {
         Err(ProbeError::Status { url: url.to_owned(), status, body: beginning(&body) })
     }
+}
+
+/// The body of an answer; none where it is larger than [`ANSWER_MAX`].
+async fn body_of(mut response: Response) -> Result<Option<String>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() as u64 > ANSWER_MAX.get() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(String::from_utf8_lossy(&body).into_owned()))
 }
 
 fn beginning(body: &str) -> String {

@@ -2,6 +2,8 @@
 //!
 //! The formats are those of proc(5) and of the kernel's `Documentation/filesystems/proc.rst`.
 
+use std::collections::BTreeSet;
+
 use crate::trace::{Memory, Rollup};
 use crate::units::Bytes;
 
@@ -52,6 +54,14 @@ pub fn stat(text: &str) -> Option<Stat> {
         cpu_ticks: user_ticks + system_ticks,
         start_ticks,
     })
+}
+
+/// Reads `/proc/PID/maps`: the files that are mapped, each once, also those that were deleted since.
+#[must_use]
+pub fn mapped_files(text: &str) -> BTreeSet<&str> {
+    // `7f0c…-7f0c… r-xp 00026000 08:01 1835 /usr/lib/libc.so.6`: nothing before the path has a slash.
+    let path = |line: &'_ str| line.find('/').map(|at| at..line.len());
+    text.lines().filter_map(|line| Some(line[path(line)?].trim_end_matches(" (deleted)"))).collect()
 }
 
 /// What is used of `/proc/PID/status`.
@@ -181,6 +191,13 @@ fn kilobytes(value: &str) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mapped_files_are_listed_once_and_what_is_no_file_is_not() {
+        let text = "7f01-7f02 r-xp 0 08:01 7 /usr/lib/a b.so\n7f02-7f03 rw-p 0 08:01 7 /usr/lib/a b.so\n7f04-7f05 rw-p 0 00:00 0\n\
+                    7f06-7f07 rw-p 0 00:00 0 [heap]\n7f08-7f09 r--p 0 08:01 9 /opt/shop (deleted)\n";
+        assert_eq!(mapped_files(text), BTreeSet::from(["/opt/shop", "/usr/lib/a b.so"]));
+    }
 
     const STAT: &str = "13583 (cat) R 13580 13580 7596 0 -1 4194304 101 7 3 0 12 30 5 6 20 0 1 0 140377 3133440 393 \
                         18446744073709551615 94012521500672 94012521520553 140732780393744 0 0 0 0 0 0 0 0 0 17 0 0 0";

@@ -55,6 +55,8 @@ pub fn of_cell(
     command: Vec<String>,
     env: &BTreeMap<String, Option<String>>,
 ) -> Provenance {
+    let mut rustflags = run.rustflags.clone();
+    rustflags.extend(cell.build.into_iter().flat_map(|build| plan.builds[build].cfg_flags()));
     let features = cell.build.map(|build| plan.builds[build].features.iter().cloned().collect()).unwrap_or_default();
     let binary_sha256 = match built {
         Some(built) => built.sha256.clone(),
@@ -70,7 +72,7 @@ pub fn of_cell(
     };
     let allocator_env =
         ALLOCATOR_VARIABLES.into_iter().filter_map(|name| Some((name.to_owned(), value_of(name)?))).collect();
-    Provenance { features, command, binary_sha256, allocator_env, ..run.clone() }
+    Provenance { features, rustflags, command, binary_sha256, allocator_env, ..run.clone() }
 }
 
 /// The file of a program, as the system would find it.

@@ -26,6 +26,9 @@ pub struct Header {
     pub known_flags: Vec<String>,
     /// Flags without a `verify`: nothing showed that they took effect.
     pub unverified_flags: Vec<String>,
+    /// The allocator of which nothing showed that it is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unverified_allocator: Option<String>,
     /// Whether the certificate of the service was not checked, because the scenario says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub certificate_unchecked: bool,

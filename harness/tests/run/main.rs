@@ -6,6 +6,7 @@ mod bisect;
 mod load;
 mod moody;
 mod secrets;
+mod switches;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -73,6 +74,13 @@ path = "/"
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Puts `that` in place of `this` in the scenario.
+    fn change(&self, this: &str, that: &str) {
+        let scenario = fs::read_to_string(self.path("soak.toml")).unwrap();
+        assert!(scenario.contains(this), "the scenario has no {this:?}");
+        fs::write(self.path("soak.toml"), scenario.replace(this, that)).unwrap();
     }
 
     fn steep(&self, args: &[&str]) -> Command {

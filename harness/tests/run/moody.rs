@@ -2,10 +2,13 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Requests answered, beside those for readiness.
 static ANSWERED: AtomicU64 = AtomicU64::new(0);
+
+/// Whether it was switched on by a request.
+static SWITCHED: AtomicBool = AtomicBool::new(false);
 
 /// Secrets that a guarded service wants: in a header, as a password, and user and password as they are sent.
 pub(super) const KEY: &str = "hush-key-4711";
@@ -41,7 +44,14 @@ fn serve(stream: &TcpStream, mood: &str) {
             ready(stream, mood)
         } else if request.starts_with("GET /metrics") {
             let count = ANSWERED.load(Ordering::Relaxed);
-            write(stream, "200 OK", &format!("moody_requests_total{{route=\"/\"}} {count}\n"))
+            let switched = u64::from(SWITCHED.load(Ordering::Relaxed));
+            let text = format!("moody_requests_total{{route=\"/\"}} {count}\nmoody_switched {switched}\n");
+            write(stream, "200 OK", &text)
+        } else if request.starts_with("PUT /switch") {
+            SWITCHED.store(true, Ordering::Relaxed);
+            write(stream, "204 No Content", "")
+        } else if request.starts_with("DELETE /switch") {
+            write(stream, "405 Method Not Allowed", "only PUT")
         } else {
             answer(stream, mood)
         };

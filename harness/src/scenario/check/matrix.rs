@@ -2,11 +2,14 @@
 
 use super::Check;
 use crate::problem::nearest;
-use crate::scenario::{AxisKind, Flag, Program, Row, Scenario, Switch};
+use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, Scenario, Switch, SwitchRequest, Verify};
 
 /// Names of the run's folder, and the id of the cell in which all is as in production.
 const RESERVED_FLAGS: [&str; 7] =
     ["baseline", "builds", "attempts", "run.json", "run.lock", "report.json", "scenario.toml"];
+
+/// The variable by which libraries are preloaded.
+const PRELOAD: &str = "LD_PRELOAD";
 
 impl Check<'_> {
     pub(super) fn flags(&mut self, scenario: &Scenario) {
@@ -35,14 +38,14 @@ impl Check<'_> {
             self.switch(&format!("flags[{index}]"), flag);
             self.values(&format!("flags[{index}]"), flag);
             if let Some(verify) = &flag.verify {
-                self.own_path(&at("verify.path"), &verify.path);
+                self.verify(&at("verify"), verify);
             }
-            if matches!(flag.switch, Switch::CargoFeature { .. })
-                && matches!(scenario.service.program, Program::Command(_))
-            {
+            let is_built = matches!(flag.switch, Switch::CargoFeature { .. } | Switch::Cfg { .. });
+            if is_built && matches!(scenario.service.program, Program::Command(_)) {
+                let what = if matches!(flag.switch, Switch::Cfg { .. }) { "cfg" } else { "cargo features" };
                 self.error(
                     &at("kind"),
-                    "a command has no cargo features",
+                    format!("a command has no {what}"),
                     "use kind = \"env\" or \"arg\", or let steep build a package",
                 );
             }
@@ -59,13 +62,50 @@ impl Check<'_> {
                     "on = [\"--cache\"]",
                 );
             }
-            Switch::Arg { .. } | Switch::CargoFeature { .. } => {}
+            Switch::Cfg { cfg } if cfg.is_empty() => {
+                self.error(&format!("{path}.cfg"), "\"cfg\" is empty", "cfg = \"fast_path\"");
+            }
+            Switch::Http { on, off } => {
+                self.switch_request(&format!("{path}.request"), on);
+                if let Some(off) = off {
+                    self.switch_request(&format!("{path}.off_request"), off);
+                }
+                if off.as_ref() == Some(on) {
+                    let help = "leave \"off_request\" out where the service starts with it off";
+                    self.error(
+                        path,
+                        "\"request\" and \"off_request\" are the same: the flag would switch nothing",
+                        help,
+                    );
+                }
+            }
+            Switch::Arg { .. } | Switch::CargoFeature { .. } | Switch::Cfg { .. } => {}
+        }
+    }
+
+    fn switch_request(&mut self, path: &str, request: &SwitchRequest) {
+        self.own_path(&format!("{path}.path"), &request.path);
+        let is_name =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        for (name, value) in &request.headers {
+            if !is_name(name) || value.contains(['\r', '\n']) {
+                self.error(&format!("{path}.headers"), format!("{name:?} cannot be sent as a header"), "");
+            }
+        }
+    }
+
+    fn verify(&mut self, path: &str, verify: &Verify) {
+        if let Verify::Http { path: asked, .. } | Verify::Metric { path: asked, .. } = verify {
+            self.own_path(&format!("{path}.path"), asked);
+        }
+        if verify.text().is_empty() {
+            self.error(path, "an empty text is everywhere: it would verify nothing", "name what is there only then");
         }
     }
 
     fn values(&mut self, path: &str, flag: &Flag) {
         let at = |key: &str| format!("{path}.{key}");
-        let (verify, on) = (flag.verify.as_ref().map(|verify| verify.contains.as_str()), written(&flag.switch));
+        let (verify, on) = (flag.verify.as_ref().map(Verify::text), written(&flag.switch));
         if flag.values.is_empty() {
             if self.spans.has(&at("values")) {
                 self.error(&at("values"), "a flag with values needs at least two", "values = [\"off\", \"lru\"]");
@@ -97,11 +137,11 @@ impl Check<'_> {
                 "on = [\"--cache={{value}}\"]",
             );
         }
-        if verify.is_some_and(|contains| !Flag::names_value(contains)) {
+        if verify.is_some_and(|text| !Flag::names_value(text)) {
             let help = "contains = \"cache: {{value}}\"";
             self.error(
-                &at("verify.contains"),
-                "{{value}} does not stand in \"contains\": no value would be told from another",
+                &at("verify"),
+                "{{value}} does not stand in what is looked for: no value would be told from another",
                 help,
             );
         }
@@ -129,6 +169,15 @@ impl Check<'_> {
                     "rows of the plan use that name",
                 );
             }
+            if axis.kind == AxisKind::CargoFeature && matches!(scenario.service.program, Program::Command(_)) {
+                let help = "use kind = \"env\" or \"arg\", or let steep build a package";
+                self.error(&at("kind"), "a command has no cargo features", help);
+            }
+            if let AxisKind::Arg { arg } = &axis.kind
+                && arg.is_empty()
+            {
+                self.error(&at("arg"), "\"arg\" is empty", "arg = \"--workers\"");
+            }
             if axis.values.is_empty() {
                 self.error(&at("values"), "an axis needs at least one value", "");
             }
@@ -147,15 +196,33 @@ impl Check<'_> {
                 self.error(
                     &format!("allocators.{name}.features"),
                     "a command has no cargo features",
-                    "tune its allocator with env",
+                    "preload its library, or tune its allocator with env",
                 );
             }
+            if let Some(verify) = &allocator.verify {
+                self.verify(&format!("allocators.{name}.verify"), verify);
+            }
+            self.preload(name, allocator, scenario);
+        }
+    }
+
+    fn preload(&mut self, name: &str, allocator: &Allocator, scenario: &Scenario) {
+        let Some(library) = &allocator.preload else { return };
+        let path = format!("allocators.{name}.preload");
+        // ld.so(8): "the items of the list can be separated by spaces or colons, and there is no support for escaping".
+        if library.is_empty() || library.contains([' ', ':']) {
+            self.error(&path, format!("{library:?} cannot be preloaded"), "preload = \"libjemalloc.so.2\"");
+        }
+        if allocator.env.contains_key(PRELOAD) || scenario.service.env.contains_key(PRELOAD) {
+            let help = "take the variable out and name the library here, so that it is verified";
+            self.error(&path, format!("\"preload\" and the variable {PRELOAD} exclude each other"), help);
         }
     }
 
     fn allocator_exists(&mut self, path: &str, name: &str, scenario: &Scenario) {
         if !scenario.allocators.contains_key(name) {
-            let help = format!("add [allocators.{name}] with the cargo features that choose it, or use \"system\"");
+            let help =
+                format!("add [allocators.{name}] with its cargo features or the library to preload, or use \"system\"");
             self.error(path, format!("nothing says how to have the allocator \"{name}\""), help);
         }
     }
@@ -196,6 +263,6 @@ fn written(switch: &Switch) -> &[String] {
     match switch {
         Switch::Env { on, .. } => std::slice::from_ref(on),
         Switch::Arg { on, .. } => on,
-        Switch::CargoFeature { .. } => &[],
+        Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Http { .. } => &[],
     }
 }

@@ -1,8 +1,13 @@
 //! The tables of flags, axes, allocators and the plan.
 
+use std::collections::BTreeMap;
+
 use super::super::read::{Reader, Section};
-use super::super::{Allocator, Axis, AxisKind, Constraints, Flag, PlanRules, Row, Rule, Strategy, Switch, Verify};
+use super::super::{
+    Allocator, Axis, AxisKind, Constraints, Flag, PlanRules, Row, Rule, Strategy, Switch, SwitchRequest, Verify,
+};
 use super::{each, table, unnamed, whole};
+use crate::problem::Problem;
 
 pub(super) fn flag(reader: &mut Reader, section: &Section<'_>) -> Flag {
     let kind: Option<String> = reader.choice(section, "kind");
@@ -15,7 +20,7 @@ pub(super) fn flag(reader: &mut Reader, section: &Section<'_>) -> Flag {
         group: reader.text(section, "group"),
         requires: reader.texts(section, "requires").unwrap_or_default(),
         conflicts_with: reader.texts(section, "conflicts_with").unwrap_or_default(),
-        verify: reader.section(section, "verify").map(|table| verify(reader, &table)),
+        verify: reader.section(section, "verify").and_then(|table| verify(reader, &table)),
     }
 }
 
@@ -23,6 +28,11 @@ fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>, has_va
     let mut args = |name| Reader::has(section, name).then(|| reader.texts(section, name)).flatten().unwrap_or_default();
     match kind {
         Some("cargo-feature") => Switch::CargoFeature { feature: reader.text(section, "feature").unwrap_or_default() },
+        Some("cfg") => Switch::Cfg { cfg: reader.text(section, "cfg").unwrap_or_default() },
+        Some("http") => Switch::Http {
+            on: required_request(reader, section),
+            off: reader.section(section, "off_request").map(|table| request(reader, &table)),
+        },
         Some("env") => Switch::Env {
             var: reader.text(section, "var").unwrap_or_default(),
             on: reader.text(section, "on").unwrap_or_else(|| if has_values { "{{value}}" } else { "1" }.to_owned()),
@@ -33,14 +43,66 @@ fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>, has_va
     }
 }
 
-fn verify(reader: &mut Reader, section: &Section<'_>) -> Verify {
-    let path = reader.text(section, "path").unwrap_or_default();
-    Verify { path, contains: reader.text(section, "contains").unwrap_or_default() }
+fn required_request(reader: &mut Reader, section: &Section<'_>) -> SwitchRequest {
+    match reader.section(section, "request") {
+        Some(table) => request(reader, &table),
+        // Its absence has been told; a path in which no check finds a problem.
+        None => SwitchRequest { method: "POST".to_owned(), path: "/".to_owned(), headers: BTreeMap::new(), body: None },
+    }
+}
+
+fn request(reader: &mut Reader, section: &Section<'_>) -> SwitchRequest {
+    SwitchRequest {
+        method: reader.choice(section, "method").unwrap_or_default(),
+        path: reader.text(section, "path").unwrap_or_else(|| "/".to_owned()),
+        headers: reader.text_map(section, "headers").unwrap_or_default(),
+        body: reader.text(section, "body"),
+    }
+}
+
+/// What `metric` asks where the scenario does not say: the path that Prometheus itself takes.
+const METRICS_PATH: &str = "/metrics";
+
+fn verify(reader: &mut Reader, section: &Section<'_>) -> Option<Verify> {
+    const WAYS: [&str; 5] = ["contains", "metric", "log", "symbol", "library"];
+    let path = reader.text(section, "path");
+    let value = reader.number(section, "value");
+    let mut texts = WAYS.map(|way| reader.text(section, way));
+    let given: Vec<&str> = WAYS.into_iter().filter(|way| Reader::has(section, way)).collect();
+    let mut wrong = |message: String, help: &str| {
+        let span = reader.spans.of(&section.path);
+        reader.problems.push(Problem::error(format!("[{}] {message}", section.path), span).help(help));
+        None
+    };
+    let [way] = given.as_slice() else {
+        let said = if given.is_empty() { "nothing".to_owned() } else { given.join(" and ") };
+        let help = "one of contains (with path), metric, log, symbol, library; two things to see are two flags";
+        return wrong(format!("says {said} of what shows that it took effect"), help);
+    };
+    if value.is_some() && *way != "metric" {
+        return wrong(format!("has a \"value\" beside \"{way}\""), "only a metric has a value");
+    }
+    if path.is_some() && !["contains", "metric"].contains(way) {
+        return wrong(format!("has a \"path\" beside \"{way}\""), "only \"contains\" and \"metric\" ask one");
+    }
+    let text = WAYS.iter().position(|known| known == way).and_then(|place| texts[place].take())?;
+    Some(match *way {
+        "contains" => match path {
+            Some(path) => Verify::Http { path, contains: text },
+            None => return wrong("lacks \"path\"".to_owned(), "add path = …: what is asked"),
+        },
+        "metric" => Verify::Metric { path: path.unwrap_or_else(|| METRICS_PATH.to_owned()), metric: text, value },
+        "log" => Verify::Log { log: text },
+        "symbol" => Verify::Symbol { symbol: text },
+        _ => Verify::Library { library: text },
+    })
 }
 
 pub(super) fn axis(reader: &mut Reader, section: &Section<'_>) -> Axis {
     let kind = match reader.choice::<String>(section, "kind").as_deref() {
         Some("allocator") => AxisKind::Allocator,
+        Some("cargo-feature") => AxisKind::CargoFeature,
+        Some("arg") => AxisKind::Arg { arg: reader.text(section, "arg").unwrap_or_else(|| unnamed(section)) },
         Some(_) => AxisKind::Env { var: reader.text(section, "var").unwrap_or_default() },
         None => AxisKind::Env { var: String::new() },
     };
@@ -49,8 +111,12 @@ pub(super) fn axis(reader: &mut Reader, section: &Section<'_>) -> Axis {
 }
 
 pub(super) fn allocator(reader: &mut Reader, section: &Section<'_>) -> Allocator {
-    let features = reader.texts(section, "features").unwrap_or_default();
-    Allocator { features, env: reader.text_map(section, "env").unwrap_or_default() }
+    Allocator {
+        features: reader.texts(section, "features").unwrap_or_default(),
+        env: reader.text_map(section, "env").unwrap_or_default(),
+        preload: reader.text(section, "preload"),
+        verify: reader.section(section, "verify").and_then(|table| verify(reader, &table)),
+    }
 }
 
 pub(super) fn constraints(reader: &mut Reader, top: &Section<'_>) -> Constraints {

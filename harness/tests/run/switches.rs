@@ -1,0 +1,84 @@
+//! What a cell switches, and the proof that it did: requests, metrics, the log, symbols, mapped libraries and preloaded ones.
+
+use super::{Place, Ran};
+
+/// The end of a scenario with one flag, in the cell where it is on.
+fn on(flag: &str) -> String {
+    format!("[[flags]]\nname = \"cache\"\n{flag}\n[plan]\nstrategy = \"all\"\n")
+}
+
+/// The end of a scenario with one allocator beside the system's.
+fn allocator(keys: &str) -> String {
+    let axis = "[[axes]]\nname = \"allocator\"\nkind = \"allocator\"\nvalues = [\"other\"]\n";
+    format!("{axis}[allocators.other]\n{keys}\n")
+}
+
+fn ran(more: &str) -> Ran {
+    Place::new("fine", 2, more).run()
+}
+
+fn is_refused_with(more: &str, words: &[&str]) {
+    let ran = ran(more);
+    assert_eq!((ran.status, ran.verdict()), (4, "invalid"), "{}", ran.stderr);
+    for word in words {
+        assert!(ran.reason().contains(word), "{word:?} is not in: {}", ran.reason());
+    }
+}
+
+#[test]
+fn a_flag_that_is_switched_by_a_request_is_on_when_the_load_begins() {
+    let flag = "kind = \"http\"\nrequest = { method = \"PUT\", path = \"/switch\", headers = { x-why = \"soak\" } }\n";
+    let verify = "verify = { metric = \"moody_switched\", value = 1 }";
+    let ran = ran(&on(&format!("{flag}{verify}")));
+    assert!(ran.is_undecided(0), "{}", ran.report);
+    assert_eq!(ran.report["flags"][0]["unverified"], false);
+}
+
+#[test]
+fn a_request_that_fails_is_told_with_the_answer() {
+    let flag = "kind = \"http\"\nrequest = { method = \"DELETE\", path = \"/switch\" }";
+    is_refused_with(&on(flag), &["\"cache\" could not be switched", "DELETE /switch", "405", "only PUT"]);
+}
+
+#[test]
+fn what_is_looked_for_and_where_is_told() {
+    let with = |verify: &str| on(&format!("kind = \"env\"\nvar = \"CACHE\"\nverify = {{ {verify} }}"));
+    is_refused_with(
+        &with("metric = \"moody_switched\", value = 1"),
+        &["GET /metrics", "moody_switched at 1", "(which has it at 0)"],
+    );
+    is_refused_with(&with("metric = \"no_such\""), &["the metric no_such"]);
+    is_refused_with(&with("log = \"cache is on\""), &["service.log does not show \"cache is on\""]);
+    is_refused_with(&with("symbol = \"no_such_symbol\""), &["the symbol table of", "\"no_such_symbol\""]);
+    is_refused_with(&with("library = \"libno_such\""), &["mapped into process", "\"libno_such\""]);
+}
+
+#[test]
+fn a_preloaded_library_is_seen_in_the_process() {
+    // A library of glibc that nothing maps by itself, so that it is on every machine that the tests run on.
+    let ran = ran(&allocator("preload = \"libc_malloc_debug.so.0\""));
+    assert!(ran.is_undecided(0), "{}", ran.report);
+    assert!(ran.report["cells"][0].get("unverified_allocator").is_none());
+}
+
+#[test]
+fn a_library_that_is_nowhere_is_told_with_the_places() {
+    is_refused_with(&allocator("preload = \"libno_such.so.7\""), &["libno_such.so.7 is in none of", "/usr/lib"]);
+}
+
+#[test]
+fn a_service_that_drops_the_variable_runs_without_the_library_and_is_told() {
+    let place = Place::new("fine", 2, &allocator("preload = \"libc_malloc_debug.so.0\""));
+    place.change("command = [", "command = [\"env\", \"-u\", \"LD_PRELOAD\", ");
+    let ran = place.run();
+    assert_eq!((ran.status, ran.verdict()), (4, "invalid"), "{}", ran.stderr);
+    assert!(ran.reason().contains("is not among the files that are mapped into process"), "{}", ran.reason());
+    assert!(ran.reason().contains("without the variable"), "{}", ran.reason());
+}
+
+#[test]
+fn an_allocator_that_nothing_proves_is_marked() {
+    let ran = ran(&allocator("env = { MALLOC_ARENA_MAX = \"1\" }"));
+    assert!(ran.is_undecided(0), "{}", ran.report);
+    assert_eq!(ran.report["cells"][0]["unverified_allocator"], "other");
+}
