@@ -4,6 +4,7 @@
 mod analyze;
 mod bisect;
 mod check;
+mod configs;
 mod import;
 mod init;
 mod load;

@@ -258,7 +258,11 @@ fn build_of(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String
                 let cfgs = cfgs.get_or_insert_with(BTreeSet::new);
                 cfgs.extend(is_on.then(|| cfg.clone()));
             }
-            Switch::CargoFeature { .. } | Switch::Env { .. } | Switch::Arg { .. } | Switch::Http { .. } => {}
+            Switch::CargoFeature { .. }
+            | Switch::Env { .. }
+            | Switch::Arg { .. }
+            | Switch::Config { .. }
+            | Switch::Http { .. } => {}
         }
     }
     for axis in scenario.axes.iter().filter(|axis| axis.kind == AxisKind::CargoFeature) {

@@ -1,12 +1,13 @@
 //! What the user asks for: a scenario file, checked, with every default filled in.
 //!
 //! `keys` lists every key, `read` takes typed values out of TOML against that list, `decode` makes the scenario of them, `check` looks
-//! at what spans several keys, and `package` at what the cargo package has; `starter` writes a
+//! at what spans several keys, `package` at what the cargo package has, and `config` at files that flags change; `starter` writes a
 //! first scenario for one.
 //! Pure: paths are kept as they were given, and nothing is opened here.
 
 mod address;
 pub mod check;
+pub mod config;
 pub mod decode;
 mod external;
 mod flow;

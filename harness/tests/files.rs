@@ -223,3 +223,51 @@ column = "x"
     assert_eq!(status, Some(2));
     insta::assert_snapshot!(said);
 }
+
+/// A service with these `files`, and flags of kind `config`: name, and what else they say.
+fn configured(files: &[(&str, &str)], flags: &[(&str, &str)]) -> String {
+    let list: Vec<String> =
+        files.iter().map(|(name, _)| format!("{{ from = {name:?}, to = \"{{{{dir}}}}/{name}\" }}")).collect();
+    let flags: String =
+        flags.iter().map(|(name, keys)| format!("\n[[flags]]\nname = {name:?}\nkind = \"config\"\n{keys}\n")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, contents) in files {
+        fs::write(folder.path().join(name), contents).unwrap();
+    }
+    let scenario =
+        SCENARIO.replace("command = [\"shop\"]", &format!("command = [\"shop\"]\nfiles = [{}]", list.join(", ")));
+    fs::write(folder.path().join("soak.toml"), format!("{scenario}{flags}")).unwrap();
+    let output =
+        Command::cargo_bin("steep").unwrap().args(["check", "soak.toml"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+const APP: &str = "port = {{port}}\n[cache]\nfast = true\nsize = 64\n";
+
+#[test]
+fn what_a_flag_cannot_write_into_a_file_is_told_before_anything_is_started() {
+    let flags = [
+        ("nowhere", "key = \"cache.fats\"\noff = false"),
+        ("already", "key = \"cache.fast\""),
+        ("many", "key = \"cache.size\"\nvalues = [64, \"lots\"]"),
+        ("twice", "key = \"/cache/fast\"\noff = false"),
+    ];
+    insta::assert_snapshot!(configured(&[("app.toml", APP)], &flags));
+}
+
+#[test]
+fn a_file_that_is_none_of_its_format_is_told_once() {
+    let flags = [("fast", "key = \"cache.fast\"\noff = false"), ("size", "key = \"cache.size\"\non = 1")];
+    insta::assert_snapshot!(configured(&[("app.toml", "[cache\nfast = true\n")], &flags));
+}
+
+#[test]
+fn a_flag_says_which_file_it_changes() {
+    let flags = [
+        ("unsaid", "key = \"cache.fast\"\noff = false"),
+        ("mistyped", "file = \"ap.toml\"\nkey = \"cache.fast\"\noff = false"),
+        ("unreadable", "file = \"app.ini\"\nkey = \"fast\""),
+    ];
+    insta::assert_snapshot!(configured(&[("app.toml", APP), ("app.ini", "fast=1\n")], &flags));
+}

@@ -169,8 +169,8 @@ strategy = "pairwise"
 }
 
 #[test]
-fn a_kind_of_a_later_version_is_one_problem() {
-    insta::assert_snapshot!(and("[[flags]]\nname = \"fast\"\nkind = \"config\"\nkey = \"cache.fast\"\n"));
+fn a_kind_that_is_unknown_is_one_problem() {
+    insta::assert_snapshot!(and("[[flags]]\nname = \"fast\"\nkind = \"flagd\"\n"));
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl Folders {
             binary: None,
             env: &env,
             args,
+            patches: &[],
             client: &client,
         };
         start(service, dependencies, &place).await

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
+use super::configs;
 use super::output::tell;
 use super::supplies;
 use crate::plan::{Plan, plan};
@@ -52,6 +53,7 @@ pub(super) fn examine(path: &Path) -> Examined {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     problems.extend(missing_files(&draft, &spans, &folder));
+    problems.extend(configs::examine(&draft, &spans, &folder));
     problems.extend(missing_cpus(&draft, &spans));
     problems.extend(no_access(&draft, &spans, &folder));
     let supplies = supplies::read(&mut draft, &spans, &folder, &mut problems);

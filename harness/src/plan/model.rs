@@ -307,7 +307,9 @@ fn implied(scenario: &Scenario, features: &Features, names: &Names<'_>) -> Vec<(
     let Program::Package(_) = scenario.service.program else { return Vec::new() };
     let feature_of = |flag: &Flag| match &flag.switch {
         Switch::CargoFeature { feature } => Some(feature.clone()),
-        Switch::Cfg { .. } | Switch::Env { .. } | Switch::Arg { .. } | Switch::Http { .. } => None,
+        Switch::Cfg { .. } | Switch::Env { .. } | Switch::Arg { .. } | Switch::Config { .. } | Switch::Http { .. } => {
+            None
+        }
     };
     let switched: Vec<(usize, String)> = scenario
         .flags

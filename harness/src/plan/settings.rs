@@ -1,8 +1,9 @@
-//! What a cell adds to the start of the service: its flags and axes as environment and arguments.
+//! What a cell adds to the start of the service: its flags and axes as environment, arguments and files.
 
 use std::collections::BTreeMap;
 
 use super::Cell;
+use crate::scenario::config::Patch;
 use crate::scenario::{Allocator, AxisKind, Flag, Scenario, Switch, SwitchRequest};
 
 /// What a cell adds to the start of the service. Values of flags and axes are taken as they are: nothing
@@ -15,6 +16,8 @@ pub struct CellSettings {
     pub args: Vec<String>,
     /// A shared library that is loaded before all others.
     pub preload: Option<String>,
+    /// Values of files of the service.
+    pub patches: Vec<Patch>,
     /// Sent once the service is ready: the flag that each switches, and the request.
     pub requests: Vec<(String, SwitchRequest)>,
 }
@@ -39,6 +42,7 @@ pub fn settings(scenario: &Scenario, cell: &Cell) -> CellSettings {
     }
     for flag in &scenario.flags {
         settings.switch(flag, cell);
+        settings.patches.extend(Patch::of(scenario, flag, cell.flags.contains(&flag.name), cell.flags.value_of(flag)));
     }
     settings
 }
@@ -47,7 +51,7 @@ impl CellSettings {
     fn switch(&mut self, flag: &Flag, cell: &Cell) {
         let is_on = cell.flags.contains(&flag.name);
         match (&flag.switch, cell.flags.value_of(flag)) {
-            (Switch::CargoFeature { .. } | Switch::Cfg { .. }, _) => {}
+            (Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Config { .. }, _) => {}
             (Switch::Env { var, on, off }, None) => {
                 let value = if is_on { Some(on) } else { off.as_ref() };
                 self.env.insert(var.clone(), value.cloned());

@@ -2,6 +2,7 @@
 //! phases that can be judged.
 
 mod accounting;
+mod config;
 mod constraints;
 pub(crate) mod flows;
 mod matrix;
@@ -39,6 +40,7 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.external(scenario);
     check.thresholds(scenario);
     check.flags(scenario);
+    check.changed_files(scenario);
     check.groups(scenario);
     check.axes(scenario);
     check.constraints(scenario);

@@ -1,4 +1,4 @@
-//! Where in a JSON value something stands: `order.items.0.id`. Pure.
+//! Where in a JSON value, or one like it, something stands: `order.items.0.id`. Pure.
 
 use std::fmt;
 
@@ -29,6 +29,15 @@ impl JsonPath {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
         })
     }
+
+    /// The names and numbers that lead there, for what is no JSON value.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        match self.0.strip_prefix('/') {
+            Some(pointer) => pointer.split('/').map(|name| name.replace("~1", "/").replace("~0", "~")).collect(),
+            None => self.0.split('.').map(str::to_owned).collect(),
+        }
+    }
 }
 
 impl fmt::Display for JsonPath {
@@ -47,6 +56,8 @@ mod tests {
         let found = |path: &str| JsonPath::new(path).find(&value).map(ToString::to_string);
         assert_eq!(found("a.b.0").as_deref(), Some("1"));
         assert_eq!(found("/a/b/1/c.d").as_deref(), Some("true"));
+        assert_eq!(JsonPath::new("/a/b~1c.d").names(), ["a", "b/c.d"]);
+        assert_eq!(JsonPath::new("a.b.0").names(), ["a", "b", "0"]);
         assert_eq!((found("a.b.2"), found("a.b.x"), found("a.b.0.c"), found("")), (None, None, None, None));
     }
 }

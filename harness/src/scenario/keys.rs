@@ -76,7 +76,7 @@ pub enum Kind {
     Size,
     /// A share, a number, a duration or a size, by the metric beside it.
     Limit,
-    /// A text or a list of texts, by the kind of the flag.
+    /// A text, a list of texts, or any scalar, by the kind of the flag.
     TextOrTexts,
     /// One of these; the second list is for later versions.
     Choice(&'static [&'static str], &'static [&'static str]),
@@ -163,7 +163,7 @@ impl Key {
             Duration(..) => "duration".into(),
             Size => "size".into(),
             Limit => "number, duration or size".into(),
-            TextOrTexts => "text (`env`), list of texts (`arg`)".into(),
+            TextOrTexts => "text (`env`), list of texts (`arg`), text, number or boolean (`config`)".into(),
             Choice(values, _) => format!("one of {}", quoted(values)),
             Choices(values) => format!("list of {}", quoted(values)),
             Table => "table".into(),

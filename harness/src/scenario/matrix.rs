@@ -1,8 +1,12 @@
 //! What is varied between cells: flags, axes, allocators, and the rules by which they become a plan.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::JsonPath;
 
 /// A switch of the service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,6 +99,17 @@ pub enum Switch {
         on: Vec<String>,
         /// Added where the flag is off.
         off: Vec<String>,
+    },
+    /// A value in a file of the service, written before each start.
+    Config {
+        /// Which file, as its `from` says; none: the only one that there is.
+        file: Option<PathBuf>,
+        /// Where in it.
+        key: JsonPath,
+        /// Written where the flag is on; of a flag with values always, with the value in it.
+        on: Value,
+        /// Written where the flag is off; none: what stands there stays.
+        off: Option<Value>,
     },
     /// A request to the service once it is ready, after each start.
     Http {

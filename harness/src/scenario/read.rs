@@ -9,11 +9,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use self::value::{
-    Wrong, by_name, by_place, choice_of, duration_of, each, integer_of, limit_of, number_of, one_or_several,
+    Wrong, by_name, by_place, choice_of, duration_of, each, integer_of, limit_of, number_of, one_or_several, scalar_of,
     scalar_text_of, size_of, template_of, text_of, wrong_type,
 };
 use super::Unit;
@@ -221,6 +222,11 @@ impl Reader {
     /// A list of texts, numbers and booleans, as texts.
     pub fn scalars(&mut self, section: &Section<'_>, name: &str) -> Option<Vec<String>> {
         self.value(section, name, |_, value| each(value, scalar_text_of))
+    }
+
+    /// A text, number or boolean.
+    pub fn scalar(&mut self, section: &Section<'_>, name: &str) -> Option<Value> {
+        self.value(section, name, |_, value| scalar_of(value))
     }
 
     /// Places in a JSON value with what stands there.

@@ -156,6 +156,7 @@ async fn prepare(
         binary: binary.as_deref(),
         env: &settings.env,
         args: &settings.args,
+        patches: &settings.patches,
         client: &client,
     };
     let mut service = match start(&scenario.service, &scenario.dependencies, &place).await {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use reqwest::Client;
 use tokio::time::timeout;
 
+use crate::scenario::config::Patch;
 use crate::scenario::{Dependency, Protocol, Ready, Service, Stop, StopSignal};
 use crate::shell::access::Access;
 use crate::shell::process::{Launch, Process, Stopped};
@@ -48,6 +49,8 @@ pub struct CellPlace<'a> {
     pub env: &'a BTreeMap<String, Option<String>>,
     /// Arguments that the cell adds.
     pub args: &'a [String],
+    /// Values that the cell writes into files of the service.
+    pub patches: &'a [Patch],
     /// For questions to the service: trusts it and is let in. Dependencies are asked without secrets.
     pub client: &'a Client,
 }

@@ -47,6 +47,8 @@ fn serve(stream: &TcpStream, mood: &str) {
             let switched = u64::from(SWITCHED.load(Ordering::Relaxed));
             let text = format!("moody_requests_total{{route=\"/\"}} {count}\nmoody_switched {switched}\n");
             write(stream, "200 OK", &text)
+        } else if request.starts_with("GET /config") {
+            write(stream, "200 OK", &configuration())
         } else if request.starts_with("PUT /switch") {
             SWITCHED.store(true, Ordering::Relaxed);
             write(stream, "204 No Content", "")
@@ -59,6 +61,15 @@ fn serve(stream: &TcpStream, mood: &str) {
             return;
         }
     }
+}
+
+/// Its configuration files, one after the other.
+fn configuration() -> String {
+    let folder = std::path::PathBuf::from(std::env::var_os("CONFIG").unwrap_or_default());
+    ["app.toml", "app.json", "app.yaml"]
+        .iter()
+        .filter_map(|name| std::fs::read_to_string(folder.join(name)).ok())
+        .collect()
 }
 
 /// Readiness is asked with the password, and without what stands in the headers of requests.

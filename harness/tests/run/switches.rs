@@ -1,6 +1,8 @@
 //! What a cell switches, and the proof that it did: requests, metrics, the log, symbols, mapped libraries and preloaded ones.
 
-use super::{Place, Ran};
+use std::fs;
+
+use super::{Place, Ran, is_undecided};
 
 /// The end of a scenario with one flag, in the cell where it is on.
 fn on(flag: &str) -> String {
@@ -32,6 +34,58 @@ fn a_flag_that_is_switched_by_a_request_is_on_when_the_load_begins() {
     let ran = ran(&on(&format!("{flag}{verify}")));
     assert!(ran.is_undecided(0), "{}", ran.report);
     assert_eq!(ran.report["flags"][0]["unverified"], false);
+}
+
+#[test]
+fn flags_are_written_into_files_in_the_type_that_stands_there() {
+    let flags = r#"
+[[flags]]
+name = "fast"
+kind = "config"
+file = "app.toml.in"
+key = "cache.fast"
+verify = { path = "/config", contains = "fast = true # quick" }
+
+[[flags]]
+name = "policy"
+kind = "config"
+file = "app.json.in"
+key = "cache.tiers.0.policy"
+values = ["off", "lru", "arc"]
+verify = { path = "/config", contains = '"policy": "{{value}}"' }
+
+[[flags]]
+name = "size"
+kind = "config"
+file = "app.yaml.in"
+key = "cache.size"
+on = 64
+default = true
+off = 16
+verify = { path = "/config", contains = "size: 64 # MiB" }
+
+[plan]
+strategy = "off"
+include = [{ flags = ["fast", "policy=arc", "size"] }]
+"#;
+    let place = Place::new("fine", 2, flags);
+    let files = ["toml", "json", "yaml"]
+        .map(|end| format!("{{ from = \"app.{end}.in\", to = \"{{{{dir}}}}/app.{end}\" }}"))
+        .join(", ");
+    place.change("env = { ", &format!("files = [{files}]\nenv = {{ CONFIG = \"{{{{dir}}}}\", "));
+    fs::write(place.path("app.toml.in"), "# {{port}}\n[cache]\nfast = false # quick\n").unwrap();
+    let json = "{\"port\": {{port}}, \"cache\": {\"tiers\": [{\"policy\": \"none\"}]}}\n";
+    fs::write(place.path("app.json.in"), json).unwrap();
+    fs::write(place.path("app.yaml.in"), "cache:\n  size: 32 # MiB\n").unwrap();
+    let ran = place.run();
+    for cell in ran.report["cells"].as_array().unwrap() {
+        assert!(is_undecided(cell), "{cell}");
+    }
+    let read = |file: &str| fs::read_to_string(place.path("out").join(file)).unwrap();
+    assert!(read("fast+policy=arc/app.json").contains("\"policy\": \"arc\""));
+    assert!(read("fast+policy=arc/app.toml").contains("fast = true # quick"));
+    assert!(read("not-size/app.json").contains("\"policy\": \"off\""));
+    assert_eq!(read("not-size/app.yaml"), "cache:\n  size: 16 # MiB\n");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What flags, axes and rows of a plan must hold.
 
+use serde_json::Value;
+
 use super::Check;
 use crate::problem::nearest;
 use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, Scenario, Switch, SwitchRequest, Verify};
@@ -77,6 +79,14 @@ impl Check<'_> {
                         "\"request\" and \"off_request\" are the same: the flag would switch nothing",
                         help,
                     );
+                }
+            }
+            Switch::Config { key, on, off, .. } => {
+                if key.to_string().is_empty() {
+                    self.error(&format!("{path}.key"), "\"key\" is empty", "key = \"cache.enabled\"");
+                }
+                if off.as_ref() == Some(on) {
+                    self.error(path, "\"on\" and \"off\" are the same: the flag would switch nothing", "off = false");
                 }
             }
             Switch::Arg { .. } | Switch::CargoFeature { .. } | Switch::Cfg { .. } => {}
@@ -261,8 +271,8 @@ pub(super) fn known_flags(scenario: &Scenario) -> Vec<String> {
 /// The texts that a flag with values writes its value into.
 fn written(switch: &Switch) -> &[String] {
     match switch {
-        Switch::Env { on, .. } => std::slice::from_ref(on),
+        Switch::Env { on, .. } | Switch::Config { on: Value::String(on), .. } => std::slice::from_ref(on),
         Switch::Arg { on, .. } => on,
-        Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Http { .. } => &[],
+        Switch::Config { .. } | Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Http { .. } => &[],
     }
 }

@@ -1,17 +1,19 @@
 //! The tables of flags, axes, allocators and the plan.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::super::read::{Reader, Section};
 use super::super::{
-    Allocator, Axis, AxisKind, Constraints, Flag, PlanRules, Row, Rule, Strategy, Switch, SwitchRequest, Verify,
+    Allocator, Axis, AxisKind, Constraints, Flag, JsonPath, PlanRules, Row, Rule, Strategy, Switch, SwitchRequest,
+    Verify,
 };
 use super::{each, table, unnamed, whole};
 use crate::problem::Problem;
 
 pub(super) fn flag(reader: &mut Reader, section: &Section<'_>) -> Flag {
     let kind: Option<String> = reader.choice(section, "kind");
-    let values = reader.texts(section, "values").unwrap_or_default();
+    let values = reader.scalars(section, "values").unwrap_or_default();
     Flag {
         name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
         switch: switch(reader, section, kind.as_deref(), !values.is_empty()),
@@ -33,13 +35,22 @@ fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>, has_va
             on: required_request(reader, section),
             off: reader.section(section, "off_request").map(|table| request(reader, &table)),
         },
+        Some("config") => Switch::Config {
+            file: reader.text(section, "file").map(PathBuf::from),
+            key: JsonPath::new(reader.text(section, "key").unwrap_or_else(|| unnamed(section))),
+            on: reader
+                .scalar(section, "on")
+                .unwrap_or_else(|| if has_values { "{{value}}".into() } else { true.into() }),
+            off: reader.scalar(section, "off"),
+        },
         Some("env") => Switch::Env {
             var: reader.text(section, "var").unwrap_or_default(),
             on: reader.text(section, "on").unwrap_or_else(|| if has_values { "{{value}}" } else { "1" }.to_owned()),
             off: reader.text(section, "off"),
         },
         Some(_) => Switch::Arg { on: args("on"), off: args("off") },
-        None => Switch::CargoFeature { feature: String::new() },
+        // In which no check finds a problem.
+        None => Switch::Arg { on: vec![if has_values { "{{value}}" } else { "on" }.to_owned()], off: Vec::new() },
     }
 }
 

@@ -1,10 +1,11 @@
 //! Keys of flags, axes, allocators and the plan.
 
 use super::Kind::{
-    Boolean, Choice, ChoiceMap, Integer, Number, Table, TableMap, Tables, Text, TextLists, TextMap, TextOrTexts, Texts,
+    Boolean, Choice, ChoiceMap, Integer, Number, Scalars, Table, TableMap, Tables, Text, TextLists, TextMap,
+    TextOrTexts, Texts,
 };
 use super::Presence::{Default, Optional, Required};
-use super::{Key, key, later, only};
+use super::{Key, key, only};
 
 const FEATURE: &[&str] = &["cargo-feature"];
 
@@ -12,7 +13,7 @@ const FEATURE: &[&str] = &["cargo-feature"];
 pub(super) const KEYS: &[Key] = &[
     key("flags", Tables, Default("[]"), "Switches of the service: what may leak."),
     key("flags[].name", Text, Required, "Its name in cell ids and reports."),
-    key("flags[].kind", Choice(&["cargo-feature", "cfg", "env", "arg", "http"], &["config"]), Required, "How it is switched."),
+    key("flags[].kind", Choice(&["cargo-feature", "cfg", "env", "arg", "config", "http"], &[]), Required, "How it is switched."),
     only(key("flags[].feature", Text, Required, "The cargo feature."), "kind", FEATURE),
     only(key("flags[].cfg", Text, Required, "Passed to rustc as `--cfg` where the flag is on. As soon as one flag has this kind, every build gets exactly the flags for rustc of `service.rustflags`, or else of `RUSTFLAGS`, and none of cargo's configuration."), "kind", &["cfg"]),
     only(key("flags[].request", Table, Required, "Sent to the service once it is ready, after each start, where the flag is on. A status from 400 up makes the cell `invalid`."), "kind", &["http"]),
@@ -26,9 +27,11 @@ pub(super) const KEYS: &[Key] = &[
     key("flags[].off_request.headers", TextMap, Default("{}"), "Headers."),
     key("flags[].off_request.body", Text, Optional, "Body."),
     only(key("flags[].var", Text, Required, "The variable of the service's environment."), "kind", &["env"]),
-    only(key("flags[].on", TextOrTexts, Optional, "Value of the variable, or the arguments, where the flag is on; `\"1\"` if not given. Of a flag with `values`: always, with `{{value}}` in it; the value alone if not given."), "kind", &["env", "arg"]),
-    only(key("flags[].off", TextOrTexts, Optional, "The same where it is off. Without it: the variable is unset, no arguments. Not for a flag with `values`."), "kind", &["env", "arg"]),
-    only(key("flags[].values", Texts, Optional, "Beyond on and off: what it may be; the first is what it is in production. The others show in cell ids and lists of flags as `cache=lru`; no two of them are on at once."), "kind", &["env", "arg"]),
+    only(key("flags[].key", Text, Required, "Where in the file the value stands: names with dots between, and numbers from 0 for lists (`cache.tiers.0.size`); or a JSON pointer, for names with dots (`/cache/max.size`). It must be there, with a text, number or boolean."), "kind", &["config"]),
+    only(key("flags[].file", Text, Optional, "The file of `service.files` that is changed, as its `from` says; not needed where there is one. It must be written as `.toml`, `.json`, `.yaml` or `.yml`. Names in `{{…}}` are filled in first, and all but the value stays as it is."), "kind", &["config"]),
+    only(key("flags[].on", TextOrTexts, Optional, "Value of the variable, the arguments, or the value in the file, where the flag is on; `\"1\"` (`env`) or `true` (`config`) if not given. In a file a text is written in the type that stands there, and numbers and booleans need one of theirs. Of a flag with `values`: always, with `{{value}}` in it; the value alone if not given."), "kind", &["env", "arg", "config"]),
+    only(key("flags[].off", TextOrTexts, Optional, "The same where it is off. Without it: the variable is unset, no arguments, the file says what it says. Not for a flag with `values`."), "kind", &["env", "arg", "config"]),
+    only(key("flags[].values", Scalars, Optional, "Beyond on and off: what it may be; the first is what it is in production. The others show in cell ids and lists of flags as `cache=lru`; no two of them are on at once."), "kind", &["env", "arg", "config"]),
     key("flags[].default", Boolean, Default("false"), "Whether it is on in production; cell ids name what differs from that."),
     key("flags[].group", Text, Optional, "Flags of the same group are switched together. Not for a flag with `values`."),
     key("flags[].requires", Texts, Default("[]"), "Flags that must be on where this one is. What cargo's features imply needs not be said: where `cache = [\"storage\"]`, the flag of `storage` counts as on with `cache`."),
@@ -41,7 +44,6 @@ pub(super) const KEYS: &[Key] = &[
     key("flags[].verify.log", Text, Optional, "A line of the service's log before the load contains this text exactly when the flag is on."),
     key("flags[].verify.symbol", Text, Optional, "The symbol table of the program has a name with this text in it exactly when the flag is on."),
     key("flags[].verify.library", Text, Optional, "A file with this text in its name is mapped into the service's main process exactly when the flag is on."),
-    only(later("flags[].key", Text), "kind", &["config"]),
     key("axes", Tables, Default("[]"), "What is crossed with every flag set."),
     key("axes[].name", Text, Required, "Its name."),
     key("axes[].kind", Choice(&["allocator", "env", "arg", "cargo-feature"], &[]), Required, "What its values are: allocators, values of an environment variable (worker threads, `MALLOC_ARENA_MAX`) or of an argument, or cargo features of which one is on (`none`: none)."),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde_json::Value;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -118,14 +119,19 @@ pub(super) fn by_place(value: &DeValue<'_>, before: &str) -> Result<BTreeMap<Jso
 }
 
 pub(super) fn wanted_of(value: &DeValue<'_>) -> Result<Wanted, Wrong> {
+    if value.is_str() { template_of(value).map(Wanted::Text) } else { scalar_of(value).map(Wanted::Scalar) }
+}
+
+/// A text, number or boolean.
+pub(super) fn scalar_of(value: &DeValue<'_>) -> Result<Value, Wrong> {
     let scalar = match value {
         DeValue::Boolean(boolean) => Some((*boolean).into()),
         DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(Into::into),
         DeValue::Float(float) => float.as_str().parse::<f64>().ok().filter(|float| float.is_finite()).map(Into::into),
-        DeValue::String(_) => return template_of(value).map(Wanted::Text),
+        DeValue::String(_) => Some(text_of(value)?.into()),
         _ => return Err(wrong_type(value, "a text, number or boolean")),
     };
-    scalar.map(Wanted::Scalar).ok_or_else(|| Wrong::new("must be a number that JSON can write", ""))
+    scalar.ok_or_else(|| Wrong::new("must be a number that JSON can write", ""))
 }
 
 pub(super) fn duration_of(value: &DeValue<'_>, shortest: u64, longest: u64) -> Result<Duration, Wrong> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::names::say_port_taken;
+use crate::scenario::Flaw;
 use crate::shell::access::AccessError;
 use crate::shell::process::StartError;
 use crate::template::{TemplateError, UnknownName};
@@ -95,6 +96,14 @@ pub enum ServiceError {
         path: PathBuf,
         /// What is wrong with it.
         source: TemplateError,
+    },
+    /// A file that a flag cannot change.
+    #[error("a file of {who}: {}; {}", flaw.message, flaw.help)]
+    Patch {
+        /// Whose.
+        who: Who,
+        /// What is wrong with it.
+        flaw: Flaw,
     },
     /// A file that cannot be read or written.
     #[error("{}, a file of {who}: {source}", path.display())]

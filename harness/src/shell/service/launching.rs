@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::CellPlace;
 use super::failure::{ServiceError, Who};
 use super::names::Names;
+use crate::scenario::config::Patch;
 use crate::scenario::{Dependency, Program, ReadyCheck, RenderedFile, Service};
 use crate::shell::process::Launch;
 use crate::shell::service::ready::Question;
@@ -29,7 +30,7 @@ impl Preparation<'_> {
     /// # Errors
     /// An unknown name, or a file that cannot be read or written.
     pub fn service(&self, service: &Service) -> Result<Launch, ServiceError> {
-        self.render_files(&service.files)?;
+        self.render_files(&service.files, self.place.patches)?;
         let (program, mut args) = match (&service.program, self.place.binary) {
             (Program::Package(_), Some(binary)) => (binary.to_owned(), Vec::new()),
             (Program::Package(_), None) => return Err(ServiceError::NoProgram { who: self.who.clone() }),
@@ -47,7 +48,7 @@ impl Preparation<'_> {
     /// # Errors
     /// As of the service.
     pub fn dependency(&self, dependency: &Dependency) -> Result<Launch, ServiceError> {
-        self.render_files(&dependency.files)?;
+        self.render_files(&dependency.files, &[])?;
         let (program, args) = self.command("command", &dependency.command)?;
         Ok(Launch { program, args, env: self.env(&dependency.env)?, ..self.nothing() })
     }
@@ -127,7 +128,7 @@ impl Preparation<'_> {
     }
 
     /// A relative `from` is below the scenario's folder, a relative `to` below the cell's.
-    fn render_files(&self, files: &[RenderedFile]) -> Result<(), ServiceError> {
+    fn render_files(&self, files: &[RenderedFile], patches: &[Patch]) -> Result<(), ServiceError> {
         for file in files {
             let from = self.place.scenario_folder.join(&file.from);
             let to = self.place.cell_folder.join(self.fill("files.to", &file.to)?);
@@ -137,7 +138,11 @@ impl Preparation<'_> {
                 path: from.clone(),
                 source,
             })?;
-            let filled = self.fill(&file.from.display().to_string(), &template)?;
+            let mut filled = self.fill(&file.from.display().to_string(), &template)?;
+            for patch in patches.iter().filter(|patch| patch.file == file.from) {
+                let patched = patch.applied(&filled, &to.to_string_lossy());
+                filled = patched.map_err(|flaw| ServiceError::Patch { who: self.who.clone(), flaw })?;
+            }
             if let Some(folder) = to.parent() {
                 fs::create_dir_all(folder).map_err(|source| self.file_error(folder, source))?;
             }
