@@ -1,5 +1,6 @@
 //! `steep`: a load-soak test harness. See ARCHITECTURE.md for the map of the modules.
 
+pub mod allocators;
 pub mod bisect;
 pub mod cli;
 pub mod commands;

@@ -4,6 +4,7 @@
 //! Pure.
 
 mod delivery;
+mod figures;
 mod others;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use self::delivery::{completed, connections_note, delivered, failures, totals};
+pub use self::figures::Figures;
+use self::figures::figures;
 pub use self::others::OtherSeries;
 use crate::exit::Status;
 use crate::flags::{CellId, FlagSet};
@@ -71,6 +74,8 @@ pub struct Outcome {
     pub service_time: BTreeMap<String, Percentiles>,
     /// How late the driver sent.
     pub lateness: Percentiles,
+    /// What it costs beside growth; none of a soak that completed nothing.
+    pub figures: Option<Figures>,
     /// What failed, in words; none where nothing did.
     pub failures: Option<String>,
     /// What is to be said of the connections; none where they were those of the scenario.
@@ -155,6 +160,7 @@ impl Outcome {
                 .is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64()),
             seconds_to_limit,
             users: header.users,
+            figures: figures(trace),
             completed: completed(trace, &requests),
             failures: failures(&requests),
             connections_note: connections_note(trace),

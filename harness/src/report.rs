@@ -2,6 +2,7 @@
 //!
 //! Pure: rendering gives a text.
 
+mod allocators;
 mod analysis;
 mod plan;
 mod rehearsed;
@@ -16,11 +17,12 @@ pub use self::analysis::Analysis;
 pub use self::plan::plan_table;
 pub use self::rehearsed::rehearsed;
 pub use self::terminal::{cells, terminal};
+use crate::allocators::{Comparison, compare};
 use crate::exit::Status;
 use crate::flags::CellId;
 use crate::isolation::{AxisFinding, FlagFinding, Isolation, ProgramFinding, Suspects, isolate};
 use crate::outcome::Outcome;
-use crate::scenario::Finding;
+use crate::scenario::{Axis, Finding};
 use crate::verdict::Verdict;
 
 /// What a run comes to.
@@ -52,6 +54,9 @@ pub struct Report {
     pub suspects: Option<Suspects>,
     /// What is said of flags and axes, in one sentence.
     pub sentence: String,
+    /// Allocators side by side.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allocators: Vec<Comparison>,
 }
 
 /// A cell of which nothing is known.
@@ -74,6 +79,8 @@ pub struct Results {
     pub flags: Vec<String>,
     /// What makes the run a finding.
     pub fail_on: Vec<Finding>,
+    /// The axis of allocators, where the scenario has one.
+    pub allocators: Option<Axis>,
     /// Cells of the plan of which nothing is known.
     pub missing: Vec<Missing>,
     /// The others.
@@ -84,7 +91,7 @@ impl Report {
     /// The report on `results`.
     #[must_use]
     pub fn new(results: Results) -> Self {
-        let Results { name, started, flags, fail_on, missing, mut outcomes } = results;
+        let Results { name, started, flags, fail_on, allocators, missing, mut outcomes } = results;
         outcomes.sort_by_key(|outcome| (!outcome.flags.is_empty(), outcome.flags.iter().count(), outcome.cell.clone()));
         let each = outcomes.iter().map(|outcome| outcome.status(&fail_on));
         let status = Status::of(each.chain((!missing.is_empty()).then_some(Status::NotDone)));
@@ -92,6 +99,7 @@ impl Report {
         for outcome in &outcomes {
             *verdicts.entry(outcome.verdict().name()).or_insert(0) += 1;
         }
+        let allocators = allocators.map(|axis| compare(&axis, &outcomes)).unwrap_or_default();
         let Isolation { flags, axes, program, suspects, sentence } = isolate(&flags, &outcomes);
         Self {
             name,
@@ -107,6 +115,7 @@ impl Report {
             program,
             suspects,
             sentence,
+            allocators,
         }
     }
 

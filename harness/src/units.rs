@@ -299,6 +299,14 @@ impl<T> Estimate<T> {
     }
 }
 
+impl Estimate<f64> {
+    /// A number of bytes and its interval in one unit: `4.20 (4.11 to 4.29) MiB`.
+    #[must_use]
+    pub fn compact_bytes(&self) -> String {
+        compact(*self)
+    }
+}
+
 impl Estimate<BytesPerHour> {
     /// Value and interval in one unit, without "per hour": `4.20 (4.11 to 4.29) GiB`.
     #[must_use]

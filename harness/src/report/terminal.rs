@@ -1,6 +1,7 @@
 //! A report for people: what is said of each flag, a table of the cells, and what stands behind each verdict that is not clear.
 
 use super::Report;
+use super::allocators::allocators;
 use super::table::{columns, shortened, wrapped};
 use crate::exit::Status;
 use crate::growth::MemorySource;
@@ -26,6 +27,11 @@ pub fn terminal(report: &Report) -> String {
     text.push_str(&cells(&report.cells));
     text.push('\n');
     text.push_str(&loads(&report.cells));
+    if !report.allocators.is_empty() {
+        text.push('\n');
+        text.push_str(allocators(&report.allocators).trim_end_matches('\n'));
+        text.push('\n');
+    }
     text.push_str(&notes(report));
     text.push_str(&conclusion(report));
     text
