@@ -11,6 +11,7 @@ mod load;
 mod output;
 mod plan;
 mod report;
+mod revisions;
 mod run;
 mod supplies;
 

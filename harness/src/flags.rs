@@ -102,7 +102,9 @@ impl CellId {
             let axis = scenario.axes.iter().find(|axis| &axis.name == name)?;
             (axis.values.first() != Some(value)).then(|| match axis.kind {
                 AxisKind::Allocator => format!("@{value}"),
-                AxisKind::Env { .. } | AxisKind::Arg { .. } | AxisKind::CargoFeature => format!("@{name}={value}"),
+                AxisKind::Env { .. } | AxisKind::Arg { .. } | AxisKind::CargoFeature | AxisKind::Revision => {
+                    format!("@{name}={value}")
+                }
             })
         };
         id.extend(axes.iter().filter_map(|(name, value)| differing(name, value)));

@@ -65,9 +65,40 @@ pub struct AxisFinding {
     pub axis: String,
     /// The value.
     pub value: String,
+    /// Of a revision: that growth began or ended with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// What is said.
     #[serde(flatten)]
     pub finding: Finding,
+}
+
+/// What a revision may have changed; the other revision is its neighbour among those of which cells were judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// Memory grows from this revision on.
+    Since {
+        /// The revision before.
+        not_in: String,
+    },
+    /// Memory grew up to this revision.
+    Until {
+        /// The revision after.
+        not_in: String,
+    },
+}
+
+impl AxisFinding {
+    /// What it is called in tables: `allocator=jemalloc`, `since v2`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.turn {
+            None => format!("{}={}", self.axis, self.value),
+            Some(Turn::Since { .. }) => format!("since {}", self.value),
+            Some(Turn::Until { .. }) => format!("until {}", self.value),
+        }
+    }
 }
 
 /// What is said of a flag, or of a value of an axis.
@@ -142,10 +173,20 @@ pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Isolation {
         })
         .collect();
     let axes = weighed.readings.factors.iter().filter_map(|factor| match factor {
-        Factor::Axis { axis, value } => {
-            Some(AxisFinding { axis: axis.clone(), value: value.clone(), finding: finding(factor) })
+        Factor::Axis { axis, value } => Some((axis, value, None, factor)),
+        Factor::Since { axis, value, before } => {
+            Some((axis, value, Some(Turn::Since { not_in: before.clone() }), factor))
+        }
+        Factor::Until { axis, value, after } => {
+            Some((axis, value, Some(Turn::Until { not_in: after.clone() }), factor))
         }
         Factor::Flag(_) => None,
+    });
+    let axes = axes.map(|(axis, value, turn, factor)| AxisFinding {
+        axis: axis.clone(),
+        value: value.clone(),
+        turn,
+        finding: finding(factor),
     });
     let axes: Vec<AxisFinding> = axes.collect();
     let program = weighed.program();

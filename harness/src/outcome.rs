@@ -22,8 +22,8 @@ use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit}
 use crate::scenario::{Finding, Judge, Metric, Strictness};
 use crate::threshold::{Kept, kept};
 use crate::trace::{
-    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, Own, Percentiles, PhaseSpan, Sample,
-    Trace,
+    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, History, Own, Percentiles, PhaseSpan,
+    Sample, Trace,
 };
 use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
 use crate::verdict::{Judgement, Verdict, judge_by};
@@ -44,6 +44,9 @@ pub struct Outcome {
     pub flags: FlagSet,
     /// Value of each axis.
     pub axes: BTreeMap<String, String>,
+    /// The revisions that its own has grown out of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
     /// Which repetition.
     pub replicate: u32,
     /// Verdict, reason and growth.
@@ -150,6 +153,7 @@ impl Outcome {
             cell: header.cell.clone(),
             flags: header.flags.clone(),
             axes: header.axes.clone(),
+            history: header.history.clone(),
             replicate: header.replicate,
             judgement,
             cut_short: cut_short(trace),

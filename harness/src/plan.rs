@@ -78,6 +78,9 @@ pub struct Build {
     /// What rustc gets as `--cfg`; none: no flag of the scenario is one, and rustc's flags are left as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cfgs: Option<BTreeSet<String>>,
+    /// The revision that is built; none: what is in the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }
 
 impl Build {
@@ -89,7 +92,8 @@ impl Build {
         } else {
             self.features.iter().map(String::as_str).collect::<Vec<_>>().join("+")
         };
-        std::iter::once(features).chain(self.cfg_flags()).collect::<Vec<_>>().join(" ")
+        let revision = self.revision.iter().map(|revision| format!("at {revision}"));
+        std::iter::once(features).chain(self.cfg_flags()).chain(revision).collect::<Vec<_>>().join(" ")
     }
 
     /// Flags for rustc: `--cfg`, and what follows it.
@@ -233,11 +237,12 @@ impl<'s> Builds<'s> {
         Cell { id, flags: row.flags.clone(), axes: row.axes.clone(), replicate, build }
     }
 
-    /// Feature sets that come to the same with everything that they turn on are one build, if rustc is told the same.
+    /// Feature sets that come to the same with everything that they turn on are one build, if rustc is told the same and the revision is one.
     fn index_of(&mut self, build: Build) -> usize {
         let all_of = |build: &Build| self.features.with(build.features.iter().map(String::as_str));
         let wanted = all_of(&build);
-        let known = self.distinct.iter().position(|known| known.cfgs == build.cfgs && all_of(known) == wanted);
+        let is_alike = |known: &Build| known.cfgs == build.cfgs && known.revision == build.revision;
+        let known = self.distinct.iter().position(|known| is_alike(known) && all_of(known) == wanted);
         known.unwrap_or_else(|| {
             self.distinct.push(build);
             self.distinct.len() - 1
@@ -271,7 +276,9 @@ fn build_of(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String
     if let Some((_, allocator)) = allocator_of(scenario, axes) {
         features.extend(allocator.features.iter().cloned());
     }
-    Some(Build { features, cfgs })
+    let revision = scenario.axes.iter().find(|axis| axis.kind == AxisKind::Revision);
+    let revision = revision.and_then(|axis| axes.get(&axis.name).cloned());
+    Some(Build { features, cfgs, revision })
 }
 
 /// Keeps the stream of the order apart from those of the traffic.

@@ -23,3 +23,4 @@ pub mod store;
 pub mod supervisor;
 pub mod trust;
 pub mod verification;
+pub mod worktree;

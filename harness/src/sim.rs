@@ -219,6 +219,7 @@ fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         known_flags: Vec::new(),
         unverified_flags: Vec::new(),
         unverified_allocator: None,
+        history: None,
         certificate_unchecked: false,
         axes: BTreeMap::new(),
         replicate: 1,

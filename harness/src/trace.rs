@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::header::{ExternalLoad, FORMAT, Header, LoadStart, PhaseSpan, Provenance};
+pub use self::header::{ExternalLoad, FORMAT, Header, History, LoadStart, PhaseSpan, Provenance};
 pub use self::read::{Trace, TraceError};
 use crate::units::{Bytes, SinceStart};
 

@@ -375,3 +375,16 @@ fn the_table_of_a_screening_says_what_it_cannot_tell_apart() {
     let problem = planned("strategy = \"screening\"", &valued).expect_err("no plan");
     assert!(problem.message.contains("\"three\" has more than two values"), "{}", problem.message);
 }
+
+#[test]
+fn each_revision_is_a_build_of_its_own() {
+    let axis = "[[axes]]\nname = \"release\"\nkind = \"revision\"\nvalues = [\"v1\", \"v2\"]\n";
+    let scenario = scenario("strategy = \"default\"\nreplicates = 2", axis);
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
+    let mut builds: Vec<String> = plan.builds.iter().map(steep::plan::Build::label).collect();
+    builds.sort();
+    assert_eq!(builds, ["probe at v1", "probe at v2"]);
+    let mut cells: Vec<&str> = plan.cells.iter().map(|cell| cell.id.as_str()).collect();
+    cells.sort_unstable();
+    assert_eq!(cells, ["baseline", "baseline#2", "baseline@release=v2", "baseline@release=v2#2"]);
+}

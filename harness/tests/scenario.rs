@@ -217,6 +217,16 @@ name = "workers"
 kind = "arg"
 values = ["1", "4"]
 
+[[axes]]
+name = "release"
+kind = "revision"
+values = ["v1", "v2"]
+
+[[axes]]
+name = "commit"
+kind = "revision"
+values = ["HEAD~1", "HEAD"]
+
 [allocators.jemalloc]
 preload = "libjemalloc.so.2:other"
 env = { LD_PRELOAD = "libother.so" }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::configs;
 use super::output::tell;
-use super::supplies;
+use super::{revisions, supplies};
 use crate::plan::{Plan, plan};
 use crate::problem::{Problem, Spans, any_error, render};
 use crate::scenario::decode::{Decoded, decode};
@@ -54,6 +54,7 @@ pub(super) fn examine(path: &Path) -> Examined {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     problems.extend(missing_files(&draft, &spans, &folder));
     problems.extend(configs::examine(&draft, &spans, &folder));
+    problems.extend(revisions::examine(&draft, &spans, &folder));
     problems.extend(missing_cpus(&draft, &spans));
     problems.extend(no_access(&draft, &spans, &folder));
     let supplies = supplies::read(&mut draft, &spans, &folder, &mut problems);

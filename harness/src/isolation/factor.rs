@@ -1,15 +1,30 @@
-//! What differs between cells and may be a cause: a flag, or a value of an axis.
+//! What differs between cells and may be a cause: a flag, a value of an axis, a turn in the history of the service.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::outcome::Outcome;
 
-/// A flag, or a value of an axis.
+/// A flag, a value of an axis, or a turn in the history of the service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Factor {
     Flag(String),
-    Axis { axis: String, value: String },
+    Axis {
+        axis: String,
+        value: String,
+    },
+    /// All revisions from this one on; and the one before, of those that were soaked.
+    Since {
+        axis: String,
+        value: String,
+        before: String,
+    },
+    /// All revisions up to this one; and the one after.
+    Until {
+        axis: String,
+        value: String,
+        after: String,
+    },
 }
 
 impl Factor {
@@ -21,11 +36,15 @@ impl Factor {
         for (axis, value) in outcomes.iter().flat_map(|outcome| &outcome.axes) {
             values.entry(axis).or_default().insert(value);
         }
+        let turns = turns(outcomes);
+        if let Some(Self::Since { axis, .. } | Self::Until { axis, .. }) = turns.first() {
+            values.remove(axis.as_str());
+        }
         values.retain(|_, values| values.len() > 1);
         let axes = values.into_iter().flat_map(|(axis, values)| {
             values.into_iter().map(|value| Self::Axis { axis: axis.to_owned(), value: value.to_owned() })
         });
-        names.into_iter().map(|name| Self::Flag(name.to_owned())).chain(axes).collect()
+        names.into_iter().map(|name| Self::Flag(name.to_owned())).chain(axes).chain(turns).collect()
     }
 
     /// Whether the cell has it.
@@ -33,6 +52,8 @@ impl Factor {
         match self {
             Self::Flag(flag) => outcome.flags.contains(flag),
             Self::Axis { axis, value } => outcome.axes.get(axis) == Some(value),
+            Self::Since { value, .. } => has_grown_out_of(outcome, value),
+            Self::Until { after, .. } => outcome.history.is_some() && !has_grown_out_of(outcome, after),
         }
     }
 
@@ -40,7 +61,7 @@ impl Factor {
     pub(super) fn is_only_difference(&self, with: &Outcome, without: &Outcome) -> bool {
         let is_alike = match self {
             Self::Flag(flag) => without.flags == with.flags.without(flag) && without.axes == with.axes,
-            Self::Axis { axis, .. } => {
+            Self::Axis { axis, .. } | Self::Since { axis, .. } | Self::Until { axis, .. } => {
                 let others = |outcome: &Outcome| {
                     let mut axes = outcome.axes.clone();
                     axes.remove(axis);
@@ -52,9 +73,13 @@ impl Factor {
         is_alike && !self.is_on(without) && without.replicate == with.replicate
     }
 
-    /// Whether both may leak only together: two values of one axis are never on at once, and of two axes nobody asks.
+    /// Whether both may leak only together: two values of one axis are never on at once, and of two axes nobody asks. What began
+    /// at one revision and ended at another is such a pair.
     pub(super) fn pairs_with(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Flag(_), _) | (_, Self::Flag(_)))
+        let is_flag = |factor: &Self| matches!(factor, Self::Flag(_));
+        let turns = [self, other].map(|factor| matches!(factor, Self::Since { .. }));
+        let ends = [self, other].map(|factor| matches!(factor, Self::Until { .. }));
+        is_flag(self) || is_flag(other) || turns[0] && ends[1] || ends[0] && turns[1]
     }
 }
 
@@ -63,6 +88,29 @@ impl fmt::Display for Factor {
         match self {
             Self::Flag(flag) => f.pad(flag),
             Self::Axis { axis, value } => f.pad(&format!("{axis}={value}")),
+            Self::Since { value, .. } => f.pad(&format!("since {value}")),
+            Self::Until { value, .. } => f.pad(&format!("until {value}")),
         }
     }
+}
+
+fn has_grown_out_of(outcome: &Outcome, revision: &String) -> bool {
+    outcome.history.as_ref().is_some_and(|history| history.until.contains(revision))
+}
+
+/// Where growth may have begun or ended in the history of the service: between any two revisions of which cells were judged.
+fn turns(outcomes: &[&Outcome]) -> Vec<Factor> {
+    let histories = outcomes.iter().filter_map(|outcome| outcome.history.as_ref());
+    let Some(longest) = histories.max_by_key(|history| history.until.len()) else { return Vec::new() };
+    let axis = &longest.axis;
+    let is_judged = |value: &&String| outcomes.iter().any(|outcome| outcome.axes.get(axis) == Some(value));
+    let judged: Vec<&String> = longest.until.iter().filter(is_judged).collect();
+    let between = judged.windows(2).flat_map(|pair| {
+        let [before, after] = [pair[0], pair[1]].map(Clone::clone);
+        [
+            Factor::Since { axis: axis.clone(), value: after.clone(), before: before.clone() },
+            Factor::Until { axis: axis.clone(), value: before, after },
+        ]
+    });
+    between.collect()
 }

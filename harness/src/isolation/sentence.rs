@@ -1,7 +1,7 @@
 //! What a run says of its flags, in one sentence.
 
 use super::suspects::{in_words, quoted};
-use super::{AxisFinding, Effect, Finding, FlagFinding, Guilt, NAMED, ProgramFinding, Suspects};
+use super::{AxisFinding, Effect, Finding, FlagFinding, Guilt, NAMED, ProgramFinding, Suspects, Turn};
 
 /// The sentence, without a full stop; empty if nothing is to be said.
 pub(super) fn sentence(
@@ -11,10 +11,12 @@ pub(super) fn sentence(
     suspects: Option<&Suspects>,
 ) -> String {
     let flags = flags.iter().map(|flag| (flag.flag.clone(), &flag.finding));
-    let axes = axes.iter().map(|axis| (format!("{}={}", axis.axis, axis.value), &axis.finding));
-    let said: Vec<(String, &Finding)> = flags.chain(axes).collect();
+    let (turns, axes): (Vec<&AxisFinding>, Vec<&AxisFinding>) = axes.iter().partition(|axis| axis.turn.is_some());
+    let said: Vec<(String, &Finding)> = flags.chain(axes.iter().map(|axis| (axis.name(), &axis.finding))).collect();
     let mut parts: Vec<String> = said.iter().filter_map(|(name, finding)| leaking(name, finding)).collect();
-    parts.extend(together(&said));
+    parts.extend(turns.iter().filter_map(|turn| turned(turn)));
+    let of_turns = turns.iter().map(|turn| (turn.name(), &turn.finding));
+    parts.extend(together(&said.iter().cloned().chain(of_turns).collect::<Vec<_>>()));
     parts.extend(suspects.map(Suspects::told));
     if let Some(program) = program.filter(|program| program.posterior >= NAMED) {
         let growth = program.effect.as_ref().map_or_else(String::new, |effect| format!(" by {}", growth(effect)));
@@ -31,9 +33,13 @@ pub(super) fn sentence(
     parts.extend(list(&named(&Guilt::Crashes), "the service crashes with ", "", ""));
     parts.extend(list(&named(&Guilt::Retains), "the allocator keeps memory with ", "", ""));
     parts.extend(list(&named(&Guilt::Innocent), "", " is innocent", " are innocent"));
+    if !turns.is_empty() && turns.iter().all(|turn| turn.finding.guilt == Guilt::Innocent) {
+        parts.push("no revision changed growth".to_owned());
+    }
     let is_suspect = |name: &String| suspects.is_some_and(|suspects| suspects.names.iter().any(|s| &quoted(s) == name));
     let open: Vec<String> = named(&Guilt::Undecided).into_iter().filter(|name| !is_suspect(name)).collect();
     parts.extend(list(&open, "", " is undecided", " are undecided"));
+    parts.extend(undecided_turns(&turns, &is_suspect));
     parts.join("; ")
 }
 
@@ -45,6 +51,35 @@ fn leaking(name: &str, finding: &Finding) -> Option<String> {
     let is_axis = name.contains('=');
     let (before, verb) = if is_axis { ("under ", "memory grows by") } else { ("", "leaks") };
     Some(format!("{before}{} {verb} {}", quoted(name), told(finding)))
+}
+
+/// Growth that began or ended with a revision.
+fn turned(finding: &AxisFinding) -> Option<String> {
+    if finding.finding.guilt != Guilt::Leaks {
+        return None;
+    }
+    let (value, told) = (quoted(&finding.value), told(&finding.finding));
+    match finding.turn.as_ref()? {
+        Turn::Since { not_in } => Some(format!("memory grows since {value}, not in {}, by {told}", quoted(not_in))),
+        Turn::Until { not_in } => Some(format!("memory grew until {value}, not in {}, by {told}", quoted(not_in))),
+    }
+}
+
+/// What is open between two revisions, once for both directions.
+fn undecided_turns(turns: &[&AxisFinding], is_suspect: &dyn Fn(&String) -> bool) -> Vec<String> {
+    let place = |turn: &AxisFinding| match turn.turn.clone()? {
+        Turn::Since { not_in } => Some((not_in, turn.value.clone())),
+        Turn::Until { not_in } => Some((turn.value.clone(), not_in)),
+    };
+    let is_open = |turn: &AxisFinding| turn.finding.guilt == Guilt::Undecided && !is_suspect(&quoted(&turn.name()));
+    let is_told = |turn: &AxisFinding| matches!(turn.finding.guilt, Guilt::Leaks | Guilt::LeaksWith(_));
+    let told_already: Vec<_> = turns.iter().filter(|turn| is_told(turn)).map(|turn| place(turn)).collect();
+    let open = turns.iter().filter(|turn| is_open(turn)).map(|turn| place(turn));
+    let mut between: Vec<(String, String)> = open.filter(|place| !told_already.contains(place)).flatten().collect();
+    between.dedup();
+    let told: Vec<String> =
+        between.iter().map(|(one, other)| format!("from {} to {}", quoted(one), quoted(other))).collect();
+    if told.is_empty() { told } else { vec![format!("whether growth changed {} is undecided", listed(&told))] }
 }
 
 /// Each pair once; a flag whose partner the cells do not tell with all that it may be.
@@ -60,7 +95,9 @@ fn together(said: &[(String, &Finding)]) -> Vec<String> {
             continue;
         }
         let names: Vec<String> = others.iter().map(|other| quoted(other)).collect();
-        parts.push(if let [other] = &names[..] {
+        parts.push(if let ["since", first, "until", last] = all.join(" ").split(' ').collect::<Vec<_>>()[..] {
+            format!("memory grew from {} to {} only, by {}", quoted(first), quoted(last), told(finding))
+        } else if let [other] = &names[..] {
             format!("{} and {other} leak only together, {}", quoted(name), told(finding))
         } else {
             format!("{} leaks only together with {}, {}", quoted(name), names.join(" or "), told(finding))

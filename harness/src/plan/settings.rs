@@ -37,7 +37,7 @@ pub fn settings(scenario: &Scenario, cell: &Cell) -> CellSettings {
             AxisKind::Env { var } => drop(settings.env.insert(var.clone(), Some(value.clone()))),
             AxisKind::Arg { arg } if arg.ends_with('=') => settings.args.push(format!("{arg}{value}")),
             AxisKind::Arg { arg } => settings.args.extend([arg.clone(), value.clone()]),
-            AxisKind::Allocator | AxisKind::CargoFeature => {}
+            AxisKind::Allocator | AxisKind::CargoFeature | AxisKind::Revision => {}
         }
     }
     for flag in &scenario.flags {

@@ -44,7 +44,7 @@ fn flags(report: &Report) -> String {
     let head = ["flag", "", "posterior", "adds per request", "adds per hour", "seen in"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(report.flags.iter().map(|flag| row(&flag.flag, &flag.finding, flag.unverified)));
-    rows.extend(report.axes.iter().map(|axis| row(&format!("{}={}", axis.axis, axis.value), &axis.finding, false)));
+    rows.extend(report.axes.iter().map(|axis| row(&axis.name(), &axis.finding, false)));
     columns(&rows) + "\n"
 }
 

@@ -228,6 +228,8 @@ pub enum AxisKind {
     },
     /// Cargo features of which one is on, or [`AxisKind::NO_FEATURE`].
     CargoFeature,
+    /// Revisions of the git repository that the package is in, the oldest first.
+    Revision,
 }
 
 impl AxisKind {

@@ -17,6 +17,7 @@ use crate::plan::Build;
 use crate::scenario::package::{Features, PackageFacts, WorkspaceFacts};
 use crate::scenario::{Package, Program};
 use crate::shell::process::{Launch, Process, StartError};
+use crate::shell::worktree::{RevisionError, Worktree};
 use crate::units::in_words;
 
 /// Of a compiler's output so much is kept, from its beginning, where the first error stands.
@@ -72,6 +73,9 @@ pub enum BuildError {
         /// The binary looked for.
         binary: String,
     },
+    /// The revision cannot be had.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
     /// The binary could not be copied.
     #[error("the binary could not be copied to {to}: {source}")]
     Copy {
@@ -95,6 +99,17 @@ pub struct Built {
     pub path: PathBuf,
     /// SHA-256 of the file.
     pub sha256: String,
+    /// What it was built from, where that is a revision.
+    pub source: Option<Source>,
+}
+
+/// A revision that was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its commit.
+    pub commit: String,
+    /// SHA-256 of its `Cargo.lock`; empty where it has none.
+    pub lockfile_sha256: String,
 }
 
 impl Workspace {
@@ -151,11 +166,31 @@ impl Workspace {
     }
 
     /// Builds `package` with the features of `build`, and copies the binary into `folder`, beside a log of what cargo said.
-    /// `says` is told cargo's last line from time to time. Dropping the future ends cargo and all its compilers.
+    /// A revision is built from a worktree of its own. `says` is told cargo's last line from time to time. Dropping the future ends cargo and all its compilers.
     ///
     /// # Errors
     /// See [`BuildError`].
     pub async fn build(
+        &self,
+        package: &Package,
+        build: &Build,
+        folder: &Path,
+        supervisor: &Path,
+        says: impl FnMut(&str),
+    ) -> Result<Built, BuildError> {
+        let Some(revision) = &build.revision else {
+            return self.build_here(package, build, folder, supervisor, says).await;
+        };
+        let worktree = Worktree::check_out(self.root(), revision, &self.own_folder().join("worktrees")).await?;
+        let mut there = Self::around(&worktree.folder())?;
+        // What was compiled stays when the worktree is gone.
+        there.metadata.target_directory.clone_from(&self.metadata.target_directory);
+        let built = there.build_here(package, build, folder, supervisor, says).await?;
+        let lockfile_sha256 = sha256_of(&there.root().join("Cargo.lock")).unwrap_or_default();
+        Ok(Built { source: Some(Source { commit: worktree.commit().to_owned(), lockfile_sha256 }), ..built })
+    }
+
+    async fn build_here(
         &self,
         package: &Package,
         build: &Build,
@@ -238,10 +273,15 @@ impl Workspace {
         env
     }
 
+    /// What steep makes in the target folder.
+    fn own_folder(&self) -> PathBuf {
+        self.metadata.target_directory.as_std_path().join("steep")
+    }
+
     /// One folder for all feature sets: going back to one that was built costs nothing. Only other flags for rustc rebuild
     /// everything, so they have their own.
     fn target_folder(&self, rustflags: &[String]) -> PathBuf {
-        let base = self.metadata.target_directory.as_std_path().join("steep");
+        let base = self.own_folder();
         if rustflags.is_empty() {
             return base;
         }
@@ -307,7 +347,7 @@ fn copy(executable: &Path, folder: &Path, binary: &str) -> Result<Built, BuildEr
     }
     fs::copy(executable, &path).map_err(failed)?;
     let sha256 = sha256_of(&path).map_err(failed)?;
-    Ok(Built { path, sha256 })
+    Ok(Built { path, sha256, source: None })
 }
 
 /// SHA-256 of a file, read in pieces.

@@ -31,7 +31,7 @@ use crate::shell::service::{CellPlace, RunningService, start};
 use crate::shell::store::{RunFolder, StoreError, TraceWriter, read_trace};
 use crate::shell::verification::{Sight, SightError, look, look_for};
 use crate::threshold::latency_limits;
-use crate::trace::{End, EndReason, ExternalLoad, FORMAT, Header, PhaseSpan, Provenance, Record, Trace};
+use crate::trace::{End, EndReason, ExternalLoad, FORMAT, Header, History, PhaseSpan, Provenance, Record, Trace};
 use crate::traffic::hash::schedule_hash;
 use crate::traffic::{Schedule, Workload};
 
@@ -326,6 +326,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         unverified_allocator: unproven.map(|(name, _)| name.to_owned()),
         certificate_unchecked: scenario.http.tls.as_ref().is_some_and(|tls| tls.insecure),
         axes: cell.axes.clone(),
+        history: History::of(scenario, &cell.axes),
         replicate: cell.replicate,
         attempt,
         seed: scenario.seed,

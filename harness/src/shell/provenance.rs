@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::plan::{Cell, Plan};
 use crate::scenario::{Program, Scenario};
-use crate::shell::build::{Built, Workspace, sha256_of};
+use crate::shell::build::{Built, Source, Workspace, sha256_of};
 use crate::shell::host::HostFacts;
 use crate::trace::Provenance;
 
@@ -72,7 +72,14 @@ pub fn of_cell(
     };
     let allocator_env =
         ALLOCATOR_VARIABLES.into_iter().filter_map(|name| Some((name.to_owned(), value_of(name)?))).collect();
-    Provenance { features, rustflags, command, binary_sha256, allocator_env, ..run.clone() }
+    let own = Provenance { features, rustflags, command, binary_sha256, allocator_env, ..run.clone() };
+    match built.and_then(|built| built.source.clone()) {
+        // What is changed in the folder is not in the worktree.
+        Some(Source { commit, lockfile_sha256 }) => {
+            Provenance { git_commit: commit, git_dirty: false, lockfile_sha256, ..own }
+        }
+        None => own,
+    }
 }
 
 /// The file of a program, as the system would find it.

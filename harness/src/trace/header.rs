@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::flags::{CellId, FlagSet};
-use crate::scenario::{Counter, Judge, Phase, Role, Scenario, Shape, Threshold, Tolerate};
+use crate::scenario::{AxisKind, Counter, Judge, Phase, Role, Scenario, Shape, Threshold, Tolerate};
 use crate::units::{Bytes, Rps, Seed, SinceStart};
 
 /// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
@@ -34,6 +34,9 @@ pub struct Header {
     pub certificate_unchecked: bool,
     /// Value of each axis.
     pub axes: BTreeMap<String, String>,
+    /// The revision of the service among those of the scenario; none: it has no axis of revisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
     /// Which repetition, from 1.
     pub replicate: u32,
     /// Which attempt at this cell, from 1: resuming a run adds one.
@@ -73,6 +76,25 @@ pub struct Header {
     pub probe: bool,
     /// Where the service and the machine come from.
     pub provenance: Provenance,
+}
+
+/// The revisions that a cell's own has grown out of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The axis.
+    pub axis: String,
+    /// Its values up to this cell's own, the oldest first.
+    pub until: Vec<String>,
+}
+
+impl History {
+    /// Of the cell of `scenario` with these `axes`.
+    #[must_use]
+    pub fn of(scenario: &Scenario, axes: &BTreeMap<String, String>) -> Option<Self> {
+        let axis = scenario.axes.iter().find(|axis| axis.kind == AxisKind::Revision)?;
+        let own = axis.values.iter().position(|value| axes.get(&axis.name) == Some(value))?;
+        Some(Self { axis: axis.name.clone(), until: axis.values[..=own].to_vec() })
+    }
 }
 
 /// A load that another program made.

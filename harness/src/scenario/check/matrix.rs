@@ -183,6 +183,9 @@ impl Check<'_> {
                 let help = "use kind = \"env\" or \"arg\", or let steep build a package";
                 self.error(&at("kind"), "a command has no cargo features", help);
             }
+            if axis.kind == AxisKind::Revision {
+                self.revisions(&at("kind"), index, scenario);
+            }
             if let AxisKind::Arg { arg } = &axis.kind
                 && arg.is_empty()
             {
@@ -213,6 +216,16 @@ impl Check<'_> {
                 self.verify(&format!("allocators.{name}.verify"), verify);
             }
             self.preload(name, allocator, scenario);
+        }
+    }
+
+    fn revisions(&mut self, path: &str, index: usize, scenario: &Scenario) {
+        if matches!(scenario.service.program, Program::Command(_)) {
+            let help = "let steep build a package: it is built from each revision";
+            self.error(path, "a command has no revisions", help);
+        }
+        if scenario.axes[..index].iter().any(|other| other.kind == AxisKind::Revision) {
+            self.error(path, "there are two axes of revisions", "a build has one revision: put all into one axis");
         }
     }
 

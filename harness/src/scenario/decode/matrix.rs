@@ -113,6 +113,7 @@ pub(super) fn axis(reader: &mut Reader, section: &Section<'_>) -> Axis {
     let kind = match reader.choice::<String>(section, "kind").as_deref() {
         Some("allocator") => AxisKind::Allocator,
         Some("cargo-feature") => AxisKind::CargoFeature,
+        Some("revision") => AxisKind::Revision,
         Some("arg") => AxisKind::Arg { arg: reader.text(section, "arg").unwrap_or_else(|| unnamed(section)) },
         Some(_) => AxisKind::Env { var: reader.text(section, "var").unwrap_or_default() },
         None => AxisKind::Env { var: String::new() },
