@@ -314,6 +314,12 @@ pub struct Connections {
     /// Could not be opened by a storm.
     #[serde(default)]
     pub storm_refused: u64,
+    /// Written to the sockets of all of them: heads and frames, and TLS around them, with the bodies.
+    #[serde(default)]
+    pub bytes_sent: u64,
+    /// Read from them.
+    #[serde(default)]
+    pub bytes_received: u64,
 }
 
 /// How many requests took longer than a threshold allows.
