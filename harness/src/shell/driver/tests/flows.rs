@@ -165,7 +165,7 @@ async fn what_was_captured_does_not_stand_in_what_is_told_of_an_answer() {
     let store = Store::open(Till::Serves).await;
     let mut load = buying();
     let look = load.requests.iter_mut().find(|request| request.name == "look").expect("a step");
-    look.expect.body_contains = Some(crate::template::Template::parse("for {{token}}").expect("a template"));
+    look.expect.body_contains = Some(Template::parse("for {{token}}").expect("a template"));
     then_pause(&mut load);
     let (end, _) = run(&load, &store.url, |_| {}).await;
     let told = end.first_unmet.expect("unmet");
