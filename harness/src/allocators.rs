@@ -141,10 +141,9 @@ fn compared(axis: &Axis, flags: FlagSet, axes: BTreeMap<String, String>, cells: 
     if replicates.len() >= FEWEST_REPLICATES {
         known.extend(Measure::ALL.into_iter().filter_map(|measure| Some((measure, figures(measure, &replicates)?))));
     }
-    let pairs = allocators.len() * (allocators.len() - 1) / 2;
-    let comparisons = pairs * known.len();
+    let claims = allocators.len() * known.len();
     let best: BTreeMap<Measure, Option<usize>> =
-        known.iter().map(|(&measure, figures)| (measure, best(measure, figures, comparisons))).collect();
+        known.iter().map(|(&measure, figures)| (measure, best(measure, figures, claims))).collect();
     let row = |(place, allocator): (usize, &&String)| Compared {
         allocator: (*allocator).clone(),
         figures: known
@@ -170,14 +169,14 @@ fn figures(measure: Measure, replicates: &[Vec<&Outcome>]) -> Option<Vec<Vec<f64
 }
 
 /// The allocator that is better than every other: by the differences within each replicate, where a drift of the host is gone, and
-/// Student's t of those at [`FALSE_MARKS`] over all `comparisons` of the table (Bonferroni; two-sided, because the data say
-/// which one is asked about).
-fn best(measure: Measure, figures: &[Vec<f64>], comparisons: usize) -> Option<usize> {
+/// Student's t of those. It must be ahead of all at once, so that each claim that could be made, of so many `claims` of the table, is
+/// false no more often than one comparison is: [`FALSE_MARKS`] is divided by their number (Bonferroni over intersection–union tests).
+fn best(measure: Measure, figures: &[Vec<f64>], claims: usize) -> Option<usize> {
     let costs: Vec<Vec<f64>> =
         figures.iter().map(|own| own.iter().map(|figure| measure.cost(*figure)).collect()).collect();
     let sum = |place: &usize| costs[*place].iter().sum::<f64>();
     let first = (0..costs.len()).min_by(|one, other| sum(one).total_cmp(&sum(other)))?;
-    let share = 1.0 - FALSE_MARKS / (2.0 * comparisons as f64);
+    let share = 1.0 - FALSE_MARKS / claims as f64;
     let is_behind = |other: &Vec<f64>| {
         let differences: Vec<f64> = other.iter().zip(&costs[first]).map(|(other, own)| other - own).collect();
         let difference = mean(&differences, share);

@@ -161,7 +161,6 @@ fn more_allocators_than_fit_stand_below_each_other() {
     let text = report(cells, axis);
     assert!(text.lines().all(|line| line.chars().count() <= 100) && !text.contains('…'), "{text}");
     assert_eq!(text.matches("allocators  ").count(), 2, "{text}");
-    assert!(text.contains("all 80 comparisons"), "{text}");
 }
 
 #[test]
@@ -171,9 +170,20 @@ fn where_nothing_differs_a_table_has_a_best_one_in_no_more_than_one_of_twenty() 
         let comparison = only(&soaked(&ALIKE, 3, seed));
         Measure::ALL.into_iter().any(|measure| best(&comparison, measure).is_some())
     });
-    // Bonferroni promises 50, and both others must be behind at once.
     let marked = marked.count();
     assert!(marked <= 50, "{marked} of {TABLES}");
+}
+
+#[test]
+fn two_that_are_alike_are_told_apart_no_more_often_by_a_third_that_is_worse() {
+    const TABLES: u64 = 1000;
+    let world = World { peak_mib: [64.0, 64.0, 128.0], p99_ms: [2.0, 2.0, 9.0], ..ALIKE };
+    let marked = (0..TABLES).filter(|&seed| {
+        let comparison = only(&soaked(&world, 3, seed));
+        [Measure::PeakBytes, Measure::P99Us].into_iter().any(|measure| best(&comparison, measure).is_some())
+    });
+    let marked = marked.count();
+    assert!(marked <= 13, "{marked} of {TABLES}: two figures of eight, 50 for all");
 }
 
 #[test]

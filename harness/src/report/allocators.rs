@@ -28,13 +28,11 @@ fn table(comparison: &Comparison) -> String {
     // As many side by side as fit whole.
     let beside = |count: usize| all.chunks(count).map(side_by_side).collect::<Vec<_>>().join("\n");
     let tables = (1..=all.len()).rev().map(beside).find(|tables| !tables.contains('…'));
-    let measures = comparison.allocators.first().map_or(0, |row| row.figures.len());
     let note = format!(
-        "Means over {} of each{}, with 95 % intervals. * better than every other by more than chance: 5 % over all {} \
-         comparisons of the table.",
+        "Means over {} of each{}, with 95 % intervals. * better than every other by more than chance, at 5 % for the \
+         whole table.",
         counted(comparison.replicates, "soak"),
         under(comparison),
-        measures * names.len() * (names.len() - 1) / 2,
     );
     tables.unwrap_or_else(|| beside(1)) + &wrapped(&note, INDENT)
 }
