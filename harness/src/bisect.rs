@@ -274,10 +274,10 @@ impl Bisect {
         if let Some((on, why)) = first {
             return Next::Soak(NextCell { flags: self.set(on), length, why });
         }
-        let error = self.expected_error(length).get() / self.rules.worth_finding.get();
         let in_doubt = if is_likely { doubted(&posterior.hypotheses, &unseen) } else { Vec::new() };
         let hypotheses = if is_likely { &in_doubt } else { &posterior.hypotheses };
-        let told = candidates.iter().map(|on| (information(hypotheses, on, error), on));
+        let told = |on| information(hypotheses, on, self.expected_error(on, length));
+        let told = candidates.iter().map(|on| (told(on), on));
         match told.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((bits, on)) if bits > 0.0 => {
                 let why = if is_likely { self.why_again(&unseen) } else { why(explanations, bits) };
@@ -287,14 +287,21 @@ impl Bisect {
         }
     }
 
-    /// Standard error that the next cell will have: where all are of one length, that of the cell in the middle.
-    fn expected_error(&self, length: Duration) -> BytesPerRequest {
-        let mut errors: Vec<f64> = self.soaked.iter().map(|soaked| soaked.error.get()).collect();
+    /// Standard error that a cell with these flags on will have: where all are of one length, that of the cell in the middle, but at least
+    /// that of the quietest cell that had the same flag on. A cache that fills through most of a cell blinds each that has it.
+    fn expected_error(&self, on: &[bool], length: Duration) -> f64 {
+        let worth = self.rules.worth_finding.get();
+        let error = |soaked: &Soaked| soaked.error.get() / worth;
+        let mut errors: Vec<f64> = self.soaked.iter().map(error).collect();
         errors.sort_by(f64::total_cmp);
-        match (self.rules.fixed_length, errors.get(errors.len() / 2)) {
-            (Some(_), Some(middle)) => BytesPerRequest::new(*middle),
-            _ => self.rules.error(length),
-        }
+        let (Some(_), Some(middle)) = (self.rules.fixed_length, errors.get(errors.len() / 2)) else {
+            return self.rules.error(length).get() / worth;
+        };
+        let flags = self.flags.iter().zip(on).filter(|(_, on)| **on);
+        let quietest = flags.filter_map(|(flag, _)| {
+            self.soaked.iter().filter(|soaked| soaked.flags.contains(flag)).map(error).reduce(f64::min)
+        });
+        quietest.fold(*middle, f64::max)
     }
 
     /// The flags that the likeliest explanation holds innocent, while the cells could not have seen growth that is worth finding.
