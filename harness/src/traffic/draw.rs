@@ -205,9 +205,8 @@ impl Values {
     #[must_use]
     pub fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let captured = self.captured.iter().filter(|value| !value.is_empty());
-        captured.fold(Cow::Borrowed(text), |text, value| match text.contains(value.as_str()) {
-            true => Cow::Owned(text.replace(value.as_str(), "{{captured}}")),
-            false => text,
+        captured.fold(Cow::Borrowed(text), |text, value| {
+            if text.contains(value.as_str()) { Cow::Owned(text.replace(value.as_str(), "{{captured}}")) } else { text }
         })
     }
 
