@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::check::flows::{before, no_value};
 pub(crate) use self::check::traffic::{LONGEST_PATH, unknown_name, unused_params};
 pub use self::external::{Counter, External};
-pub use self::flow::{Capture, Flow, unset, variables};
+pub use self::flow::{Capture, CapturePlace, Flow, unset, variables};
 pub use self::json_path::JsonPath;
 pub use self::matrix::{
     Allocator, Axis, AxisKind, Constraints, Flag, KnownAllocator, PlanRules, Proof, Row, Rule, Strategy, Switch,

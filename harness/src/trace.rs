@@ -213,6 +213,9 @@ pub struct Counts {
     /// Of the dropped ones, those that found no row left of a parameter with `pick = "queue"`.
     #[serde(default)]
     pub dry: u64,
+    /// Of the dropped ones, first steps of flows that came when there were as many sessions as there may be.
+    #[serde(default)]
+    pub crowded: u64,
     /// Answered as expected.
     pub ok: u64,
     /// Of those: with a status of 400 or above, which the scenario expects.
@@ -258,7 +261,7 @@ impl Counts {
     #[must_use]
     pub fn balance(&self) -> bool {
         self.sent.checked_add(self.missed).and_then(|sum| sum.checked_add(self.dropped)) == Some(self.due)
-            && self.dry <= self.dropped
+            && self.dry.checked_add(self.crowded).is_some_and(|told| told <= self.dropped)
             && self
                 .failed()
                 .checked_add(self.ok)
@@ -273,6 +276,7 @@ impl Counts {
         self.missed = self.missed.saturating_add(other.missed);
         self.dropped = self.dropped.saturating_add(other.dropped);
         self.dry = self.dry.saturating_add(other.dry);
+        self.crowded = self.crowded.saturating_add(other.crowded);
         self.ok = self.ok.saturating_add(other.ok);
         self.ok_refused = self.ok_refused.saturating_add(other.ok_refused);
         self.failed_status = self.failed_status.saturating_add(other.failed_status);
@@ -314,6 +318,12 @@ pub struct Connections {
     /// Could not be opened by a storm.
     #[serde(default)]
     pub storm_refused: u64,
+    /// Written to the sockets of all of them: heads and frames, and TLS around them, with the bodies.
+    #[serde(default)]
+    pub bytes_sent: u64,
+    /// Read from them.
+    #[serde(default)]
+    pub bytes_received: u64,
 }
 
 /// How many requests took longer than a threshold allows.

@@ -61,6 +61,20 @@ pub(crate) async fn bare_loop(port: u64, rate: u64, seconds: u64) {
         .await;
 }
 
+/// Sleeps until moments 1 ms apart and tells how late it woke: what the host does to whoever waits, and no driver can do better.
+pub(crate) fn sleeper(seconds: u64) {
+    let start = Instant::now();
+    let mut late_us: Vec<u128> = (1..=seconds * 1000)
+        .map(|tick| {
+            let due = start + Duration::from_millis(tick);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            due.elapsed().as_micros()
+        })
+        .collect();
+    late_us.sort_unstable();
+    println!("late p50 {} µs, p99 {} µs", late_us[late_us.len() / 2], late_us[late_us.len() * 99 / 100]);
+}
+
 /// How the driver is run.
 pub(crate) struct Drive {
     pub(crate) port: u64,

@@ -95,6 +95,8 @@ pub(crate) fn run(rounds: usize) {
         "{CONNECTIONS} connections, plain GET, {rounds} rounds of {SECONDS} s by turns; service on CPU {first}, client on CPU {second}.\n\
          CPU: user and system time of the whole client process for each request that the service answered."
     );
+    let sleeper = this_program().args(["sleeper", &SECONDS.to_string()]).output().expect("this program runs");
+    println!("A thread that only sleeps, 1 ms at a time, wakes {}", String::from_utf8_lossy(&sleeper.stdout).trim());
     for (rate, clients) in LOADS {
         let (found, missing): (Vec<_>, Vec<_>) = clients.iter().partition(|(client, _)| client.is_installed());
         let mut costs: Vec<Vec<Cost>> = found.iter().map(|_| Vec::new()).collect();

@@ -32,6 +32,7 @@ fn main() {
             let (port, rate, seconds) = (number(1), number(2), number(3));
             runtime().block_on(clients::drive(Drive { port, rate, seconds, pacing, memory: false }));
         }
+        Some("sleeper") => clients::sleeper(number(1)),
         Some("memory") => {
             let service = service::Service::start();
             let seconds = args.get(1).map_or(600, |_| number(1));

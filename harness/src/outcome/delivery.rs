@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::scenario::Tolerate;
 use crate::trace::{Connections, Counts, EndReason, Trace};
+use crate::traffic::sessions::MOST_SESSIONS;
 use crate::units::in_words;
 use crate::verdict::{Judgement, Verdict};
 
@@ -87,12 +88,17 @@ fn of_external(trace: &Trace) -> Vec<String> {
 }
 
 fn why_dropped(requests: &Counts) -> String {
-    match (requests.dry, requests.dropped.saturating_sub(requests.dry)) {
-        (0, _) => "too many in flight".to_owned(),
-        (_, 0) => "a parameter with pick = \"queue\" had no row left".to_owned(),
-        (dry, others) => {
-            format!("{others}: too many in flight; {dry}: a parameter with pick = \"queue\" had no row left")
-        }
+    let Counts { dropped, dry, crowded, .. } = *requests;
+    let reasons = [
+        (dropped.saturating_sub(dry).saturating_sub(crowded), "too many in flight".to_owned()),
+        (crowded, format!("{MOST_SESSIONS} sessions of flows were under way, which are the most")),
+        (dry, "a parameter with pick = \"queue\" had no row left".to_owned()),
+    ];
+    let reasons: Vec<_> = reasons.iter().filter(|(count, _)| *count > 0).collect();
+    match reasons.as_slice() {
+        [] => "too many in flight".to_owned(),
+        [(_, reason)] => reason.clone(),
+        several => several.iter().map(|(count, reason)| format!("{count}: {reason}")).collect::<Vec<_>>().join("; "),
     }
 }
 

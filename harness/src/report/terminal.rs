@@ -102,14 +102,24 @@ fn loads(outcomes: &[Outcome]) -> String {
     }
     for outcome in outcomes {
         let requests = &outcome.requests;
-        let slowest = |percentile: fn(&Percentiles) -> u64| outcome.latency.values().map(percentile).max();
+        // The slowest name's, which is said where there are several.
+        let slowest = |percentile: fn(&Percentiles) -> u64| {
+            let (name, micros) = outcome
+                .latency
+                .iter()
+                .map(|(name, times)| (name, percentile(times)))
+                .max_by_key(|(_, micros)| *micros)?;
+            let of =
+                if outcome.latency.len() > 1 { format!(" {}", shortened(name, LONGEST_NAME)) } else { String::new() };
+            Some(milliseconds(micros) + &of)
+        };
         let counts = [requests.due, requests.sent, requests.missed, requests.dropped, requests.failed()];
         let mut row = vec![shortened(outcome.cell.as_str(), LONGEST_NAME)];
         // What another program sent is not known.
         let known = |count: &u64| if outcome.external.is_none() { count.to_string() } else { "–".to_owned() };
         row.extend(counts.iter().map(known));
-        row.push(slowest(|times| times.p50_us).map_or_else(|| "–".into(), milliseconds));
-        row.push(slowest(|times| times.p99_us).map_or_else(|| "–".into(), milliseconds));
+        row.push(slowest(|times| times.p50_us).unwrap_or_else(|| "–".into()));
+        row.push(slowest(|times| times.p99_us).unwrap_or_else(|| "–".into()));
         row.push(if outcome.lateness.count > 0 { milliseconds(outcome.lateness.p99_us) } else { "–".into() });
         let sign = if outcome.steep_growth_bytes < 0 { '-' } else { '+' };
         if any_aborted {
@@ -232,7 +242,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     }
     notes.extend(outcome.other_series.iter().filter_map(OtherSeries::note));
     for (kind, count) in &outcome.disturbances {
-        notes.push(format!("{kind} ({count} times)"));
+        notes.push(if *count == 1 { format!("{kind} (once)") } else { format!("{kind} ({count} times)") });
     }
     for idle in &outcome.idle {
         notes.push(format!(

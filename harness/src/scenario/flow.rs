@@ -21,16 +21,25 @@ pub struct Flow {
     pub cookies: bool,
 }
 
+/// What is taken out of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// Where it stands.
+    pub place: CapturePlace,
+    /// What of the text there is taken: that which the one group of this expression matches first; none: all of it.
+    pub regex: Option<String>,
+}
+
 /// Where in an answer a value stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Capture {
+pub enum CapturePlace {
     /// At a place of its JSON body.
     Json(JsonPath),
     /// In the header of this name, in lower case.
     Header(String),
-    /// In the body: what the one group of this expression matches.
-    Regex(String),
+    /// Anywhere in the body.
+    Body,
 }
 
 /// What some answer gives a value, as the places of a list: each name once, in their order.

@@ -30,6 +30,7 @@ mod aside;
 mod connection;
 mod line;
 mod message;
+mod meter;
 mod multiplexed;
 mod pacer;
 mod slow;

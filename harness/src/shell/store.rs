@@ -16,8 +16,8 @@ use crate::plan::Plan;
 use crate::scenario::{Scenario, Supplies};
 use crate::trace::{Provenance, Record, Trace, TraceError};
 
-/// Version of `run.json`.
-const RUN_FORMAT: &str = "1.0";
+/// Version of `run.json` and the traces beside it: the first number rises when what was recorded before cannot be read any more.
+const RUN_FORMAT: &str = "2.0";
 /// The run: scenario resolved, plan, provenance.
 pub const RUN_FILE: &str = "run.json";
 /// The scenario as it was given.
@@ -69,13 +69,23 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A run of another version.
-    #[error("{path} has format {found}, and this steep reads {RUN_FORMAT}")]
+    #[error("{path} has format {found}, and this steep reads {RUN_FORMAT}: use the steep that made it, or soak again")]
     Format {
         /// Which.
         path: PathBuf,
         /// What it says.
         found: String,
     },
+}
+
+/// What `run.json` has in every version.
+#[derive(Deserialize)]
+struct Stamp {
+    format: String,
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|source| StoreError::Json { path: path.to_owned(), source })
 }
 
 /// `run.json`.
@@ -163,12 +173,12 @@ impl RunFolder {
         let folder = Self { path: path.to_owned(), lock: None };
         let file = folder.path.join(RUN_FILE);
         let text = fs::read_to_string(&file).map_err(|source| StoreError::File { path: file.clone(), source })?;
-        let run: RunRecord =
-            serde_json::from_str(&text).map_err(|source| StoreError::Json { path: file.clone(), source })?;
-        if run.format.split('.').next() != RUN_FORMAT.split('.').next() {
-            return Err(StoreError::Format { path: file, found: run.format });
+        // Before the rest, which another version may have otherwise.
+        let Stamp { format: found } = from_json(&file, &text)?;
+        if found.split('.').next() != RUN_FORMAT.split('.').next() {
+            return Err(StoreError::Format { path: file, found });
         }
-        Ok((folder, run))
+        Ok((folder, from_json(&file, &text)?))
     }
 
     /// Keeps other processes from soaking into this folder: two soaks at once would disturb each other, and take each other's files.

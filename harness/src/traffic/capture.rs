@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use regex::bytes::Regex;
 use serde_json::Value;
 
-use crate::scenario::{Capture, JsonPath, Request, variables};
+use crate::scenario::{CapturePlace, JsonPath, Request, variables};
 
 use super::ScheduleError;
 use super::expect::MOST_EXPECTED_BYTES;
@@ -61,14 +61,8 @@ struct Taken {
     /// Its place in [`Variables`].
     variable: usize,
     is_one_line: bool,
-    from: Source,
-}
-
-#[derive(Debug, Clone)]
-enum Source {
-    Json(JsonPath),
-    Header(String),
-    Regex(Regex),
+    place: CapturePlace,
+    regex: Option<Regex>,
 }
 
 impl Captures {
@@ -76,19 +70,15 @@ impl Captures {
     pub(super) fn compile(request: &Request, variables: &Variables) -> Result<Self, ScheduleError> {
         let mut taken = Vec::new();
         for (name, capture) in &request.capture {
-            let from = match capture {
-                Capture::Json(place) => Source::Json(place.clone()),
-                Capture::Header(name) => Source::Header(name.clone()),
-                Capture::Regex(expression) => {
-                    Source::Regex(Regex::new(expression).map_err(|error| ScheduleError::Capture {
-                        request: request.name.clone(),
-                        name: name.clone(),
-                        error: error.to_string(),
-                    })?)
-                }
-            };
+            let regex = capture.regex.as_deref().map(Regex::new).transpose();
+            let regex = regex.map_err(|error| ScheduleError::Capture {
+                request: request.name.clone(),
+                name: name.clone(),
+                error: error.to_string(),
+            })?;
             let Some(variable) = variables.place(name) else { continue };
-            taken.push(Taken { name: name.clone(), variable, is_one_line: variables.0[variable].is_one_line, from });
+            let is_one_line = variables.0[variable].is_one_line;
+            taken.push(Taken { name: name.clone(), variable, is_one_line, place: capture.place.clone(), regex });
         }
         Ok(Self(taken))
     }
@@ -102,7 +92,7 @@ impl Captures {
     /// Whether the body is to be looked at.
     #[must_use]
     pub fn need_body(&self) -> bool {
-        self.0.iter().any(|taken| !matches!(taken.from, Source::Header(_)))
+        self.0.iter().any(|taken| !matches!(taken.place, CapturePlace::Header(_)))
     }
 
     /// The places of the values that are taken, in [`Variables`].
@@ -126,59 +116,64 @@ impl Captures {
         for taken in &self.0 {
             let told = |reason: String| format!("nothing to capture for {{{{{}}}}}: {reason}", taken.name);
             let looked_at = || body.ok_or_else(|| format!("the body is longer than {MOST_EXPECTED_BYTES} bytes"));
-            let value = match &taken.from {
-                Source::Header(name) => match header(name) {
-                    Some(value) => text_of(value),
-                    None => Err(format!("there is no header \"{name}\"")),
-                },
-                Source::Json(place) => looked_at().and_then(|body| {
+            let there = match &taken.place {
+                CapturePlace::Header(name) => {
+                    header(name).map(Cow::Borrowed).ok_or_else(|| format!("there is no header \"{name}\""))
+                }
+                CapturePlace::Json(place) => looked_at().and_then(|body| {
                     let parsed = json.get_or_insert_with(|| {
                         serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))
                     });
                     scalar_of(place, parsed.as_ref().map_err(Clone::clone)?)
                 }),
-                Source::Regex(expression) => looked_at().and_then(|body| match_of(expression, body)),
+                CapturePlace::Body => looked_at().map(Cow::Borrowed),
             };
-            found.push((taken.variable, value.and_then(|value| taken.checked(value)).map_err(told)?));
+            found.push((taken.variable, there.and_then(|there| taken.value_in(&there)).map_err(told)?));
         }
         Ok(found)
     }
 }
 
 impl Taken {
-    fn checked(&self, value: Cow<'_, str>) -> Result<String, String> {
+    fn value_in(&self, there: &[u8]) -> Result<String, String> {
+        let value = match &self.regex {
+            Some(regex) => regex.captures(there).and_then(|groups| groups.get(1)).map(|group| group.as_bytes()),
+            None => Some(there),
+        };
+        let Some(value) = value else {
+            let place = match &self.place {
+                CapturePlace::Header(name) => format!("header \"{name}\""),
+                CapturePlace::Json(place) => format!("\"{place}\" of the body"),
+                CapturePlace::Body => "the body".to_owned(),
+            };
+            let regex = self.regex.as_ref().map_or("", Regex::as_str);
+            return Err(format!("{place} has no match of \"{regex}\""));
+        };
+        let value = std::str::from_utf8(value).map_err(|_| "it is no UTF-8 text".to_owned())?;
         if value.len() > MOST_CAPTURED_BYTES {
             return Err(format!("it has {} bytes, and {MOST_CAPTURED_BYTES} are the most", value.len()));
         }
         if self.is_one_line && value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
             return Err("it has a line break or control character, and is to stand in a header".to_owned());
         }
-        Ok(value.into_owned())
+        Ok(value.to_owned())
     }
 }
 
-fn text_of(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
-    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| "it is no UTF-8 text".to_owned())
-}
-
-fn scalar_of<'v>(place: &JsonPath, body: &'v Value) -> Result<Cow<'v, str>, String> {
+fn scalar_of<'v>(place: &JsonPath, body: &'v Value) -> Result<Cow<'v, [u8]>, String> {
     match place.find(body) {
-        Some(Value::String(text)) => Ok(Cow::Borrowed(text)),
-        Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(Cow::Owned(value.to_string())),
+        Some(Value::String(text)) => Ok(Cow::Borrowed(text.as_bytes())),
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(Cow::Owned(value.to_string().into_bytes())),
         Some(_) => Err(format!("\"{place}\" of the body is no text, number or boolean")),
         None => Err(format!("\"{place}\" of the body is not there")),
     }
-}
-
-fn match_of<'b>(expression: &Regex, body: &'b [u8]) -> Result<Cow<'b, str>, String> {
-    let group = expression.captures(body).and_then(|groups| groups.get(1));
-    group.map_or_else(|| Err(format!("the body has no match of \"{expression}\"")), |group| text_of(group.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::request;
     use super::*;
+    use crate::scenario::Capture;
     use crate::template::Template;
 
     const BODY: &str = r#"{"data":{"token":"a\"b","n":17,"list":[1],"lines":"a\nb"},"page":"id=42;"}"#;
@@ -195,15 +190,32 @@ mod tests {
     }
 
     fn json(place: &str) -> Capture {
-        Capture::Json(JsonPath::new(place))
+        Capture { place: CapturePlace::Json(JsonPath::new(place)), regex: None }
+    }
+
+    fn header(name: &str) -> Capture {
+        Capture { place: CapturePlace::Header(name.to_owned()), regex: None }
+    }
+
+    fn regex(regex: &str, capture: Option<Capture>) -> Capture {
+        let place = capture.map_or(CapturePlace::Body, |capture| capture.place);
+        Capture { place, regex: Some(regex.to_owned()) }
     }
 
     #[test]
     fn values_are_found_in_json_headers_and_text() {
         assert_eq!(find(json("data.token"), "", BODY).as_deref(), Ok("a\"b"));
         assert_eq!(find(json("data.n"), "", BODY).as_deref(), Ok("17"));
-        assert_eq!(find(Capture::Header("location".to_owned()), "", "").as_deref(), Ok("/orders/7"));
-        assert_eq!(find(Capture::Regex(r"id=(\d+)".to_owned()), "", BODY).as_deref(), Ok("42"));
+        assert_eq!(find(header("location"), "", "").as_deref(), Ok("/orders/7"));
+        assert_eq!(find(regex(r"id=(\d+)", None), "", BODY).as_deref(), Ok("42"));
+    }
+
+    #[test]
+    fn a_part_of_a_header_or_of_a_text_in_json_is_found() {
+        assert_eq!(find(regex(r"/orders/(\d+)", Some(header("location"))), "", "").as_deref(), Ok("7"));
+        assert_eq!(find(regex("id=(.*);", Some(json("page"))), "", BODY).as_deref(), Ok("42"));
+        let nothing_to_capture = "nothing to capture for {{v}}: header \"location\" has no match of \"/items/(.)\"";
+        assert_eq!(find(regex("/items/(.)", Some(header("location"))), "", ""), Err(nothing_to_capture.to_owned()));
     }
 
     #[test]
@@ -214,9 +226,9 @@ mod tests {
         let list = format!("{begin}\"data.list\" of the body is no text, number or boolean");
         assert_eq!(told(json("data.list"), BODY), list);
         assert!(told(json("a"), "<html>").starts_with(&format!("{begin}the body is no JSON: ")));
-        assert_eq!(told(Capture::Header("etag".to_owned()), ""), format!("{begin}there is no header \"etag\""));
+        assert_eq!(told(header("etag"), ""), format!("{begin}there is no header \"etag\""));
         let no_match = format!("{begin}the body has no match of \"id=(x+)\"");
-        assert_eq!(told(Capture::Regex("id=(x+)".to_owned()), BODY), no_match);
+        assert_eq!(told(regex("id=(x+)", None), BODY), no_match);
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MOST_CAPTURED_BYTES + 1));
         assert_eq!(told(json("a"), &long), format!("{begin}it has 4097 bytes, and 4096 are the most"));
         let longer = "x".repeat(MOST_EXPECTED_BYTES + 1);

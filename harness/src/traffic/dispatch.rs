@@ -144,6 +144,7 @@ impl Dispatch {
             Fate::Missed
         } else if due.is_crowded || self.in_flight >= self.max_in_flight {
             counts.dropped += 1;
+            counts.crowded += u64::from(due.is_crowded);
             Fate::Dropped
         } else {
             counts.sent += 1;

@@ -3,6 +3,8 @@
 //! Every due request draws, whether it is sent or not, so that what a slow service makes the driver drop does not change
 //! the requests after it.
 
+use std::borrow::Cow;
+
 use crate::scenario::{Param, Phase, Pick};
 use crate::units::{Seed, SinceStart};
 
@@ -199,6 +201,15 @@ impl Values {
         self.captured.get(variable).map_or("", String::as_str)
     }
 
+    /// `text` as it may stand in files and reports: what was captured may be a token.
+    #[must_use]
+    pub fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let captured = self.captured.iter().filter(|value| !value.is_empty());
+        captured.fold(Cow::Borrowed(text), |text, value| {
+            if text.contains(value.as_str()) { Cow::Owned(text.replace(value.as_str(), "{{captured}}")) } else { text }
+        })
+    }
+
     /// An answer gave the variable at this place a value.
     pub fn capture(&mut self, variable: usize, value: String) {
         if let Some(place) = self.captured.get_mut(variable) {
@@ -239,6 +250,14 @@ mod tests {
 
     use super::super::curve::tests::constant;
     use super::*;
+
+    #[test]
+    fn what_was_captured_is_not_told() {
+        let mut values = Values::default().with_captured(vec![String::new(), String::new()]);
+        values.capture(1, "s3cret".to_owned());
+        assert_eq!(values.redacted("Bearer s3cret, for a"), "Bearer {{captured}}, for a");
+        assert_eq!(values.redacted("for a"), "for a");
+    }
 
     fn picks(weights: &[f64], phases: &[Phase]) -> Option<Picks> {
         let name = |index: usize| format!("request {index}");

@@ -73,7 +73,7 @@ impl Expectation {
         self.headers.iter().find_map(|(name, wanted)| {
             let wanted = wanted.written(values);
             let is_unmet = !has_header(name, &wanted);
-            is_unmet.then(|| format!("header \"{name}\" does not contain {}", told(&wanted)))
+            is_unmet.then(|| format!("header \"{name}\" does not contain {}", told(&wanted, values)))
         })
     }
 
@@ -90,8 +90,8 @@ impl Expectation {
         if let Some(wanted) = &self.body_contains {
             let wanted = wanted.written(values);
             if !contains(body, wanted.as_bytes()) {
-                let found = told(&String::from_utf8_lossy(body));
-                return Some(format!("the body does not contain {}; it is {found}", told(&wanted)));
+                let found = told(&String::from_utf8_lossy(body), values);
+                return Some(format!("the body does not contain {}; it is {found}", told(&wanted, values)));
             }
         }
         if self.json.is_empty() {
@@ -106,10 +106,10 @@ impl Expectation {
             let wanted = match wanted {
                 Written::Text(text) if found.is_some_and(|found| text.equals(values, found)) => return None,
                 Written::Scalar(scalar) if found.is_some_and(|found| equal(scalar, found)) => return None,
-                Written::Text(text) => told(&Value::String(text.written(values)).to_string()),
+                Written::Text(text) => told(&Value::String(text.written(values)).to_string(), values),
                 Written::Scalar(scalar) => scalar.to_string(),
             };
-            let found = found.map_or_else(|| "not there".to_owned(), |found| told(&found.to_string()));
+            let found = found.map_or_else(|| "not there".to_owned(), |found| told(&found.to_string(), values));
             Some(format!("\"{place}\" of the body is {found}, and not {wanted}"))
         })
     }
@@ -146,7 +146,8 @@ fn contains(body: &[u8], wanted: &[u8]) -> bool {
     memchr::memmem::find(body, wanted).is_some()
 }
 
-fn told(text: &str) -> String {
+fn told(text: &str, values: &Values) -> String {
+    let text = values.redacted(text);
     let short: String = text.chars().take(MOST_TOLD_CHARS).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
     format!("`{}{more}`", short.escape_debug())

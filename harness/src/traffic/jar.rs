@@ -6,7 +6,11 @@ use cookie::Cookie;
 /// 6.1).
 const MOST_COOKIES: usize = 50;
 
-/// The longest cookie that is kept, of name and value; a longer one is thrown away, as browsers do (RFC 6265bis, section 5.6).
+/// The most that a user's cookies have together; beyond, the oldest go. What servers take in the headers of a request at all
+/// (nginx, Apache and hyper's peers: 8 KiB), so that the cookies of all sessions under way have 512 MiB at the very most.
+const MOST_JAR_BYTES: usize = 8 << 10;
+
+/// The longest cookie that is kept, of name, value and path; a longer one is thrown away, as browsers do (RFC 6265bis, section 5.6).
 const MOST_COOKIE_BYTES: usize = 4096;
 
 /// A cookie that has expired before this is one that the service deletes: 2000-01-01, in seconds since 1970. No clock is
@@ -37,13 +41,17 @@ impl Jar {
             (None, Some(moment)) => moment.unix_timestamp() < LONG_AGO,
             (None, None) => false,
         };
-        if is_deleted || name.len() + value.len() > MOST_COOKIE_BYTES {
+        if is_deleted || name.len() + value.len() + path.len() > MOST_COOKIE_BYTES {
             return;
         }
-        if self.0.len() == MOST_COOKIES {
+        let bytes = |held: &Held| held.name.len() + held.value.len() + held.path.len();
+        let new = Held { name: name.to_owned(), value: value.to_owned(), path: path.to_owned() };
+        while self.0.len() == MOST_COOKIES
+            || self.0.iter().map(bytes).sum::<usize>() + bytes(&new) > MOST_JAR_BYTES && !self.0.is_empty()
+        {
             self.0.remove(0);
         }
-        self.0.push(Held { name: name.to_owned(), value: value.to_owned(), path: path.to_owned() });
+        self.0.push(new);
     }
 
     /// Appends the value of the header `cookie` for a request of `path` to `out`: nothing where it has none.
@@ -103,5 +111,9 @@ mod tests {
         let sent_back = sent(&many, "/");
         assert!(sent_back.starts_with("c10=v; ") && sent_back.ends_with("c59=v"), "{sent_back}");
         assert_eq!(sent(&[&format!("long={}", "x".repeat(MOST_COOKIE_BYTES))], "/"), "");
+        let large: Vec<String> = (0..9).map(|n| format!("c{n}={}", "x".repeat(2000))).collect();
+        let large: Vec<&str> = large.iter().map(String::as_str).collect();
+        let sent_back = sent(&large, "/");
+        assert!(sent_back.starts_with("c5=") && sent_back.len() < MOST_JAR_BYTES, "{} bytes", sent_back.len());
     }
 }

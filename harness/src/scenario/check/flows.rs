@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use regex::bytes::Regex;
 
 use super::super::transport::variable_of;
-use super::super::{Capture, Flow, Param, Request, Scenario, ThinkTime, unset, variables};
+use super::super::{CapturePlace, Flow, Param, Request, Scenario, ThinkTime, unset, variables};
 use super::Check;
 use super::traffic::is_header_name;
 use crate::problem::nearest;
@@ -86,14 +86,14 @@ impl Check<'_> {
             } else if Param::named(&scenario.params, name).is_some() || scenario.params.contains_key(name) {
                 self.error(&at, format!("\"{name}\" is a parameter already"), "choose another name");
             }
-            match capture {
-                Capture::Header(header) if !is_header_name(header) => {
-                    self.error(&format!("{at}.header"), format!("{header:?} is no header name"), "");
-                }
-                Capture::Regex(expression) => self.expression(&format!("{at}.regex"), expression),
-                Capture::Header(_) | Capture::Json(_) => {}
+            let of_header = if let CapturePlace::Header(header) = &capture.place { Some(header) } else { None };
+            if let Some(header) = of_header.filter(|header| !is_header_name(header)) {
+                self.error(&format!("{at}.header"), format!("{header:?} is no header name"), "");
             }
-            if request.method == "HEAD" && !matches!(capture, Capture::Header(_)) {
+            if let Some(expression) = &capture.regex {
+                self.expression(&format!("{at}.regex"), expression);
+            }
+            if request.method == "HEAD" && of_header.is_none() {
                 self.error(&at, "an answer to HEAD has no body", "capture a header, or use GET");
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::read::{Reader, Section};
-use super::super::{Capture, Flow, JsonPath};
+use super::super::{Capture, CapturePlace, Flow, JsonPath};
 use super::traffic::think_time;
 use super::unnamed;
 use crate::problem::Problem;
@@ -25,15 +25,17 @@ pub(super) fn captures(reader: &mut Reader, request: &Section<'_>) -> BTreeMap<S
 
 /// The one place that it names.
 fn capture(reader: &mut Reader, section: &Section<'_>) -> Option<Capture> {
-    let json = reader.text(section, "json").map(|place| Capture::Json(JsonPath::new(place)));
-    let header = reader.text(section, "header").map(|name| Capture::Header(name.to_ascii_lowercase()));
-    let regex = reader.text(section, "regex").map(Capture::Regex);
-    let given = ["json", "header", "regex"].iter().filter(|name| Reader::has(section, name)).count();
-    if given == 1 {
-        return json.or(header).or(regex);
-    }
-    let message = if given == 0 { "a capture names no place" } else { "a capture has one place" };
+    let json = reader.text(section, "json").map(|place| CapturePlace::Json(JsonPath::new(place)));
+    let header = reader.text(section, "header").map(|name| CapturePlace::Header(name.to_ascii_lowercase()));
+    let regex = reader.text(section, "regex");
+    let message = match ["json", "header", "regex"].map(|name| Reader::has(section, name)) {
+        [true, true, _] => "a capture has one place",
+        [false, false, false] => "a capture names no place",
+        [false, false, true] => return regex.map(|regex| Capture { place: CapturePlace::Body, regex: Some(regex) }),
+        _ => return json.or(header).map(|place| Capture { place, regex }),
+    };
     let problem = Problem::error(message, reader.spans.of(&section.path));
-    reader.problems.push(problem.help("give one of json = \"a.b\", header = \"name\" or regex = \"id=(\\\\d+)\""));
+    let help = "give json = \"a.b\" or header = \"name\", and regex = \"id=(\\\\d+)\" for a part of it, or of the body";
+    reader.problems.push(problem.help(help));
     None
 }

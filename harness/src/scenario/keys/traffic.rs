@@ -91,7 +91,7 @@ pub(super) const KEYS: &[Key] = &[
     key("requests[].capture", TableMap, Default("{}"), "Values taken out of the answer, by the name that later steps of the same flow have them by: `capture = { token = { json = \"data.token\" } }` makes `{{token}}`. An answer without one is counted as `failed_expect`, and ends the session. A value may have 4 KiB, the body 1 MiB; values are never templates themselves."),
     key("requests[].capture.*.json", Text, Optional, "The place in the JSON body, like `data.token` (or `/data/token`), where a text, number or boolean stands."),
     key("requests[].capture.*.header", Text, Optional, "The header whose value it is."),
-    key("requests[].capture.*.regex", Text, Optional, "An expression with one group, such as `id=(\\d+)`: what the group matches first in the body."),
+    key("requests[].capture.*.regex", Text, Optional, "An expression with one group, such as `id=(\\d+)`: what the group matches first in the body, or in what `json` or `header` name (`capture = { order = { header = \"location\", regex = \"/orders/(\\\\d+)\" } }`)."),
     key("requests[].abort_after", Duration(1, LONGEST), Optional, "The client goes away so long after sending, unless the answer was faster. Counted as `aborted`, which is no failure."),
     key("requests[].abort_share", Number, Default("1"), "Share of these requests that it goes away from, 0 to 1, chosen by the seed."),
     key("requests[].abort_with", Choice(&["reset", "close"], &[]), Default("\"reset\""), "How the connection is left: RST or FIN. With `http2` the stream is reset in any case, and the connection stays."),

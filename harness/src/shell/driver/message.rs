@@ -293,7 +293,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scenario::{Arrival, Capture, Param};
+    use crate::scenario::{Arrival, Capture, CapturePlace, Param};
     use crate::template::Template;
     use crate::traffic::curve::tests::constant;
     use crate::traffic::tests::{request, shop};
@@ -305,7 +305,9 @@ mod tests {
         load.requests = vec![request("r", 1.0, "POST", "/a/{{token}}", Some(r#"{"v":"{{token}}"}"#))];
         let text = Template::parse("application/json").expect("a template");
         load.requests[0].headers.insert("content-type".to_owned(), text);
-        load.requests[0].capture.insert("token".to_owned(), Capture::Header("x".to_owned()));
+        load.requests[0]
+            .capture
+            .insert("token".to_owned(), Capture { place: CapturePlace::Header("x".to_owned()), regex: None });
         let schedule = load.schedule();
         let target = Target::resolve("http://127.0.0.1:1", Protocol::Http1, &Access::default()).expect("a target");
         let message = Message::new(&load.requests[0], &schedule.texts()[0], &target, &Access::default(), Seed(1));

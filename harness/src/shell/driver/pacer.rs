@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::LocalSet;
 
 use crate::scenario::{Http, Protocol};
 use crate::shell::trust::refusal;
@@ -46,18 +46,15 @@ pub(super) fn run_thread(
     events: mpsc::Sender<DriverEvent>,
     opened: oneshot::Sender<Result<(), DriverError>>,
 ) {
-    let runtime = match pin_to(&spec.load.cpus)
-        .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DriverError::Start))
-    {
+    let runtime = match pin_to(&spec.load.cpus).and_then(|()| local_runtime().map_err(DriverError::Start)) {
         Ok(runtime) => runtime,
         Err(error) => return tell(opened, Err(error)),
     };
-    let tasks = LocalSet::new();
-    tasks.block_on(&runtime, async {
+    runtime.block_on(async {
         let load_end = schedule.load_end();
         let connected = match spec.http.protocol {
-            Protocol::Http1 => connect::<Single>(spec, schedule, completed, &tasks).await,
-            Protocol::Http2 => connect::<Multiplexed>(spec, schedule, completed, &tasks).await,
+            Protocol::Http1 => connect::<Single>(spec, schedule, completed).await,
+            Protocol::Http2 => connect::<Multiplexed>(spec, schedule, completed).await,
         };
         match connected {
             Ok((switchboard, target)) => {
@@ -77,6 +74,11 @@ pub(super) fn run_thread(
             Err(error) => tell(opened, Err(error)),
         }
     });
+}
+
+/// A runtime whose tasks stay on this thread: they need no set of their own to be polled by, as they would in another.
+fn local_runtime() -> io::Result<LocalRuntime> {
+    Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
 }
 
 /// Nobody may be waiting any more: then the control channel is closed as well, and the driver ends.
@@ -114,7 +116,6 @@ async fn connect<W: Wire + 'static>(
     spec: &DriverSpec,
     schedule: Schedule,
     completed: Arc<Completed>,
-    tasks: &LocalSet,
 ) -> Result<(Rc<Switchboard>, Rc<Target>), DriverError> {
     let http = &spec.http;
     let mut target = Target::resolve(&spec.url, http.protocol, &spec.access)?;
@@ -125,15 +126,16 @@ async fn connect<W: Wire + 'static>(
         .map(|(request, text)| Message::new(request, text, &target, &spec.access, spec.seed))
         .collect::<Result<_, _>>()?;
     let wires = open_all::<W>(&mut target, http).await?;
-    let switchboard =
-        Switchboard::new(messages, completed, http.clone(), spec.load.max_in_flight, spec.limits.clone(), schedule);
+    let max_in_flight = spec.load.max_in_flight;
+    let (limits, meter) = (spec.limits.clone(), Rc::clone(&target.meter));
+    let switchboard = Switchboard::new(messages, completed, http.clone(), max_in_flight, limits, schedule, meter);
     let (switchboard, target) = (Rc::new(switchboard), Rc::new(target));
     for wire in wires {
         switchboard.opened();
-        tasks.spawn_local(keep(wire, Rc::clone(&switchboard), Rc::clone(&target), http.clone()));
+        tokio::task::spawn_local(keep(wire, Rc::clone(&switchboard), Rc::clone(&target), http.clone()));
     }
     for line in switchboard.aside_lines() {
-        tasks.spawn_local(attend(line, Rc::clone(&switchboard), Rc::clone(&target), http.clone()));
+        tokio::task::spawn_local(attend(line, Rc::clone(&switchboard), Rc::clone(&target), http.clone()));
     }
     Ok((switchboard, target))
 }

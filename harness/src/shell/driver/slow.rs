@@ -12,6 +12,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::scenario::Conduct;
 use crate::units::Bytes;
 
+use super::meter::Metered;
+
 /// Bytes move in portions of this much of a second: fine enough to look like a stream, coarse for the timers.
 const PORTION: Duration = Duration::from_millis(100);
 
@@ -37,7 +39,7 @@ impl Rates {
 
 /// A socket at these rates.
 pub(super) struct Slow {
-    socket: TcpStream,
+    socket: Metered,
     read: Gate,
     send: Gate,
     /// Read into here: what is left of a caller's buffer may be larger than a portion.
@@ -77,7 +79,7 @@ impl Gate {
 
 impl Slow {
     /// At full speed, for the handshake of TLS.
-    pub(super) fn new(socket: TcpStream) -> Self {
+    pub(super) fn new(socket: Metered) -> Self {
         Self { socket, read: Gate::new(), send: Gate::new(), portion: vec![0; LARGEST_PORTION].into() }
     }
 
@@ -88,7 +90,7 @@ impl Slow {
     }
 
     pub(super) fn socket(&self) -> &TcpStream {
-        &self.socket
+        self.socket.socket()
     }
 }
 

@@ -10,11 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::meter::Metered;
 use super::slow::Slow;
 
 /// The bytes of a connection. Plain ones have no dispatch behind a pointer: most loads are plain.
 pub(super) enum Stream {
-    Plain(TcpStream),
+    Plain(Metered),
     Other(Box<dyn Duplex>),
 }
 
@@ -30,9 +31,9 @@ impl Duplex for Slow {
     }
 }
 
-impl Duplex for TlsStream<TcpStream> {
+impl Duplex for TlsStream<Metered> {
     fn socket(&self) -> &TcpStream {
-        self.get_ref().0
+        self.get_ref().0.socket()
     }
 }
 
@@ -45,7 +46,7 @@ impl Duplex for TlsStream<Slow> {
 impl Stream {
     fn socket(&self) -> &TcpStream {
         match self {
-            Self::Plain(socket) => socket,
+            Self::Plain(metered) => metered.socket(),
             Self::Other(bytes) => bytes.socket(),
         }
     }

@@ -7,6 +7,7 @@ mod exchange;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Instant;
@@ -20,6 +21,7 @@ use crate::units::SinceStart;
 
 use super::line::{Line, Pool, Recess, State, lines};
 use super::message::Message;
+use super::meter::Meter;
 use super::{Completed, DriverEnd};
 
 /// What pacer and connections share.
@@ -28,6 +30,7 @@ pub(super) struct Switchboard {
     messages: Vec<Message>,
     completed: Arc<Completed>,
     http: Http,
+    meter: Rc<Meter>,
     board: RefCell<Board>,
 }
 
@@ -68,6 +71,7 @@ impl Switchboard {
         max_in_flight: usize,
         limits: Vec<LatencyLimit>,
         schedule: Schedule,
+        meter: Rc<Meter>,
     ) -> Self {
         let latencies = Latencies::new(messages.len(), http.request_timeout, limits);
         let (ordinary, aside) = lines(&http, max_in_flight, &messages);
@@ -91,7 +95,7 @@ impl Switchboard {
             scratch: String::new(),
             first_unmet: None,
         });
-        Self { messages, completed, http, board }
+        Self { messages, completed, http, meter, board }
     }
 
     /// The lines of requests that have a connection of their own.
@@ -225,11 +229,12 @@ impl Switchboard {
     pub(super) fn traffic(&self, now: SinceStart) -> (Traffic, Interval) {
         let board = &mut *self.board.borrow_mut();
         let interval = board.latencies.take_interval(now);
+        let (bytes_sent, bytes_received) = (self.meter.sent(), self.meter.received());
         let traffic = Traffic {
             t_s: now,
             requests: self.by_name(board.dispatch.counts().iter().copied()),
             flows: board.dispatch.flows().map(|(name, counts)| (name.to_owned(), counts)).collect(),
-            connections: board.connections,
+            connections: Connections { bytes_sent, bytes_received, ..board.connections },
             in_flight: board.dispatch.in_flight() as u64,
             in_flight_peak: board.dispatch.take_in_flight_peak() as u64,
             latency: self.by_name(interval.latency()),

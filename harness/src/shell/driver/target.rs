@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::Uri;
@@ -14,6 +15,7 @@ use crate::scenario::Protocol;
 use crate::shell::access::Access;
 
 use super::DriverError;
+use super::meter::{Meter, Metered};
 use super::slow::{RECEIVE_BUFFER_BYTES, Rates, Slow};
 use super::stream::Stream;
 
@@ -31,6 +33,8 @@ pub(super) struct Target {
     pub(super) protocol: Protocol,
     addresses: Vec<SocketAddr>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// Counts the bytes of all its connections.
+    pub(super) meter: Rc<Meter>,
 }
 
 impl Target {
@@ -72,7 +76,7 @@ impl Target {
         } else {
             None
         };
-        Ok(Self { host, base_path, protocol, addresses, tls })
+        Ok(Self { host, base_path, protocol, addresses, tls, meter: Rc::default() })
     }
 
     /// Where the next connection goes.
@@ -105,6 +109,7 @@ impl Target {
         };
         // A request is one write: nothing is gained by holding it back.
         socket.set_nodelay(true)?;
+        let socket = Metered::new(socket, Rc::clone(&self.meter));
         let is_slow = rates.read.is_some() || rates.send.is_some();
         Ok(match &self.tls {
             None if is_slow => {

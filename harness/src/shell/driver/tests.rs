@@ -211,6 +211,9 @@ async fn requests_arrive_as_the_scenario_says_over_the_connections_it_says() {
 
     let seen = service.seen.lock().expect("no panic");
     assert_eq!(seen.len() as u64, total.sent);
+    let (asked, answered) = (end.traffic.connections.bytes_sent, end.traffic.connections.bytes_received);
+    let written: usize = seen.iter().map(String::len).sum();
+    assert_eq!((asked, answered), (written as u64, total.ok * HELLO.len() as u64), "heads and bodies, both ways");
     let host = format!("\r\nhost: {}\r\n", &service.url[7..]);
     for request in seen.iter() {
         assert!(request.contains(&host), "{request}");

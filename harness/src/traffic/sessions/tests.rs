@@ -8,7 +8,7 @@ use super::super::curve::tests::{constant, pause, phase};
 use super::super::dispatch::{Dispatch, Ended, Fate, Outcome};
 use super::super::tests::{TestLoad, request, shop};
 use super::*;
-use crate::scenario::{Arrival, Capture, JsonPath, Model, Param, Pick};
+use crate::scenario::{Arrival, Capture, CapturePlace, JsonPath, Model, Param, Pick};
 use crate::trace::Counts;
 
 const ANSWERED: Ended = Ended { outcome: Outcome::Ok, body_bytes_sent: 0, body_bytes_received: 0 };
@@ -30,7 +30,7 @@ fn flow(name: &str, weight: f64, steps: &[&str], mean_ms: u64) -> Flow {
 /// Log in, browse and buy; or browse alone, as a flow and as a single request.
 fn buying(phases: Vec<Phase>) -> TestLoad {
     let mut load = shop(phases, Arrival::Poisson);
-    let json = Capture::Json(JsonPath::new("token"));
+    let json = Capture { place: CapturePlace::Json(JsonPath::new("token")), regex: None };
     load.requests = vec![
         request("single", 1.0, "GET", "/items/{{item}}", None),
         request("login", 0.0, "POST", "/login", Some("{{user}}")),

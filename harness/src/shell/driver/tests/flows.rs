@@ -1,6 +1,6 @@
 //! Sessions of several steps, against a shop that lets nobody in without what it gave at the login.
 
-use crate::scenario::{Capture, Flow, JsonPath, Model, ThinkTime};
+use crate::scenario::{Capture, CapturePlace, Flow, JsonPath, Model, ThinkTime};
 use crate::template::Template;
 use crate::trace::FlowCounts;
 use crate::traffic::curve::tests::phase;
@@ -77,12 +77,16 @@ fn template(text: &str) -> Template {
 fn buying() -> TestLoad {
     let mut load = plain();
     let mut login = request("login", 0.0, "POST", "/login", Some("{{user}}"));
-    login.capture.insert("token".to_owned(), Capture::Json(JsonPath::new("data.token")));
-    login.capture.insert("basket".to_owned(), Capture::Header("location".to_owned()));
+    login
+        .capture
+        .insert("token".to_owned(), Capture { place: CapturePlace::Json(JsonPath::new("data.token")), regex: None });
+    login
+        .capture
+        .insert("basket".to_owned(), Capture { place: CapturePlace::Header("location".to_owned()), regex: None });
     let mut look = request("look", 0.0, "GET", "/look?at={{basket}}", None);
     look.headers.insert("authorization".to_owned(), template("Bearer {{token}}"));
     look.expect.body_contains = Some(template("this is {{user}}'s page"));
-    look.capture.insert("item".to_owned(), Capture::Regex(r"id=(\d+)".to_owned()));
+    look.capture.insert("item".to_owned(), Capture { place: CapturePlace::Body, regex: Some(r"id=(\d+)".to_owned()) });
     let mut buy = request("buy", 0.0, "POST", "/buy", Some(r#"{"item":{{item}},"token":"{{token}}"}"#));
     buy.headers.insert("authorization".to_owned(), template("Bearer {{token}}"));
     load.requests = vec![login, look, buy];
@@ -145,13 +149,27 @@ async fn sessions_without_cookies_are_not_let_in_and_end_early() {
 async fn what_is_not_there_to_capture_fails_the_request_and_ends_the_session() {
     let store = Store::open(Till::Serves).await;
     let mut load = buying();
-    load.requests[0].capture.insert("token".to_owned(), Capture::Json(JsonPath::new("data.key")));
+    load.requests[0]
+        .capture
+        .insert("token".to_owned(), Capture { place: CapturePlace::Json(JsonPath::new("data.key")), regex: None });
     then_pause(&mut load);
     let (end, flow) = run(&load, &store.url, |_| {}).await;
     assert_eq!((flow.completed, flow.ended_early), (0, flow.started));
     assert_eq!((end.traffic.requests["login"].failed_expect, end.traffic.requests["look"].due), (flow.started, 0));
     let told = "request \"login\": nothing to capture for {{token}}: \"data.key\" of the body is not there";
     assert_eq!(end.first_unmet.as_deref(), Some(told));
+}
+
+#[tokio::test]
+async fn what_was_captured_does_not_stand_in_what_is_told_of_an_answer() {
+    let store = Store::open(Till::Serves).await;
+    let mut load = buying();
+    let look = load.requests.iter_mut().find(|request| request.name == "look").expect("a step");
+    look.expect.body_contains = Some(Template::parse("for {{token}}").expect("a template"));
+    then_pause(&mut load);
+    let (end, _) = run(&load, &store.url, |_| {}).await;
+    let told = end.first_unmet.expect("unmet");
+    assert!(told.contains("does not contain `for {{captured}}`"), "{told}");
 }
 
 #[tokio::test]

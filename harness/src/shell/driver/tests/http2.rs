@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::scenario::{Capture, Flow, ThinkTime};
+use crate::scenario::{Capture, CapturePlace, Flow, ThinkTime};
 use crate::template::Template;
 
 /// What a service of HTTP/2 does.
@@ -261,7 +261,7 @@ async fn sessions_go_on_with_what_streams_gave_them() {
     // The second phase lets the last session end before the load does.
     load.phases = vec![constant(200.0, 0.3), constant(0.0, 0.3)];
     let mut greet = request("greet", 0.0, "GET", "/greet", None);
-    greet.capture.insert("word".to_owned(), Capture::Regex("^(hell)o$".to_owned()));
+    greet.capture.insert("word".to_owned(), Capture { place: CapturePlace::Body, regex: Some("^(hell)o$".to_owned()) });
     load.requests = vec![greet, request("tell", 0.0, "GET", "/tell/{{word}}", None)];
     load.flows = vec![Flow {
         name: "telling".to_owned(),
