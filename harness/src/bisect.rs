@@ -256,7 +256,9 @@ impl Bisect {
         let candidates = candidates(self.flags.len(), &posterior.hypotheses, seed, feasible);
         let first = self.first(&candidates);
         let untested = self.untested();
-        let is_sure = explanations.first().is_some_and(|best| best.posterior >= SURE) && !self.is_blind(posterior);
+        let unseen = self.unseen(posterior);
+        let is_likely = explanations.first().is_some_and(|best| best.posterior >= SURE);
+        let is_sure = is_likely && unseen.is_empty();
         if first.is_none() && untested.is_empty() && is_sure {
             return Next::Sure;
         }
@@ -272,32 +274,50 @@ impl Bisect {
         if let Some((on, why)) = first {
             return Next::Soak(NextCell { flags: self.set(on), length, why });
         }
-        let error = self.expected_error(length).get() / self.rules.worth_finding.get();
-        let told = candidates.iter().map(|on| (information(&posterior.hypotheses, on, error), on));
+        let in_doubt = if is_likely { doubted(&posterior.hypotheses, &unseen) } else { Vec::new() };
+        let hypotheses = if is_likely { &in_doubt } else { &posterior.hypotheses };
+        let told = |on| information(hypotheses, on, self.expected_error(on, length));
+        let told = candidates.iter().map(|on| (told(on), on));
         match told.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((bits, on)) if bits > 0.0 => {
-                Next::Soak(NextCell { flags: self.set(on), length, why: why(explanations, bits) })
+                let why = if is_likely { self.why_again(&unseen) } else { why(explanations, bits) };
+                Next::Soak(NextCell { flags: self.set(on), length, why })
             }
             _ => Next::Unsure { reason: "no set of flags that can be run would tell more".to_owned() },
         }
     }
 
-    /// Standard error that the next cell will have: where all are of one length, that of the cell in the middle.
-    fn expected_error(&self, length: Duration) -> BytesPerRequest {
-        let mut errors: Vec<f64> = self.soaked.iter().map(|soaked| soaked.error.get()).collect();
+    /// Standard error that a cell with these flags on will have: where all are of one length, that of the cell in the middle, but at least
+    /// that of the quietest cell that had the same flag on. A cache that fills through most of a cell blinds each that has it.
+    fn expected_error(&self, on: &[bool], length: Duration) -> f64 {
+        let worth = self.rules.worth_finding.get();
+        let error = |soaked: &Soaked| soaked.error.get() / worth;
+        let mut errors: Vec<f64> = self.soaked.iter().map(error).collect();
         errors.sort_by(f64::total_cmp);
-        match (self.rules.fixed_length, errors.get(errors.len() / 2)) {
-            (Some(_), Some(middle)) => BytesPerRequest::new(*middle),
-            _ => self.rules.error(length),
-        }
+        let (Some(_), Some(middle)) = (self.rules.fixed_length, errors.get(errors.len() / 2)) else {
+            return self.rules.error(length).get() / worth;
+        };
+        let flags = self.flags.iter().zip(on).filter(|(_, on)| **on);
+        let quietest = flags.filter_map(|(flag, _)| {
+            self.soaked.iter().filter(|soaked| soaked.flags.contains(flag)).map(error).reduce(f64::min)
+        });
+        quietest.fold(*middle, f64::max)
     }
 
-    /// Whether the cells could not have seen growth that is worth finding in a flag that the likeliest explanation holds innocent.
-    fn is_blind(&self, posterior: &Posterior) -> bool {
-        let Some(best) = posterior.hypotheses.first() else { return true };
+    /// The flags that the likeliest explanation holds innocent, while the cells could not have seen growth that is worth finding.
+    fn unseen(&self, posterior: &Posterior) -> Vec<usize> {
+        let Some(best) = posterior.hypotheses.first() else { return (0..self.flags.len()).collect() };
         let innocent = |flag: &usize| !best.culprits().any(|term| term.involves(*flag));
-        let unseen = |flag| posterior.beside_best(Term::One(flag)).is_none_or(|(_, error)| HALF_WIDTH * error >= 1.0);
-        (0..self.flags.len()).filter(innocent).any(unseen)
+        let error = |flag| posterior.beside_best(Term::One(flag)).map_or(f64::INFINITY, |(_, error)| error);
+        (0..self.flags.len()).filter(innocent).filter(|&flag| EXCLUDING * error(flag) >= 1.0).collect()
+    }
+
+    fn why_again(&self, unseen: &[usize]) -> String {
+        let worth = self.rules.worth_finding;
+        match unseen {
+            [flag] => format!("{} could leak {worth} and the cells so far would not show it", self.flags[*flag]),
+            several => format!("{} flags could leak {worth} and the cells so far would not show it", several.len()),
+        }
     }
 
     /// Flags that no cell had on: nothing is known of them, however clean the others are.
@@ -340,11 +360,25 @@ const UNKNOWN: f64 = 2.0;
 /// See [`UNKNOWN`].
 const LARGE: f64 = 2.5;
 
-/// Half the width of an interval of 95 %, in standard errors.
-const HALF_WIDTH: f64 = 1.96;
+/// Growth of so many standard errors is excluded by 95 % where none is seen: of one side, as no flag is thought to take memory away.
+const EXCLUDING: f64 = 1.645;
 
 /// With less than so many cells' time left, the next cell is the last and takes all of it.
 const LAST: f64 = 1.6;
+
+/// The likeliest hypothesis, and beside it those in which a flag that could not have been seen leaks what is worth finding. The model
+/// itself holds them for less likely than they are: among effects that cells do not tell it weighs but one scale.
+fn doubted(hypotheses: &[Hypothesis], unseen: &[usize]) -> Vec<Hypothesis> {
+    let Some(best) = hypotheses.first() else { return Vec::new() };
+    let with = |&flag: &usize| {
+        let mut hypothesis = Hypothesis { probability: (1.0 - SURE) / unseen.len() as f64, ..best.clone() };
+        hypothesis.terms.push(Term::One(flag));
+        hypothesis.effects.push((1.0, 0.0));
+        hypothesis
+    };
+    let best = Hypothesis { probability: SURE, ..best.clone() };
+    unseen.iter().map(with).chain([best]).collect()
+}
 
 /// What the next cell is to tell apart.
 fn why(explanations: &[Explanation], bits: f64) -> String {

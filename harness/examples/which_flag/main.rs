@@ -1,7 +1,7 @@
 //! Measures on simulated cells how often the culprit is named exactly, what that takes, and how often somebody innocent is accused: the
 //! tables of docs/isolation.md.
 //!
-//! `which_flag search|plans [--seed N] [--trials N] [--flags N,N…] [--budget HOURS]`
+//! `which_flag search|plans [--seed N] [--trials N] [--flags N,N…] [--leaking CASE] [--budget HOURS]`
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
 
 use std::error::Error;
@@ -16,7 +16,15 @@ struct Options {
     seed: u64,
     trials: u64,
     flags: Vec<usize>,
+    /// Only the case whose name begins so.
+    leaking: String,
     budget: Option<f64>,
+}
+
+impl Options {
+    fn cases(&self) -> impl Iterator<Item = (&'static str, &'static [Culprit])> {
+        CASES.into_iter().filter(|(name, _)| name.starts_with(&self.leaking))
+    }
 }
 
 /// Flags that must be on, and what they then add in bytes per request.
@@ -31,13 +39,14 @@ const CASES: [(&str, &[Culprit]); 4] = [
 ];
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
-    let mut options = Options { seed: 9001, trials: 200, flags: vec![8, 16, 32], budget: None };
+    let mut options = Options { seed: 9001, trials: 200, flags: vec![8, 16, 32], leaking: String::new(), budget: None };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} wants a value"))?;
         match name.as_str() {
             "--seed" => options.seed = value.parse()?,
             "--trials" => options.trials = value.parse()?,
             "--flags" => options.flags = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--leaking" => options.leaking = value,
             "--budget" => options.budget = Some(value.parse()?),
             _ => return Err(format!("no option {name}").into()),
         }
@@ -79,7 +88,7 @@ fn search(options: &Options) {
         let hours = options.budget.unwrap_or_else(|| bar(count));
         let budget = Duration::from_secs_f64(3600.0 * hours);
         let rehearsal = Rehearsal { flags: names(count), rules: Rules::default(), budget };
-        for (name, culprits) in CASES {
+        for (name, culprits) in options.cases() {
             let mut tally = Tally::default();
             let started = Instant::now();
             for trial in 0..options.trials {
@@ -115,7 +124,7 @@ fn isolate(options: &Options) {
         let rehearsal = Rehearsal { flags: names(count), rules: Rules::default(), budget: Duration::ZERO };
         for (plan, cells) in plans(&rehearsal.flags) {
             for (minutes, (name, culprits)) in
-                [10, 20].into_iter().flat_map(|minutes| CASES.map(|case| (minutes, case)))
+                [10, 20].into_iter().flat_map(|minutes| options.cases().map(move |case| (minutes, case)))
             {
                 let (mut accused, mut found) = (0, 0);
                 for trial in 0..options.trials {

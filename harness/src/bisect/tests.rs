@@ -111,6 +111,25 @@ fn cells_that_could_not_have_seen_a_leak_clear_nobody() {
 }
 
 #[test]
+fn what_could_not_have_been_seen_is_soaked_again_until_it_could() {
+    let rules = Rules { fixed_length: Some(Duration::from_mins(10)), ..Rules::default() };
+    let mut bisect = Bisect::new(flags(2), rules);
+    // 4 B/request are one and a half standard errors of a cell.
+    for on in [&["f0", "f1"][..], &[]] {
+        bisect.add(Soaked { error: bytes(2.7), ..soaked(on, 0.0) });
+    }
+    let mut whys = Vec::new();
+    while let Next::Soak(cell) = bisect.look(|_| true, Duration::from_hours(2)).next {
+        assert!(!cell.flags.is_empty(), "with no flag on none is seen to leak");
+        whys.push(cell.why);
+        bisect.add(Soaked { flags: cell.flags, growth: bytes(0.0), error: bytes(2.7) });
+        assert!(whys.len() < 8, "{whys:?}");
+    }
+    assert_eq!(bisect.look(|_| true, Duration::from_hours(2)).next, Next::Sure);
+    assert_eq!(whys[0], "2 flags could leak 4 B/request and the cells so far would not show it");
+}
+
+#[test]
 fn a_rehearsal_has_a_line_for_each_case_that_the_constraints_leave() {
     let rehearsal = rehearsal(2);
     let names = |can_run: &dyn Fn(&FlagSet) -> bool| -> Vec<usize> {

@@ -1,6 +1,6 @@
 //! `steep bisect`: soaks one cell after the other, each the one that tells most, until it is known which flags leak.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -12,7 +12,7 @@ use crate::bisect::{Bisect, Look, MOST_CELLS, Next, Rehearsal, Rules, Soaked};
 use crate::cli::BisectOptions;
 use crate::exit::Status;
 use crate::flags::FlagSet;
-use crate::isolation::measured;
+use crate::isolation::{CLEARED, measured};
 use crate::outcome::Outcome;
 use crate::plan::{Allowed, Cell, Plan};
 use crate::report::rehearsed;
@@ -106,7 +106,8 @@ impl Search<'_> {
         // What a supervisor leaves behind when it is killed comes to steep, and does not live on.
         become_subreaper().context("become the reaper of orphaned processes")?;
         let interrupt = Interrupt::listen().context("listen for signals")?;
-        let mut progress = Progress::new(MOST_CELLS);
+        let affordable = self.budget.div_duration_f64(self.run.plan.cell_duration) as usize;
+        let mut progress = Progress::new(affordable.min(MOST_CELLS));
         let (count, each) = (self.allowed.switches().len(), in_words(self.run.plan.cell_duration));
         let (budget, path) = (in_words(self.budget), self.folder.path().display());
         let name = &self.run.scenario.name;
@@ -160,11 +161,12 @@ impl Search<'_> {
 
     /// The next cell, noted in the run's folder before it is soaked; or how the search ends.
     fn next(&mut self, progress: &Progress) -> Result<Result<Cell, Status>, anyhow::Error> {
-        let Look { explanations, program_posterior, next, .. } = self.look();
+        let Look { explanations, flags, program_posterior, next } = self.look();
         let said: Vec<String> = explanations.iter().take(TOLD).map(ToString::to_string).collect();
         if !self.run.plan.cells.is_empty() {
             let program = if program_posterior >= 0.5 { "; the program itself grows" } else { "" };
-            progress.say(&format!("which flags leak: {}{program}", said.join("; ")));
+            progress.say(&format!("how likely each flag leaks: {}", by_likelihood(&flags)));
+            progress.say(&format!("which flags leak, all together: {}{program}", said.join("; ")));
         }
         let reason = match next {
             Next::Soak(_) if self.run.plan.cells.len() >= MOST_CELLS => format!("{MOST_CELLS} cells did not decide it"),
@@ -214,3 +216,16 @@ impl Search<'_> {
 
 /// Explanations that are told after each cell.
 const TOLD: usize = 3;
+
+/// Flags that are not unlikely to leak, the likeliest first. With several leaks each may be sure long before all together are.
+fn by_likelihood(flags: &BTreeMap<String, f64>) -> String {
+    let mut open: Vec<(&String, f64)> = flags.iter().map(|(flag, posterior)| (flag, *posterior)).collect();
+    open.retain(|(_, posterior)| *posterior > CLEARED);
+    open.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut told: Vec<String> = open.iter().map(|(flag, posterior)| format!("{flag} {posterior:.2}")).collect();
+    let unlikely = flags.len() - open.len();
+    if unlikely > 0 {
+        told.push(format!("{} at most {CLEARED}", counted(unlikely, if open.is_empty() { "flag" } else { "other" })));
+    }
+    told.join(", ")
+}

@@ -104,10 +104,13 @@ fn in_unit(growth: &Growth, per_hour: BytesPerHour, is_per_request: bool) -> f64
 
 /// Standard error of growth between cells: that of the fit, by the longer side of the interval, with what differs from cell to cell.
 /// Where a cell without live bytes was not cleared, what allocators do by themselves comes on top; a clear verdict has weighed that.
-/// And a cell that is not decided excludes nothing that is worth finding, however narrow its interval: a load peak may hide growth.
+/// And a cell that is not decided excludes nothing that is worth finding, however narrow its interval: a load peak may hide growth. Its
+/// value is drawn towards zero (METHOD.md), so that the truth may be a whole interval away: by half of it a cache that filled through
+/// most of a minute hid leaks of 1.5 KiB/request in cell after cell, and a pair that leaked was called innocent.
 fn error(outcome: &Outcome, growth: &Growth) -> BytesPerHour {
     let Estimate { value, low, high } = growth.per_hour.map(BytesPerHour::get);
-    let fitted = (high - value).max(value - low) / HALF_WIDTH;
+    let undecided = outcome.verdict() == Verdict::Inconclusive;
+    let fitted = if undecided { high - low } else { (high - value).max(value - low) } / HALF_WIDTH;
     let spread = match (outcome.verdict(), growth.source) {
         (Verdict::Step, _) => STEP_SPREAD,
         (_, MemorySource::Live) => LIVE_SPREAD,
@@ -116,6 +119,5 @@ fn error(outcome: &Outcome, growth: &Growth) -> BytesPerHour {
     let is_open = !outcome.verdict().is_clear() && growth.source == MemorySource::Anonymous;
     let allocator = if is_open { growth.least_growth.as_f64() / growth.seconds / HALF_WIDTH } else { 0.0 };
     let error = fitted.hypot(spread * value).hypot(BytesPerHour::per_second(allocator).get());
-    let undecided = outcome.verdict() == Verdict::Inconclusive;
     BytesPerHour::new(if undecided { error.max(growth.worth_finding.get() / HALF_WIDTH) } else { error })
 }
