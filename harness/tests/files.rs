@@ -99,6 +99,15 @@ fn a_file_that_is_not_there_is_told_with_the_place_that_was_looked_at() {
 }
 
 #[test]
+fn a_folder_or_device_in_the_place_of_a_file_is_told_as_that() {
+    for (place, named) in [("users.csv", "/dev/zero"), ("users.csv", ".")] {
+        let (said, status) = check(&USERS.replace(place, named), &[]);
+        assert!(said.contains("is no regular file"), "{said}");
+        assert_eq!(status, Some(2));
+    }
+}
+
+#[test]
 fn files_beyond_the_bound_are_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let file = fs::File::create(folder.path().join("users.csv")).unwrap();

@@ -323,7 +323,8 @@ fn a_rate_of_zero_everywhere_is_a_problem() {
 
 #[test]
 fn empty_phases_and_requests_are_problems() {
-    let text = "name = \"x\"\nphases = []\nrequests = []\n[service]\ncommand = [\"x\"]\nurl = \"http://127.0.0.1:1\"\n";
+    let text = "name = \"x\"\nphases = []\nrequests = []\n[service]\ncommand = [\"x\"]\nurl = \"http://127.0.0.1:1\"\n\
+                [[flows]]\nname = \"shop\"\nsteps = [\"login\"]\n";
     insta::assert_snapshot!(problems(text));
 }
 

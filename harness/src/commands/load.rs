@@ -112,11 +112,7 @@ fn missing_files(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<Probl
     });
     let missing = service.chain(dependencies).filter(|(_, file)| !folder.join(&file.from).is_file());
     missing
-        .map(|(path, file)| {
-            let looked = folder.join(&file.from);
-            Problem::error(format!("there is no file {}", looked.display()), spans.of(&path))
-                .help("paths are relative to the scenario file")
-        })
+        .map(|(path, file)| Problem { span: spans.of(&path), ..supplies::no_file(&folder.join(&file.from)) })
         .collect()
 }
 

@@ -42,6 +42,15 @@ pub(super) fn read(scenario: &mut Scenario, spans: &Spans, folder: &Path, proble
     supplies
 }
 
+/// What stands at `path` instead of a file.
+pub(super) fn no_file(path: &Path) -> Problem {
+    if path.exists() {
+        let problem = Problem::error(format!("{} is no regular file", path.display()), None);
+        return problem.help("a folder, a pipe or a device cannot be read here: name a file");
+    }
+    Problem::error(format!("there is no file {}", path.display()), None).help("paths are relative to the scenario file")
+}
+
 /// The contents of a file of at most `most` bytes. It may grow while it is read, and so the reading is bounded as well.
 fn contents(path: &Path, most: u64) -> Result<Vec<u8>, Problem> {
     let unreadable = |error: io::Error| {
@@ -49,8 +58,7 @@ fn contents(path: &Path, most: u64) -> Result<Vec<u8>, Problem> {
             .help("paths are relative to the scenario file")
     };
     if !path.is_file() {
-        let problem = Problem::error(format!("there is no file {}", path.display()), None);
-        return Err(problem.help("paths are relative to the scenario file"));
+        return Err(no_file(path));
     }
     let mut contents = Vec::new();
     File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut contents)).map_err(unreadable)?;

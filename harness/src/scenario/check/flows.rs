@@ -55,6 +55,7 @@ impl Check<'_> {
         for name in flow.steps.iter().filter(|name| known().all(|known| known != name.as_str())) {
             let help = match nearest(name, known()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
+                None if scenario.requests.is_empty() => format!("add it: [[requests]] with name = \"{name}\""),
                 None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
             };
             self.error(path, format!("there is no request \"{name}\""), help);
