@@ -10,6 +10,7 @@ pub mod flags;
 pub mod growth;
 pub mod import;
 pub mod isolation;
+pub mod known;
 pub mod outcome;
 pub mod plan;
 pub mod problem;

@@ -4,6 +4,7 @@
 
 mod allocators;
 mod analysis;
+mod known;
 mod plan;
 mod rehearsed;
 mod table;
@@ -21,8 +22,9 @@ use crate::allocators::{Comparison, compare};
 use crate::exit::Status;
 use crate::flags::CellId;
 use crate::isolation::{AxisFinding, FlagFinding, Isolation, ProgramFinding, Suspects, isolate};
+use crate::known::{KnownGrowth, weigh};
 use crate::outcome::Outcome;
-use crate::scenario::{Axis, Finding};
+use crate::scenario::{Axis, Date, Finding, Known};
 use crate::verdict::Verdict;
 
 /// What a run comes to.
@@ -54,6 +56,9 @@ pub struct Report {
     pub suspects: Option<Suspects>,
     /// What is said of flags and axes, in one sentence.
     pub sentence: String,
+    /// What became of growth that is filed already.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<KnownGrowth>,
     /// Allocators side by side.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allocators: Vec<Comparison>,
@@ -79,6 +84,8 @@ pub struct Results {
     pub flags: Vec<String>,
     /// What makes the run a finding.
     pub fail_on: Vec<Finding>,
+    /// Growth that is filed already.
+    pub known: Vec<Known>,
     /// The axis of allocators, where the scenario has one.
     pub allocators: Option<Axis>,
     /// Cells of the plan of which nothing is known.
@@ -91,16 +98,17 @@ impl Report {
     /// The report on `results`.
     #[must_use]
     pub fn new(results: Results) -> Self {
-        let Results { name, started, flags, fail_on, allocators, missing, mut outcomes } = results;
+        let Results { name, started, flags, fail_on, known, allocators, missing, mut outcomes } = results;
         outcomes.sort_by_key(|outcome| (!outcome.flags.is_empty(), outcome.flags.iter().count(), outcome.cell.clone()));
-        let each = outcomes.iter().map(|outcome| outcome.status(&fail_on));
-        let status = Status::of(each.chain((!missing.is_empty()).then_some(Status::NotDone)));
         let mut verdicts = BTreeMap::new();
         for outcome in &outcomes {
             *verdicts.entry(outcome.verdict().name()).or_insert(0) += 1;
         }
         let allocators = allocators.map(|axis| compare(&axis, &outcomes)).unwrap_or_default();
-        let Isolation { flags, axes, program, suspects, sentence } = isolate(&flags, &outcomes);
+        let isolation = isolate(&flags, &outcomes);
+        let (known, each) = weigh(&known, Date::of(&started).as_ref(), &isolation, &outcomes, &fail_on);
+        let status = Status::of(each.into_iter().chain((!missing.is_empty()).then_some(Status::NotDone)));
+        let Isolation { flags, axes, program, suspects, sentence } = isolation;
         Self {
             name,
             started,
@@ -115,6 +123,7 @@ impl Report {
             program,
             suspects,
             sentence,
+            known,
             allocators,
         }
     }

@@ -13,6 +13,7 @@ mod external;
 mod flow;
 mod json_path;
 pub mod keys;
+mod known;
 mod matrix;
 pub mod package;
 pub mod rates;
@@ -36,6 +37,7 @@ pub(crate) use self::check::traffic::{LONGEST_PATH, unknown_name, unused_params}
 pub use self::external::{Counter, External};
 pub use self::flow::{Capture, CapturePlace, Flow, unset, variables};
 pub use self::json_path::JsonPath;
+pub use self::known::{Date, Known};
 pub use self::matrix::{
     Allocator, Axis, AxisKind, Constraints, Flag, KnownAllocator, PlanRules, Proof, Row, Rule, Strategy, Switch,
     SwitchRequest, Verify,
@@ -96,6 +98,9 @@ pub struct Scenario {
     pub sampling: Sampling,
     /// What counts as a finding.
     pub judge: Judge,
+    /// Growth that is filed already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Known>,
     /// What must not be exceeded.
     pub thresholds: Vec<Threshold>,
 }

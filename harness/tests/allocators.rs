@@ -112,6 +112,7 @@ fn report(outcomes: Vec<Outcome>, axis: Axis) -> String {
         started: "2026-01-01T00:00:00Z".to_owned(),
         flags: Vec::new(),
         fail_on: Vec::new(),
+        known: Vec::new(),
         allocators: Some(axis),
         missing: Vec::new(),
         outcomes,

@@ -52,6 +52,7 @@ fn report(outcomes: Vec<Outcome>, flags: &[&str]) -> Report {
         started: "2026-01-01T00:00:00Z".to_owned(),
         flags: flags.iter().map(ToString::to_string).collect(),
         fail_on: scenario().judge.fail_on,
+        known: Vec::new(),
         allocators: None,
         missing: Vec::new(),
         outcomes,

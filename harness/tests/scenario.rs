@@ -160,10 +160,37 @@ fn broken_toml_is_told_with_its_place() {
 #[test]
 fn what_later_versions_will_know_is_refused_and_not_ignored() {
     let more = r#"
-[[known]]
-flag = "sessions"
+[[service.log_events]]
+pattern = "gc"
 [plan]
 strategy = "pairwise"
+"#;
+    insta::assert_snapshot!(and(more));
+}
+
+#[test]
+fn known_growth_without_flag_size_or_day_is_a_problem() {
+    let more = r#"
+[[flags]]
+name = "labels"
+kind = "env"
+var = "LABELS"
+
+[[known]]
+flag = "lables"
+issue = "https://example.org/issues/12"
+max_growth_per_request = "64B"
+expires = "2027-02-29"
+
+[[known]]
+flag = "labels"
+flags = ["labels", "labels"]
+issue = " "
+max_growth_per_hour = "0B"
+expires = 2027-03-01
+
+[[known]]
+issue = "https://example.org/issues/13"
 "#;
     insta::assert_snapshot!(and(more));
 }

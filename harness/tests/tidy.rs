@@ -25,7 +25,7 @@ const BANNED: [&str; 13] = [
 ];
 
 /// A module, and what it must not import: arrows point from what is told to what it is told from.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("stats", &["crate::growth", "crate::verdict", "crate::trace", "crate::scenario", "crate::units"]),
     ("growth", &["crate::verdict", "crate::trace", "crate::scenario", "crate::outcome"]),
     ("simulator", &["crate::verdict", "crate::trace", "crate::scenario", "crate::outcome"]),
@@ -37,7 +37,8 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("soak", &["crate::growth", "crate::verdict", "crate::outcome", "crate::report", "crate::plan"]),
     ("threshold", &["crate::soak", "crate::growth", "crate::verdict", "crate::outcome", "crate::report"]),
     ("outcome", &["crate::isolation", "crate::report"]),
-    ("isolation", &["crate::report", "crate::bisect", "crate::plan"]),
+    ("known", &["crate::report", "crate::plan", "crate::soak", "crate::bisect"]),
+    ("isolation", &["crate::known", "crate::report", "crate::bisect", "crate::plan"]),
     ("allocators", &["crate::report", "crate::isolation", "crate::plan", "crate::soak"]),
     ("bisect", &["crate::report", "crate::outcome", "crate::plan", "crate::growth", "crate::scenario"]),
     ("import", &["crate::plan", "crate::trace", "crate::traffic", "crate::soak", "crate::growth", "crate::report"]),

@@ -9,10 +9,12 @@ use super::report::in_full;
 use crate::cli::{AnalyzeOptions, ResultFormat};
 use crate::exit::Status;
 use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, explain, fit};
+use crate::isolation::isolate;
+use crate::known::weigh;
 use crate::outcome::Outcome;
 use crate::recorded::Columns;
 use crate::report::{Analysis, cells};
-use crate::scenario::Finding;
+use crate::scenario::{Date, Finding, Flag};
 use crate::shell::recording::read_recording;
 use crate::shell::store::{RUN_FILE, RunFolder, TRACE_FILE, read_trace};
 use crate::verdict::{Judgement, Verdict, judge_by};
@@ -95,24 +97,28 @@ fn judged_run(input: &Path, explain: bool) -> Result<Judged, anyhow::Error> {
     let (folder, run) = RunFolder::open(input)?;
     let fail_on: &[Finding] = &run.scenario.judge.fail_on;
     let mut explanations = Explanations::new(explain);
-    let (mut analyses, mut outcomes, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut analyses, mut outcomes, mut unknown_cells) = (Vec::new(), Vec::new(), Vec::new());
     for cell in &run.plan.cells {
         let source = input.join(cell.id.as_str()).display().to_string();
         match folder.trace(&cell.id) {
             Ok(Some(trace)) => {
                 let outcome = Outcome::by(&trace, explanations.of(&source));
-                statuses.push(outcome.status(fail_on));
                 analyses.push(Analysis::new(source, &outcome.judgement));
                 outcomes.push(outcome);
             }
             unknown => {
                 let reason = unknown.err().map_or_else(|| "not soaked".to_owned(), |error| in_full(&error));
-                statuses.push(Status::NotDone);
+                unknown_cells.push(Status::NotDone);
                 analyses.push(Analysis::new(source, &Judgement::without_growth(Verdict::Invalid, reason)));
             }
         }
     }
-    Ok(Judged { analyses, explanations: explanations.told, outcomes, status: Status::of(statuses) })
+    let flags: Vec<String> = run.scenario.flags.iter().flat_map(Flag::members).collect();
+    let isolation = isolate(&flags, &outcomes);
+    let day = Date::of(&run.started);
+    let (_, statuses) = weigh(&run.scenario.known, day.as_ref(), &isolation, &outcomes, fail_on);
+    let status = Status::of(statuses.into_iter().chain(unknown_cells));
+    Ok(Judged { analyses, explanations: explanations.told, outcomes, status })
 }
 
 /// What led to the growths of an input, where it is asked for.

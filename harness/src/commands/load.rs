@@ -12,9 +12,10 @@ use crate::plan::{Plan, plan};
 use crate::problem::{Problem, Spans, any_error, render};
 use crate::scenario::decode::{Decoded, decode};
 use crate::scenario::package::check_package;
-use crate::scenario::{Program, Scenario, Supplies};
+use crate::scenario::{Date, Program, Scenario, Supplies};
 use crate::shell::access::{Access, AccessError, is_set};
 use crate::shell::build::Workspace;
+use crate::shell::clock::wall_clock;
 use crate::shell::host::usable_cpus;
 
 /// The largest scenario that is read: a slip of the finger must not load a disk image.
@@ -57,6 +58,7 @@ pub(super) fn examine(path: &Path) -> Examined {
     problems.extend(revisions::examine(&draft, &spans, &folder));
     problems.extend(missing_cpus(&draft, &spans));
     problems.extend(no_access(&draft, &spans, &folder));
+    problems.extend(expired(&draft, &spans));
     let supplies = supplies::read(&mut draft, &spans, &folder, &mut problems);
     let workspace = workspace(&draft, &spans, &folder, &mut problems);
     let features = workspace.as_ref().map(|workspace| workspace.features(&draft.service.program)).unwrap_or_default();
@@ -113,6 +115,19 @@ fn missing_files(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<Probl
     let missing = service.chain(dependencies).filter(|(_, file)| !folder.join(&file.from).is_file());
     missing
         .map(|(path, file)| Problem { span: spans.of(&path), ..supplies::no_file(&folder.join(&file.from)) })
+        .collect()
+}
+
+/// Known growth whose time is over: it will fail.
+fn expired(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
+    let today = Date::of(&wall_clock());
+    let all = scenario.known.iter().enumerate();
+    all.filter(|(_, known)| today.as_ref().is_some_and(|today| *today >= known.expires))
+        .map(|(index, known)| {
+            let message = format!("what is known of {} expired on {}", known.flags.join(" and "), known.expires);
+            Problem::warning(message, spans.of(&format!("known[{index}].expires")))
+                .help("growth fails again: give it another day, or take the entry out")
+        })
         .collect()
 }
 

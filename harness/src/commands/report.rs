@@ -50,6 +50,7 @@ pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
         flags: run.scenario.flags.iter().flat_map(Flag::members).collect(),
         allocators: run.scenario.axes.iter().find(|axis| axis.kind == AxisKind::Allocator).cloned(),
         fail_on: run.scenario.judge.fail_on.clone(),
+        known: run.scenario.known.clone(),
         missing,
         outcomes,
     })

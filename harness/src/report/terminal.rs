@@ -2,8 +2,10 @@
 
 use super::Report;
 use super::allocators::allocators;
+use super::known::known;
 use super::table::{columns, shortened, wrapped};
 use crate::exit::Status;
+use crate::flags::CellId;
 use crate::growth::MemorySource;
 use crate::isolation::{Finding, FlagFinding, Guilt, blindest, is_decided};
 use crate::outcome::{OtherSeries, Outcome};
@@ -296,6 +298,7 @@ fn conclusion(report: &Report) -> String {
         );
         text.push_str(&wrapped(&note, INDENT));
     }
+    text.push_str(&known(&report.known, INDENT));
     text.push_str(&wrapped(&sentence(report), INDENT));
     text
 }
@@ -325,7 +328,10 @@ fn sentence(report: &Report) -> String {
     .filter_map(|verdict| report.verdicts.get(verdict.name()).map(|count| format!("{count} {verdict}")))
     .collect();
     let counts = if counts.is_empty() { "no cell was soaked".to_owned() } else { counts.join(", ") };
+    let excused: BTreeSet<&CellId> = report.known.iter().flat_map(|known| &known.excused).collect();
+    let excused =
+        if excused.is_empty() { String::new() } else { format!(", of which growth is known in {}", excused.len()) };
     let broken = report.cells.iter().flat_map(|cell| &cell.thresholds).filter(|kept| kept.broken).count();
     let broken = if broken == 0 { String::new() } else { format!(", {}", counted(broken, "broken threshold")) };
-    format!("{status}: {counts}{broken} (exit status {}).{flags}", report.exit_status)
+    format!("{status}: {counts}{excused}{broken} (exit status {}).{flags}", report.exit_status)
 }

@@ -5,6 +5,7 @@ mod accounting;
 mod config;
 mod constraints;
 pub(crate) mod flows;
+mod known;
 mod matrix;
 mod phases;
 mod service;
@@ -50,6 +51,7 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     }
     check.sampling(scenario);
     check.judge(scenario);
+    check.known(scenario);
     check.problems
 }
 

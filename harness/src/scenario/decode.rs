@@ -5,6 +5,7 @@
 
 mod accounting;
 mod flow;
+mod known;
 mod matrix;
 mod phase;
 mod service;
@@ -18,6 +19,7 @@ use toml::de::DeTable;
 
 use self::accounting::{external, threshold, tolerate};
 use self::flow::flow;
+use self::known::known;
 use self::matrix::{allocator, axis, constraints, flag, plan, rule};
 use self::phase::phase;
 use self::service::{dependency, service};
@@ -92,6 +94,7 @@ fn scenario(reader: &mut Reader, top: &Section<'_>) -> Scenario {
         plan: plan(reader, top),
         sampling: sampling(reader, top),
         judge: judge(reader, top),
+        known: each(reader, top, "known", known),
         thresholds: each(reader, top, "thresholds", threshold),
     }
 }

@@ -72,6 +72,8 @@ pub enum Kind {
     Boolean,
     /// A text like `"2h 30m"`, at least and at most so many milliseconds.
     Duration(u64, u64),
+    /// A text like `"2027-03-01"`.
+    Date,
     /// A text like `"64KiB"`.
     Size,
     /// A share, a number, a duration or a size, by the metric beside it.
@@ -110,8 +112,8 @@ const fn later(path: &'static str, kind: Kind) -> Key {
 }
 
 use Kind::{
-    Boolean, Choice, ChoiceMap, Choices, Duration, Integer, Integers, JsonMap, Limit, Number, Numbers, Scalars, Size,
-    Table, TableMap, Tables, Template, TemplateMap, Templates, Text, TextLists, TextMap, TextOrTexts, Texts,
+    Boolean, Choice, ChoiceMap, Choices, Date, Duration, Integer, Integers, JsonMap, Limit, Number, Numbers, Scalars,
+    Size, Table, TableMap, Tables, Template, TemplateMap, Templates, Text, TextLists, TextMap, TextOrTexts, Texts,
 };
 use Presence::{Default, Optional, Required};
 
@@ -161,6 +163,7 @@ impl Key {
             JsonMap => "table of texts (`{{…}}`), numbers, booleans".into(),
             Boolean => "boolean".into(),
             Duration(..) => "duration".into(),
+            Date => "date".into(),
             Size => "size".into(),
             Limit => "number, duration or size".into(),
             TextOrTexts => "text (`env`), list of texts (`arg`), text, number or boolean (`config`)".into(),

@@ -14,12 +14,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use self::value::{
-    Wrong, by_name, by_place, choice_of, duration_of, each, integer_of, limit_of, number_of, one_or_several, scalar_of,
-    scalar_text_of, size_of, template_of, text_of, wrong_type,
+    Wrong, by_name, by_place, choice_of, date_of, duration_of, each, integer_of, limit_of, number_of, one_or_several,
+    scalar_of, scalar_text_of, size_of, template_of, text_of, wrong_type,
 };
 use super::Unit;
 use super::keys::{self, Key, Kind, Presence};
-use super::{JsonPath, Wanted};
+use super::{Date, JsonPath, Wanted};
 use crate::problem::{Problem, Spans, nearest};
 use crate::template::Template;
 use crate::units::Bytes;
@@ -245,6 +245,11 @@ impl Reader {
             Kind::Duration(shortest, longest) => duration_of(value, shortest, longest),
             _ => unreachable!("{} is no duration", key.path),
         })
+    }
+
+    /// A day.
+    pub fn date(&mut self, section: &Section<'_>, name: &str) -> Option<Date> {
+        self.value(section, name, |_, value| date_of(value))
     }
 
     /// A size.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::super::{JsonPath, Unit, Wanted, keys};
+use super::super::{Date, JsonPath, Unit, Wanted, keys};
 use super::join;
 use crate::problem::nearest;
 use crate::template::Template;
@@ -148,6 +148,16 @@ pub(super) fn duration_of(value: &DeValue<'_>, shortest: u64, longest: u64) -> R
         let bounds = format!("must last from {} to {}", in_words(shortest), in_words(longest));
         Err(Wrong::new(format!("{bounds}, not {}", in_words(duration)), ""))
     }
+}
+
+pub(super) fn date_of(value: &DeValue<'_>) -> Result<Date, Wrong> {
+    const EXAMPLE: &str = "write it as year, month and day: \"2027-03-01\"";
+    // TOML has dates of its own, which mean the same.
+    let text = match value {
+        DeValue::Datetime(date) => date.to_string(),
+        _ => value.as_str().ok_or_else(|| Wrong { help: EXAMPLE.into(), ..wrong_type(value, "a date") })?.to_owned(),
+    };
+    Date::parse(&text).ok_or_else(|| Wrong::new(format!("is no date: {text:?}"), EXAMPLE))
 }
 
 pub(super) fn size_of(value: &DeValue<'_>) -> Result<Bytes, Wrong> {
