@@ -113,6 +113,7 @@ fn report(outcomes: Vec<Outcome>, axis: Axis) -> String {
         flags: Vec::new(),
         fail_on: Vec::new(),
         allocators: Some(axis),
+        overnight: None,
         missing: Vec::new(),
         outcomes,
     }));

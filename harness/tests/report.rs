@@ -53,6 +53,7 @@ fn report(outcomes: Vec<Outcome>, flags: &[&str]) -> Report {
         flags: flags.iter().map(ToString::to_string).collect(),
         fail_on: scenario().judge.fail_on,
         allocators: None,
+        overnight: None,
         missing: Vec::new(),
         outcomes,
     })

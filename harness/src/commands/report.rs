@@ -51,6 +51,7 @@ pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
         allocators: run.scenario.axes.iter().find(|axis| axis.kind == AxisKind::Allocator).cloned(),
         fail_on: run.scenario.judge.fail_on.clone(),
         missing,
+        overnight: run.plan.overnight.clone(),
         outcomes,
     })
 }
