@@ -51,16 +51,19 @@ pub(super) fn outline(loaded: &Loaded, night: &Night<'_>, until: Until) -> Resul
     let end = until.after(&now).map_err(|over| anyhow!(over))?;
     let planned: Vec<CellId> = loaded.plan.cells.iter().map(|cell| cell.id.clone()).collect();
     let has_builds = matches!(loaded.scenario.service.program, Program::Package(_));
-    let outline = night.outline(left(&now, &end), has_builds, &planned).map_err(|too_short| {
+    let outline = night.outline(moment(&end), left(&now, &end), has_builds, &planned).map_err(|too_short| {
         // The next whole minute.
-        let enough = &now + too_short.needed + Duration::from_mins(1);
-        anyhow!("--until {until}: {too_short}; give {} or later, or shorten the phases", moment(&enough))
+        let enough = &now + too_short.enough() + Duration::from_mins(1);
+        anyhow!(
+            "--until {until}: {too_short}; give {} or later, or shorten the phases",
+            enough.strftime("%Y-%m-%dT%H:%M")
+        )
     })?;
     Ok((end, outline))
 }
 
 /// A moment to the minute, in local time with its offset.
-pub(super) fn moment(moment: &Zoned) -> String {
+fn moment(moment: &Zoned) -> String {
     moment.strftime("%Y-%m-%dT%H:%M%:z").to_string()
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::load::{Loaded, load};
-use super::night::{Choice, moment, outline};
+use super::night::{Choice, outline};
 use super::output::{json, print, status_of, tell};
 use crate::cli::PlanFormat;
 use crate::exit::Status;
@@ -34,15 +34,15 @@ pub fn plan(path: &Path, format: PlanFormat, max_hours: Option<Duration>, until:
 
 fn plan_night(loaded: &Loaded, format: PlanFormat, until: Until) -> Status {
     let choice = Choice::of(loaded);
-    let (end, outline) = match outline(loaded, &choice.night(loaded), until) {
-        Ok(outlined) => outlined,
+    let outline = match outline(loaded, &choice.night(loaded), until) {
+        Ok((_, outline)) => outline,
         Err(error) => {
             tell(&format!("error: {error:#}"));
             return Status::Usage;
         }
     };
     let text = match format {
-        PlanFormat::Table => Ok(outline_text(&outline, &moment(&end))),
+        PlanFormat::Table => Ok(outline_text(&outline)),
         PlanFormat::Json => json(&outline),
     };
     status_of(text.and_then(|text| print(&text, None)).map(|()| Status::Clean))

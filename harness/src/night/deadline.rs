@@ -19,12 +19,12 @@ impl FromStr for Until {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let moment = text.contains('T').then(|| text.parse().ok()).flatten().map(Self::Moment);
-        let is_time = || text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') && text.contains(':');
-        let time = || is_time().then(|| text.parse().ok()).flatten().map(Self::Time);
-        moment
-            .or_else(time)
-            .ok_or_else(|| "a time of day, such as 07:00, or a moment, such as 2026-11-24T07:00".to_owned())
+        // No offset, which would be that of another zone.
+        let is_made_of = |more: &[u8]| text.bytes().all(|byte| byte.is_ascii_digit() || more.contains(&byte));
+        let moment = || (text.contains('T') && is_made_of(b"-:T")).then(|| text.parse().ok()).flatten();
+        let time = || (text.contains(':') && is_made_of(b":")).then(|| text.parse().ok()).flatten();
+        let until = time().map(Self::Time).or_else(|| moment().map(Self::Moment));
+        until.ok_or_else(|| "a time of day, such as 07:00, or a moment, such as 2026-11-24T07:00".to_owned())
     }
 }
 
@@ -111,7 +111,18 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_refused() {
-        for text in ["7", "25:00", "07:60", "soon", "", "2026-11-24", "2026-11-31T07:00", "-07:00"] {
+        for text in [
+            "7",
+            "25:00",
+            "07:60",
+            "soon",
+            "",
+            "2026-11-24",
+            "2026-11-31T07:00",
+            "-07:00",
+            "2026-11-24T07:00Z",
+            "2026-11-24T07:00+01:00",
+        ] {
             assert!(text.parse::<Until>().is_err(), "{text}");
         }
     }

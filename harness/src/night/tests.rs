@@ -209,13 +209,14 @@ fn a_night_that_is_too_short_says_what_it_takes() {
     let scenario = scenario("");
     let allowed = Allowed::of(&scenario, &Features::default());
     let night = Night::new(&scenario, &allowed, &[]);
-    let error = night.outline(Duration::from_mins(20), true, &[]).expect_err("too short");
+    let error = night.outline(String::new(), Duration::from_mins(20), true, &[]).expect_err("too short");
     assert_eq!(
         error.to_string(),
         "20m are left, and the first cell takes about 30m 33s: 30m of load, and a build of about 30s"
     );
-    assert!(night.outline(error.needed, true, &[]).is_ok());
-    let outline = night.outline(Duration::from_hours(8), true, &[CellId::parse("baseline")]).expect("it fits");
+    assert!(night.outline(String::new(), error.enough(), true, &[]).is_ok());
+    let outline =
+        night.outline(String::new(), Duration::from_hours(8), true, &[CellId::parse("baseline")]).expect("it fits");
     assert_eq!((outline.least_short_cells, outline.most_short_cells), (7, 7));
     assert_eq!((outline.long_cell.as_str(), outline.not_sure.len()), (ALL, 1));
 }

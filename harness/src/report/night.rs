@@ -66,8 +66,9 @@ impl NotRun {
             );
             text.push_str(&wrapped(&note, 2));
         }
-        for NotJudged { name, reason } in &self.not_judged {
-            text.push_str(&wrapped(&format!("not judged: {name} – {reason}"), 2));
+        if !self.not_judged.is_empty() {
+            let names: Vec<&str> = self.not_judged.iter().map(|open| open.name.as_str()).collect();
+            text.push_str(&wrapped(&format!("not judged, and so not clean: {}", names.join(", ")), 2));
         }
         if text.is_empty() { text } else { format!("\n{text}") }
     }
