@@ -10,6 +10,7 @@ mod stretch;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,9 +18,9 @@ pub use self::deadline::{Until, left};
 pub use self::outline::{Outline, TooShort};
 pub use self::pace::Pace;
 pub use self::stretch::{can_be_longer, stretched};
-use crate::bisect::Next;
+use crate::bisect::{Look, Next};
 use crate::flags::FlagSet;
-use crate::isolation::{Guilt, is_decided, isolate};
+use crate::isolation::{Finding, Guilt, Isolation, is_decided, isolate};
 use crate::outcome::Outcome;
 use crate::plan::{Allowed, Cell, usual_axes};
 use crate::scenario::{Flag, Scenario};
@@ -67,12 +68,25 @@ pub fn past(switches: &[String], cells: &[Cell], outcomes: &[Outcome]) -> Vec<Pa
     over.collect()
 }
 
-/// The flags of `scenario` that a report on `outcomes` would not decide.
-#[must_use]
-pub fn undecided(scenario: &Scenario, outcomes: &[Outcome]) -> FlagSet {
-    let flags: Vec<String> = scenario.flags.iter().flat_map(Flag::members).collect();
-    let findings = isolate(&flags, outcomes).flags;
-    findings.into_iter().filter(|flag| flag.finding.guilt == Guilt::Undecided).map(|flag| flag.flag).collect()
+/// What a report would not decide.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Doubts {
+    /// These flags.
+    pub flags: FlagSet,
+    /// Some value of an axis.
+    pub axes: bool,
+}
+
+impl Doubts {
+    /// Of a report on `outcomes` of cells of `scenario`.
+    #[must_use]
+    pub fn of(scenario: &Scenario, outcomes: &[Outcome]) -> Self {
+        let flags: Vec<String> = scenario.flags.iter().flat_map(Flag::members).collect();
+        let Isolation { flags, axes, .. } = isolate(&flags, outcomes);
+        let is_open = |finding: &Finding| finding.guilt == Guilt::Undecided;
+        let axes = axes.iter().any(|axis| is_open(&axis.finding));
+        Self { flags: flags.into_iter().filter(|flag| is_open(&flag.finding)).map(|flag| flag.flag).collect(), axes }
+    }
 }
 
 /// What a night does next.
@@ -109,13 +123,13 @@ impl<'s> Night<'s> {
         Self { scenario, allowed, elsewhere, pace: Pace::default() }
     }
 
-    /// What is soaked after `past` in the time that is `left`. `doubtful`: flags that the report does not clear yet; `must_be_built`:
+    /// What is soaked after `past` in the time that is `left`. `doubts`: what the report does not decide yet; `must_be_built`:
     /// whether a cell needs a build that is not made yet.
     #[must_use]
     pub fn next(
         &self,
         past: &[Past],
-        doubtful: &FlagSet,
+        doubts: &Doubts,
         left: Duration,
         must_be_built: impl Fn(&FlagSet, &BTreeMap<String, String>) -> bool,
     ) -> Turn {
@@ -132,22 +146,22 @@ impl<'s> Night<'s> {
         let told =
             past.iter().filter(is_usual).map(|past| Told { flags: past.cell.flags.clone(), growth: past.growth });
         let mut search = Search::new(self.allowed.switches(), rules(self.scenario), told);
-        search.doubt(doubtful);
-        match search.look(self.allowed, |flags| fits(flags, &usual), left).next {
+        search.doubt(&doubts.flags);
+        let Look { explanations, next, .. } = search.look(self.allowed, |flags| fits(flags, &usual), left);
+        let ended = match next {
             Next::Soak(cell) => {
-                Turn::Soak(Wanted { flags: self.allowed.whole(&cell.flags), axes: usual, why: cell.why })
+                return Turn::Soak(Wanted { flags: self.allowed.whole(&cell.flags), axes: usual, why: cell.why });
             }
-            ended @ (Next::Sure | Next::Unsure { .. }) => {
-                let more = self.unseen_axis(past).or_else(|| self.undecided_set(past));
-                match (more.filter(|(cell, _)| fits(&cell.flags, &cell.axes)), ended) {
-                    (Some((cell, why)), _) => {
-                        Turn::Soak(Wanted { flags: cell.flags.clone(), axes: cell.axes.clone(), why })
-                    }
-                    (None, Next::Unsure { reason }) => Turn::Unsure { reason },
-                    (None, _) => Turn::Sure,
-                }
-            }
-        }
+            Next::Sure => Turn::Sure,
+            Next::Unsure { reason } => Turn::Unsure { reason },
+        };
+        let culprits: FlagSet =
+            explanations.iter().take(1).flat_map(|best| &best.culprits).flat_map(FlagSet::iter).collect();
+        let more = self.unseen_axis(past, &culprits);
+        let more = more.or_else(|| doubts.axes.then(|| self.doubtful_axis(past, &culprits)).flatten());
+        let more = more.or_else(|| undecided_set(past));
+        more.filter(|(cell, _)| fits(&cell.flags, &cell.axes))
+            .map_or(ended, |(cell, why)| Turn::Soak(Wanted { flags: cell.flags.clone(), axes: cell.axes.clone(), why }))
     }
 
     /// How long the load of a cell lasts that is begun with so much time `left`, its build made; none: it does not fit.
@@ -167,30 +181,50 @@ impl<'s> Night<'s> {
         Some(if rest < self.pace.cell(short, true) { most } else { share })
     }
 
-    /// A cell of the scenario's own plan under a value of an axis that no cell was judged under, and none was tried twice.
-    fn unseen_axis(&self, past: &[Past]) -> Option<(&Cell, String)> {
-        let has = |cell: &Cell, axis: &str, value: &str| cell.axes.get(axis).is_some_and(|its| its == value);
-        let is_seen =
-            |axis: &str, value: &str| past.iter().any(|past| past.growth.is_some() && has(&past.cell, axis, value));
-        let is_tried =
-            |cell: &Cell| past.iter().any(|past| past.cell.flags == cell.flags && past.cell.axes == cell.axes);
-        self.elsewhere.iter().filter(|cell| !is_tried(cell)).find_map(|cell| {
-            let (axis, value) = cell.axes.iter().find(|(axis, value)| !is_seen(axis, value))?;
-            Some((cell, format!("nothing was soaked with {axis} = {value}")))
-        })
+    /// A cell of the scenario's own plan under a value of an axis that no cell was judged under: with as few of the `culprits` on as can
+    /// be, whose growth would hide that of the value, and with as many others.
+    fn unseen_axis(&self, past: &[Past], culprits: &FlagSet) -> Option<(&Cell, String)> {
+        let unseen = |cell: &Cell| {
+            let is_seen = |axis: &str, value: &String| {
+                past.iter().any(|past| past.growth.is_some() && past.cell.axes.get(axis) == Some(value))
+            };
+            let unseen = cell.axes.iter().find(|(axis, value)| !is_seen(axis, value));
+            unseen.map(|(axis, value)| format!("nothing was soaked with {axis} = {value}"))
+        };
+        let open = self.untried(past).filter_map(|cell| Some((cell, unseen(cell)?)));
+        open.min_by_key(|(cell, _)| (guilty(cell, culprits), Reverse(cell.flags.iter().count())))
     }
 
-    /// Flags and axes of which every cell was judged and none decided.
-    fn undecided_set<'p>(&self, past: &'p [Past]) -> Option<(&'p Cell, String)> {
-        let alike = |cell: &Cell| {
-            let cell = (cell.flags.clone(), cell.axes.clone());
-            past.iter().filter(move |past| (&past.cell.flags, &past.cell.axes) == (&cell.0, &cell.1))
-        };
-        let is_open = |cell: &&Cell| {
-            let is_undecided = |past: &Past| past.growth.is_some() && !past.is_decided;
-            alike(cell).count() < MOST_REPEATS && alike(cell).all(is_undecided)
-        };
-        let open = past.iter().map(|past| &past.cell).find(is_open)?;
-        Some((open, format!("{} is inconclusive", open.id)))
+    /// A cell of the scenario's own plan under other values of the axes, with as many of the `culprits` on as can be: whether these leak
+    /// there too is what the others leave open.
+    fn doubtful_axis(&self, past: &[Past], culprits: &FlagSet) -> Option<(&Cell, String)> {
+        let cell =
+            self.untried(past).max_by_key(|cell| (guilty(cell, culprits), Reverse(cell.flags.iter().count())))?;
+        Some((cell, "whether the axes matter is not decided".to_owned()))
     }
+
+    /// The cells of the scenario's own plan under other values of the axes that were not soaked.
+    fn untried(&self, past: &[Past]) -> impl Iterator<Item = &Cell> {
+        self.elsewhere.iter().filter(|cell| !past.iter().any(|past| is_alike(&past.cell, cell)))
+    }
+}
+
+/// How many of the `culprits` a cell has on.
+fn guilty(cell: &Cell, culprits: &FlagSet) -> usize {
+    cell.flags.iter().filter(|flag| culprits.contains(flag)).count()
+}
+
+/// Flags and axes of which every cell was judged and none decided.
+fn undecided_set(past: &[Past]) -> Option<(&Cell, String)> {
+    let alike = |cell: &Cell| past.iter().filter(|past| is_alike(&past.cell, cell)).collect::<Vec<_>>();
+    let is_open = |cell: &&Cell| {
+        let alike = alike(cell);
+        alike.len() < MOST_REPEATS && alike.iter().all(|past| past.growth.is_some() && !past.is_decided)
+    };
+    let open = past.iter().map(|past| &past.cell).find(is_open)?;
+    Some((open, format!("{} is inconclusive", open.id)))
+}
+
+fn is_alike(one: &Cell, other: &Cell) -> bool {
+    (&one.flags, &one.axes) == (&other.flags, &other.axes)
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use steep::exit::Status;
 use steep::flags::{CellId, FlagSet};
 use steep::isolation::Guilt;
-use steep::night::{Night, Turn, past, stretched, undecided};
+use steep::night::{Doubts, Night, Turn, past, stretched};
 use steep::outcome::Outcome;
 use steep::plan::{Allowed, Overnight, Plan, plan};
 use steep::problem::Spans;
@@ -76,8 +76,8 @@ fn night(mut left: Duration, leak: &str) -> Report {
     let mut outcomes: Vec<Outcome> = Vec::new();
     loop {
         let so_far = past(&allowed.switches(), &plan.cells, &outcomes);
-        let doubtful = undecided(&scenario, &outcomes);
-        let Turn::Soak(wanted) = night.next(&so_far, &doubtful, left, |_, _| false) else { break };
+        let doubts = Doubts::of(&scenario, &outcomes);
+        let Turn::Soak(wanted) = night.next(&so_far, &doubts, left, |_, _| false) else { break };
         let length = night.length(so_far.is_empty(), left).expect("it fits");
         let longer = stretched(&scenario, &Supplies::default(), length);
         let soaking = longer.as_ref().unwrap_or(&scenario);
@@ -85,7 +85,6 @@ fn night(mut left: Duration, leak: &str) -> Report {
         let cell = plan.append(&scenario, &features, &wanted.flags, &wanted.axes);
         let mut outcome = soaked(soaking, &cell.id, &cell.flags, leak);
         outcome.axes = cell.axes;
-        eprintln!("{} {:?} {} {}", cell.id, left, wanted.why, outcome.verdict());
         outcomes.push(outcome);
     }
     report(&scenario, plan.overnight, outcomes)
@@ -113,6 +112,7 @@ fn a_night_names_what_leaks_and_says_what_it_left_out() {
     let report = night(Duration::from_hours(8), "labels");
     assert_eq!((report.status, guilt(&report, "labels")), (Status::Finding, Guilt::Leaks));
     let not_run = report.not_run.as_ref().expect("a night");
+    assert!(not_run.not_judged.is_empty(), "{not_run:?}");
     assert_eq!((not_run.planned_cells, not_run.left_out.len() + report.cells.len()), (16, 16), "{not_run:?}");
     let text = terminal(&report);
     insta::assert_snapshot!(text.split("\n\n").filter(|part| part.contains("left out until")).collect::<String>());

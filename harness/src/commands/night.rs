@@ -12,7 +12,7 @@ use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder,
 use crate::cli::RunOptions;
 use crate::exit::Status;
 use crate::flags::CellId;
-use crate::night::{Night, Outline, Turn, Until, Wanted, left, past, stretched, undecided};
+use crate::night::{Doubts, Night, Outline, Turn, Until, Wanted, left, past, stretched};
 use crate::outcome::Outcome;
 use crate::plan::{Allowed, Cell, Plan};
 use crate::scenario::package::Features;
@@ -181,7 +181,7 @@ impl Vigil<'_> {
         let scenario = &self.run.scenario;
         let past = past(&self.switches, &self.run.plan.cells, &self.outcomes);
         let is_built = |build: usize| self.binaries.contains_key(&build);
-        let turn = self.night.next(&past, &undecided(scenario, &self.outcomes), self.left(), |flags, axes| {
+        let turn = self.night.next(&past, &Doubts::of(scenario, &self.outcomes), self.left(), |flags, axes| {
             self.run.plan.build_for(scenario, self.features, flags, axes).is_some_and(|build| !is_built(build))
         });
         match turn {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{Night, Turn};
+use super::{Doubts, Night, Turn};
 use crate::bisect::MOST_CELLS;
 use crate::flags::{CellId, FlagSet};
 use crate::units::{in_words, seconds};
@@ -79,7 +79,7 @@ impl Night<'_> {
         let too_short = || TooShort { left, cell: self.pace.cell(short, has_builds), load: short, build };
         let after_build = left.saturating_sub(build.unwrap_or_default());
         let long = self.length(true, after_build).filter(|_| left >= SHORTEST).ok_or_else(too_short)?;
-        let first = self.next(&[], &FlagSet::default(), left, |_, _| has_builds);
+        let first = self.next(&[], &Doubts::default(), left, |_, _| has_builds);
         let Turn::Soak(first) = first else { return Err(too_short()) };
         let rest = after_build.saturating_sub(self.pace.cell(long, false));
         // What so many cells did not decide, more will not.

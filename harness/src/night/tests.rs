@@ -104,7 +104,7 @@ impl World {
         let mut cells = Vec::new();
         loop {
             let must_be_built = |flags: &FlagSet, _: &BTreeMap<String, String>| !built.contains(flags);
-            let wanted = match night.next(&past, &FlagSet::default(), self.left, must_be_built) {
+            let wanted = match night.next(&past, &Doubts::default(), self.left, must_be_built) {
                 Turn::Soak(wanted) => wanted,
                 ended => return (Spent { cells, ended, left: self.left }, past),
             };
@@ -158,7 +158,7 @@ fn a_night_in_which_nothing_grows_ends_once_that_is_known() {
 fn the_long_cell_gets_half_of_the_night_or_all_of_what_has_no_room_for_another() {
     let first = |left| World { left, ..World::default() }.spend(&scenario(""), Vec::new()).0.cells[0].1;
     assert_eq!(first(Duration::from_hours(3)), Duration::from_mins(90));
-    assert_eq!(first(Duration::from_mins(61)), Duration::from_mins(61) - Duration::from_secs(3));
+    assert_eq!(first(Duration::from_mins(60)), Duration::from_mins(60) - Duration::from_secs(3));
     assert_eq!(first(Duration::from_hours(24)), LONGEST);
 }
 
@@ -198,9 +198,10 @@ fn a_flag_that_the_report_does_not_clear_is_soaked_again() {
     let scenario = scenario("");
     let allowed = Allowed::of(&scenario, &Features::default());
     let night = Night::new(&scenario, &allowed, &[]);
-    let next = |doubtful: &FlagSet| night.next(&past, doubtful, Duration::from_hours(1), |_, _| false);
-    assert_eq!(next(&FlagSet::default()), Turn::Sure);
-    let Turn::Soak(wanted) = next(&set(&["render"])) else { panic!("a cell") };
+    let next =
+        |flags: FlagSet| night.next(&past, &Doubts { flags, axes: false }, Duration::from_hours(1), |_, _| false);
+    assert_eq!(next(FlagSet::default()), Turn::Sure);
+    let Turn::Soak(wanted) = next(set(&["render"])) else { panic!("a cell") };
     assert!(wanted.flags.contains("render") && wanted.why.contains("would not show it"), "{wanted:?}");
 }
 
