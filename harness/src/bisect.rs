@@ -102,6 +102,7 @@ pub struct Bisect {
     flags: Vec<String>,
     rules: Rules,
     soaked: Vec<Soaked>,
+    doubted: FlagSet,
 }
 
 /// What is known after some cells, and what is to be done.
@@ -168,12 +169,18 @@ impl Bisect {
         let mut flags: Vec<String> = flags.into_iter().collect();
         flags.sort();
         flags.dedup();
-        Self { flags, rules, soaked: Vec::new() }
+        Self { flags, rules, soaked: Vec::new(), doubted: FlagSet::default() }
     }
 
     /// Takes note of a cell.
     pub fn add(&mut self, soaked: Soaked) {
         self.soaked.push(soaked);
+    }
+
+    /// Holds these flags for undecided: a report that goes by stricter rules does not clear them yet. The search does not end before
+    /// more was soaked for them.
+    pub fn doubt(&mut self, flags: &FlagSet) {
+        self.doubted = flags.clone();
     }
 
     /// What is known, and what is next. `is_feasible`: whether a set of flags can be built and run; `left`: time that is left.
@@ -309,7 +316,8 @@ impl Bisect {
         let Some(best) = posterior.hypotheses.first() else { return (0..self.flags.len()).collect() };
         let innocent = |flag: &usize| !best.culprits().any(|term| term.involves(*flag));
         let error = |flag| posterior.beside_best(Term::One(flag)).map_or(f64::INFINITY, |(_, error)| error);
-        (0..self.flags.len()).filter(innocent).filter(|&flag| EXCLUDING * error(flag) >= 1.0).collect()
+        let is_open = |&flag: &usize| self.doubted.contains(&self.flags[flag]) || EXCLUDING * error(flag) >= 1.0;
+        (0..self.flags.len()).filter(innocent).filter(is_open).collect()
     }
 
     fn why_again(&self, unseen: &[usize]) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::night::Until;
 use crate::recorded::Columns;
 
 /// Soaks a service under realistic traffic and says whether its memory keeps growing, how fast, and which flag does it.
@@ -59,11 +60,12 @@ pub enum Command {
         /// Show what fits into so many hours: whole replicates, the last ones left out first
         #[arg(long, value_name = "H", value_parser = hours)]
         max_hours: Option<Duration>,
+        /// Show what a night would be that lasts until this local time, such as 07:00
+        #[arg(long, value_name = "TIME", conflicts_with = "max_hours")]
+        until: Option<Until>,
     },
     /// Build the service, soak every cell, judge and report
-    #[command(
-        after_help = "Examples:\n  steep run scenarios/quickstart.toml\n  steep run soak.toml --cell baseline --cell sessions\n  steep run soak.toml --resume results/checkout-20261122T220000Z"
-    )]
+    #[command(after_help = RUN_HELP)]
     Run(RunOptions),
     /// Name the flags that leak with the fewest cells: after each, the one that tells most is soaked next
     #[command(after_help = BISECT_HELP)]
@@ -109,6 +111,9 @@ pub struct RunOptions {
     /// Soak what fits into so many hours: whole replicates, the last ones left out first
     #[arg(long, value_name = "H", value_parser = hours, conflicts_with_all = ["resume", "cells"])]
     pub max_hours: Option<Duration>,
+    /// Soak until this local time, such as 07:00 or 2026-11-24T07:00: a long cell with everything on, then what tells most
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["max_hours", "cells"])]
+    pub until: Option<Until>,
     /// Soak again what this run did not finish, in its folder
     #[arg(long, value_name = "RUN_DIR")]
     pub resume: Option<PathBuf>,
@@ -199,6 +204,17 @@ held instead.
 Examples:
   steep import access-log /var/log/nginx/access.log -o soak.toml
   zcat access.log.*.gz | steep import access-log - -o soak.toml";
+
+const RUN_HELP: &str = "\
+With --until the night is the plan: each cell is the one that tells most after those before it, no
+cell is begun that would not be over in time, and what was not soaked is told and never counted as
+clean. With --resume such a run goes on in another night.
+
+Examples:
+  steep run scenarios/quickstart.toml
+  steep run soak.toml --cell baseline --cell sessions
+  steep run soak.toml --until 07:00
+  steep run soak.toml --resume results/checkout-20261122T220000Z";
 
 const BISECT_HELP: &str = "\
 Each cell is as long as the phases of the scenario. Of [plan] only the exclusions are followed, and

@@ -8,6 +8,7 @@ mod configs;
 mod import;
 mod init;
 mod load;
+mod night;
 mod output;
 mod plan;
 mod report;

@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Init { folder } => commands::init(&folder),
         Command::Check { scenario, format } => commands::check(&scenario, format),
-        Command::Plan { scenario, format, max_hours } => commands::plan(&scenario, format, max_hours),
+        Command::Plan { scenario, format, max_hours, until } => commands::plan(&scenario, format, max_hours, until),
         Command::Run(options) => commands::run(&options),
         Command::Bisect(options) => commands::bisect(&options),
         Command::Analyze(options) => commands::analyze(&options),

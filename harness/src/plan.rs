@@ -21,10 +21,11 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use self::hours::{LeftOut, TooLong};
+pub(crate) use self::hours::{BUILD, OVERHEAD};
+pub use self::hours::{LeftOut, Overnight, TooLong};
 use self::model::{Model, under};
 pub use self::pairwise::Impossible;
-pub use self::rows::{Dropped, Told};
+pub use self::rows::{Dropped, Told, usual_axes};
 use self::rows::{NoRows, PlannedRow};
 pub use self::screening::{Aliasing, Changed};
 pub use self::settings::{CellSettings, allocator_of, settings};
@@ -48,6 +49,9 @@ pub struct Plan {
     /// What a limit of hours left out.
     #[serde(default)]
     pub left_out: Option<LeftOut>,
+    /// Of a run that lasts until a moment: which, and what it chose from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overnight: Option<Overnight>,
     /// How long each cell is loaded.
     #[serde(rename = "cell_duration_s", with = "seconds")]
     pub cell_duration: Duration,
@@ -68,6 +72,9 @@ pub struct Cell {
     pub replicate: u32,
     /// Which of the builds it runs; none for a command.
     pub build: Option<usize>,
+    /// How long it is loaded, where that is longer than the plan's other cells: the long one of a night.
+    #[serde(rename = "duration_s", default, skip_serializing_if = "Option::is_none", with = "seconds::optional")]
+    pub duration: Option<Duration>,
 }
 
 /// A feature set that is built once, for all cells that need it.
@@ -136,7 +143,7 @@ pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<P
     }
     let cell_duration = scenario.soak_duration();
     let hash = hash(&cells, &builds.distinct, cell_duration);
-    Ok(Plan { cells, builds: builds.distinct, told, left_out: None, cell_duration, hash })
+    Ok(Plan { cells, builds: builds.distinct, told, left_out: None, overnight: None, cell_duration, hash })
 }
 
 fn no_rows(none: NoRows, spans: &Spans) -> Problem {
@@ -161,20 +168,53 @@ impl Plan {
         let cell_duration = scenario.soak_duration();
         let hash = hash(&[], &[], cell_duration);
         let (cells, builds, told) = (Vec::new(), Vec::new(), Told::default());
-        Self { cells, builds, told, left_out: None, cell_duration, hash }
+        Self { cells, builds, told, left_out: None, overnight: None, cell_duration, hash }
     }
 
-    /// Appends a cell with these flags on, axes as in production, and gives it; the same flags again are a replicate. The hash stays
-    /// that of the search.
-    pub fn append(&mut self, scenario: &Scenario, features: &Features, flags: &FlagSet) -> Cell {
-        let replicate = 1 + self.cells.iter().filter(|cell| &cell.flags == flags).count() as u32;
+    /// A plan without cells, for a run that lasts `until` a moment in place of soaking `planned`.
+    #[must_use]
+    pub fn of_night(scenario: &Scenario, planned: &Self, until: String) -> Self {
+        // Another hash than that of a search: the one does not go on with the other's cells.
+        let hash = hex(&Sha256::digest(format!("night of {}", planned.hash)));
+        let mut axes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (axis, value) in planned.cells.iter().flat_map(|cell| &cell.axes) {
+            axes.entry(axis.clone()).or_default().insert(value.clone());
+        }
+        let planned = planned.cells.iter().map(|cell| cell.id.clone()).collect();
+        Self { hash, overnight: Some(Overnight { until, planned, axes }), ..Self::of_search(scenario) }
+    }
+
+    /// Appends a cell with these flags on and these axes, and gives it; the same again are a replicate. The hash stays that of the
+    /// search.
+    pub fn append(
+        &mut self,
+        scenario: &Scenario,
+        features: &Features,
+        flags: &FlagSet,
+        axes: &BTreeMap<String, String>,
+    ) -> Cell {
+        let is_alike = |cell: &&Cell| &cell.flags == flags && &cell.axes == axes;
+        let replicate = 1 + self.cells.iter().filter(is_alike).count() as u32;
         let mut builds = Builds::of(scenario, features);
         builds.distinct = std::mem::take(&mut self.builds);
-        let row = PlannedRow { flags: flags.clone(), axes: rows::usual_axes(scenario) };
-        let cell = builds.cell(&row, replicate);
+        let cell = builds.cell(&PlannedRow { flags: flags.clone(), axes: axes.clone() }, replicate);
         self.builds = builds.distinct;
         self.cells.push(cell.clone());
         cell
+    }
+
+    /// Which build a cell with these flags on and these axes runs: none for a command, or one that is not among the builds yet.
+    #[must_use]
+    pub fn build_for(
+        &self,
+        scenario: &Scenario,
+        features: &Features,
+        flags: &FlagSet,
+        axes: &BTreeMap<String, String>,
+    ) -> Option<usize> {
+        let mut builds = Builds::of(scenario, features);
+        builds.distinct.clone_from(&self.builds);
+        build_of(scenario, flags, axes).map(|build| builds.index_of(build))
     }
 }
 
@@ -190,7 +230,7 @@ impl Allowed {
     /// Of `scenario`, whose package has these `features`.
     #[must_use]
     pub fn of(scenario: &Scenario, features: &Features) -> Self {
-        let under = under(scenario, &rows::usual_axes(scenario));
+        let under = under(scenario, &usual_axes(scenario));
         Self { model: Model::new(scenario, features, &under), is_possible: under.impossible().is_none() }
     }
 
@@ -234,7 +274,7 @@ impl<'s> Builds<'s> {
     fn cell(&mut self, row: &PlannedRow, replicate: u32) -> Cell {
         let build = build_of(self.scenario, &row.flags, &row.axes).map(|build| self.index_of(build));
         let id = CellId::new(self.scenario, &row.flags, &row.axes, replicate);
-        Cell { id, flags: row.flags.clone(), axes: row.axes.clone(), replicate, build }
+        Cell { id, flags: row.flags.clone(), axes: row.axes.clone(), replicate, build, duration: None }
     }
 
     /// Feature sets that come to the same with everything that they turn on are one build, if rustc is told the same and the revision is one.

@@ -5,6 +5,8 @@
 mod allocators;
 mod analysis;
 mod known;
+mod night;
+mod outline;
 mod plan;
 mod rehearsed;
 mod table;
@@ -15,6 +17,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use self::analysis::Analysis;
+pub use self::night::{NotJudged, NotRun};
+pub use self::outline::outline_text;
 pub use self::plan::plan_table;
 pub use self::rehearsed::rehearsed;
 pub use self::terminal::{cells, terminal};
@@ -24,6 +28,7 @@ use crate::flags::CellId;
 use crate::isolation::{AxisFinding, FlagFinding, Isolation, ProgramFinding, Suspects, isolate};
 use crate::known::{KnownGrowth, weigh};
 use crate::outcome::Outcome;
+use crate::plan::Overnight;
 use crate::scenario::{Axis, Date, Finding, Known};
 use crate::verdict::Verdict;
 
@@ -44,6 +49,9 @@ pub struct Report {
     pub verdicts: BTreeMap<&'static str, usize>,
     /// Cells of the plan of which nothing is known.
     pub missing: Vec<Missing>,
+    /// Of a night: what it did not come to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_run: Option<NotRun>,
     /// The cells, baseline first, then by id.
     pub cells: Vec<Outcome>,
     /// The flags, in the order of the scenario.
@@ -90,6 +98,8 @@ pub struct Results {
     pub allocators: Option<Axis>,
     /// Cells of the plan of which nothing is known.
     pub missing: Vec<Missing>,
+    /// Of a night: what it chose from.
+    pub overnight: Option<Overnight>,
     /// The others.
     pub outcomes: Vec<Outcome>,
 }
@@ -98,16 +108,18 @@ impl Report {
     /// The report on `results`.
     #[must_use]
     pub fn new(results: Results) -> Self {
-        let Results { name, started, flags, fail_on, known, allocators, missing, mut outcomes } = results;
+        let Results { name, started, flags, fail_on, known, allocators, missing, overnight, mut outcomes } = results;
         outcomes.sort_by_key(|outcome| (!outcome.flags.is_empty(), outcome.flags.iter().count(), outcome.cell.clone()));
+        let isolation = isolate(&flags, &outcomes);
+        let (known, each) = weigh(&known, Date::of(&started).as_ref(), &isolation, &outcomes, &fail_on);
+        let not_run = overnight.map(|night| NotRun::of(&night, &outcomes, &isolation));
+        let each = each.into_iter().chain(not_run.as_ref().map(|not_run| not_run.status(&outcomes)));
+        let status = Status::of(each.chain((!missing.is_empty()).then_some(Status::NotDone)));
         let mut verdicts = BTreeMap::new();
         for outcome in &outcomes {
             *verdicts.entry(outcome.verdict().name()).or_insert(0) += 1;
         }
         let allocators = allocators.map(|axis| compare(&axis, &outcomes)).unwrap_or_default();
-        let isolation = isolate(&flags, &outcomes);
-        let (known, each) = weigh(&known, Date::of(&started).as_ref(), &isolation, &outcomes, &fail_on);
-        let status = Status::of(each.into_iter().chain((!missing.is_empty()).then_some(Status::NotDone)));
         let Isolation { flags, axes, program, suspects, sentence } = isolation;
         Self {
             name,
@@ -117,6 +129,7 @@ impl Report {
             exit_status: status.code(),
             verdicts,
             missing,
+            not_run,
             cells: outcomes,
             flags,
             axes,

@@ -114,6 +114,7 @@ fn report(outcomes: Vec<Outcome>, axis: Axis) -> String {
         fail_on: Vec::new(),
         known: Vec::new(),
         allocators: Some(axis),
+        overnight: None,
         missing: Vec::new(),
         outcomes,
     }));

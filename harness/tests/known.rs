@@ -82,6 +82,7 @@ fn report_on(day: &str, outcomes: &[Outcome], known: &[Known]) -> Report {
         known: known.to_vec(),
         allocators: None,
         missing: Vec::new(),
+        overnight: None,
         outcomes: outcomes.to_vec(),
     })
 }

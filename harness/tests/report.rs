@@ -54,6 +54,7 @@ fn report(outcomes: Vec<Outcome>, flags: &[&str]) -> Report {
         fail_on: scenario().judge.fail_on,
         known: Vec::new(),
         allocators: None,
+        overnight: None,
         missing: Vec::new(),
         outcomes,
     })

@@ -8,23 +8,23 @@ use anyhow::{Context as _, anyhow, bail};
 use super::load::{Loaded, load};
 use super::output::{print, status_of, tell};
 use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, report, soak};
-use crate::bisect::{Bisect, Look, MOST_CELLS, Next, Rehearsal, Rules, Soaked};
+use crate::bisect::{Look, MOST_CELLS, Next, Rehearsal};
 use crate::cli::BisectOptions;
 use crate::exit::Status;
-use crate::flags::FlagSet;
-use crate::isolation::{CLEARED, measured};
+use crate::isolation::CLEARED;
 use crate::outcome::Outcome;
-use crate::plan::{Allowed, Cell, Plan};
+use crate::plan::{Allowed, Cell, Plan, usual_axes};
 use crate::report::rehearsed;
 use crate::scenario::Scenario;
 use crate::scenario::package::Features;
+use crate::search::{self, rules, told};
 use crate::shell::cell::Soaking;
 use crate::shell::interrupt::Interrupt;
 use crate::shell::progress::Progress;
 use crate::shell::provenance::of_run;
 use crate::shell::store::{RUN_FILE, RunFolder, RunRecord};
 use crate::shell::supervisor::become_subreaper;
-use crate::units::{BytesPerRequest, counted, in_words};
+use crate::units::{counted, in_words};
 
 /// Searches for the flags of the scenario that leak.
 #[must_use]
@@ -71,16 +71,6 @@ fn budget(scenario: &Scenario, hours: f64) -> Result<Duration, anyhow::Error> {
         bail!("--max-hours {hours} is less than one cell of {}: give more, or shorten the phases", in_words(each));
     }
     Ok(budget)
-}
-
-/// What the search goes by. Cells are as long as the scenario says: their traffic would be another one otherwise.
-fn rules(scenario: &Scenario) -> Rules {
-    let worth = scenario.judge.min_growth_bytes_per_request;
-    let usual = Rules::default();
-    // Where growth is worth finding per hour only, the unit does not matter: cells are compared with what is worth finding.
-    let worth_finding = if worth > BytesPerRequest::new(0.0) { worth } else { usual.worth_finding };
-    let fixed_length = Some(scenario.soak_duration());
-    Rules { worth_finding, fixed_length, warm_up: Duration::ZERO, seed: scenario.seed.0, ..usual }
 }
 
 /// Says what searches over simulated cells take.
@@ -171,7 +161,8 @@ impl Search<'_> {
         let reason = match next {
             Next::Soak(_) if self.run.plan.cells.len() >= MOST_CELLS => format!("{MOST_CELLS} cells did not decide it"),
             Next::Soak(wanted) => {
-                let cell = self.run.plan.append(&self.run.scenario, &self.features, &self.allowed.whole(&wanted.flags));
+                let (scenario, flags) = (&self.run.scenario, self.allowed.whole(&wanted.flags));
+                let cell = self.run.plan.append(scenario, &self.features, &flags, &usual_axes(scenario));
                 self.folder.write_json(RUN_FILE, &self.run)?;
                 progress.say(&format!("next: {} – {}", cell.id, wanted.why));
                 return Ok(Ok(cell));
@@ -191,26 +182,11 @@ impl Search<'_> {
         // A trace that cannot be read is told by the report; here it is a cell that was not judged.
         let traces = cells.iter().filter_map(|cell| self.folder.trace(&cell.id).ok().flatten());
         let outcomes: Vec<Outcome> = traces.map(|trace| Outcome::of(&trace)).collect();
-        let (names, rules) = (self.allowed.switches(), rules(scenario));
-        let measured = measured(&names, &outcomes);
-        let mut bisect = Bisect::new(names, rules);
-        let mut unjudged: Vec<&FlagSet> = Vec::new();
-        for cell in cells {
-            match measured.iter().find(|measured| measured.cell == cell.id) {
-                Some(measured) => {
-                    let in_bytes = |times: f64| BytesPerRequest::new(times * rules.worth_finding.get());
-                    let (growth, error) = (in_bytes(measured.growth), in_bytes(measured.error));
-                    bisect.add(Soaked { flags: cell.flags.clone(), growth, error });
-                }
-                None => unjudged.push(&cell.flags),
-            }
-        }
+        let switches = self.allowed.switches();
+        let told = told(&switches, cells, &outcomes);
         let spent = self.run.plan.cell_duration * u32::try_from(cells.len()).unwrap_or(u32::MAX);
-        let can_run = |switches: &FlagSet| {
-            let flags = self.allowed.whole(switches);
-            self.allowed.allows(&flags) && !unjudged.contains(&&flags)
-        };
-        bisect.look(can_run, self.budget.saturating_sub(spent))
+        let search = search::Search::new(switches, rules(scenario), told);
+        search.look(&self.allowed, |_| true, self.budget.saturating_sub(spent))
     }
 }
 

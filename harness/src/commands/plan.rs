@@ -3,16 +3,21 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::load::load;
+use super::load::{Loaded, load};
+use super::night::{Choice, outline};
 use super::output::{json, print, status_of, tell};
 use crate::cli::PlanFormat;
 use crate::exit::Status;
-use crate::report::plan_table;
+use crate::night::Until;
+use crate::report::{outline_text, plan_table};
 
-/// Prints the plan of the scenario at `path`, or what of it fits into `max_hours`.
+/// Prints the plan of the scenario at `path`, or what of it fits into `max_hours`, or what a night would be that lasts `until` then.
 #[must_use]
-pub fn plan(path: &Path, format: PlanFormat, max_hours: Option<Duration>) -> Status {
+pub fn plan(path: &Path, format: PlanFormat, max_hours: Option<Duration>, until: Option<Until>) -> Status {
     let Some(loaded) = load(path) else { return Status::Usage };
+    if let Some(until) = until {
+        return plan_night(&loaded, format, until);
+    }
     let plan = match max_hours.map_or(Ok(loaded.plan.clone()), |hours| loaded.plan.within(hours)) {
         Ok(plan) => plan,
         Err(too_long) => {
@@ -23,6 +28,22 @@ pub fn plan(path: &Path, format: PlanFormat, max_hours: Option<Duration>) -> Sta
     let text = match format {
         PlanFormat::Table => Ok(plan_table(&plan)),
         PlanFormat::Json => json(&plan),
+    };
+    status_of(text.and_then(|text| print(&text, None)).map(|()| Status::Clean))
+}
+
+fn plan_night(loaded: &Loaded, format: PlanFormat, until: Until) -> Status {
+    let choice = Choice::of(loaded);
+    let outline = match outline(loaded, &choice.night(loaded), until) {
+        Ok((_, outline)) => outline,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            return Status::Usage;
+        }
+    };
+    let text = match format {
+        PlanFormat::Table => Ok(outline_text(&outline)),
+        PlanFormat::Json => json(&outline),
     };
     status_of(text.and_then(|text| print(&text, None)).map(|()| Status::Clean))
 }

@@ -52,6 +52,7 @@ pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
         fail_on: run.scenario.judge.fail_on.clone(),
         known: run.scenario.known.clone(),
         missing,
+        overnight: run.plan.overnight.clone(),
         outcomes,
     })
 }

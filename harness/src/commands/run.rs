@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::watch;
 
 use super::load::{Loaded, load};
+use super::night;
 use super::output::{print, status_of, tell};
 use super::report::{assemble, rendered};
 use crate::cli::{ResultFormat, RunOptions};
@@ -42,6 +43,9 @@ impl Refused {
 #[must_use]
 pub fn run(options: &RunOptions) -> Status {
     let Some(mut loaded) = load(&options.scenario) else { return Status::Usage };
+    if let Some(until) = options.until {
+        return night::run(&loaded, options, until);
+    }
     let begun = shorten(&mut loaded, options)
         .and_then(|()| chosen_cells(&loaded, &options.cells))
         .map_err(Refused::usage)
@@ -190,7 +194,7 @@ pub(super) fn open_folder(
     run.scenario.supply(&loaded.supplies);
     if run.scenario != loaded.scenario || run.plan.hash != plan.hash {
         return Err(Refused::usage(anyhow!(
-            "the scenario has changed since {} was begun, and its cells would not compare: run it anew, or put the scenario back as it was, which {} shows; what `run` began `run` resumes, and what `bisect` began `bisect`",
+            "the scenario has changed since {} was begun, and its cells would not compare: run it anew, or put the scenario back as it was, which {} shows; what `run` began `run` resumes, what `run --until` began `run --until`, and what `bisect` began `bisect`",
             path.display(),
             path.join("scenario.toml").display()
         )));

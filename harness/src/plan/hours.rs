@@ -1,5 +1,6 @@
 //! How long a plan takes, and what of it fits into so many hours.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,10 +11,10 @@ use crate::flags::CellId;
 use crate::units::{counted, in_words};
 
 /// What starting, readiness and stopping add to a cell, roughly: measured at two to three seconds for the sample service.
-const OVERHEAD: Duration = Duration::from_secs(3);
+pub(crate) const OVERHEAD: Duration = Duration::from_secs(3);
 /// What a build takes, roughly: three of the sample service took one to two minutes on two cores (README). The first of a large
 /// service takes longer, and those after it, which have all but a few crates already, less.
-const BUILD: Duration = Duration::from_secs(30);
+pub(crate) const BUILD: Duration = Duration::from_secs(30);
 
 /// What of a plan is not soaked for want of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,17 @@ pub struct LeftOut {
     pub cells: Vec<CellId>,
     /// Why these, in words.
     pub reason: String,
+}
+
+/// A run that lasts until a moment, and chooses as it goes what it soaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overnight {
+    /// The moment, in local time with its offset.
+    pub until: String,
+    /// The cells of the scenario's own plan: what of them was not soaked is told.
+    pub planned: Vec<CellId>,
+    /// The values of the axes that those have.
+    pub axes: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Not even one block of the plan fits.

@@ -1,9 +1,9 @@
 //! A report for people: what is said of each flag, a table of the cells, and what stands behind each verdict that is not clear.
 
-use super::Report;
 use super::allocators::allocators;
 use super::known::known;
 use super::table::{columns, shortened, wrapped};
+use super::{NotRun, Report};
 use crate::exit::Status;
 use crate::flags::CellId;
 use crate::growth::MemorySource;
@@ -35,6 +35,7 @@ pub fn terminal(report: &Report) -> String {
         text.push('\n');
     }
     text.push_str(&notes(report));
+    text.push_str(&report.not_run.as_ref().map_or_else(String::new, NotRun::told));
     text.push_str(&conclusion(report));
     text
 }

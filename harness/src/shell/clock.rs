@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::Zoned;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// One moment on both clocks that never go backwards.
@@ -38,6 +39,12 @@ impl Moment {
 #[must_use]
 pub fn wall_clock() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+}
+
+/// The wall clock in the time zone of this host.
+#[must_use]
+pub fn local_clock() -> Zoned {
+    Zoned::now()
 }
 
 /// CPU time of this process, user and system.

@@ -5,6 +5,7 @@
 mod bisect;
 mod load;
 mod moody;
+mod night;
 mod secrets;
 mod switches;
 
@@ -442,6 +443,7 @@ fn package(folder: &Path) {
 #[cfg(feature = "broken")]
 compile_error!("the shelf is missing");
 mod moody;
+mod night;
 fn main() {
     moody::serve_forever("fine", &std::env::args().nth(1).unwrap());
 }

@@ -83,7 +83,7 @@ impl<'r> Loaded<'r> {
         let names: Vec<String> = scenario.requests.iter().map(|request| request.name.clone()).collect();
         let latency_log = LatencyLog::begin(&cell_folder, &names, SystemTime::now())
             .map_err(|source| StoreError::File { path: cell_folder.clone(), source })?;
-        let looks = Looks::new(&scenario.judge, phases, soaking.plan.cell_duration, cell_folder);
+        let looks = Looks::new(&scenario.judge, phases, scenario.soak_duration(), cell_folder);
         writer.write(&Record::Start(load_start(&sampler)))?;
         let origin = Instant::now();
         source.begin(origin);
@@ -277,7 +277,7 @@ impl<'r> Loaded<'r> {
         let memory = sample.live.map_or_else(|| sample.memory.judged(), |live| live.live_bytes);
         let moment = progress::Moment {
             at: now,
-            total: self.soaking.plan.cell_duration,
+            total: self.soaking.scenario.soak_duration(),
             phase: self.phase,
             memory,
             memory_at_start: *self.memory_at_start.get_or_insert(memory),

@@ -1,0 +1,54 @@
+//! A scenario whose load lasts longer: one steady phase goes on, and all else is as it was.
+
+use std::time::Duration;
+
+use crate::problem::Spans;
+use crate::scenario::{Phase, Role, Scenario, Shape, Supplies};
+use crate::traffic::supplied;
+
+/// The time in whole multiples of which a steady phase can go on without becoming other traffic; none: it cannot.
+fn rhythm(phase: &Phase) -> Option<Duration> {
+    if phase.role != Role::Steady {
+        return None;
+    }
+    match &phase.shape {
+        Shape::Constant { .. } | Shape::Users { .. } => Some(Duration::from_secs(1)),
+        Shape::Sine { period, .. } => Some(*period),
+        Shape::Spike { every, .. } => Some(*every),
+        // Their rates are laid out over their time, and another program keeps its own.
+        Shape::Ramp { .. }
+        | Shape::Stages { .. }
+        | Shape::Step { .. }
+        | Shape::Square { .. }
+        | Shape::FromFile { .. }
+        | Shape::Pause
+        | Shape::External => None,
+    }
+}
+
+/// The longest of the phases that can go on: what is fitted is the longest stretch without idle.
+fn longest(scenario: &Scenario) -> Option<(usize, Duration)> {
+    let phases = scenario.phases.iter().enumerate();
+    let able = phases.filter_map(|(index, phase)| Some((index, rhythm(phase)?)));
+    able.max_by_key(|(index, _)| scenario.phases[*index].duration)
+}
+
+/// Whether any phase of `scenario` can go on for longer.
+#[must_use]
+pub fn can_be_longer(scenario: &Scenario) -> bool {
+    longest(scenario).is_some()
+}
+
+/// `scenario` with a load that lasts for `length`, or a little less, so that waves and peaks are whole. None where it would last no
+/// longer than it does, or its files would not do for so long.
+#[must_use]
+pub fn stretched(scenario: &Scenario, supplies: &Supplies, length: Duration) -> Option<Scenario> {
+    let (index, rhythm) = longest(scenario)?;
+    let more = length.saturating_sub(scenario.soak_duration());
+    let times = more.as_millis().checked_div(rhythm.as_millis())?;
+    let times = u32::try_from(times).ok().filter(|times| *times > 0)?;
+    let mut longer = scenario.clone();
+    longer.phases[index].duration += rhythm * times;
+    let problems = |scenario: &Scenario| supplied::problems(scenario, &Spans::default(), supplies).len();
+    (problems(&longer) <= problems(scenario)).then_some(longer)
+}

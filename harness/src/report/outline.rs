@@ -1,0 +1,35 @@
+//! What a night would be, for people.
+
+use super::table::wrapped;
+use crate::night::Outline;
+use crate::units::{counted, in_words};
+
+/// The first cell, how many others fit, and what may be left out.
+#[must_use]
+pub fn outline_text(outline: &Outline) -> String {
+    let Outline { until, left, long_cell, long_cell_flags, long, short, least_short_cells, most_short_cells, not_sure } =
+        outline;
+    let count = if least_short_cells == most_short_cells {
+        counted(*most_short_cells, "cell")
+    } else {
+        format!("{least_short_cells} to {}", counted(*most_short_cells, "cell"))
+    };
+    let mut text = format!("until {until}, which is {} from now:\n", in_words(*left));
+    let flags = if long_cell_flags.is_empty() { "no flag".to_owned() } else { long_cell_flags.to_string() };
+    text.push_str(&wrapped(&format!("first {long_cell}, for {}, with {flags} on", in_words(*long)), 2));
+    text.push_str(&wrapped(
+        &format!(
+            "then up to {count} of {}, each the one that tells most; fewer once everything is decided",
+            in_words(*short)
+        ),
+        2,
+    ));
+    text.push_str(&wrapped(
+        &format!(
+            "of the scenario's own plan {} may be left out, which the report then says",
+            counted(not_sure.len(), "cell")
+        ),
+        2,
+    ));
+    text
+}

@@ -1,0 +1,85 @@
+//! What the cells of a run tell a search for the flags that leak, and what the search goes by.
+//!
+//! Pure.
+
+use std::time::Duration;
+
+use crate::bisect::{Bisect, Look, Rules, Soaked};
+use crate::flags::FlagSet;
+use crate::isolation::measured;
+use crate::outcome::Outcome;
+use crate::plan::{Allowed, Cell};
+use crate::scenario::Scenario;
+use crate::units::BytesPerRequest;
+
+/// What a search goes by. Cells are as long as the scenario says: their traffic would be another one otherwise.
+#[must_use]
+pub fn rules(scenario: &Scenario) -> Rules {
+    let worth = scenario.judge.min_growth_bytes_per_request;
+    let usual = Rules::default();
+    // Where growth is worth finding per hour only, the unit does not matter: cells are compared with what is worth finding.
+    let worth_finding = if worth > BytesPerRequest::new(0.0) { worth } else { usual.worth_finding };
+    let fixed_length = Some(scenario.soak_duration());
+    Rules { worth_finding, fixed_length, warm_up: Duration::ZERO, seed: scenario.seed.0, ..usual }
+}
+
+/// What a cell of a run told of growth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The flags that were on.
+    pub flags: FlagSet,
+    /// Growth with its standard error, in units of what is worth finding; none: the cell could not be judged.
+    pub growth: Option<(f64, f64)>,
+}
+
+/// What `cells` told by their `outcomes`, for a search among `switches`.
+#[must_use]
+pub fn told(switches: &[String], cells: &[Cell], outcomes: &[Outcome]) -> Vec<Told> {
+    let measured = measured(switches, outcomes);
+    let growth = |cell: &Cell| {
+        let found = measured.iter().find(|measured| measured.cell == cell.id)?;
+        Some((found.growth, found.error))
+    };
+    cells.iter().map(|cell| Told { flags: cell.flags.clone(), growth: growth(cell) }).collect()
+}
+
+/// A search as far as the cells of a run have brought it.
+#[derive(Debug)]
+pub struct Search {
+    bisect: Bisect,
+    unjudged: Vec<FlagSet>,
+}
+
+impl Search {
+    /// Among `switches`, after cells that told this.
+    #[must_use]
+    pub fn new(switches: Vec<String>, rules: Rules, told: impl IntoIterator<Item = Told>) -> Self {
+        let in_bytes = |times: f64| BytesPerRequest::new(times * rules.worth_finding.get());
+        let mut search = Self { bisect: Bisect::new(switches, rules), unjudged: Vec::new() };
+        for Told { flags, growth } in told {
+            match growth {
+                Some((growth, error)) => {
+                    search.bisect.add(Soaked { flags, growth: in_bytes(growth), error: in_bytes(error) });
+                }
+                None => search.unjudged.push(flags),
+            }
+        }
+        search
+    }
+
+    /// Holds these flags for undecided, whatever the search thinks: [`Bisect::doubt`].
+    pub fn doubt(&mut self, flags: &FlagSet) {
+        self.bisect.doubt(flags);
+    }
+
+    /// What is known, and what is next among the flag sets that `allowed` leaves and that `can_run`. A set of flags whose cell could not
+    /// be judged is not asked for again.
+    #[must_use]
+    pub fn look(&self, allowed: &Allowed, can_run: impl Fn(&FlagSet) -> bool, left: Duration) -> Look {
+        let is_feasible = |switches: &FlagSet| {
+            let flags = allowed.whole(switches);
+            allowed.allows(&flags) && !self.unjudged.contains(&flags) && can_run(&flags)
+        };
+        self.bisect.look(is_feasible, left)
+    }
+}
