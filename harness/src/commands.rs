@@ -5,6 +5,7 @@ mod analyze;
 mod bisect;
 mod check;
 mod configs;
+mod foldover;
 mod import;
 mod init;
 mod load;

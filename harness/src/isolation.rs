@@ -3,6 +3,7 @@
 //!
 //! Pure.
 
+mod ambiguity;
 mod contrast;
 mod factor;
 pub(crate) mod model;

@@ -46,6 +46,9 @@ pub struct Plan {
     /// What the strategy came to under the constraints.
     #[serde(flatten)]
     pub told: Told,
+    /// What is soaked after the cells if they do not tell which flags leak: the opposite of a screening design.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foldover: Vec<Opposite>,
     /// What a limit of hours left out.
     #[serde(default)]
     pub left_out: Option<LeftOut>,
@@ -75,6 +78,17 @@ pub struct Cell {
     /// How long it is loaded, where that is longer than the plan's other cells: the long one of a night.
     #[serde(rename = "duration_s", default, skip_serializing_if = "Option::is_none", with = "seconds::optional")]
     pub duration: Option<Duration>,
+}
+
+/// A cell of the opposite of a screening design, before it is known whether it is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opposite {
+    /// The flags that are on.
+    pub flags: FlagSet,
+    /// Value of each axis.
+    pub axes: BTreeMap<String, String>,
+    /// Which repetition it is, from 1.
+    pub replicate: u32,
 }
 
 /// A feature set that is built once, for all cells that need it.
@@ -114,7 +128,8 @@ impl Build {
 /// # Errors
 /// The constraints clash or leave no cell, the strategy cannot be had, or there are more cells than `max_cells`.
 pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<Plan, Problem> {
-    let rows::Rows { kept, told, .. } = rows::rows(scenario, features).map_err(|none| no_rows(none, spans))?;
+    let rows::Rows { kept, opposites, mut told, .. } =
+        rows::rows(scenario, features).map_err(|none| no_rows(none, spans))?;
     if kept.is_empty() {
         let reasons: Vec<String> = told.dropped.iter().map(|row| format!("{}: {}", row.flags, row.reason)).collect();
         let problem = Problem::error("the plan has no cell: every flag set is dropped", spans.of("plan"));
@@ -141,9 +156,30 @@ pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<P
             Problem::error(format!("two cells of the plan would both be called \"{twice}\""), spans.of("flags"));
         return Err(problem.help("give the flags and axis values names that differ when they are put together"));
     }
+    let with_fold = count + opposites.len() * replicates as usize;
+    let mut foldover = Vec::new();
+    if with_fold > scenario.plan.max_cells && !opposites.is_empty() {
+        told.no_foldover = Some(format!("{with_fold} cells are more than max_cells = {}", scenario.plan.max_cells));
+    } else {
+        for replicate in 1..=replicates {
+            let mut block = folded(&kept, &opposites, replicate, replicates);
+            shuffle(&mut block, &mut random);
+            foldover.extend(block);
+        }
+    }
     let cell_duration = scenario.soak_duration();
     let hash = hash(&cells, &builds.distinct, cell_duration);
-    Ok(Plan { cells, builds: builds.distinct, told, left_out: None, overnight: None, cell_duration, hash })
+    Ok(Plan { cells, builds: builds.distinct, told, foldover, left_out: None, overnight: None, cell_duration, hash })
+}
+
+/// A block of the `opposites`; those of them that are among the rows `kept` were soaked as often as there are `replicates` already.
+fn folded(kept: &[PlannedRow], opposites: &[PlannedRow], replicate: u32, replicates: u32) -> Vec<Opposite> {
+    let opposite = |row: &PlannedRow| Opposite {
+        flags: row.flags.clone(),
+        axes: row.axes.clone(),
+        replicate: if kept.contains(row) { replicates + replicate } else { replicate },
+    };
+    opposites.iter().map(opposite).collect()
 }
 
 fn no_rows(none: NoRows, spans: &Spans) -> Problem {
@@ -168,7 +204,20 @@ impl Plan {
         let cell_duration = scenario.soak_duration();
         let hash = hash(&[], &[], cell_duration);
         let (cells, builds, told) = (Vec::new(), Vec::new(), Told::default());
-        Self { cells, builds, told, left_out: None, overnight: None, cell_duration, hash }
+        let foldover = Vec::new();
+        Self { cells, builds, told, foldover, left_out: None, overnight: None, cell_duration, hash }
+    }
+
+    /// The same with the cells of the foldover at the end, and no foldover left. The hash stays that of the plan before.
+    #[must_use]
+    pub fn folded(mut self, scenario: &Scenario, features: &Features) -> Self {
+        let mut builds = Builds::of(scenario, features);
+        builds.distinct = std::mem::take(&mut self.builds);
+        for Opposite { flags, axes, replicate } in std::mem::take(&mut self.foldover) {
+            self.cells.push(builds.cell(&PlannedRow { flags, axes }, replicate));
+        }
+        self.builds = builds.distinct;
+        self
     }
 
     /// A plan without cells, for a run that lasts `until` a moment in place of soaking `planned`.
@@ -325,7 +374,7 @@ fn build_of(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String
 const STREAM: u64 = 0x706c_616e;
 
 /// Fisher–Yates: the same scenario gives the same order on every machine.
-fn shuffle(cells: &mut [Cell], random: &mut ChaCha8Rng) {
+fn shuffle<T>(cells: &mut [T], random: &mut ChaCha8Rng) {
     for last in (1..cells.len()).rev() {
         // The bias of a 64-bit remainder over at most a million cells is below 2^-44.
         let other = (random.next_u64() % (last as u64 + 1)) as usize;

@@ -9,9 +9,9 @@ use proptest::sample::{select, subsequence};
 use steep::flags::FlagSet;
 use steep::plan::{Plan, plan};
 use steep::problem::Spans;
-use steep::scenario::Scenario;
 use steep::scenario::decode::decode;
 use steep::scenario::package::Features;
+use steep::scenario::{Foldover, Scenario};
 
 const HEAD: &str = r#"
 name = "designs"
@@ -208,8 +208,9 @@ proptest! {
     #[test]
     fn a_screening_is_balanced(count in 2_usize..32, foldover in any::<bool>()) {
         let mut scenario = free(count, "screening");
-        scenario.plan.foldover = foldover;
+        scenario.plan.foldover = if foldover { Foldover::Always } else { Foldover::Never };
         let plan = of(&scenario);
+        prop_assert!(plan.foldover.is_empty());
         let on = |flag: &str| plan.cells.iter().filter(|cell| cell.flags.contains(flag)).count();
         for flag in &scenario.flags {
             prop_assert_eq!(on(&flag.name) * 2, plan.cells.len());
@@ -221,6 +222,29 @@ proptest! {
         prop_assert!(plan.told.changed.is_empty());
         let single = |effects: &Vec<String>| effects.iter().any(|effect| !effect.contains('×'));
         prop_assert!(!foldover || !plan.told.aliasing.alike.iter().any(single), "a fold tells single flags from pairs");
+    }
+
+    #[test]
+    fn a_foldover_is_the_opposite_of_each_row_and_leaves_the_plan_as_it_is(count in 2_usize..24, replicates in 1_u32..3) {
+        let mut scenario = free(count, "screening");
+        scenario.plan.replicates = replicates;
+        scenario.plan.foldover = Foldover::Never;
+        let never = of(&scenario);
+        scenario.plan.foldover = Foldover::IfAmbiguous;
+        let before = of(&scenario);
+        prop_assert_eq!(&before.cells, &never.cells);
+        prop_assert_eq!(&before.hash, &never.hash);
+        let folded = before.clone().folded(&scenario, &Features::default());
+        prop_assert!(folded.foldover.is_empty());
+        prop_assert_eq!(&folded.hash, &before.hash);
+        prop_assert_eq!(&folded.cells[..before.cells.len()], &before.cells[..]);
+        let ids: BTreeSet<_> = folded.cells.iter().map(|cell| &cell.id).collect();
+        prop_assert_eq!(ids.len(), folded.cells.len());
+        for cell in &before.cells {
+            let opposite: FlagSet =
+                scenario.flags.iter().map(|flag| &flag.name).filter(|name| !cell.flags.contains(name)).cloned().collect();
+            prop_assert!(folded.cells.iter().any(|other| other.flags == opposite));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::watch;
 
+use super::foldover::fold;
 use super::load::{Loaded, load};
 use super::night;
 use super::output::{print, status_of, tell};
@@ -52,20 +53,37 @@ pub fn run(options: &RunOptions) -> Status {
         .and_then(|chosen| {
             Ok((chosen, open_folder(&loaded, &loaded.plan, options.out.as_deref(), options.resume.as_deref())?))
         });
-    let (chosen, (folder, run)) = match begun {
+    let (mut chosen, (folder, mut run)) = match begun {
         Ok(begun) => begun,
         Err(Refused { status, error }) => {
             tell(&format!("error: {error:#}"));
             return status;
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime");
-    let soaked = runtime
-        .and_then(|runtime| runtime.block_on(run_cells(&loaded, &folder, &run, &chosen, options.resume.is_some())));
+    if options.cells.is_empty() {
+        // A run that is resumed may have been folded over.
+        chosen = run.plan.cells.iter().map(|cell| cell.id.clone()).collect();
+    }
+    let soaked = soak_all(&loaded, &folder, &mut run, &chosen, options);
     // Whatever kept the rest from being soaked, what there is is reported.
     let soaked = status_of(soaked.map(|()| Status::Clean));
     let reported = status_of(report(&folder, &run, options.format));
     Status::of([soaked, reported])
+}
+
+/// Soaks the cells, and those of the foldover if they are needed.
+fn soak_all(
+    loaded: &Loaded,
+    folder: &RunFolder,
+    run: &mut RunRecord,
+    chosen: &[CellId],
+    options: &RunOptions,
+) -> Result<(), anyhow::Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let resumed = options.resume.is_some();
+    runtime.block_on(run_cells(loaded, folder, run, chosen, resumed))?;
+    let more = if options.cells.is_empty() { fold(loaded, folder, run)? } else { Vec::new() };
+    if more.is_empty() { Ok(()) } else { runtime.block_on(run_cells(loaded, folder, run, &more, resumed)) }
 }
 
 pub(super) fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Result<Status, anyhow::Error> {

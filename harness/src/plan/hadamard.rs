@@ -15,8 +15,13 @@ pub(super) fn screening(columns: usize) -> Rows {
 pub(super) fn folded(columns: usize) -> Rows {
     let matrix = matrix(columns);
     let half: Rows = matrix.iter().map(|row| row[..columns].iter().map(|on| !on).collect()).collect();
-    let opposite: Rows = half.iter().map(|row: &Vec<bool>| row.iter().map(|on| !on).collect()).collect();
+    let opposite = opposite(&half);
     half.into_iter().chain(opposite).collect()
+}
+
+/// Each row with the other level in every column.
+pub(super) fn opposite(rows: &Rows) -> Rows {
+    rows.iter().map(|row| row.iter().map(|on| !on).collect()).collect()
 }
 
 /// Half of all combinations: the last column is the product of the others. For four columns no single one is mixed with a

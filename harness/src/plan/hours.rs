@@ -56,6 +56,12 @@ impl Plan {
         self.soaking_of(self.cells.len())
     }
 
+    /// How long the cells of the foldover would take beyond that.
+    #[must_use]
+    pub fn folding(&self) -> Duration {
+        self.soaking_of(self.foldover.len())
+    }
+
     /// How long its builds take, as a rough estimate.
     #[must_use]
     pub fn building(&self) -> Duration {
@@ -90,6 +96,14 @@ impl Plan {
             );
             self.left_out = Some(LeftOut { cells: left_out, reason });
             self.cells.retain(|cell| cell.replicate <= fitting);
+        }
+        let with_fold = self.cells.len() + self.foldover.len();
+        let needed = self.building() + self.soaking_of(with_fold);
+        if !self.foldover.is_empty() && (fitting < blocks || needed > hours) {
+            let (needed, allowed) = (in_words(needed), in_words(hours));
+            let reason = format!("{with_fold} cells would take {needed} and more, and --max-hours allows {allowed}");
+            self.told.no_foldover = Some(reason);
+            self.foldover.clear();
         }
         Ok(self)
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::model::{Model, Under, under};
 use super::pairwise::Impossible;
 use super::screening::{Aliasing, Changed};
-use super::strategy::sets;
+use super::strategy::{Chosen, sets};
 use crate::flags::FlagSet;
 use crate::scenario::Scenario;
 use crate::scenario::package::Features;
@@ -45,11 +45,15 @@ pub struct Told {
     pub impossible: Vec<Impossible>,
     /// What a balanced design cannot tell apart.
     pub aliasing: Aliasing,
+    /// Why a screening design will not be folded over even if its outcome is ambiguous, in words; none: it will, or it is none.
+    pub no_foldover: Option<String>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) kept: Vec<PlannedRow>,
+    /// Soaked after `kept` where those do not tell which flags leak: rows that are new, and some of `kept` again.
+    pub(super) opposites: Vec<PlannedRow>,
     pub(super) told: Told,
     /// The same as `kept`: a plan may have thousands of rows.
     seen: BTreeSet<PlannedRow>,
@@ -61,7 +65,7 @@ pub(super) struct Rows {
 /// The strategy cannot be had, in words; or the constraints clash.
 pub(super) fn rows(scenario: &Scenario, features: &Features) -> Result<Rows, NoRows> {
     let mut rows = Rows::default();
-    let mut designs: BTreeMap<Under, (Model, Vec<Vec<bool>>)> = BTreeMap::new();
+    let mut designs: BTreeMap<Under, (Model, Chosen)> = BTreeMap::new();
     let all_axes = every_combination(scenario);
     for axes in &all_axes {
         let under = under(scenario, axes);
@@ -76,13 +80,15 @@ pub(super) fn rows(scenario: &Scenario, features: &Features) -> Result<Rows, NoR
             if !clash.is_empty() {
                 return Err(NoRows::Clash(clash.iter().map(|reason| (*reason).to_owned()).collect()));
             }
-            let sets = sets(scenario, &model, &mut rows.told).map_err(NoRows::Strategy)?;
-            designs.insert(under.clone(), (model, sets));
+            let chosen = sets(scenario, &model, &mut rows.told).map_err(NoRows::Strategy)?;
+            designs.insert(under.clone(), (model, chosen));
         }
-        let (model, sets) = &designs[&under];
-        for set in sets {
+        let (model, chosen) = &designs[&under];
+        for set in &chosen.sets {
             rows.add(model, set, axes);
         }
+        let opposites = chosen.opposites.iter().filter(|set| model.excluding.broken_by(set).is_none());
+        rows.opposites.extend(opposites.map(|set| PlannedRow { flags: model.flags(set), axes: axes.clone() }));
         for row in &scenario.plan.include {
             if row.axes.iter().all(|(name, value)| axes.get(name) == Some(value)) {
                 let set = model.settled(&model.numbers(&row.flags.iter().cloned().collect()));

@@ -15,6 +15,8 @@ pub(super) enum Design {
     Plain,
     /// With the opposite of each row.
     Folded,
+    /// The opposite of each row of the plain one.
+    Opposite,
     /// Half of all combinations.
     Half,
 }
@@ -63,6 +65,7 @@ pub(super) fn screened(model: &Model, free: &[(usize, Vec<usize>)], design: Desi
         _ if free.is_empty() => vec![Vec::new()],
         Design::Plain => hadamard::screening(free.len()),
         Design::Folded => hadamard::folded(free.len()),
+        Design::Opposite => hadamard::opposite(&hadamard::screening(free.len())),
         Design::Half => hadamard::half(free.len()),
     };
     let mut screened = Screened { rows: Vec::new(), changed: Vec::new(), aliasing: Aliasing::default() };

@@ -5,7 +5,7 @@ use super::pairwise::pairwise;
 use super::rows::{Dropped, Told};
 use super::screening::{Changed, Design, screened};
 use crate::flags::FlagSet;
-use crate::scenario::{Scenario, Strategy};
+use crate::scenario::{Foldover, Scenario, Strategy};
 use crate::units::counted;
 
 /// With more free flags than this, `auto` no longer soaks every combination: at most 8 cells.
@@ -25,12 +25,22 @@ const MOST_TUPLES: usize = 1 << 24;
 type Free = [(usize, Vec<usize>)];
 type Sets = Vec<Vec<bool>>;
 
+/// The flag sets of a strategy.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    /// What is soaked.
+    pub(super) sets: Sets,
+    /// What is soaked after them if they do not tell which flags leak: the opposites of a screening design, and production again.
+    pub(super) opposites: Sets,
+}
+
 /// The flag sets, and in `told` what became of the others. Those of production are among them wherever sets are compared.
 ///
 /// # Errors
 /// Why the strategy cannot be had, in words.
-pub(super) fn sets(scenario: &Scenario, model: &Model, told: &mut Told) -> Result<Sets, String> {
+pub(super) fn sets(scenario: &Scenario, model: &Model, told: &mut Told) -> Result<Chosen, String> {
     let free = model.free();
+    let mut is_plain = false;
     let strategy = match scenario.plan.strategy {
         Strategy::Auto if free.len() <= FULL_UP_TO => Strategy::Full,
         strategy => strategy,
@@ -43,9 +53,16 @@ pub(super) fn sets(scenario: &Scenario, model: &Model, told: &mut Told) -> Resul
         Strategy::LeaveOneOut => ("all but each", leave_one_out(model)),
         Strategy::Full => ("every combination", full(model, &free, told)?),
         Strategy::Pairwise => covering(scenario, model, &free, told)?,
-        Strategy::Screening if scenario.plan.foldover => balanced(model, &free, Design::Folded, told)?,
-        Strategy::Screening => balanced(model, &free, Design::Plain, told)?,
-        Strategy::Auto => auto(scenario, model, &free, told)?,
+        Strategy::Screening => {
+            let folds = scenario.plan.foldover == Foldover::Always;
+            is_plain = scenario.plan.foldover == Foldover::IfAmbiguous;
+            balanced(model, &free, if folds { Design::Folded } else { Design::Plain }, told)?
+        }
+        Strategy::Auto => {
+            let (design, sets) = auto(scenario, model, &free, told)?;
+            is_plain = design == PLAIN;
+            (design, sets)
+        }
     };
     if !matches!(strategy, Strategy::Off | Strategy::All | Strategy::Default) {
         let production = baseline(model, told);
@@ -54,7 +71,18 @@ pub(super) fn sets(scenario: &Scenario, model: &Model, told: &mut Told) -> Resul
         }
     }
     told.design = format!("{design}; {} free to vary", counted(free.len(), "flag"));
-    Ok(sets)
+    let opposites = if is_plain { opposites(model, &free, &sets, told) } else { Vec::new() };
+    Ok(Chosen { sets, opposites })
+}
+
+/// The rows of the opposite of a plain design that `sets` lack, and those of production, with which each block is compared.
+fn opposites(model: &Model, free: &Free, sets: &Sets, told: &mut Told) -> Sets {
+    let Ok(folded) = screened(model, free, Design::Opposite) else { return Vec::new() };
+    let mut opposites: Sets = folded.rows.into_iter().filter(|row| !sets.contains(row)).collect();
+    if !opposites.is_empty() {
+        opposites.insert(0, baseline(model, told));
+    }
+    opposites
 }
 
 /// A balanced design where the constraints leave one as it is, and else a covering one.
@@ -71,12 +99,15 @@ fn auto(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) -> Res
     }
 }
 
+/// What a design without opposites is called.
+const PLAIN: &str = "balanced screening design";
+
 fn balanced(model: &Model, free: &Free, design: Design, told: &mut Told) -> Result<(&'static str, Sets), String> {
     let screened = screened(model, free, design)?;
     told.changed.extend(screened.changed);
     told.aliasing = screened.aliasing;
     let name = match design {
-        Design::Plain => "balanced screening design",
+        Design::Plain | Design::Opposite => PLAIN,
         Design::Folded => "balanced screening design with the opposite of each row",
         Design::Half => "balanced half of all combinations",
     };

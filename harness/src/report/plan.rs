@@ -37,6 +37,17 @@ pub fn plan_table(plan: &Plan) -> String {
         total.as_secs_f64() / 3600.0,
     ));
     text.push_str(&format!("design: {}\n", plan.told.design));
+    if !plan.foldover.is_empty() {
+        let more = counted(plan.foldover.len(), "cell");
+        let note = format!(
+            "foldover: {more} more, {:.2} machine-hours, if these do not tell what leaks",
+            plan.folding().as_secs_f64() / 3600.0
+        );
+        text.push_str(&wrapped(&note, 2));
+    }
+    if let Some(reason) = &plan.told.no_foldover {
+        text.push_str(&wrapped(&format!("no foldover, even if these do not tell what leaks: {reason}"), 2));
+    }
     if let Some(left_out) = &plan.left_out {
         text.push_str(&wrapped(
             &format!("left out: {} ({})", counted(left_out.cells.len(), "cell"), left_out.reason),

@@ -322,8 +322,8 @@ pub struct PlanRules {
     pub strategy: Strategy,
     /// How many flags at once `pairwise` covers.
     pub strength: usize,
-    /// Whether `screening` soaks each row's opposite, too.
-    pub foldover: bool,
+    /// When `screening` soaks each row's opposite, too.
+    pub foldover: Foldover,
     /// How often each is soaked.
     pub replicates: u32,
     /// More cells than this are an error, never cut.
@@ -332,6 +332,18 @@ pub struct PlanRules {
     pub include: Vec<Row>,
     /// Flag sets taken out.
     pub exclude: Vec<Row>,
+}
+
+/// When a screening design soaks the opposite of each of its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Foldover {
+    /// Never.
+    Never,
+    /// After the others, where they do not tell which flags leak.
+    IfAmbiguous,
+    /// With the others.
+    Always,
 }
 
 /// How flag sets are chosen.

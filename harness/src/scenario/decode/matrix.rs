@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::super::read::{Reader, Section};
 use super::super::{
-    Allocator, Axis, AxisKind, Constraints, Flag, JsonPath, PlanRules, Row, Rule, Strategy, Switch, SwitchRequest,
-    Verify,
+    Allocator, Axis, AxisKind, Constraints, Flag, Foldover, JsonPath, PlanRules, Row, Rule, Strategy, Switch,
+    SwitchRequest, Verify,
 };
 use super::{each, table, unnamed, whole};
 use crate::problem::Problem;
@@ -152,7 +152,7 @@ pub(super) fn plan(reader: &mut Reader, top: &Section<'_>) -> PlanRules {
     PlanRules {
         strategy: reader.choice(section, "strategy").unwrap_or(Strategy::Off),
         strength: whole(reader.integer(section, "strength")),
-        foldover: reader.boolean(section, "foldover").unwrap_or_default(),
+        foldover: reader.choice(section, "foldover").unwrap_or(Foldover::Never),
         // The list of keys bounds it to 1000.
         replicates: reader.integer(section, "replicates").unwrap_or(1) as u32,
         max_cells: whole(reader.integer(section, "max_cells")),

@@ -1,0 +1,91 @@
+//! A screening design that leaves open what leaks is folded over, and then tells.
+#![allow(clippy::expect_used, reason = "a test may fail")]
+
+use std::fmt::Write as _;
+
+use steep::flags::FlagSet;
+use steep::isolation::{Guilt, Isolation, isolate};
+use steep::outcome::Outcome;
+use steep::plan::{Plan, plan};
+use steep::problem::Spans;
+use steep::scenario::Scenario;
+use steep::scenario::decode::decode;
+use steep::scenario::package::Features;
+use steep::sim::{SimService, soak};
+
+const HEAD: &str = r#"
+name = "shop"
+[service]
+command = ["shop"]
+url = "http://127.0.0.1:{{port}}"
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 100
+duration = "20m"
+[[requests]]
+name = "get"
+path = "/"
+[plan]
+strategy = "screening"
+"#;
+
+const FLAGS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
+
+fn scenario() -> Scenario {
+    let mut text = HEAD.to_owned();
+    for flag in FLAGS {
+        let _ = write!(text, "[[flags]]\nname = \"{flag}\"\nkind = \"env\"\nvar = \"{flag}\"\n");
+    }
+    let decoded = decode(&text);
+    decoded.scenario.unwrap_or_else(|| panic!("{:#?}", decoded.problems))
+}
+
+/// What the cells of `plan` come to where each of `causes` leaks 512 B for each request if all of its flags are on.
+fn outcomes(scenario: &Scenario, plan: &Plan, causes: &[&[&str]]) -> Vec<Outcome> {
+    let leaks = |flags: &FlagSet, cause: &[&str]| cause.iter().all(|flag| flags.contains(flag));
+    plan.cells
+        .iter()
+        .map(|planned| {
+            let at_work = causes.iter().filter(|cause| leaks(&planned.flags, cause)).count();
+            let service = SimService { leak_per_request: 512.0 * at_work as f64, probe: true, ..SimService::default() };
+            let mut trace = soak(scenario, &service, &[]).expect("a trace");
+            trace.header.flags = planned.flags.clone();
+            trace.header.cell = planned.id.clone();
+            Outcome::of(&trace)
+        })
+        .collect()
+}
+
+fn isolated(outcomes: &[Outcome]) -> Isolation {
+    isolate(&FLAGS.map(str::to_owned), outcomes)
+}
+
+#[test]
+fn what_leaks_only_together_is_open_until_the_design_is_folded_over() {
+    let scenario = scenario();
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
+    let causes: [&[&str]; 2] = [&["a", "b"], &["c", "d"]];
+    let before = outcomes(&scenario, &plan, &causes);
+    let open = isolated(&before).ambiguity(&before).expect("two pairs have too many explanations in eight rows");
+    assert!(open.starts_with("one of "), "{open}");
+    let folded = plan.folded(&scenario, &Features::default());
+    assert_eq!(folded.cells.len(), 8 + 9);
+    let after = outcomes(&scenario, &folded, &causes);
+    let isolation = isolated(&after);
+    assert_eq!(isolation.ambiguity(&after), None, "{}", isolation.sentence);
+    let guilt = |flag: usize| &isolation.flags[flag].finding.guilt;
+    assert_eq!(guilt(0), &Guilt::LeaksWith(["b"].into_iter().collect()), "{}", isolation.sentence);
+    assert_eq!(guilt(2), &Guilt::LeaksWith(["d"].into_iter().collect()), "{}", isolation.sentence);
+}
+
+#[test]
+fn a_design_that_tells_is_not_folded_over() {
+    let scenario = scenario();
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
+    for causes in [&[&["c"][..]][..], &[]] {
+        let outcomes = outcomes(&scenario, &plan, causes);
+        assert_eq!(isolated(&outcomes).ambiguity(&outcomes), None, "{causes:?}");
+    }
+}
