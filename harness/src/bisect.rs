@@ -213,17 +213,20 @@ impl Bisect {
         self.flags.iter().zip(on).filter(|(_, on)| **on).map(|(flag, _)| flag.as_str()).collect()
     }
 
-    fn posterior(&self) -> Posterior {
+    fn readings(&self) -> Vec<Reading> {
         let worth = self.rules.worth_finding.get();
         let reading = |soaked: &Soaked| Reading {
             on: self.on(&soaked.flags),
             growth: soaked.growth.get() / worth,
             error: soaked.error.get() / worth,
         };
-        let readings: Vec<Reading> = self.soaked.iter().map(reading).collect();
+        self.soaked.iter().map(reading).collect()
+    }
+
+    fn posterior(&self) -> Posterior {
         let pairs: Vec<(usize, usize)> =
             (0..self.flags.len()).flat_map(|one| (0..one).map(move |other| (other, one))).collect();
-        Posterior::of(&readings, &pairs)
+        Posterior::of(&self.readings(), &pairs, &[])
     }
 
     /// Hypotheses that name the same culprits are one explanation.
@@ -266,7 +269,8 @@ impl Bisect {
         let unseen = self.unseen(posterior);
         let is_likely = explanations.first().is_some_and(|best| best.posterior >= SURE);
         let is_sure = is_likely && unseen.is_empty();
-        if first.is_none() && untested.is_empty() && is_sure {
+        let beyond = self.beyond(posterior);
+        if first.is_none() && untested.is_empty() && is_sure && beyond.is_empty() {
             return Next::Sure;
         }
         if first.is_none() && !untested.is_empty() {
@@ -280,6 +284,9 @@ impl Bisect {
         }
         if let Some((on, why)) = first {
             return Next::Soak(NextCell { flags: self.set(on), length, why });
+        }
+        if is_sure && let Some(cell) = beyond.first() {
+            return self.again(*cell, length);
         }
         let in_doubt = if is_likely { doubted(&posterior.hypotheses, &unseen) } else { Vec::new() };
         let hypotheses = if is_likely { &in_doubt } else { &posterior.hypotheses };
@@ -318,6 +325,29 @@ impl Bisect {
         let error = |flag| posterior.beside_best(Term::One(flag)).map_or(f64::INFINITY, |(_, error)| error);
         let is_open = |&flag: &usize| self.doubted.contains(&self.flags[flag]) || EXCLUDING * error(flag) >= 1.0;
         (0..self.flags.len()).filter(innocent).filter(is_open).collect()
+    }
+
+    /// The cells that grew by more than the likeliest explanation has for them; but those that did not when they were soaked again.
+    fn beyond(&self, posterior: &Posterior) -> Vec<usize> {
+        let beyond = posterior.unexplained(&self.readings());
+        let is_refuted = |cell: &usize| {
+            let alike = |other: usize| self.soaked[other].flags == self.soaked[*cell].flags;
+            (0..self.soaked.len()).any(|other| alike(other) && !beyond.contains(&other))
+        };
+        beyond.iter().copied().filter(|cell| !is_refuted(cell)).collect()
+    }
+
+    /// A cell that nothing explains is soaked once more. If it is so again, flags leak together that are more than two.
+    fn again(&self, cell: usize, length: Duration) -> Next {
+        let flags = self.soaked[cell].flags.clone();
+        let count = self.soaked.iter().filter(|soaked| soaked.flags == flags).count();
+        let grows = format!("{flags} grew by more than any flags or pairs explain");
+        if count > 1 {
+            let what = if flags.is_empty() { "a flag leaks where it is off" } else { "three flags leak only together" };
+            let reason = format!("{grows}, {count} times; perhaps {what}");
+            return Next::Unsure { reason };
+        }
+        Next::Soak(NextCell { flags, length, why: format!("{grows}: is it so again?") })
     }
 
     fn why_again(&self, unseen: &[usize]) -> String {

@@ -43,6 +43,8 @@ pub struct Isolation {
     pub program: Option<ProgramFinding>,
     /// Those of which one leaks, while the cells do not tell which.
     pub suspects: Option<Suspects>,
+    /// Cells that grow by more than the likeliest causes explain.
+    pub unexplained: Vec<CellId>,
     /// All of it in one sentence; empty if there is nothing to say.
     pub sentence: String,
 }
@@ -132,6 +134,8 @@ pub enum Guilt {
     Leaks,
     /// It adds growth only where these are on too; if the cells do not tell which of several, with any one of them.
     LeaksWith(FlagSet),
+    /// Memory grows where it is off.
+    LeaksOff,
     /// With it on the allocator holds more and more, while live bytes do not grow.
     Retains,
     /// With it on the service ends by itself.
@@ -162,14 +166,16 @@ pub struct Effect {
 #[must_use]
 pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Isolation {
     let readings = Readings::of(flags, outcomes);
-    let weighed = Weighed { posterior: Posterior::of(&readings.cells, &readings.pairs()), readings, outcomes };
+    let posterior = Posterior::of(&readings.cells, &readings.pairs(), &readings.off());
+    let unexplained = unexplained(&readings, &posterior);
+    let weighed = Weighed { readings, posterior, outcomes, unexplained };
     let suspects = Suspects::of(&weighed);
     let finding = |factor: &Factor| weighed.finding(factor, suspects.as_ref());
     let is_unverified = |flag| outcomes.iter().any(|outcome| outcome.unverified_flags.contains(flag));
     let flags: Vec<FlagFinding> = flags
         .iter()
         .map(|flag| {
-            let finding = finding(&Factor::Flag(flag.clone()));
+            let finding = weighed.with_off(flag, finding(&Factor::Flag(flag.clone())));
             FlagFinding { flag: flag.clone(), finding, unverified: is_unverified(flag) }
         })
         .collect();
@@ -191,8 +197,25 @@ pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Isolation {
     });
     let axes: Vec<AxisFinding> = axes.collect();
     let program = weighed.program();
-    let sentence = sentence::sentence(&flags, &axes, program.as_ref(), suspects.as_ref());
-    Isolation { flags, axes, program, suspects, sentence }
+    let unexplained: Vec<CellId> =
+        weighed.unexplained.iter().map(|&cell| weighed.readings.outcomes[cell].cell.clone()).collect();
+    let sentence = sentence::sentence(&flags, &axes, program.as_ref(), suspects.as_ref(), &unexplained);
+    Isolation { flags, axes, program, suspects, unexplained, sentence }
+}
+
+/// The cells that were found to grow, and by more than the likeliest causes explain. Where the same soaked again is explained, the one
+/// that is not was judged wrongly.
+fn unexplained(readings: &Readings<'_>, posterior: &Posterior) -> Vec<usize> {
+    let beyond = posterior.unexplained(&readings.cells);
+    let grows = |cell: usize| matches!(readings.outcomes[cell].verdict(), Verdict::Leak | Verdict::Step);
+    let is_alike = |one: usize, other: usize| {
+        let (one, other) = (readings.outcomes[one], readings.outcomes[other]);
+        one.flags == other.flags && one.axes == other.axes
+    };
+    let is_refuted = |cell: usize| {
+        (0..readings.cells.len()).any(|other| other != cell && is_alike(cell, other) && !beyond.contains(&other))
+    };
+    beyond.iter().copied().filter(|&cell| grows(cell) && !is_refuted(cell)).collect()
 }
 
 /// What a cell says of growth, for a search that goes on.
@@ -221,9 +244,33 @@ struct Weighed<'o> {
     readings: Readings<'o>,
     posterior: Posterior,
     outcomes: &'o [Outcome],
+    /// Cells among the readings that nothing explains.
+    unexplained: Vec<usize>,
 }
 
 impl<'o> Weighed<'o> {
+    /// What is said of `flag`, with what the cells in which it is off say.
+    fn with_off(&self, flag: &str, said: Finding) -> Finding {
+        let factor = Factor::Flag(flag.to_owned());
+        let Some(place) = self.readings.factors.iter().position(|known| *known == factor) else { return said };
+        let posterior = self.posterior.probability(|hypothesis| hypothesis.terms.contains(&Term::Off(place)));
+        match said.guilt {
+            Guilt::Innocent | Guilt::Undecided if posterior >= NAMED => {
+                let contrasts = Contrast::all(&factor, self.outcomes);
+                let off = contrasts.first().map(|contrast| Contrast { with: contrast.without, without: contrast.with });
+                let effect = self.posterior.effect(Term::Off(place)).map(|effect| self.effect(effect, off));
+                let reason = off.map_or_else(|| format!("memory grows where {flag} is off"), |off| off.told());
+                Finding { guilt: Guilt::LeaksOff, posterior: Some(posterior), reason, effect }
+            }
+            Guilt::Innocent if posterior > CLEARED => {
+                let reason =
+                    format!("{}; memory grows where it is off with a posterior of {posterior:.2}", said.reason);
+                Finding { guilt: Guilt::Undecided, reason, ..said }
+            }
+            _ => said,
+        }
+    }
+
     fn finding(&self, factor: &Factor, suspects: Option<&Suspects>) -> Finding {
         let contrasts = Contrast::all(factor, self.outcomes);
         let place = self.readings.factors.iter().position(|known| known == factor);
@@ -248,8 +295,11 @@ impl<'o> Weighed<'o> {
         let beside = self.posterior.beside_best(Term::One(place));
         let effect = beside.map(|effect| self.effect(effect, seen));
         let told = self.told(place, contrasts.first());
+        let unexplained = self.unexplained.iter().find(|&&cell| self.readings.cells[cell].on[place]);
         if self.probability(place) <= CLEARED && self.is_excluded(place, beside) && !self.is_retained(factor) {
-            return finding(Guilt::Innocent, told, effect);
+            let Some(&cell) = unexplained else { return finding(Guilt::Innocent, told, effect) };
+            let reason = format!("{} grows, and no flag or pair explains it", self.readings.outcomes[cell].cell);
+            return finding(Guilt::Undecided, reason, effect);
         }
         let name = factor.to_string();
         let suspected = suspects.filter(|suspects| suspects.names.contains(&name)).map(Suspects::told);

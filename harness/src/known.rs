@@ -103,6 +103,8 @@ enum Kind<'i> {
     Flag(&'i str, Option<&'i FlagSet>),
     /// A value of an axis.
     Axis(&'i str, &'i str),
+    /// A flag that is off.
+    Off(&'i str),
     /// Whatever is on, or a turn in the history of the service.
     Program,
 }
@@ -114,6 +116,7 @@ impl Culprit<'_> {
                 outcome.flags.contains(flag) && with.is_none_or(|with| with.iter().any(|other| is_on(outcome, other)))
             }
             Kind::Axis(axis, value) => outcome.axes.get(*axis).is_some_and(|on| on == value),
+            Kind::Off(flag) => !outcome.flags.contains(flag),
             Kind::Program => true,
         }
     }
@@ -135,7 +138,10 @@ fn is_on(outcome: &Outcome, name: &str) -> bool {
 
 fn culprits(isolation: &Isolation) -> Vec<Culprit<'_>> {
     let flags = isolation.flags.iter().filter(|flag| grows(&flag.finding)).map(|flag| Culprit {
-        kind: Kind::Flag(&flag.flag, company(&flag.finding)),
+        kind: match flag.finding.guilt {
+            Guilt::LeaksOff => Kind::Off(&flag.flag),
+            _ => Kind::Flag(&flag.flag, company(&flag.finding)),
+        },
         effect: flag.finding.effect.as_ref(),
     });
     let axes = isolation.axes.iter().filter(|axis| grows(&axis.finding)).map(|axis| Culprit {
@@ -149,7 +155,7 @@ fn culprits(isolation: &Isolation) -> Vec<Culprit<'_>> {
 
 /// Whether memory grows with it.
 const fn grows(found: &Found) -> bool {
-    matches!(found.guilt, Guilt::Leaks | Guilt::LeaksWith(_) | Guilt::Retains)
+    matches!(found.guilt, Guilt::Leaks | Guilt::LeaksOff | Guilt::LeaksWith(_) | Guilt::Retains)
 }
 
 /// What must be on beside it.

@@ -62,6 +62,9 @@ pub struct Report {
     pub program: Option<ProgramFinding>,
     /// Those of which one leaks, while the cells do not tell which.
     pub suspects: Option<Suspects>,
+    /// Cells that grow by more than the likeliest causes explain.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unexplained: Vec<CellId>,
     /// What is said of flags and axes, in one sentence.
     pub sentence: String,
     /// What became of growth that is filed already.
@@ -120,7 +123,7 @@ impl Report {
             *verdicts.entry(outcome.verdict().name()).or_insert(0) += 1;
         }
         let allocators = allocators.map(|axis| compare(&axis, &outcomes)).unwrap_or_default();
-        let Isolation { flags, axes, program, suspects, sentence } = isolation;
+        let Isolation { flags, axes, program, suspects, unexplained, sentence } = isolation;
         Self {
             name,
             started,
@@ -135,6 +138,7 @@ impl Report {
             axes,
             program,
             suspects,
+            unexplained,
             sentence,
             known,
             allocators,

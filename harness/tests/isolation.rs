@@ -229,3 +229,44 @@ fn a_revision_that_was_not_judged_is_passed_over() {
     let since = isolation.axes.iter().find(|axis| axis.name() == "since v3").expect("a turn");
     assert_eq!(since.turn, Some(Turn::Since { not_in: "v1".to_owned() }));
 }
+
+#[test]
+fn what_no_flag_or_pair_explains_clears_none_of_its_flags() {
+    let flags = ["a", "b", "c", "d"];
+    let mut cells = vec![cell(&[], 0.1, 0.5), cell(&["a", "b", "c"], 16.0, 1.0), cell(&["d"], 0.0, 0.5)];
+    cells.extend([["a", "b"], ["a", "c"], ["b", "c"]].map(|pair| cell(&pair, 0.2, 0.5)));
+    let isolation = said(&flags, &cells);
+    assert_eq!(isolation.unexplained, [CellId::parse("a+b+c")]);
+    for (flag, guilt) in
+        isolation.flags.iter().zip([Guilt::Undecided, Guilt::Undecided, Guilt::Undecided, Guilt::Innocent])
+    {
+        assert_eq!(flag.finding.guilt, guilt, "{}: {}", flag.flag, isolation.sentence);
+    }
+    insta::assert_snapshot!(isolation.sentence);
+    // The same soaked again was calm: then the first was judged wrongly.
+    let mut again = cell(&["a", "b", "c"], 0.1, 0.5);
+    again.replicate = 2;
+    cells.push(again);
+    let isolation = said(&flags, &cells);
+    assert!(isolation.unexplained.is_empty(), "{}", isolation.sentence);
+    assert!(isolation.flags.iter().all(|flag| flag.finding.guilt == Guilt::Innocent), "{}", isolation.sentence);
+}
+
+#[test]
+fn a_flag_that_keeps_memory_from_growing_is_named_and_no_other() {
+    let flags = ["expiry", "cache", "labels"];
+    let cells = [
+        cell(&[], 16.0, 1.0),
+        cell(&["expiry"], 0.1, 0.5),
+        cell(&["cache"], 16.2, 1.0),
+        cell(&["labels", "expiry"], 0.2, 0.5),
+        cell(&["cache", "labels"], 15.9, 1.0),
+        cell(&["cache", "expiry", "labels"], 0.1, 0.5),
+    ];
+    let isolation = said(&flags, &cells);
+    let guilt: Vec<&Guilt> = isolation.flags.iter().map(|flag| &flag.finding.guilt).collect();
+    assert_eq!(guilt, [&Guilt::LeaksOff, &Guilt::Innocent, &Guilt::Innocent], "{}", isolation.sentence);
+    let effect = isolation.flags[0].finding.effect.as_ref().and_then(|effect| effect.per_request).expect("an effect");
+    assert!(effect.low.get() < 16.0 && 16.0 < effect.high.get(), "{effect}");
+    insta::assert_snapshot!(isolation.sentence);
+}

@@ -177,6 +177,27 @@ fn a_cell_that_is_wrong_names_nobody() {
 }
 
 #[test]
+fn what_no_flags_explain_is_soaked_again_and_then_not_called_clean() {
+    let mut bisect = Bisect::new(flags(3), Rules::default());
+    let add = |bisect: &mut Bisect, flags: &[&str], growth| {
+        bisect.add(Soaked { flags: set(flags), growth: bytes(growth), error: bytes(0.3) });
+    };
+    let pairs = [["f0", "f1"], ["f0", "f2"], ["f1", "f2"]];
+    pairs.iter().for_each(|pair| add(&mut bisect, pair, 0.1));
+    add(&mut bisect, &[], 0.1);
+    add(&mut bisect, &["f0", "f1", "f2"], 16.0);
+    let look = bisect.look(|_| true, Duration::from_hours(2));
+    let Next::Soak(again) = look.next else { panic!("{look:?}") };
+    assert_eq!(again.flags, set(&["f0", "f1", "f2"]), "{}", again.why);
+    let mut refuted = bisect.clone();
+    add(&mut refuted, &["f0", "f1", "f2"], 0.1);
+    assert_eq!(refuted.look(|_| true, Duration::from_hours(2)).next, Next::Sure);
+    add(&mut bisect, &["f0", "f1", "f2"], 16.2);
+    let look = bisect.look(|_| true, Duration::from_hours(2));
+    assert!(!matches!(look.next, Next::Sure), "{look:?}");
+}
+
+#[test]
 fn leaks_of_very_different_size_are_named_together() {
     let cells = [
         soaked(&["f0", "f1", "f2"], 3020.0),

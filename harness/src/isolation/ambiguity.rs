@@ -14,6 +14,9 @@ impl Isolation {
         if let Some(suspects) = &self.suspects {
             return Some(format!("one of {} leaks", suspects.names.join(", ")));
         }
+        if let Some(cell) = self.unexplained.first() {
+            return Some(format!("{cell} grows by more than any flags or pairs explain"));
+        }
         let with_several = self.flags.iter().find_map(|flag| match &flag.finding.guilt {
             Guilt::LeaksWith(others) if others.iter().count() > 1 => Some(format!(
                 "{} leaks only together with one of {}",

@@ -26,6 +26,8 @@ pub(crate) enum Term {
     One(usize),
     /// Two factors add growth where both are on.
     Both(usize, usize),
+    /// A factor keeps memory from growing: it grows where that is off.
+    Off(usize),
     /// A cell grew by something that is none of these: the one in which a cache had not filled, or a judgement that is wrong.
     Wrong(usize),
 }
@@ -37,22 +39,23 @@ impl Term {
             Self::Program => true,
             Self::One(factor) => on[factor],
             Self::Both(one, other) => on[one] && on[other],
+            Self::Off(factor) => !on[factor],
             Self::Wrong(_) => false,
         }
     }
 
-    /// Whether `factor` is part of it.
+    /// Whether it is at work where `factor` is on, and only there.
     pub(crate) fn involves(self, factor: usize) -> bool {
         match self {
             Self::One(one) => one == factor,
             Self::Both(one, other) => one == factor || other == factor,
-            Self::Program | Self::Wrong(_) => false,
+            Self::Program | Self::Off(_) | Self::Wrong(_) => false,
         }
     }
 
     /// Whether it is a finding about factors.
     pub(crate) fn is_culprit(self) -> bool {
-        matches!(self, Self::One(_) | Self::Both(..))
+        matches!(self, Self::One(_) | Self::Both(..) | Self::Off(_))
     }
 }
 
@@ -63,6 +66,8 @@ const NOTHING: f64 = 0.5;
 const ANOTHER: f64 = 0.3;
 /// Share of culprits that are two factors together. METHOD §6 has .15 of .9.
 const TOGETHER: f64 = 0.2;
+/// Share of culprits that leak where they are off: what is switched is mostly what is new, and what cleans up is on in production.
+const OFF: f64 = 0.1;
 /// Probability that the program leaks by itself.
 const PROGRAM: f64 = 0.1;
 /// Probability that the growth of a cell is not what its interval says: leaks were found in 0.1 % of soaks of half an hour or more
@@ -117,8 +122,8 @@ struct Effects {
 }
 
 impl Model {
-    /// Of the cells, with these pairs of factors as possible culprits. None if no covariance comes of the numbers.
-    pub(super) fn new(readings: &[Reading], pairs: &[(usize, usize)]) -> Option<Self> {
+    /// Of the cells, with these pairs of factors as possible culprits, and `off`, of which each may leak where it is off. None if no covariance comes of the numbers.
+    pub(super) fn new(readings: &[Reading], pairs: &[(usize, usize)], off: &[usize]) -> Option<Self> {
         let cells = readings.len();
         let noise = Triangle::factor(cells, |i, j| {
             let (one, other) = (&readings[i], &readings[j]);
@@ -126,7 +131,7 @@ impl Model {
             let own = if i == j { one.error * one.error + CREEP * CREEP } else { 0.0 };
             CREEP * CREEP * shared + own
         })?;
-        let columns = columns(readings, pairs);
+        let columns = columns(readings, pairs, off);
         let mut whitened: Vec<Vec<f64>> = columns
             .iter()
             .map(|column| {
@@ -263,19 +268,23 @@ impl Partial {
 }
 
 /// Every cause that some cell could show.
-fn columns(readings: &[Reading], pairs: &[(usize, usize)]) -> Vec<Column> {
+fn columns(readings: &[Reading], pairs: &[(usize, usize)], off: &[usize]) -> Vec<Column> {
     let is_seen = |term: &Term| readings.iter().any(|reading| term.is_active(&reading.on));
     let factors = readings.first().map_or(0, |reading| reading.on.len());
     let ones: Vec<Term> = (0..factors).map(Term::One).filter(is_seen).collect();
     let together: Vec<Term> = pairs.iter().map(|&(a, b)| Term::Both(a, b)).filter(is_seen).collect();
-    let alone = if together.is_empty() { 1.0 } else { 1.0 - TOGETHER };
+    let without: Vec<Term> = off.iter().copied().map(Term::Off).filter(is_seen).collect();
+    let together_share = if together.is_empty() { 0.0 } else { TOGETHER };
+    let off_share = if without.is_empty() { 0.0 } else { OFF };
     let share = |terms: &[Term], whole: f64| (whole / terms.len().max(1) as f64).ln();
-    let (one, both) = (share(&ones, alone), share(&together, TOGETHER));
+    let one = share(&ones, 1.0 - together_share - off_share);
+    let (both, off) = (share(&together, together_share), share(&without, off_share));
     let program = [Column { term: Term::Program, ln_prior: (PROGRAM / (1.0 - PROGRAM)).ln() }];
     program
         .into_iter()
         .chain(ones.into_iter().map(|term| Column { term, ln_prior: one }))
         .chain(together.into_iter().map(|term| Column { term, ln_prior: both }))
+        .chain(without.into_iter().map(|term| Column { term, ln_prior: off }))
         .chain((0..readings.len()).map(|cell| Column { term: Term::Wrong(cell), ln_prior: WRONG.ln() }))
         .collect()
 }

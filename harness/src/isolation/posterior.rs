@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Fit, MOST_TERMS, Model, Reading, Term};
+use super::model::{CREEP, Fit, MOST_TERMS, Model, Reading, Term};
 
 /// Most culprits of a hypothesis, and most cells that it calls wrong.
 const MOST_CULPRITS: usize = 6;
@@ -15,6 +15,10 @@ const WIDTH: usize = 32;
 
 /// What is less likely than the best by this, in logarithms, is left out: 1 in 3000.
 const NEGLIGIBLE: f64 = 8.0;
+
+/// Standard errors by which a cell is beyond what explains it. Errors of cells are within 2 in 95 % of soaks and have heavier tails than
+/// the normal distribution; a wrong cell costs 7.6 in logarithms, which are 3.9 standard errors.
+const BEYOND_CHANCE: f64 = 3.9;
 
 /// Bound of an estimate by which most extensions are not even fitted: a prior of another scale, and the truncation, may add so much.
 const SLACK: f64 = 3.0;
@@ -53,9 +57,9 @@ struct Found {
 }
 
 impl Posterior {
-    /// Of these cells; `pairs` of factors may leak only together.
-    pub(crate) fn of(readings: &[Reading], pairs: &[(usize, usize)]) -> Self {
-        let Some(model) = Model::new(readings, pairs) else {
+    /// Of these cells; `pairs` of factors may leak only together, and each of `off` where it is off.
+    pub(crate) fn of(readings: &[Reading], pairs: &[(usize, usize)], off: &[usize]) -> Self {
+        let Some(model) = Model::new(readings, pairs, off) else {
             // No cell, or numbers that are none: nothing is known.
             return Self { hypotheses: Vec::new(), model: None };
         };
@@ -90,6 +94,23 @@ impl Posterior {
     /// What `term` adds beside the likeliest explanation, as the cells alone tell it. None if they do not.
     pub(crate) fn beside_best(&self, term: Term) -> Option<(f64, f64)> {
         self.beside(self.hypotheses.first()?, term)
+    }
+
+    /// Cells that grow by more than the causes of the likeliest explanation add up to, a wrong cell being none: by what is worth finding,
+    /// and far beyond chance.
+    pub(crate) fn unexplained(&self, readings: &[Reading]) -> Vec<usize> {
+        let Some(best) = self.hypotheses.first() else { return Vec::new() };
+        let explained = |reading: &Reading| -> f64 {
+            let at_work = best.terms.iter().zip(&best.effects).filter(|(term, _)| term.is_active(&reading.on));
+            at_work.map(|(_, (mean, _))| *mean).sum()
+        };
+        let is_beyond = |reading: &Reading| {
+            let on = reading.on.iter().filter(|on| **on).count() as f64;
+            let chance = reading.error.hypot(CREEP * (on + 1.0).sqrt());
+            let beyond = reading.growth - explained(reading);
+            beyond >= 1.0 && beyond > BEYOND_CHANCE * chance
+        };
+        (0..readings.len()).filter(|&cell| is_beyond(&readings[cell])).collect()
     }
 
     fn beside(&self, hypothesis: &Hypothesis, term: Term) -> Option<(f64, f64)> {
@@ -169,7 +190,7 @@ impl Search<'_> {
         match another {
             Term::Wrong(_) => count(|term| matches!(term, Term::Wrong(_))) < MOST_WRONG,
             Term::Program => true,
-            Term::One(_) | Term::Both(..) => count(Term::is_culprit) < MOST_CULPRITS,
+            Term::One(_) | Term::Both(..) | Term::Off(_) => count(Term::is_culprit) < MOST_CULPRITS,
         }
     }
 

@@ -68,6 +68,14 @@ impl<'o> Readings<'o> {
         all.filter(|&(one, other)| self.factors[one].pairs_with(&self.factors[other])).collect()
     }
 
+    /// The flags that some cells have and others have not: growth may be where they are off.
+    pub(super) fn off(&self) -> Vec<usize> {
+        let varies = |place: usize| !self.is_everywhere(place) && self.cells.iter().any(|reading| reading.on[place]);
+        (0..self.factors.len())
+            .filter(|&place| matches!(self.factors[place], Factor::Flag(_)) && varies(place))
+            .collect()
+    }
+
     /// Growth of this mean and standard error, in units of what is worth finding, as two estimates.
     pub(super) fn in_bytes(
         &self,

@@ -1,6 +1,8 @@
 //! What a run says of its flags, in one sentence.
 
 use super::suspects::{in_words, quoted};
+use crate::flags::CellId;
+
 use super::{AxisFinding, Effect, Finding, FlagFinding, Guilt, NAMED, ProgramFinding, Suspects, Turn};
 
 /// The sentence, without a full stop; empty if nothing is to be said.
@@ -9,6 +11,7 @@ pub(super) fn sentence(
     axes: &[AxisFinding],
     program: Option<&ProgramFinding>,
     suspects: Option<&Suspects>,
+    unexplained: &[CellId],
 ) -> String {
     let flags = flags.iter().map(|flag| (flag.flag.clone(), &flag.finding));
     let (turns, axes): (Vec<&AxisFinding>, Vec<&AxisFinding>) = axes.iter().partition(|axis| axis.turn.is_some());
@@ -22,6 +25,12 @@ pub(super) fn sentence(
         let growth = program.effect.as_ref().map_or_else(String::new, |effect| format!(" by {}", growth(effect)));
         let posterior = in_words(program.posterior);
         parts.push(format!("the program itself grows{growth} whatever is on (posterior {posterior})"));
+    }
+    let cells: Vec<String> = unexplained.iter().take(MOST_CELLS).map(|cell| quoted(cell.as_str())).collect();
+    if !cells.is_empty() {
+        let more = if unexplained.len() > MOST_CELLS { ", among others," } else { "" };
+        let verb = if cells.len() == 1 { "grows" } else { "grow" };
+        parts.push(format!("{}{more} {verb} by more than any flags or pairs explain", listed(&cells)));
     }
     let named = |guilt: &Guilt| -> Vec<String> {
         said.iter().filter(|(_, finding)| &finding.guilt == guilt).map(|(name, _)| quoted(name)).collect()
@@ -43,8 +52,14 @@ pub(super) fn sentence(
     parts.join("; ")
 }
 
+/// Cells that nothing explains are named up to so many.
+const MOST_CELLS: usize = 3;
+
 /// Of an allocator nobody would say that it leaks.
 fn leaking(name: &str, finding: &Finding) -> Option<String> {
+    if finding.guilt == Guilt::LeaksOff {
+        return Some(format!("memory grows where {} is off, by {}", quoted(name), told(finding)));
+    }
     if finding.guilt != Guilt::Leaks {
         return None;
     }

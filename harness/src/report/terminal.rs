@@ -67,6 +67,7 @@ const fn guilt(finding: &Finding) -> &'static str {
     match finding.guilt {
         Guilt::Leaks => "LEAKS",
         Guilt::LeaksWith(_) => "LEAKS WITH",
+        Guilt::LeaksOff => "LEAKS OFF",
         Guilt::Retains => "RETAINS",
         Guilt::Crashes => "CRASHES",
         Guilt::Innocent => "innocent",
@@ -195,7 +196,7 @@ fn flag_note(FlagFinding { flag, finding, .. }: &FlagFinding) -> String {
         Guilt::Undecided => format!("{flag} is undecided: {reason}"),
         Guilt::Crashes => format!("with {flag} the service ends by itself: {reason}"),
         Guilt::Retains => format!("with {flag} the allocator holds more and more, live bytes do not grow: {reason}"),
-        Guilt::Leaks | Guilt::Innocent => return String::new(),
+        Guilt::Leaks | Guilt::LeaksOff | Guilt::Innocent => return String::new(),
     };
     wrapped(&note, INDENT)
 }
