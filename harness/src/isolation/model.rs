@@ -153,6 +153,11 @@ impl Model {
         Some(Self { columns, gram, with_growth })
     }
 
+    /// The place of `term`, if some cell could show it.
+    pub(super) fn column(&self, term: Term) -> Option<usize> {
+        self.columns.iter().position(|column| column.term == term)
+    }
+
     fn gram(&self, a: usize, b: usize) -> f64 {
         self.gram[a * self.columns.len() + b]
     }
