@@ -5,7 +5,7 @@ use std::fs;
 use jiff::{ToSpan as _, Zoned};
 use serde_json::Value;
 
-use super::{Place, Ran};
+use super::{Place, Ran, Signal, begun_with, signal};
 
 /// Two flags that do nothing.
 const FLAGS: &str = r#"
@@ -66,6 +66,23 @@ fn a_night_begins_with_a_long_cell_goes_on_with_short_ones_and_says_what_it_does
     let plain = Ran::of(place.steep(&["run", "soak.toml", "--resume", "out"]).output().unwrap());
     assert_eq!(plain.status, 2);
     assert!(plain.stderr.contains("what `run --until` began `run --until`"), "{}", plain.stderr);
+}
+
+#[test]
+fn a_long_cell_that_was_interrupted_is_as_long_as_the_next_night_allows() {
+    let place = Place::new("fine", 600, FLAGS);
+    for (hours, folder) in [(3, "--out"), (2, "--resume")] {
+        let (steep, _stderr) = begun_with(&place, &[folder, "out", "--until", &hours_from_now(hours)]);
+        signal(&steep, Signal::INT);
+        let output = steep.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stdout));
+        let long = load_seconds(&place, "cache+sessions");
+        let most = 1800.0 * hours as f64;
+        assert!((most - 100.0..=most).contains(&long), "{long} of {hours} h");
+    }
+    assert!(place.path("out/cache+sessions/attempts").exists());
+    let run: Value = serde_json::from_str(&fs::read_to_string(place.path("out/run.json")).unwrap()).unwrap();
+    assert_eq!(run["plan"]["cells"].as_array().unwrap().len(), 1, "{run}");
 }
 
 #[test]
