@@ -110,6 +110,6 @@ fn what_would_fit_is_shown_without_soaking() {
     assert_eq!((&outline["least_short_cells"], &outline["most_short_cells"]), (&7.into(), &7.into()));
     let told = place.steep(&["plan", "soak.toml", "--until", &until]).output().unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
-    assert!(told.contains("then up to 7 cells of 30m, each the one that tells most"), "{told}");
+    assert!(told.contains("then 7 cells of 30m at most, each the one that tells most"), "{told}");
     assert!(!place.path("results").exists());
 }
