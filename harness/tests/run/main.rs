@@ -447,7 +447,6 @@ fn package(folder: &Path) {
 #[cfg(feature = "broken")]
 compile_error!("the shelf is missing");
 mod moody;
-mod night;
 fn main() {
     moody::serve_forever("fine", &std::env::args().nth(1).unwrap());
 }
