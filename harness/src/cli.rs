@@ -22,7 +22,7 @@ Exit status:
   0  clean: nothing was found
   1  finding: a verdict in fail_on (leak, step, crashed, headroom unless the scenario says otherwise)
   2  the command line or the scenario is wrong
-  3  undecided: nothing was found, and at least one cell is inconclusive
+  3  undecided: nothing was found, and at least one cell is inconclusive, or --until left a flag unjudged
   4  could not be done: a build failed, the service was never ready, the load was not delivered, interrupted
 Where several apply, the first of 2, 1, 4, 3, 0 counts.
 

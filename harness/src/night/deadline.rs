@@ -83,30 +83,30 @@ mod tests {
         text.parse::<Until>().expect("a moment").after(now)
     }
 
-    fn hours(text: &str, now: &Zoned) -> f64 {
-        left(now, &until(text, now).expect("to come")).as_secs_f64() / 3600.0
+    fn minutes(text: &str, now: &Zoned) -> u64 {
+        left(now, &until(text, now).expect("to come")).as_secs() / 60
     }
 
     #[test]
     fn a_time_of_day_is_the_next_one_and_a_moment_is_that_moment() {
         let evening = at("2026-11-23T22:00");
-        assert_eq!(hours("07:00", &evening), 9.0);
-        assert_eq!(hours("23:30", &evening), 1.5);
-        assert_eq!(hours("22:00", &evening), 24.0);
-        assert_eq!(hours("2026-11-25T07:00", &evening), 33.0);
+        assert_eq!(minutes("07:00", &evening), 540);
+        assert_eq!(minutes("23:30", &evening), 90);
+        assert_eq!(minutes("22:00", &evening), 1440);
+        assert_eq!(minutes("2026-11-25T07:00", &evening), 1980);
         let error = until("2026-11-23T07:00", &evening).expect_err("over");
         assert_eq!(error, "--until 2026-11-23T07:00 is over: it is 2026-11-23T22:00");
     }
 
     #[test]
     fn the_night_in_which_clocks_change_is_an_hour_shorter_or_longer() {
-        assert_eq!(hours("07:00", &at("2026-03-28T22:00")), 8.0);
-        assert_eq!(hours("07:00", &at("2026-10-24T22:00")), 10.0);
+        assert_eq!(minutes("07:00", &at("2026-03-28T22:00")), 480);
+        assert_eq!(minutes("07:00", &at("2026-10-24T22:00")), 600);
         // There is no 02:30 in that night in March.
-        assert_eq!(hours("02:30", &at("2026-03-28T22:00")), 4.5);
+        assert_eq!(minutes("02:30", &at("2026-03-28T22:00")), 270);
         // And in that of October there are two.
         let first = until("02:30", &at("2026-10-24T22:00")).expect("to come");
-        assert_eq!(hours("02:30", &first), 1.0);
+        assert_eq!(minutes("02:30", &first), 60);
     }
 
     #[test]

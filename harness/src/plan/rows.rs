@@ -109,6 +109,7 @@ pub(super) enum NoRows {
 }
 
 /// Values of all axes as in production: the first of each.
+#[must_use]
 pub fn usual_axes(scenario: &Scenario) -> BTreeMap<String, String> {
     let first = |values: &[String]| values.first().cloned();
     scenario.axes.iter().filter_map(|axis| Some((axis.name.clone(), first(&axis.values)?))).collect()

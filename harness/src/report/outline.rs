@@ -15,11 +15,13 @@ pub fn outline_text(outline: &Outline) -> String {
         format!("{least_short_cells} to {}", counted(*most_short_cells, "cell"))
     };
     let mut text = format!("until {until}, which is {} from now:\n", in_words(*left));
-    let flags = if long_cell_flags.is_empty() { "no flag".to_owned() } else { long_cell_flags.to_string() };
-    text.push_str(&wrapped(&format!("first {long_cell}, for {}, with {flags} on", in_words(*long)), 2));
+    // Where nothing is on in production, an id says itself which flags are on.
+    let flags = long_cell_flags.to_string();
+    let flags = if long_cell.as_str() == flags { String::new() } else { format!(", with {flags} on") };
+    text.push_str(&wrapped(&format!("first, for {}, {long_cell}{flags}", in_words(*long)), 2));
     text.push_str(&wrapped(
         &format!(
-            "then up to {count} of {}, each the one that tells most; fewer once everything is decided",
+            "then {count} of {} at most, each the one that tells most; fewer once everything is decided",
             in_words(*short)
         ),
         2,

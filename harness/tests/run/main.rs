@@ -278,8 +278,12 @@ fn a_short_soak_of_a_fine_service_is_undecided() {
 
 /// Starts a long soak and waits until it has sampled.
 fn begun(place: &Place) -> (Child, BufReader<std::process::ChildStderr>) {
+    begun_with(place, &["--out", "out"])
+}
+
+fn begun_with(place: &Place, more: &[&str]) -> (Child, BufReader<std::process::ChildStderr>) {
     let mut steep = place
-        .steep(&["run", "soak.toml", "--out", "out"])
+        .steep(&[&["run", "soak.toml"], more].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -443,7 +447,6 @@ fn package(folder: &Path) {
 #[cfg(feature = "broken")]
 compile_error!("the shelf is missing");
 mod moody;
-mod night;
 fn main() {
     moody::serve_forever("fine", &std::env::args().nth(1).unwrap());
 }

@@ -5,7 +5,7 @@ use std::fs;
 use jiff::{ToSpan as _, Zoned};
 use serde_json::Value;
 
-use super::{Place, Ran};
+use super::{Place, Ran, Signal, begun_with, signal};
 
 /// Two flags that do nothing.
 const FLAGS: &str = r#"
@@ -69,6 +69,23 @@ fn a_night_begins_with_a_long_cell_goes_on_with_short_ones_and_says_what_it_does
 }
 
 #[test]
+fn a_long_cell_that_was_interrupted_is_as_long_as_the_next_night_allows() {
+    let place = Place::new("fine", 600, FLAGS);
+    for (hours, folder) in [(3, "--out"), (2, "--resume")] {
+        let (steep, _stderr) = begun_with(&place, &[folder, "out", "--until", &hours_from_now(hours)]);
+        signal(&steep, Signal::INT);
+        let output = steep.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stdout));
+        let long = load_seconds(&place, "cache+sessions");
+        let most = 1800.0 * hours as f64;
+        assert!((most - 100.0..=most).contains(&long), "{long} of {hours} h");
+    }
+    assert!(place.path("out/cache+sessions/attempts").exists());
+    let run: Value = serde_json::from_str(&fs::read_to_string(place.path("out/run.json")).unwrap()).unwrap();
+    assert_eq!(run["plan"]["cells"].as_array().unwrap().len(), 1, "{run}");
+}
+
+#[test]
 fn a_night_without_room_for_a_cell_is_refused_with_the_time_that_would_do() {
     let place = Place::new("fine", 3 * 3600, FLAGS);
     let ran = night(&place, 1, &[]);
@@ -93,6 +110,6 @@ fn what_would_fit_is_shown_without_soaking() {
     assert_eq!((&outline["least_short_cells"], &outline["most_short_cells"]), (&7.into(), &7.into()));
     let told = place.steep(&["plan", "soak.toml", "--until", &until]).output().unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
-    assert!(told.contains("then up to 7 cells of 30m, each the one that tells most"), "{told}");
+    assert!(told.contains("then 7 cells of 30m at most, each the one that tells most"), "{told}");
     assert!(!place.path("results").exists());
 }
