@@ -96,6 +96,7 @@ fn report(scenario: &Scenario, overnight: Option<Overnight>, outcomes: Vec<Outco
         started: "2026-11-23T22:00:00Z".to_owned(),
         flags: scenario.flags.iter().flat_map(Flag::members).collect(),
         fail_on: scenario.judge.fail_on.clone(),
+        known: Vec::new(),
         allocators: None,
         overnight,
         missing: Vec::new(),

@@ -183,7 +183,9 @@ fn what_no_flags_explain_is_soaked_again_and_then_not_called_clean() {
         bisect.add(Soaked { flags: set(flags), growth: bytes(growth), error: bytes(0.3) });
     };
     let pairs = [["f0", "f1"], ["f0", "f2"], ["f1", "f2"]];
-    pairs.iter().for_each(|pair| add(&mut bisect, pair, 0.1));
+    for pair in &pairs {
+        add(&mut bisect, pair, 0.1);
+    }
     add(&mut bisect, &[], 0.1);
     add(&mut bisect, &["f0", "f1", "f2"], 16.0);
     let look = bisect.look(|_| true, Duration::from_hours(2));
