@@ -17,7 +17,7 @@ use serde::Serialize;
 use self::candidates::{candidates, information};
 pub use self::rehearsal::{Rehearsal, Tally, Truth};
 use crate::flags::FlagSet;
-use crate::isolation::model::{Reading, Term};
+use crate::isolation::model::{Causes, Reading, Term};
 use crate::isolation::posterior::{Hypothesis, Posterior};
 use crate::units::{BytesPerRequest, counted, in_words};
 
@@ -224,9 +224,8 @@ impl Bisect {
     }
 
     fn posterior(&self) -> Posterior {
-        let pairs: Vec<(usize, usize)> =
-            (0..self.flags.len()).flat_map(|one| (0..one).map(move |other| (other, one))).collect();
-        Posterior::of(&self.readings(), &pairs, &[])
+        let together = (0..self.flags.len()).flat_map(|one| (0..one).map(move |other| (other, one))).collect();
+        Posterior::of(&self.readings(), &Causes { together, ..Causes::default() })
     }
 
     /// Hypotheses that name the same culprits are one explanation.

@@ -9,6 +9,7 @@ mod factor;
 pub(crate) mod model;
 pub(crate) mod posterior;
 mod readings;
+mod search;
 mod sentence;
 mod suspects;
 mod tail;
@@ -17,7 +18,7 @@ use serde::Serialize;
 
 use self::contrast::Contrast;
 use self::factor::Factor;
-use self::model::Term;
+use self::model::{Causes, Term};
 use self::posterior::Posterior;
 use self::readings::Readings;
 pub use self::suspects::Suspects;
@@ -134,6 +135,8 @@ pub enum Guilt {
     Leaks,
     /// It adds growth only where these are on too; if the cells do not tell which of several, with any one of them.
     LeaksWith(FlagSet),
+    /// It adds growth only where these are off; if the cells do not tell which of several, where any one of them is.
+    LeaksWithout(FlagSet),
     /// Memory grows where it is off.
     LeaksOff,
     /// With it on the allocator holds more and more, while live bytes do not grow.
@@ -166,7 +169,7 @@ pub struct Effect {
 #[must_use]
 pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Isolation {
     let readings = Readings::of(flags, outcomes);
-    let posterior = Posterior::of(&readings.cells, &readings.pairs(), &readings.off());
+    let posterior = Posterior::of(&readings.cells, &readings.causes());
     let unexplained = unexplained(&readings, &posterior);
     let weighed = Weighed { readings, posterior, outcomes, unexplained };
     let suspects = Suspects::of(&weighed);
@@ -312,23 +315,37 @@ impl<'o> Weighed<'o> {
         self.posterior.probability(|hypothesis| hypothesis.terms.iter().any(|term| term.involves(place)))
     }
 
-    /// Whether a factor that leaks does so by itself or only with others, and the likeliest of the causes that it is part of.
+    /// Whether a factor that leaks does so by itself, only with others or only without them, and the likeliest of the causes that it is
+    /// part of.
     fn company(&self, place: usize) -> (Guilt, Term) {
         let share = |term: Term| self.posterior.probability(|hypothesis| hypothesis.terms.contains(&term));
-        let pairs = self.readings.pairs().into_iter().filter(|&(one, other)| one == place || other == place);
-        let with = pairs.map(|(one, other)| (share(Term::Both(one, other)), one, other));
-        let with: Vec<(f64, usize, usize)> = with.filter(|(share, ..)| *share > CLEARED).collect();
-        let together: f64 = with.iter().map(|(share, ..)| share).sum();
-        let likeliest = with.iter().max_by(|a, b| a.0.total_cmp(&b.0));
-        match likeliest {
-            Some(&(_, one, other)) if together > share(Term::One(place)) => {
-                let partner = |one: usize, other: usize| if one == place { other } else { one };
-                let partners =
-                    with.iter().map(|&(_, one, other)| self.readings.factors[partner(one, other)].to_string());
-                (Guilt::LeaksWith(partners.collect()), Term::Both(one, other))
-            }
-            Some(_) | None => (Guilt::Leaks, Term::One(place)),
-        }
+        let Causes { together, without, .. } = self.readings.causes();
+        let with = together.into_iter().filter(|&(one, other)| one == place || other == place);
+        let with = with.map(|(one, other)| (Term::Both(one, other), if one == place { other } else { one }));
+        let without = without.into_iter().filter(|&(one, _)| one == place);
+        let without = without.map(|(one, cleaner)| (Term::Without(one, cleaner), cleaner));
+        let alone = (share(Term::One(place)), Guilt::Leaks, Term::One(place));
+        let in_company = [self.in_company(with.collect()), self.in_company(without.collect())];
+        let guilts = [Guilt::LeaksWith as fn(FlagSet) -> Guilt, Guilt::LeaksWithout];
+        let in_company = in_company.into_iter().zip(guilts).filter_map(|(company, guilt)| {
+            let (share, others, term) = company?;
+            Some((share, guilt(others), term))
+        });
+        // Of equals the simplest: the first.
+        let likelier =
+            |best: (f64, Guilt, Term), other: (f64, Guilt, Term)| if other.0 > best.0 { other } else { best };
+        let (_, guilt, term) = in_company.fold(alone, likelier);
+        (guilt, term)
+    }
+
+    /// How likely it is that one of these causes is at work, the partners of those that are not negligible, and the likeliest of them.
+    fn in_company(&self, causes: Vec<(Term, usize)>) -> Option<(f64, FlagSet, Term)> {
+        let share = |term: Term| self.posterior.probability(|hypothesis| hypothesis.terms.contains(&term));
+        let causes = causes.into_iter().map(|(term, partner)| (share(term), term, partner));
+        let causes: Vec<(f64, Term, usize)> = causes.filter(|(share, ..)| *share > CLEARED).collect();
+        let &(_, likeliest, _) = causes.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+        let partners = causes.iter().map(|&(.., partner)| self.readings.factors[partner].to_string()).collect();
+        Some((causes.iter().map(|(share, ..)| share).sum(), partners, likeliest))
     }
 
     /// Whether the cells that had a factor on leave no room for an effect that is worth finding: one of them is clear, or all of them

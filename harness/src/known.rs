@@ -155,7 +155,10 @@ fn culprits(isolation: &Isolation) -> Vec<Culprit<'_>> {
 
 /// Whether memory grows with it.
 const fn grows(found: &Found) -> bool {
-    matches!(found.guilt, Guilt::Leaks | Guilt::LeaksOff | Guilt::LeaksWith(_) | Guilt::Retains)
+    matches!(
+        found.guilt,
+        Guilt::Leaks | Guilt::LeaksOff | Guilt::LeaksWith(_) | Guilt::LeaksWithout(_) | Guilt::Retains
+    )
 }
 
 /// What must be on beside it.

@@ -270,3 +270,27 @@ fn a_flag_that_keeps_memory_from_growing_is_named_and_no_other() {
     assert!(effect.low.get() < 16.0 && 16.0 < effect.high.get(), "{effect}");
     insta::assert_snapshot!(isolation.sentence);
 }
+
+/// `cache` leaks only where `evict` is off.
+fn without_eviction(flags: &[&str]) -> Outcome {
+    let growth = if flags.contains(&"cache") && !flags.contains(&"evict") { 400.0 } else { 0.0 };
+    cell(flags, growth, 1.0)
+}
+
+#[test]
+fn a_flag_that_leaks_only_where_another_is_off_is_named_with_it_and_nothing_else() {
+    let flags = ["cache", "evict", "labels", "tenants"];
+    let sets = (0..16).map(|bits| {
+        let on = flags.iter().enumerate().filter(|(place, _)| bits >> place & 1 == 1);
+        on.map(|(_, flag)| *flag).collect::<Vec<&str>>()
+    });
+    let cells: Vec<Outcome> = sets.map(|on| without_eviction(&on)).collect();
+    let isolation = said(&flags, &cells);
+    let guilt: Vec<&Guilt> = isolation.flags.iter().map(|flag| &flag.finding.guilt).collect();
+    let without = Guilt::LeaksWithout(["evict"].into_iter().collect());
+    assert_eq!(guilt, [&without, &Guilt::Innocent, &Guilt::Innocent, &Guilt::Innocent], "{}", isolation.sentence);
+    insta::assert_snapshot!(isolation.sentence);
+    // One at a time: any of those that are off beside it may be what cleans up where all are on.
+    let cells: Vec<Outcome> = cells.into_iter().filter(|cell| [0, 1, 4].contains(&cell.flags.iter().count())).collect();
+    insta::assert_snapshot!(said(&flags, &cells).sentence);
+}

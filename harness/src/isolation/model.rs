@@ -6,6 +6,17 @@
 use super::tail::{ln_above, ln_all_above};
 use crate::stats::cholesky::{Triangle, dot};
 
+/// What may cause growth beside each factor by itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Causes {
+    /// Two that may leak only together.
+    pub(crate) together: Vec<(usize, usize)>,
+    /// Those without which memory may grow.
+    pub(crate) off: Vec<usize>,
+    /// The first may leak only where the second is off.
+    pub(crate) without: Vec<(usize, usize)>,
+}
+
 /// What a cell says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reading {
@@ -28,6 +39,8 @@ pub(crate) enum Term {
     Both(usize, usize),
     /// A factor keeps memory from growing: it grows where that is off.
     Off(usize),
+    /// The first factor adds growth only where the second is off, which cleans up after it.
+    Without(usize, usize),
     /// A cell grew by something that is none of these: the one in which a cache had not filled, or a judgement that is wrong.
     Wrong(usize),
 }
@@ -40,6 +53,7 @@ impl Term {
             Self::One(factor) => on[factor],
             Self::Both(one, other) => on[one] && on[other],
             Self::Off(factor) => !on[factor],
+            Self::Without(factor, cleaner) => on[factor] && !on[cleaner],
             Self::Wrong(_) => false,
         }
     }
@@ -47,7 +61,7 @@ impl Term {
     /// Whether it is at work where `factor` is on, and only there.
     pub(crate) fn involves(self, factor: usize) -> bool {
         match self {
-            Self::One(one) => one == factor,
+            Self::One(one) | Self::Without(one, _) => one == factor,
             Self::Both(one, other) => one == factor || other == factor,
             Self::Program | Self::Off(_) | Self::Wrong(_) => false,
         }
@@ -55,7 +69,7 @@ impl Term {
 
     /// Whether it is a finding about factors.
     pub(crate) fn is_culprit(self) -> bool {
-        matches!(self, Self::One(_) | Self::Both(..) | Self::Off(_))
+        matches!(self, Self::One(_) | Self::Both(..) | Self::Off(_) | Self::Without(..))
     }
 }
 
@@ -68,6 +82,9 @@ const ANOTHER: f64 = 0.3;
 const TOGETHER: f64 = 0.2;
 /// Share of culprits that leak where they are off: what is switched is mostly what is new, and what cleans up is on in production.
 const OFF: f64 = 0.1;
+/// Share of culprits that leak only where another factor is off: a cache of which eviction is a flag. So small because there are so many of
+/// them, and in most designs one of them looks like any pair.
+const WITHOUT: f64 = 0.05;
 /// Probability that the program leaks by itself.
 const PROGRAM: f64 = 0.1;
 /// Probability that the growth of a cell is not what its interval says: leaks were found in 0.1 % of soaks of half an hour or more
@@ -122,8 +139,8 @@ struct Effects {
 }
 
 impl Model {
-    /// Of the cells, with these pairs of factors as possible culprits, and `off`, of which each may leak where it is off. None if no covariance comes of the numbers.
-    pub(super) fn new(readings: &[Reading], pairs: &[(usize, usize)], off: &[usize]) -> Option<Self> {
+    /// Of the cells, with these possible causes. None if no covariance comes of the numbers.
+    pub(super) fn new(readings: &[Reading], causes: &Causes) -> Option<Self> {
         let cells = readings.len();
         let noise = Triangle::factor(cells, |i, j| {
             let (one, other) = (&readings[i], &readings[j]);
@@ -131,7 +148,7 @@ impl Model {
             let own = if i == j { one.error * one.error + CREEP * CREEP } else { 0.0 };
             CREEP * CREEP * shared + own
         })?;
-        let columns = columns(readings, pairs, off);
+        let columns = columns(readings, causes);
         let mut whitened: Vec<Vec<f64>> = columns
             .iter()
             .map(|column| {
@@ -273,23 +290,25 @@ impl Partial {
 }
 
 /// Every cause that some cell could show.
-fn columns(readings: &[Reading], pairs: &[(usize, usize)], off: &[usize]) -> Vec<Column> {
+fn columns(readings: &[Reading], causes: &Causes) -> Vec<Column> {
     let is_seen = |term: &Term| readings.iter().any(|reading| term.is_active(&reading.on));
     let factors = readings.first().map_or(0, |reading| reading.on.len());
-    let ones: Vec<Term> = (0..factors).map(Term::One).filter(is_seen).collect();
-    let together: Vec<Term> = pairs.iter().map(|&(a, b)| Term::Both(a, b)).filter(is_seen).collect();
-    let without: Vec<Term> = off.iter().copied().map(Term::Off).filter(is_seen).collect();
-    let together_share = if together.is_empty() { 0.0 } else { TOGETHER };
-    let off_share = if without.is_empty() { 0.0 } else { OFF };
-    let share = |terms: &[Term], whole: f64| (whole / terms.len().max(1) as f64).ln();
-    let one = share(&ones, 1.0 - together_share - off_share);
-    let (both, off) = (share(&together, together_share), share(&without, off_share));
+    let seen = |terms: Vec<Term>| -> Vec<Term> { terms.into_iter().filter(is_seen).collect() };
+    let ones = seen((0..factors).map(Term::One).collect());
+    let kinds = [
+        (TOGETHER, seen(causes.together.iter().map(|&(one, other)| Term::Both(one, other)).collect())),
+        (OFF, seen(causes.off.iter().copied().map(Term::Off).collect())),
+        (WITHOUT, seen(causes.without.iter().map(|&(one, cleaner)| Term::Without(one, cleaner)).collect())),
+    ];
+    let of_others: f64 = kinds.iter().filter(|(_, terms)| !terms.is_empty()).map(|(share, _)| share).sum();
+    let of_kind = |(share, terms): (f64, Vec<Term>)| {
+        let ln_prior = (share / terms.len().max(1) as f64).ln();
+        terms.into_iter().map(move |term| Column { term, ln_prior })
+    };
     let program = [Column { term: Term::Program, ln_prior: (PROGRAM / (1.0 - PROGRAM)).ln() }];
     program
         .into_iter()
-        .chain(ones.into_iter().map(|term| Column { term, ln_prior: one }))
-        .chain(together.into_iter().map(|term| Column { term, ln_prior: both }))
-        .chain(without.into_iter().map(|term| Column { term, ln_prior: off }))
+        .chain(std::iter::once((1.0 - of_others, ones)).chain(kinds).flat_map(of_kind))
         .chain((0..readings.len()).map(|cell| Column { term: Term::Wrong(cell), ln_prior: WRONG.ln() }))
         .collect()
 }

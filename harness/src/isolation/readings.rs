@@ -1,7 +1,7 @@
 //! From the outcomes of cells to what the model reads: growth in units of what is worth finding, with its standard error.
 
 use super::factor::Factor;
-use super::model::Reading;
+use super::model::{Causes, Reading};
 use crate::growth::{Growth, MemorySource};
 use crate::outcome::Outcome;
 use crate::units::{BytesPerHour, BytesPerRequest, Estimate, Rps};
@@ -61,15 +61,31 @@ impl<'o> Readings<'o> {
         Self { factors, outcomes, cells, worth, is_per_request, rate }
     }
 
+    /// What may cause growth beside each factor by itself.
+    pub(super) fn causes(&self) -> Causes {
+        let off = self.off();
+        let ones = 0..self.factors.len();
+        let beside =
+            |one: usize| off.iter().filter(move |&&cleaner| cleaner != one).map(move |&cleaner| (one, cleaner));
+        let is_new = |&(one, cleaner): &(usize, usize)| !self.is_apart(one, cleaner);
+        let without = ones.flat_map(beside).filter(is_new).collect();
+        Causes { together: self.pairs(), off, without }
+    }
+
+    /// Whether no cell has both: one without the other is then one.
+    fn is_apart(&self, one: usize, other: usize) -> bool {
+        !self.cells.iter().any(|reading| reading.on[one] && reading.on[other])
+    }
+
     /// The pairs of factors that may leak only together.
-    pub(super) fn pairs(&self) -> Vec<(usize, usize)> {
+    fn pairs(&self) -> Vec<(usize, usize)> {
         let count = self.factors.len();
         let all = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
         all.filter(|&(one, other)| self.factors[one].pairs_with(&self.factors[other])).collect()
     }
 
     /// The flags that some cells have and others have not: growth may be where they are off.
-    pub(super) fn off(&self) -> Vec<usize> {
+    fn off(&self) -> Vec<usize> {
         let varies = |place: usize| !self.is_everywhere(place) && self.cells.iter().any(|reading| reading.on[place]);
         (0..self.factors.len())
             .filter(|&place| matches!(self.factors[place], Factor::Flag(_)) && varies(place))

@@ -60,6 +60,10 @@ fn leaking(name: &str, finding: &Finding) -> Option<String> {
     if finding.guilt == Guilt::LeaksOff {
         return Some(format!("memory grows where {} is off, by {}", quoted(name), told(finding)));
     }
+    if let Guilt::LeaksWithout(cleaners) = &finding.guilt {
+        let cleaners: Vec<String> = cleaners.iter().map(quoted).collect();
+        return Some(format!("{} leaks only where {} is off, {}", quoted(name), cleaners.join(" or "), told(finding)));
+    }
     if finding.guilt != Guilt::Leaks {
         return None;
     }

@@ -67,6 +67,7 @@ const fn guilt(finding: &Finding) -> &'static str {
     match finding.guilt {
         Guilt::Leaks => "LEAKS",
         Guilt::LeaksWith(_) => "LEAKS WITH",
+        Guilt::LeaksWithout(_) => "LEAKS WITHOUT",
         Guilt::LeaksOff => "LEAKS OFF",
         Guilt::Retains => "RETAINS",
         Guilt::Crashes => "CRASHES",
@@ -193,6 +194,7 @@ fn flag_note(FlagFinding { flag, finding, .. }: &FlagFinding) -> String {
     let reason = &finding.reason;
     let note = match &finding.guilt {
         Guilt::LeaksWith(others) => format!("{flag} leaks only together with {others}: {reason}"),
+        Guilt::LeaksWithout(others) => format!("{flag} leaks only where {others} is off: {reason}"),
         Guilt::Undecided => format!("{flag} is undecided: {reason}"),
         Guilt::Crashes => format!("with {flag} the service ends by itself: {reason}"),
         Guilt::Retains => format!("with {flag} the allocator holds more and more, live bytes do not grow: {reason}"),

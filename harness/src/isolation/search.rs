@@ -1,0 +1,314 @@
+//! A bounded search for the sets of causes that explain the growth of the cells best.
+//!
+//! Sets are built up term by term, all of one size before the next; then the best are changed, and what is like them is weighed too.
+//! Nothing is drawn at random. The best of all was found in 199 of 200 cases of one to six causes among 6 to 16 flags in 12 to 60 cells,
+//! and in the other one what was found explains more than the truth does by all but 2.4 in logarithms.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::{Fit, MOST_TERMS, Model, Term};
+
+/// Most culprits of a hypothesis, and most cells that it calls wrong.
+const MOST_CULPRITS: usize = 6;
+/// See [`MOST_CULPRITS`].
+const MOST_WRONG: usize = 1;
+
+/// Of the hypotheses with so many terms, only the best are extended by another term. With up to five flags and ten cells all sets of
+/// two are weighed. A width of 48 named no more culprits in 300 searches, and took four times as long with the bound below.
+const WIDTH: usize = 32;
+
+/// So many of the best sets are changed and built up again, and so often, as long as that finds better ones.
+const REFINED: usize = 4;
+/// See [`REFINED`].
+const MOST_ROUNDS: usize = 8;
+/// Of the terms that would explain most of the rest, so many are tried.
+const TRIED: usize = 4;
+/// What is behind the best by so much, in logarithms, with most terms in it, is built up no further.
+const HOPELESS: f64 = 30.0;
+
+/// What is less likely than the best by less than this, in logarithms (1 in 150), is worth its like.
+const LIKELY: f64 = 5.0;
+/// Of so many sets the like is sought.
+const MOST_COMPLETED: usize = 128;
+
+/// What is less likely than the best by this, in logarithms, is left out: 1 in 3000.
+pub(super) const NEGLIGIBLE: f64 = 8.0;
+
+/// Bound of an estimate by which most extensions are not even fitted: a prior of another scale, and the truncation, may add so much.
+const SLACK: f64 = 3.0;
+
+/// A set of columns, in ascending order.
+pub(super) type Set = Vec<usize>;
+
+/// A set that was weighed.
+pub(super) struct Found {
+    pub(super) set: Set,
+    pub(super) fit: Fit,
+}
+
+/// The sets that are worth weighing, and others.
+pub(super) fn found(model: &Model) -> Vec<Found> {
+    let mut search =
+        Search { model, best: f64::NEG_INFINITY, seen: BTreeMap::new(), extended: BTreeSet::new(), found: Vec::new() };
+    search.build_up();
+    search.refine();
+    search.complete();
+    search.found
+}
+
+struct Search<'m> {
+    model: &'m Model,
+    best: f64,
+    /// Where in `found` a set is. None: its fit is no number.
+    seen: BTreeMap<Set, Option<usize>>,
+    extended: BTreeSet<Set>,
+    found: Vec<Found>,
+}
+
+impl Search<'_> {
+    /// Terms are added to the best sets of each size until more do not explain more.
+    fn build_up(&mut self) {
+        self.weigh(Vec::new());
+        for size in 0..MOST_TERMS {
+            let mut parents: Vec<usize> =
+                (0..self.found.len()).filter(|&at| self.found[at].set.len() == size).collect();
+            parents.sort_by(|&a, &b| {
+                let by_score = self.found[b].fit.score.total_cmp(&self.found[a].fit.score);
+                by_score.then_with(|| self.found[a].set.cmp(&self.found[b].set))
+            });
+            let is_hopeless = |at: &usize| size > 1 && self.found[*at].fit.bound < self.best - NEGLIGIBLE;
+            parents.retain(|at| !is_hopeless(at));
+            parents.truncate(self.width(&parents));
+            if parents.is_empty() {
+                break;
+            }
+            // The same for all of one size, whichever comes first.
+            let floor = self.best - NEGLIGIBLE;
+            for parent in parents {
+                self.extend(parent, floor);
+            }
+        }
+    }
+
+    /// Adding alone never takes back a pair that stood in for two flags while those were not there yet. From the best sets some terms
+    /// are taken out, pairs are taken apart, what explains most is added again, and terms are exchanged, as long as that finds better ones.
+    fn refine(&mut self) {
+        let is_single = |term: Term| matches!(term, Term::One(_) | Term::Program);
+        let mut met = BTreeSet::new();
+        let singles = (0..self.model.columns.len()).filter(|&column| is_single(self.model.columns[column].term));
+        let starts: Vec<Set> = singles.map(|column| vec![column]).collect();
+        for start in starts {
+            let of_singles = self.climb(start.clone(), is_single);
+            let of_all = self.climb(start, |_| true);
+            for top in [of_singles, of_all] {
+                if met.insert(top.clone()) {
+                    self.exchange(top);
+                }
+            }
+        }
+        for _ in 0..MOST_ROUNDS {
+            let best = self.best;
+            let mut order: Vec<usize> = (0..self.found.len()).collect();
+            order.sort_by(|&a, &b| {
+                let by_score = self.found[b].fit.score.total_cmp(&self.found[a].fit.score);
+                by_score.then_with(|| self.found[a].set.cmp(&self.found[b].set))
+            });
+            let sets: Vec<Set> = order.into_iter().take(REFINED).map(|at| self.found[at].set.clone()).collect();
+            for start in sets.iter().flat_map(|set| self.neighbours(set)).collect::<BTreeSet<Set>>() {
+                let top = self.climb(start, |_| true);
+                if met.insert(top.clone()) {
+                    self.exchange(top);
+                }
+            }
+            if self.best <= best + 1e-9 {
+                break;
+            }
+        }
+    }
+
+    /// Exchanges one term for another, or for none, as long as that explains more.
+    fn exchange(&mut self, mut set: Set) {
+        let mut score = self.weigh(set.clone());
+        while score >= self.best - HOPELESS {
+            let mut best: Option<(f64, Set)> = None;
+            for &term in &set.clone() {
+                let fewer: Set = set.iter().copied().filter(|other| *other != term).collect();
+                let with = self.likeliest_with(&fewer, |_| true);
+                let without = (self.weigh(fewer.clone()), fewer);
+                best = best.into_iter().chain(with).chain([without]).max_by(|a, b| a.0.total_cmp(&b.0));
+            }
+            match best {
+                Some((better, other)) if better > score + 1e-9 => (score, set) = (better, other),
+                _ => break,
+            }
+        }
+    }
+
+    /// What was found by a path of one's own is no more likely than its like that the path did not meet: two flags that the same cells had
+    /// are equally suspect. Of the best sets each term is exchanged for every other, until all of what is likely was met.
+    fn complete(&mut self) {
+        let mut met = BTreeSet::new();
+        while met.len() < MOST_COMPLETED {
+            let is_new = |at: &usize, met: &BTreeSet<Set>| !met.contains(&self.found[*at].set);
+            let likely = |at: &usize| self.found[*at].fit.score >= self.best - LIKELY;
+            let next: Vec<usize> = (0..self.found.len()).filter(|at| likely(at) && is_new(at, &met)).collect();
+            if next.is_empty() {
+                break;
+            }
+            let next: Vec<Set> = next.into_iter().map(|at| self.found[at].set.clone()).collect();
+            for set in next {
+                for term in &set {
+                    let fewer: Set = set.iter().copied().filter(|other| other != term).collect();
+                    let floor = self.best - NEGLIGIBLE;
+                    self.place(fewer).into_iter().for_each(|parent| self.extend(parent, floor));
+                }
+                met.insert(set);
+            }
+        }
+    }
+
+    /// The sets with one or two terms fewer, and with the flags of pairs in their places: of each pair, and of all.
+    fn neighbours(&self, set: &Set) -> BTreeSet<Set> {
+        let without = |set: &Set, term: usize| -> Set { set.iter().copied().filter(|other| *other != term).collect() };
+        let mut neighbours = BTreeSet::new();
+        for &term in set {
+            let fewer = without(set, term);
+            neighbours.extend(fewer.iter().map(|&other| without(&fewer, other)));
+            neighbours.insert(self.apart(set, |other| other == term));
+            neighbours.insert(fewer);
+        }
+        neighbours.insert(self.apart(set, |_| true));
+        neighbours.retain(|neighbour| neighbour != set && self.is_whole(neighbour));
+        neighbours
+    }
+
+    /// The set with the flags of these pairs in their places.
+    fn apart(&self, set: &Set, is_apart: impl Fn(usize) -> bool) -> Set {
+        let parts = |&column: &usize| -> Vec<usize> {
+            let singles =
+                |flags: &[usize]| flags.iter().filter_map(|&flag| self.model.column(Term::One(flag))).collect();
+            match self.model.columns[column].term {
+                Term::Both(one, other) if is_apart(column) => singles(&[one, other]),
+                Term::Without(one, _) if is_apart(column) => singles(&[one]),
+                _ => vec![column],
+            }
+        };
+        set.iter().flat_map(parts).collect::<BTreeSet<usize>>().into_iter().collect()
+    }
+
+    /// Whether a hypothesis may have all of these terms.
+    fn is_whole(&self, set: &Set) -> bool {
+        let is_allowed = |place: usize| self.is_allowed(&set[..place], self.model.columns[set[place]].term);
+        set.len() <= MOST_TERMS && (0..set.len()).all(is_allowed)
+    }
+
+    /// Adds to `set` what explains most of the rest, again and again, of terms such as these. The best set on the way.
+    fn climb(&mut self, mut set: Set, is_such: impl Fn(Term) -> bool) -> Set {
+        let mut top = (self.weigh(set.clone()), set.clone());
+        while let Some((score, larger)) = self.likeliest_with(&set, &is_such) {
+            // What explains nothing by itself may do so with another; what is far behind will not.
+            if score < self.best - HOPELESS && larger.len() >= MOST_CULPRITS {
+                break;
+            }
+            if score > top.0 {
+                top = (score, larger.clone());
+            }
+            set = larger;
+        }
+        top.1
+    }
+
+    /// The likeliest set with one such term more, of those that would explain most of the rest.
+    fn likeliest_with(&mut self, set: &Set, is_such: impl Fn(Term) -> bool) -> Option<(f64, Set)> {
+        if set.len() >= MOST_TERMS {
+            return None;
+        }
+        let partial = self.model.partial(set);
+        let term = |column: usize| self.model.columns[column].term;
+        let is_open =
+            |column: &usize| !set.contains(column) && is_such(term(*column)) && self.is_allowed(set, term(*column));
+        let gains =
+            (0..self.model.columns.len()).filter(is_open).map(|column| (partial(column).gain(term(column)), column));
+        let mut gains: Vec<(f64, usize)> = gains.filter(|(gain, _)| *gain > 0.0).collect();
+        gains.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        gains.truncate(TRIED);
+        let mut best: Option<(f64, Set)> = None;
+        for (_, column) in gains {
+            let mut larger = set.clone();
+            larger.push(column);
+            larger.sort_unstable();
+            let score = self.weigh(larger.clone());
+            if best.as_ref().is_none_or(|(known, _)| score > *known) {
+                best = Some((score, larger));
+            }
+        }
+        best
+    }
+
+    /// How many of the sets are extended. Of those that explain as much as the last one none is preferred: else the order of flags
+    /// would count.
+    fn width(&self, parents: &[usize]) -> usize {
+        /// Even so, at most this many times [`WIDTH`].
+        const MOST: usize = 4;
+        let score = |&at: &usize| self.found[at].fit.score;
+        let Some(last) = parents.get(WIDTH - 1).map(score) else { return parents.len() };
+        parents.partition_point(|at| score(at) >= last - 1e-9).min(MOST * WIDTH)
+    }
+
+    /// Adds every term to a set, but those that cannot reach `floor`.
+    fn extend(&mut self, parent: usize, floor: f64) {
+        let Found { set, fit } = &self.found[parent];
+        let (set, bound) = (set.clone(), fit.bound);
+        if !self.extended.insert(set.clone()) {
+            return;
+        }
+        let partial = self.model.partial(&set);
+        for column in 0..self.model.columns.len() {
+            let term = self.model.columns[column].term;
+            if set.contains(&column) || !self.is_allowed(&set, term) {
+                continue;
+            }
+            // Single causes are all weighed: they are what sets are made of.
+            if !set.is_empty() && bound + partial(column).gain(term) + SLACK < floor {
+                continue;
+            }
+            let mut larger = set.clone();
+            larger.push(column);
+            larger.sort_unstable();
+            self.weigh(larger);
+        }
+    }
+
+    fn is_allowed(&self, terms: &[usize], another: Term) -> bool {
+        let count = |is: fn(Term) -> bool| terms.iter().filter(|&&term| is(self.model.columns[term].term)).count();
+        match another {
+            Term::Wrong(_) => count(|term| matches!(term, Term::Wrong(_))) < MOST_WRONG,
+            Term::Program => true,
+            Term::One(_) | Term::Both(..) | Term::Off(_) | Term::Without(..) => count(Term::is_culprit) < MOST_CULPRITS,
+        }
+    }
+
+    /// The score of a set, which is kept.
+    fn weigh(&mut self, set: Set) -> f64 {
+        self.place(set).map_or(f64::NEG_INFINITY, |at| self.found[at].fit.score)
+    }
+
+    /// Where in `found` a set is, which is fitted if it is not there. None of growth beyond all bounds, which no judgement lets through.
+    fn place(&mut self, set: Set) -> Option<usize> {
+        if let Some(place) = self.seen.get(&set) {
+            return *place;
+        }
+        let fit = self.model.fit(&set);
+        let is_number = fit.score.is_finite() && fit.bound.is_finite();
+        let place = is_number.then_some(self.found.len());
+        self.seen.insert(set.clone(), place);
+        if is_number {
+            self.best = self.best.max(fit.score);
+            self.found.push(Found { set, fit });
+        }
+        place
+    }
+}
