@@ -301,7 +301,8 @@ impl Bisect {
     }
 
     /// Standard error that a cell with these flags on will have: where all are of one length, that of the cell in the middle, but at least
-    /// that of the quietest cell that had the same flag on. A cache that fills through most of a cell blinds each that has it.
+    /// that of the quietest cell that had the same flag on, and of the quietest that had the same flags or a part of them. A cache that
+    /// fills through most of a cell blinds each that has it, and the same soaked again is as blind as it was.
     fn expected_error(&self, on: &[bool], length: Duration) -> f64 {
         let worth = self.rules.worth_finding.get();
         let error = |soaked: &Soaked| soaked.error.get() / worth;
@@ -314,7 +315,12 @@ impl Bisect {
         let quietest = flags.filter_map(|(flag, _)| {
             self.soaked.iter().filter(|soaked| soaked.flags.contains(flag)).map(error).reduce(f64::min)
         });
-        quietest.fold(*middle, f64::max)
+        let on: FlagSet = self.set(on);
+        let mut of_parts: BTreeMap<&FlagSet, f64> = BTreeMap::new();
+        for part in self.soaked.iter().filter(|part| part.flags.iter().all(|flag| on.contains(flag))) {
+            of_parts.entry(&part.flags).and_modify(|known| *known = known.min(error(part))).or_insert(error(part));
+        }
+        quietest.chain(of_parts.into_values()).fold(*middle, f64::max)
     }
 
     /// The flags that the likeliest explanation holds innocent, while the cells could not have seen growth that is worth finding.

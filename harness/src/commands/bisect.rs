@@ -114,7 +114,8 @@ impl Search<'_> {
         let mut binaries = Binaries::new();
         let status = loop {
             if interrupt.is_raised() {
-                progress.say("interrupted: the search is undecided; --resume goes on with it");
+                let path = self.folder.path().display();
+                progress.say(&format!("interrupted: the search is undecided; --resume {path} goes on with it"));
                 break Status::NotDone;
             }
             let cell = match waiting.pop_front() {

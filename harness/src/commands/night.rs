@@ -136,7 +136,8 @@ impl Vigil<'_> {
         let mut waiting = self.unfinished();
         loop {
             if interrupt.is_raised() {
-                progress.say("interrupted: --resume goes on with it, until another moment");
+                let path = self.folder.path().display();
+                progress.say(&format!("interrupted: --resume {path} goes on with it, until another moment"));
                 progress.finish();
                 return Ok(Status::NotDone);
             }
