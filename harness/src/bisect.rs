@@ -287,40 +287,43 @@ impl Bisect {
         if is_sure && let Some(cell) = beyond.first() {
             return self.again(*cell, length);
         }
-        let in_doubt = if is_likely { doubted(&posterior.hypotheses, &unseen) } else { Vec::new() };
-        let hypotheses = if is_likely { &in_doubt } else { &posterior.hypotheses };
-        let told = |on| information(hypotheses, on, self.expected_error(on, length));
+        let in_doubt = doubted(&posterior.hypotheses, &unseen, is_likely);
+        let told = |on: &[bool]| information(&in_doubt, on, self.expected_error(on, length));
+        let told_likely = |on: &[bool]| information(&posterior.hypotheses, on, self.expected_error(on, length));
         let told = candidates.iter().map(|on| (told(on), on));
         match told.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((bits, on)) if bits > 0.0 => {
-                let why = if is_likely { self.why_again(&unseen) } else { why(explanations, bits) };
+                let is_for_unseen = is_likely || told_likely(on) < 0.5 * bits;
+                let why = if is_for_unseen { self.why_again(&unseen) } else { why(explanations, bits) };
                 Next::Soak(NextCell { flags: self.set(on), length, why })
             }
             _ => Next::Unsure { reason: "no set of flags that can be run would tell more".to_owned() },
         }
     }
 
-    /// Standard error that a cell with these flags on will have: where all are of one length, that of the cell in the middle, but at least
-    /// that of the quietest cell that had the same flag on, and of the quietest that had the same flags or a part of them. A cache that
-    /// fills through most of a cell blinds each that has it, and the same soaked again is as blind as it was.
+    /// Standard error that a cell with these flags on will have. Where all cells are of one length: that of the quietest, to which each
+    /// flag adds what the quietest cell with it had more; and at least that of the quietest that had the same flags or a part of
+    /// them. A cache that fills through most of a cell blinds each that has it, and the same soaked again is as blind as it was.
     fn expected_error(&self, on: &[bool], length: Duration) -> f64 {
         let worth = self.rules.worth_finding.get();
         let error = |soaked: &Soaked| soaked.error.get() / worth;
-        let mut errors: Vec<f64> = self.soaked.iter().map(error).collect();
-        errors.sort_by(f64::total_cmp);
-        let (Some(_), Some(middle)) = (self.rules.fixed_length, errors.get(errors.len() / 2)) else {
+        // Not that of the middle one: after ten cells with a flag that blinds, no other would be expected to see.
+        let least = self.soaked.iter().map(error).reduce(f64::min);
+        let (Some(_), Some(least)) = (self.rules.fixed_length, least) else {
             return self.rules.error(length).get() / worth;
         };
-        let flags = self.flags.iter().zip(on).filter(|(_, on)| **on);
-        let quietest = flags.filter_map(|(flag, _)| {
-            self.soaked.iter().filter(|soaked| soaked.flags.contains(flag)).map(error).reduce(f64::min)
-        });
         let on: FlagSet = self.set(on);
+        let added = on.iter().filter_map(|flag| {
+            let quietest =
+                self.soaked.iter().filter(|soaked| soaked.flags.contains(flag)).map(error).reduce(f64::min)?;
+            Some(quietest.powi(2) - least.powi(2))
+        });
+        let together = (least.powi(2) + added.sum::<f64>()).sqrt();
         let mut of_parts: BTreeMap<&FlagSet, f64> = BTreeMap::new();
         for part in self.soaked.iter().filter(|part| part.flags.iter().all(|flag| on.contains(flag))) {
             of_parts.entry(&part.flags).and_modify(|known| *known = known.min(error(part))).or_insert(error(part));
         }
-        quietest.chain(of_parts.into_values()).fold(*middle, f64::max)
+        of_parts.into_values().fold(together, f64::max)
     }
 
     /// The flags that the likeliest explanation holds innocent, while the cells could not have seen growth that is worth finding.
@@ -409,18 +412,23 @@ const EXCLUDING: f64 = 1.645;
 /// With less than so many cells' time left, the next cell is the last and takes all of it.
 const LAST: f64 = 1.6;
 
-/// The likeliest hypothesis, and beside it those in which a flag that could not have been seen leaks what is worth finding. The model
-/// itself holds them for less likely than they are: among effects that cells do not tell it weighs but one scale.
-fn doubted(hypotheses: &[Hypothesis], unseen: &[usize]) -> Vec<Hypothesis> {
+/// The hypotheses, of which only the likeliest where that is likely enough, and beside them those in which a flag that could not have
+/// been seen leaks what is worth finding. The model itself holds them for less likely than they are: among effects that cells do not tell
+/// it weighs but one scale.
+fn doubted(hypotheses: &[Hypothesis], unseen: &[usize], is_likely: bool) -> Vec<Hypothesis> {
     let Some(best) = hypotheses.first() else { return Vec::new() };
+    if unseen.is_empty() {
+        return hypotheses.to_vec();
+    }
     let with = |&flag: &usize| {
         let mut hypothesis = Hypothesis { probability: (1.0 - SURE) / unseen.len() as f64, ..best.clone() };
         hypothesis.terms.push(Term::One(flag));
         hypothesis.effects.push((1.0, 0.0));
         hypothesis
     };
-    let best = Hypothesis { probability: SURE, ..best.clone() };
-    unseen.iter().map(with).chain([best]).collect()
+    let known = if is_likely { vec![Hypothesis { probability: 1.0, ..best.clone() }] } else { hypotheses.to_vec() };
+    let known = known.into_iter().map(|known| Hypothesis { probability: SURE * known.probability, ..known });
+    unseen.iter().map(with).chain(known).collect()
 }
 
 /// What the next cell is to tell apart.

@@ -15,7 +15,7 @@ const DENSITIES: (f64, f64) = (0.15, 0.85);
 /// Hypotheses whose neighbourhood is considered.
 const NEIGHBOURHOODS: usize = 4;
 
-/// Sets of `flags` flags that may tell something: all, none, all but and only the culprits of the best hypotheses or each of them,
+/// Sets of `flags` flags that may tell something: all, none, each alone, all but and only the culprits of the best hypotheses or each of them,
 /// and random ones; of those that are not feasible as large a part as is. The same seed gives the same.
 pub(super) fn candidates(
     flags: usize,
@@ -39,6 +39,7 @@ pub(super) fn candidates(
             sets.extend(involved.iter().map(|&flag| turned(&[flag])));
         }
     }
+    sets.extend((0..flags).map(|flag| (0..flags).map(|other| other == flag).collect()));
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut share = || (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
     for _ in 0..DRAWN {
