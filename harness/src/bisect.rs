@@ -302,8 +302,8 @@ impl Bisect {
     }
 
     /// Standard error that a cell with these flags on will have. Where all cells are of one length: that of the quietest, to which each
-    /// flag adds what the quietest cell with it had more; and at least that of the quietest that had the same flags or a part of
-    /// them. A cache that fills through most of a cell blinds each that has it, and the same soaked again is as blind as it was.
+    /// flag adds its share of what a cell with it had more, the smallest of these; and at least that of the quietest that had the same
+    /// flags or a part of them. A cache that fills through most of a cell blinds each that has it, and the same soaked again is as blind as it was.
     fn expected_error(&self, on: &[bool], length: Duration) -> f64 {
         let worth = self.rules.worth_finding.get();
         let error = |soaked: &Soaked| soaked.error.get() / worth;
@@ -313,10 +313,9 @@ impl Bisect {
             return self.rules.error(length).get() / worth;
         };
         let on: FlagSet = self.set(on);
+        let share = |soaked: &Soaked| (error(soaked).powi(2) - least.powi(2)) / soaked.flags.iter().count() as f64;
         let added = on.iter().filter_map(|flag| {
-            let quietest =
-                self.soaked.iter().filter(|soaked| soaked.flags.contains(flag)).map(error).reduce(f64::min)?;
-            Some(quietest.powi(2) - least.powi(2))
+            self.soaked.iter().filter(|soaked| soaked.flags.contains(flag)).map(share).reduce(f64::min)
         });
         let together = (least.powi(2) + added.sum::<f64>()).sqrt();
         let mut of_parts: BTreeMap<&FlagSet, f64> = BTreeMap::new();
