@@ -279,7 +279,7 @@ impl Allowed {
     /// Of `scenario`, whose package has these `features`.
     #[must_use]
     pub fn of(scenario: &Scenario, features: &Features) -> Self {
-        let under = under(scenario, &usual_axes(scenario));
+        let under = under(scenario, features, &usual_axes(scenario));
         Self { model: Model::new(scenario, features, &under), is_possible: under.impossible().is_none() }
     }
 

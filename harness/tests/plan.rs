@@ -388,3 +388,34 @@ fn each_revision_is_a_build_of_its_own() {
     cells.sort_unstable();
     assert_eq!(cells, ["baseline", "baseline#2", "baseline@release=v2", "baseline@release=v2#2"]);
 }
+
+/// Flag sets with the value of the axis `axis`, in order.
+fn sets_under(scenario: &Scenario, features: &Features, axis: &str) -> BTreeSet<(String, String)> {
+    let plan = plan(scenario, features, &Spans::default()).expect("a plan");
+    plan.cells.iter().map(|cell| (cell.axes[axis].clone(), cell.flags.to_string())).collect()
+}
+
+#[test]
+fn a_flag_whose_feature_an_axis_turns_on_is_on_there() {
+    let features = Features::new(
+        [("storage", vec![]), ("cache", vec![]), ("disk", vec!["storage".to_owned()])]
+            .map(|(name, on)| (name.to_owned(), on))
+            .into(),
+    );
+    let axis = "[[axes]]\nname = \"store\"\nkind = \"cargo-feature\"\nvalues = [\"none\", \"disk\"]";
+    let sets = sets_under(&scenario("strategy = \"full\"", axis), &features, "store");
+    assert!(sets.iter().any(|(store, flags)| store == "none" && !flags.contains("storage")), "{sets:?}");
+    assert!(sets.iter().all(|(store, flags)| store == "none" || flags.contains("storage")), "{sets:?}");
+}
+
+#[test]
+fn constraints_that_clash_under_one_value_of_an_axis_leave_out_that_value_only() {
+    let more = "[constraints]\npinned = { legacy = false }\n\
+                [[axes]]\nname = \"threads\"\nkind = \"env\"\nvar = \"THREADS\"\nvalues = [\"1\", \"2\"]\n\
+                [[rules]]\nwhen = { threads = \"2\" }\nthen = { legacy = true }";
+    let scenario = scenario("strategy = \"full\"", more);
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
+    assert!(plan.cells.iter().all(|cell| cell.axes["threads"] == "1"));
+    let dropped: Vec<&str> = plan.told.dropped.iter().map(|dropped| dropped.reason.as_str()).collect();
+    assert!(dropped.iter().any(|reason| reason.starts_with("no flag set keeps all constraints there:")), "{dropped:?}");
+}

@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use super::{Bisect, Next, Rules, Soaked};
 use crate::flags::FlagSet;
+use crate::isolation::model::Causes;
+use crate::isolation::posterior::Posterior;
 use crate::units::{BytesPerRequest, SECONDS_PER_HOUR};
 
 /// What leaks in a simulated service: sets of flags that must all be on, and what each then adds.
@@ -169,7 +171,10 @@ impl Rehearsal {
         for flags in plan {
             bisect.add(service.soak(flags, error));
         }
-        bisect.flags()
+        // With all causes that a report weighs, and not only those that a search looks for.
+        let readings = bisect.readings();
+        let causes = Causes::shown(&readings, |_| true, |_, _| true);
+        bisect.by_flag(&Posterior::of(&readings, &causes))
     }
 }
 

@@ -17,6 +17,27 @@ pub(crate) struct Causes {
     pub(crate) without: Vec<(usize, usize)>,
 }
 
+impl Causes {
+    /// All that these cells could show: factors that `may_pair` leak together, and flags may be what keeps memory from growing.
+    pub(crate) fn shown(
+        readings: &[Reading],
+        is_flag: impl Fn(usize) -> bool,
+        may_pair: impl Fn(usize, usize) -> bool,
+    ) -> Self {
+        let count = readings.first().map_or(0, |reading| reading.on.len());
+        let varies = |factor: usize| readings.iter().any(|reading| reading.on[factor] != readings[0].on[factor]);
+        let meet = |one: usize, other: usize| readings.iter().any(|reading| reading.on[one] && reading.on[other]);
+        let pairs = (0..count).flat_map(|one| (0..count).map(move |other| (one, other)));
+        let off: Vec<usize> = (0..count).filter(|&factor| is_flag(factor) && varies(factor)).collect();
+        // Of two that are never on together one is always without the other.
+        let is_without =
+            |&(one, cleaner): &(usize, usize)| one != cleaner && off.contains(&cleaner) && meet(one, cleaner);
+        let without = pairs.clone().filter(is_without).collect();
+        let together = pairs.filter(|&(one, other)| one < other && may_pair(one, other)).collect();
+        Self { together, off, without }
+    }
+}
+
 /// What a cell says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reading {

@@ -63,33 +63,9 @@ impl<'o> Readings<'o> {
 
     /// What may cause growth beside each factor by itself.
     pub(super) fn causes(&self) -> Causes {
-        let off = self.off();
-        let ones = 0..self.factors.len();
-        let beside =
-            |one: usize| off.iter().filter(move |&&cleaner| cleaner != one).map(move |&cleaner| (one, cleaner));
-        let is_new = |&(one, cleaner): &(usize, usize)| !self.is_apart(one, cleaner);
-        let without = ones.flat_map(beside).filter(is_new).collect();
-        Causes { together: self.pairs(), off, without }
-    }
-
-    /// Whether no cell has both: one without the other is then one.
-    fn is_apart(&self, one: usize, other: usize) -> bool {
-        !self.cells.iter().any(|reading| reading.on[one] && reading.on[other])
-    }
-
-    /// The pairs of factors that may leak only together.
-    fn pairs(&self) -> Vec<(usize, usize)> {
-        let count = self.factors.len();
-        let all = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
-        all.filter(|&(one, other)| self.factors[one].pairs_with(&self.factors[other])).collect()
-    }
-
-    /// The flags that some cells have and others have not: growth may be where they are off.
-    fn off(&self) -> Vec<usize> {
-        let varies = |place: usize| !self.is_everywhere(place) && self.cells.iter().any(|reading| reading.on[place]);
-        (0..self.factors.len())
-            .filter(|&place| matches!(self.factors[place], Factor::Flag(_)) && varies(place))
-            .collect()
+        let is_flag = |place: usize| matches!(self.factors[place], Factor::Flag(_));
+        let may_pair = |one: usize, other: usize| self.factors[one].pairs_with(&self.factors[other]);
+        Causes::shown(&self.cells, is_flag, may_pair)
     }
 
     /// Growth of this mean and standard error, in units of what is worth finding, as two estimates.

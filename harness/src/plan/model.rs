@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::clauses::{Clauses, Known, Literal, Statement, any};
 use crate::flags::FlagSet;
 use crate::scenario::package::Features;
-use crate::scenario::{Flag, Program, Row, Scenario, Switch};
+use crate::scenario::{Axis, AxisKind, Flag, Program, Row, Scenario, Switch};
 
 /// A flag, or flags that are switched together.
 #[derive(Debug, Clone)]
@@ -129,8 +129,8 @@ impl<'s> Names<'s> {
     }
 }
 
-/// What the rules and excluded rows of `scenario` come to under these `axes`.
-pub(super) fn under(scenario: &Scenario, axes: &BTreeMap<String, String>) -> Under {
+/// What the rules and excluded rows of `scenario` come to under these `axes`, of which some turn on cargo's `features`.
+pub(super) fn under(scenario: &Scenario, features: &Features, axes: &BTreeMap<String, String>) -> Under {
     let names = Names::of(scenario);
     let rules = scenario.rules.iter().filter_map(|rule| {
         let mut either: Vec<Statement> =
@@ -141,7 +141,39 @@ pub(super) fn under(scenario: &Scenario, axes: &BTreeMap<String, String>) -> Und
     });
     let fits = |row: &Row| row.axes.iter().all(|(name, value)| axes.get(name) == Some(value));
     let excluded = scenario.plan.exclude.iter().enumerate().filter(|(_, row)| fits(row)).map(|(number, _)| number);
-    Under { rules: rules.collect(), excluded: excluded.collect() }
+    let rules = rules.chain(turned_on(scenario, features, &names, axes)).collect();
+    Under { rules, excluded: excluded.collect() }
+}
+
+/// The flags of which the feature is on under these `axes` whatever the flag says: a cell that calls one off would be the same as the
+/// cell with it.
+fn turned_on(
+    scenario: &Scenario,
+    features: &Features,
+    names: &Names<'_>,
+    axes: &BTreeMap<String, String>,
+) -> Vec<(String, Statement)> {
+    let Program::Package(_) = scenario.service.program else { return Vec::new() };
+    let of_kind = |axis: &&Axis| matches!(axis.kind, AxisKind::CargoFeature | AxisKind::Allocator);
+    let mut demanded = Vec::new();
+    for axis in scenario.axes.iter().filter(of_kind) {
+        let Some(value) = axes.get(&axis.name) else { continue };
+        let by_value: Vec<&str> = match axis.kind {
+            AxisKind::Allocator => {
+                let allocator = scenario.allocators.get(value);
+                allocator.into_iter().flat_map(|allocator| allocator.features.iter().map(String::as_str)).collect()
+            }
+            _ => vec![value.as_str()],
+        };
+        let on = features.with(by_value);
+        for flag in &scenario.flags {
+            if matches!(&flag.switch, Switch::CargoFeature { feature } if on.contains(feature)) {
+                let reason = format!("{} = {value} turns on the feature of \"{}\"", axis.name, flag.name);
+                demanded.push((reason, names.is(&flag.name, true)));
+            }
+        }
+    }
+    demanded
 }
 
 fn shown(conditions: &BTreeMap<String, Vec<String>>) -> String {

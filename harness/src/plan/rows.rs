@@ -67,21 +67,28 @@ pub(super) fn rows(scenario: &Scenario, features: &Features) -> Result<Rows, NoR
     let mut rows = Rows::default();
     let mut designs: BTreeMap<Under, (Model, Chosen)> = BTreeMap::new();
     let all_axes = every_combination(scenario);
+    let mut clashes: BTreeMap<Under, Vec<String>> = BTreeMap::new();
     for axes in &all_axes {
-        let under = under(scenario, axes);
+        let under = under(scenario, features, axes);
         if let Some(rule) = under.impossible() {
             let (flags, reason) = (FlagSet::default(), rule.to_owned());
             rows.told.drop_row(Dropped { flags, axes: axes.clone(), reason });
             continue;
         }
-        if !designs.contains_key(&under) {
+        if !designs.contains_key(&under) && !clashes.contains_key(&under) {
             let model = Model::new(scenario, features, &under);
             let clash = model.clauses.clash(&model.clauses.nothing_known());
-            if !clash.is_empty() {
-                return Err(NoRows::Clash(clash.iter().map(|reason| (*reason).to_owned()).collect()));
+            if clash.is_empty() {
+                let chosen = sets(scenario, &model, &mut rows.told).map_err(NoRows::Strategy)?;
+                designs.insert(under.clone(), (model, chosen));
+            } else {
+                clashes.insert(under.clone(), clash.iter().map(|reason| (*reason).to_owned()).collect());
             }
-            let chosen = sets(scenario, &model, &mut rows.told).map_err(NoRows::Strategy)?;
-            designs.insert(under.clone(), (model, chosen));
+        }
+        if let Some(clash) = clashes.get(&under) {
+            let reason = format!("no flag set keeps all constraints there: {}", clash.join("; "));
+            rows.told.drop_row(Dropped { flags: FlagSet::default(), axes: axes.clone(), reason });
+            continue;
         }
         let (model, chosen) = &designs[&under];
         for set in &chosen.sets {
@@ -96,7 +103,11 @@ pub(super) fn rows(scenario: &Scenario, features: &Features) -> Result<Rows, NoR
             }
         }
     }
-    Ok(rows)
+    // Where no values of the axes are left, the constraints clash by themselves.
+    match clashes.into_values().next() {
+        Some(clash) if designs.is_empty() => Err(NoRows::Clash(clash)),
+        _ => Ok(rows),
+    }
 }
 
 /// Why there are no rows.

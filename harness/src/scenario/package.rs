@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AxisKind, Flag, Package, Program, Scenario, Switch};
+use super::{Axis, AxisKind, Flag, Package, Program, Scenario, Switch};
 use crate::problem::{Problem, Spans, nearest};
 
 /// What cargo says of the workspace around a scenario file.
@@ -89,6 +89,7 @@ pub fn check_package(scenario: &Scenario, spans: &Spans, workspace: &WorkspaceFa
         features.extend(values.map(|value| (format!("axes[{index}].values"), value.as_str())));
     }
     problems.extend(always_on(scenario, package, spans, facts));
+    problems.extend(alike(scenario, package, spans, facts));
     for (name, allocator) in &scenario.allocators {
         let path = format!("allocators.{name}.features");
         features.extend(allocator.features.iter().map(|feature| (path.clone(), feature.as_str())));
@@ -125,6 +126,24 @@ fn always_on(scenario: &Scenario, package: &Package, spans: &Spans, facts: &Pack
         Some(Problem::error(message, spans.of(&format!("flags[{index}].feature"))).help(help))
     };
     flags.filter_map(problem).collect()
+}
+
+/// Axes of features of which two values build the same.
+fn alike(scenario: &Scenario, package: &Package, spans: &Spans, facts: &PackageFacts) -> Vec<Problem> {
+    let always = package.features.iter().map(String::as_str).chain(package.default_features.then_some("default"));
+    let built = |value: &str| {
+        facts.features.with(always.clone().chain(Some(value).filter(|value| *value != AxisKind::NO_FEATURE)))
+    };
+    let axes = scenario.axes.iter().enumerate().filter(|(_, axis)| axis.kind == AxisKind::CargoFeature);
+    let problem = |(index, axis): (usize, &Axis)| {
+        let pairs =
+            axis.values.iter().enumerate().flat_map(|(at, one)| axis.values[..at].iter().map(move |o| (o, one)));
+        let (one, other) = pairs.into_iter().find(|(one, other)| one != other && built(one) == built(other))?;
+        let message = format!("\"{one}\" and \"{other}\" of the axis \"{}\" build the same", axis.name);
+        let help = "every build has the features of [service] and the default ones: take the feature out of those, or out of the axis";
+        Some(Problem::error(message, spans.of(&format!("axes[{index}].values"))).help(help))
+    };
+    axes.filter_map(problem).collect()
 }
 
 fn binary_problem(package: &Package, spans: &Spans, facts: &PackageFacts) -> Option<Problem> {
@@ -203,6 +222,25 @@ mod tests {
         assert_eq!(problems(""), [format!("{always} the default features turn \"disk\" on in every build")]);
         let by_service = "default_features = false\nfeatures = [\"storage\"]";
         assert_eq!(problems(by_service), [format!("{always} service.features turns \"disk\" on in every build")]);
+        assert!(problems("default_features = false").is_empty());
+    }
+
+    #[test]
+    fn an_axis_whose_values_build_the_same_is_a_problem() {
+        let scenario = |service: &str| {
+            let text = format!(
+                "name = \"s\"\n[service]\npackage = \"shop\"\nurl = \"http://127.0.0.1:{{{{port}}}}\"\n{service}\n\
+                 [[phases]]\nname = \"steady\"\nrole = \"steady\"\nshape = \"constant\"\nrate = 1\nduration = \"1m\"\n\
+                 [[requests]]\nname = \"get\"\npath = \"/\"\n\
+                 [[axes]]\nname = \"store\"\nkind = \"cargo-feature\"\nvalues = [\"none\", \"disk\"]\n"
+            );
+            crate::scenario::decode::decode(&text).scenario.unwrap_or_else(|| panic!("{text}"))
+        };
+        let list: &[(&str, &[&str])] = &[("default", &["disk"]), ("disk", &[])];
+        let facts = PackageFacts { features: features(list), binaries: vec!["shop".to_owned()] };
+        let workspace = WorkspaceFacts { packages: [("shop".to_owned(), facts)].into() };
+        let problems = |more: &str| check_package(&scenario(more), &Spans::default(), &workspace);
+        assert_eq!(problems("")[0].message, "\"none\" and \"disk\" of the axis \"store\" build the same");
         assert!(problems("default_features = false").is_empty());
     }
 }
