@@ -282,7 +282,7 @@ impl Model {
     }
 
     /// Logarithm of the prior probability of `terms`.
-    fn ln_prior(&self, terms: &[usize]) -> f64 {
+    pub(super) fn ln_prior(&self, terms: &[usize]) -> f64 {
         let each: f64 = terms.iter().map(|&term| self.columns[term].ln_prior).sum();
         let culprits = terms.iter().filter(|&&term| self.columns[term].term.is_culprit()).count();
         if culprits == 0 {
