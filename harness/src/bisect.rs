@@ -188,17 +188,12 @@ impl Bisect {
     pub fn look(&self, is_feasible: impl Fn(&FlagSet) -> bool, left: Duration) -> Look {
         let posterior = self.posterior();
         let explanations = self.explanations(&posterior);
-        let program_posterior = posterior.probability(|hypothesis| hypothesis.terms.contains(&Term::Program));
+        let program_posterior = posterior.share(Term::Program);
         let next = self.next(&posterior, &explanations, is_feasible, left);
         Look { explanations, flags: self.by_flag(&posterior), program_posterior, next }
     }
 
     /// Of each flag, how likely it is that it leaks.
-    #[must_use]
-    pub fn flags(&self) -> BTreeMap<String, f64> {
-        self.by_flag(&self.posterior())
-    }
-
     fn by_flag(&self, posterior: &Posterior) -> BTreeMap<String, f64> {
         let leaks =
             |flag: usize| posterior.probability(|hypothesis| hypothesis.culprits().any(|term| term.involves(flag)));
@@ -268,7 +263,8 @@ impl Bisect {
         let unseen = self.unseen(posterior);
         let is_likely = explanations.first().is_some_and(|best| best.posterior >= SURE);
         let is_sure = is_likely && unseen.is_empty();
-        let beyond = self.beyond(posterior);
+        let are_alike = |one: usize, other: usize| self.soaked[one].flags == self.soaked[other].flags;
+        let beyond = posterior.unexplained(&self.readings(), are_alike);
         if first.is_none() && untested.is_empty() && is_sure && beyond.is_empty() {
             return Next::Sure;
         }
@@ -303,7 +299,8 @@ impl Bisect {
 
     /// Standard error that a cell with these flags on will have. Where all cells are of one length: that of the quietest, to which each
     /// flag adds its share of what a cell with it had more, the smallest of these; and at least that of the quietest that had the same
-    /// flags or a part of them. A cache that fills through most of a cell blinds each that has it, and the same soaked again is as blind as it was.
+    /// flags or a part of them. A cache that fills through most of a cell blinds each that has it, and the same soaked again is as blind
+    /// as it was.
     fn expected_error(&self, on: &[bool], length: Duration) -> f64 {
         let worth = self.rules.worth_finding.get();
         let error = |soaked: &Soaked| soaked.error.get() / worth;
@@ -332,16 +329,6 @@ impl Bisect {
         let error = |flag| posterior.beside_best(Term::One(flag)).map_or(f64::INFINITY, |(_, error)| error);
         let is_open = |&flag: &usize| self.doubted.contains(&self.flags[flag]) || EXCLUDING * error(flag) >= 1.0;
         (0..self.flags.len()).filter(innocent).filter(is_open).collect()
-    }
-
-    /// The cells that grew by more than the likeliest explanation has for them; but those that did not when they were soaked again.
-    fn beyond(&self, posterior: &Posterior) -> Vec<usize> {
-        let beyond = posterior.unexplained(&self.readings());
-        let is_refuted = |cell: &usize| {
-            let alike = |other: usize| self.soaked[other].flags == self.soaked[*cell].flags;
-            (0..self.soaked.len()).any(|other| alike(other) && !beyond.contains(&other))
-        };
-        beyond.iter().copied().filter(|cell| !is_refuted(cell)).collect()
     }
 
     /// A cell that nothing explains is soaked once more. If it is so again, flags leak together that are more than two.

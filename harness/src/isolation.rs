@@ -169,9 +169,10 @@ pub struct Effect {
 #[must_use]
 pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Isolation {
     let readings = Readings::of(flags, outcomes);
-    let posterior = Posterior::of(&readings.cells, &readings.causes());
+    let causes = readings.causes();
+    let posterior = Posterior::of(&readings.cells, &causes);
     let unexplained = unexplained(&readings, &posterior);
-    let weighed = Weighed { readings, posterior, outcomes, unexplained };
+    let weighed = Weighed { readings, causes, posterior, outcomes, unexplained };
     let suspects = Suspects::of(&weighed);
     let finding = |factor: &Factor| weighed.finding(factor, suspects.as_ref());
     let is_unverified = |flag| outcomes.iter().any(|outcome| outcome.unverified_flags.contains(flag));
@@ -209,16 +210,12 @@ pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Isolation {
 /// The cells that were found to grow, and by more than the likeliest causes explain. Where the same soaked again is explained, the one
 /// that is not was judged wrongly.
 fn unexplained(readings: &Readings<'_>, posterior: &Posterior) -> Vec<usize> {
-    let beyond = posterior.unexplained(&readings.cells);
     let grows = |cell: usize| matches!(readings.outcomes[cell].verdict(), Verdict::Leak | Verdict::Step);
     let is_alike = |one: usize, other: usize| {
         let (one, other) = (readings.outcomes[one], readings.outcomes[other]);
         one.flags == other.flags && one.axes == other.axes
     };
-    let is_refuted = |cell: usize| {
-        (0..readings.cells.len()).any(|other| other != cell && is_alike(cell, other) && !beyond.contains(&other))
-    };
-    beyond.iter().copied().filter(|&cell| grows(cell) && !is_refuted(cell)).collect()
+    posterior.unexplained(&readings.cells, is_alike).into_iter().filter(|&cell| grows(cell)).collect()
 }
 
 /// What a cell says of growth, for a search that goes on.
@@ -245,6 +242,7 @@ pub fn measured(flags: &[String], outcomes: &[Outcome]) -> Vec<Measured> {
 /// The cells with all explanations of their growth.
 struct Weighed<'o> {
     readings: Readings<'o>,
+    causes: Causes,
     posterior: Posterior,
     outcomes: &'o [Outcome],
     /// Cells among the readings that nothing explains.
@@ -256,7 +254,7 @@ impl<'o> Weighed<'o> {
     fn with_off(&self, flag: &str, said: Finding) -> Finding {
         let factor = Factor::Flag(flag.to_owned());
         let Some(place) = self.readings.factors.iter().position(|known| *known == factor) else { return said };
-        let posterior = self.posterior.probability(|hypothesis| hypothesis.terms.contains(&Term::Off(place)));
+        let posterior = self.posterior.share(Term::Off(place));
         match said.guilt {
             Guilt::Innocent | Guilt::Undecided if posterior >= NAMED => {
                 let contrasts = Contrast::all(&factor, self.outcomes);
@@ -318,13 +316,12 @@ impl<'o> Weighed<'o> {
     /// Whether a factor that leaks does so by itself, only with others or only without them, and the likeliest of the causes that it is
     /// part of.
     fn company(&self, place: usize) -> (Guilt, Term) {
-        let share = |term: Term| self.posterior.probability(|hypothesis| hypothesis.terms.contains(&term));
-        let Causes { together, without, .. } = self.readings.causes();
-        let with = together.into_iter().filter(|&(one, other)| one == place || other == place);
+        let Causes { together, without, .. } = &self.causes;
+        let with = together.iter().copied().filter(|&(one, other)| one == place || other == place);
         let with = with.map(|(one, other)| (Term::Both(one, other), if one == place { other } else { one }));
-        let without = without.into_iter().filter(|&(one, _)| one == place);
+        let without = without.iter().copied().filter(|&(one, _)| one == place);
         let without = without.map(|(one, cleaner)| (Term::Without(one, cleaner), cleaner));
-        let alone = (share(Term::One(place)), Guilt::Leaks, Term::One(place));
+        let alone = (self.posterior.share(Term::One(place)), Guilt::Leaks, Term::One(place));
         let in_company = [self.in_company(with.collect()), self.in_company(without.collect())];
         let guilts = [Guilt::LeaksWith as fn(FlagSet) -> Guilt, Guilt::LeaksWithout];
         let in_company = in_company.into_iter().zip(guilts).filter_map(|(company, guilt)| {
@@ -340,8 +337,7 @@ impl<'o> Weighed<'o> {
 
     /// How likely it is that one of these causes is at work, the partners of those that are not negligible, and the likeliest of them.
     fn in_company(&self, causes: Vec<(Term, usize)>) -> Option<(f64, FlagSet, Term)> {
-        let share = |term: Term| self.posterior.probability(|hypothesis| hypothesis.terms.contains(&term));
-        let causes = causes.into_iter().map(|(term, partner)| (share(term), term, partner));
+        let causes = causes.into_iter().map(|(term, partner)| (self.posterior.share(term), term, partner));
         let causes: Vec<(f64, Term, usize)> = causes.filter(|(share, ..)| *share > CLEARED).collect();
         let &(_, likeliest, _) = causes.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
         let partners = causes.iter().map(|&(.., partner)| self.readings.factors[partner].to_string()).collect();
@@ -374,7 +370,7 @@ impl<'o> Weighed<'o> {
         if self.posterior.hypotheses.is_empty() {
             return None;
         }
-        let posterior = self.posterior.probability(|hypothesis| hypothesis.terms.contains(&Term::Program));
+        let posterior = self.posterior.share(Term::Program);
         let effect = self.posterior.effect(Term::Program).map(|effect| self.effect(effect, None));
         Some(ProgramFinding { posterior, effect })
     }

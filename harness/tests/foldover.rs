@@ -89,3 +89,20 @@ fn a_design_that_tells_is_not_folded_over() {
         assert_eq!(isolated(&outcomes).ambiguity(&outcomes), None, "{causes:?}");
     }
 }
+
+#[test]
+fn a_flag_with_several_possible_partners_is_open_in_either_direction() {
+    let scenario = scenario();
+    let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
+    let outcomes = outcomes(&scenario, &plan, &[&["a"]]);
+    let mut isolation = isolated(&outcomes);
+    let partners = |names: &[&str]| names.iter().copied().collect::<FlagSet>();
+    for (guilt, said) in [
+        (Guilt::LeaksWith(partners(&["b", "c"])), Some("a leaks only together with one of b, c")),
+        (Guilt::LeaksWithout(partners(&["b", "c"])), Some("a leaks only without one of b, c")),
+        (Guilt::LeaksWithout(partners(&["b"])), None),
+    ] {
+        isolation.flags[0].finding.guilt = guilt;
+        assert_eq!(isolation.ambiguity(&outcomes).as_deref(), said);
+    }
+}

@@ -15,8 +15,8 @@ const DENSITIES: (f64, f64) = (0.15, 0.85);
 /// Hypotheses whose neighbourhood is considered.
 const NEIGHBOURHOODS: usize = 4;
 
-/// Sets of `flags` flags that may tell something: all, none, each alone, all but and only the culprits of the best hypotheses or each of them,
-/// and random ones; of those that are not feasible as large a part as is. The same seed gives the same.
+/// Sets of `flags` flags that may tell something: all, none, each alone, all but and only the culprits of the best hypotheses or each of
+/// them, and random ones; of those that are not feasible as large a part as is. The same seed gives the same.
 pub(super) fn candidates(
     flags: usize,
     hypotheses: &[Hypothesis],

@@ -17,13 +17,14 @@ impl Isolation {
         if let Some(cell) = self.unexplained.first() {
             return Some(format!("{cell} grows by more than any flags or pairs explain"));
         }
-        let with_several = self.flags.iter().find_map(|flag| match &flag.finding.guilt {
-            Guilt::LeaksWith(others) if others.iter().count() > 1 => Some(format!(
-                "{} leaks only together with one of {}",
-                flag.flag,
-                others.iter().collect::<Vec<_>>().join(", ")
-            )),
-            _ => None,
+        let with_several = self.flags.iter().find_map(|flag| {
+            let (how, others) = match &flag.finding.guilt {
+                Guilt::LeaksWith(others) => ("together with", others),
+                Guilt::LeaksWithout(others) => ("without", others),
+                _ => return None,
+            };
+            let others: Vec<&str> = others.iter().collect();
+            (others.len() > 1).then(|| format!("{} leaks only {how} one of {}", flag.flag, others.join(", ")))
         });
         with_several.or_else(|| {
             let is_open = |posterior: f64| posterior > CLEARED && posterior < NAMED;

@@ -50,6 +50,11 @@ impl Posterior {
         held.fold(0.0, |sum, hypothesis| sum + hypothesis.probability)
     }
 
+    /// How likely it is that `term` is at work.
+    pub(crate) fn share(&self, term: Term) -> f64 {
+        self.probability(|hypothesis| hypothesis.terms.contains(&term))
+    }
+
     /// What `term` adds, over the explanations that have it: mean and deviation. As the cells tell it, and not drawn towards what is
     /// likelier beforehand, unless they do not.
     pub(crate) fn effect(&self, term: Term) -> Option<(f64, f64)> {
@@ -71,8 +76,8 @@ impl Posterior {
     }
 
     /// Cells that grow by more than the causes of the likeliest explanation add up to, a wrong cell being none: by what is worth finding,
-    /// and far beyond chance.
-    pub(crate) fn unexplained(&self, readings: &[Reading]) -> Vec<usize> {
+    /// and far beyond chance. But those that did not when the like of them was soaked again: they were judged wrongly.
+    pub(crate) fn unexplained(&self, readings: &[Reading], are_alike: impl Fn(usize, usize) -> bool) -> Vec<usize> {
         let Some(best) = self.hypotheses.first() else { return Vec::new() };
         let explained = |reading: &Reading| -> f64 {
             let at_work = best.terms.iter().zip(&best.effects).filter(|(term, _)| term.is_active(&reading.on));
@@ -84,7 +89,8 @@ impl Posterior {
             let beyond = reading.growth - explained(reading);
             beyond >= 1.0 && beyond > BEYOND_CHANCE * chance
         };
-        (0..readings.len()).filter(|&cell| is_beyond(&readings[cell])).collect()
+        let is_refuted = |cell| (0..readings.len()).any(|other| are_alike(cell, other) && !is_beyond(&readings[other]));
+        (0..readings.len()).filter(|&cell| is_beyond(&readings[cell]) && !is_refuted(cell)).collect()
     }
 
     fn beside(&self, hypothesis: &Hypothesis, term: Term) -> Option<(f64, f64)> {
