@@ -145,7 +145,7 @@ impl<'s> Night<'s> {
         let is_usual = |past: &&Past| past.cell.axes == usual;
         let told =
             past.iter().filter(is_usual).map(|past| Told { flags: past.cell.flags.clone(), growth: past.growth });
-        let mut search = Search::new(self.allowed.switches(), rules(self.scenario), told);
+        let mut search = Search::new(&self.allowed.switches(), rules(self.scenario), told);
         search.doubt(&doubts.flags);
         let Look { explanations, next, .. } = search.look(self.allowed, |flags| fits(flags, &usual), left);
         let ended = match next {

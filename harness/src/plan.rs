@@ -283,13 +283,13 @@ impl Allowed {
         Self { model: Model::new(scenario, features, &under), is_possible: under.impossible().is_none() }
     }
 
-    /// What can be switched by itself: flags, values of flags, and one flag of each group.
+    /// What can be switched by itself: flags, values of flags, and one flag of each group, but what is pinned.
     #[must_use]
     pub fn switches(&self) -> Vec<String> {
         self.model.switches()
     }
 
-    /// The flag set in which these `switches` are on, with the other flags of their groups.
+    /// The flag set in which these `switches` are on, with the other flags of their groups, and with what is pinned.
     #[must_use]
     pub fn whole(&self, switches: &FlagSet) -> FlagSet {
         self.model.with_groups(switches)

@@ -53,12 +53,15 @@ pub struct Search {
 impl Search {
     /// Among `switches`, after cells that told this.
     #[must_use]
-    pub fn new(switches: Vec<String>, rules: Rules, told: impl IntoIterator<Item = Told>) -> Self {
+    pub fn new(switches: &[String], rules: Rules, told: impl IntoIterator<Item = Told>) -> Self {
         let in_bytes = |times: f64| BytesPerRequest::new(times * rules.worth_finding.get());
-        let mut search = Self { bisect: Bisect::new(switches, rules), unjudged: Vec::new() };
+        let among = |flags: &FlagSet| switches.iter().filter(|flag| flags.contains(flag)).cloned().collect::<FlagSet>();
+        let mut search = Self { bisect: Bisect::new(switches.iter().cloned(), rules), unjudged: Vec::new() };
         for Told { flags, growth } in told {
             match growth {
                 Some((growth, error)) => {
+                    // What is pinned, and who follows another of a group, tells nothing.
+                    let flags = among(&flags);
                     search.bisect.add(Soaked { flags, growth: in_bytes(growth), error: in_bytes(error) });
                 }
                 None => search.unjudged.push(flags),
@@ -81,5 +84,69 @@ impl Search {
             allowed.allows(&flags) && !self.unjudged.contains(&flags) && can_run(&flags)
         };
         self.bisect.look(is_feasible, left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bisect::Next;
+    use crate::scenario::decode::decode;
+    use crate::scenario::package::Features;
+
+    const SCENARIO: &str = r#"
+name = "shop"
+[service]
+command = ["shop"]
+url = "http://127.0.0.1:{{port}}"
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 100
+duration = "20m"
+[[requests]]
+name = "get"
+path = "/"
+[[flags]]
+name = "tls"
+kind = "env"
+var = "TLS"
+[[flags]]
+name = "debug"
+kind = "env"
+var = "DEBUG"
+[[flags]]
+name = "sessions"
+kind = "env"
+var = "SESSIONS"
+[[flags]]
+name = "cache"
+kind = "env"
+var = "CACHE"
+[constraints]
+pinned = { tls = true, debug = false }
+"#;
+
+    #[test]
+    fn what_is_pinned_is_as_it_is_in_each_cell_and_nothing_to_search_for() {
+        let scenario = decode(SCENARIO).scenario.expect("a scenario");
+        let allowed = Allowed::of(&scenario, &Features::default());
+        let switches = allowed.switches();
+        assert_eq!(switches, ["sessions", "cache"]);
+        let mut told = Vec::new();
+        for _ in 0..8 {
+            let look = Search::new(&switches, rules(&scenario), told.clone()).look(&allowed, |_| true, Duration::MAX);
+            let Next::Soak(cell) = look.next else {
+                assert_eq!(look.next, Next::Sure);
+                assert!(look.flags["sessions"] > 0.97 && look.flags["cache"] < 0.05, "{:?}", look.flags);
+                return;
+            };
+            let flags = allowed.whole(&cell.flags);
+            assert!(flags.contains("tls") && !flags.contains("debug"), "{flags}");
+            let growth = if flags.contains("sessions") { 5.0 } else { 0.0 };
+            told.push(Told { flags, growth: Some((growth, 0.1)) });
+        }
+        panic!("eight cells did not tell which of two flags leaks");
     }
 }

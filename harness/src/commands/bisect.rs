@@ -40,6 +40,10 @@ pub fn bisect(options: &BisectOptions) -> Status {
     let program = &loaded.scenario.service.program;
     let features = loaded.workspace.as_ref().map(|workspace| workspace.features(program)).unwrap_or_default();
     let allowed = Allowed::of(&loaded.scenario, &features);
+    if allowed.switches().is_empty() {
+        tell("error: all flags are pinned, and nothing is left to search among: take some out of [constraints] pinned");
+        return Status::Usage;
+    }
     if let Some(trials) = options.plan_only {
         return status_of(rehearse(&loaded.scenario, &allowed, budget, trials));
     }
@@ -186,7 +190,7 @@ impl Search<'_> {
         let switches = self.allowed.switches();
         let told = told(&switches, cells, &outcomes);
         let spent = self.run.plan.cell_duration * u32::try_from(cells.len()).unwrap_or(u32::MAX);
-        let search = search::Search::new(switches, rules(scenario), told);
+        let search = search::Search::new(&switches, rules(scenario), told);
         search.look(&self.allowed, |_| true, self.budget.saturating_sub(spent))
     }
 }

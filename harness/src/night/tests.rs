@@ -142,7 +142,7 @@ impl World {
 fn named(scenario: &Scenario, past: Vec<Past>) -> Vec<FlagSet> {
     let allowed = Allowed::of(scenario, &Features::default());
     let told = past.into_iter().map(|past| Told { flags: past.cell.flags, growth: past.growth });
-    let search = Search::new(allowed.switches(), rules(scenario), told);
+    let search = Search::new(&allowed.switches(), rules(scenario), told);
     search.look(&allowed, |_| true, Duration::MAX).explanations.swap_remove(0).culprits
 }
 

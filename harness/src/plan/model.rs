@@ -238,13 +238,14 @@ impl Model {
         self.flags(&known.iter().map(|on| *on == Some(true)).collect::<Vec<_>>())
     }
 
-    /// What can be switched by itself: values of flags, flags, and the first flag of each group.
+    /// What can be switched by itself: values of flags, flags, and the first flag of each group. Nothing that is pinned.
     pub(super) fn switches(&self) -> Vec<String> {
         let of = |factor: &Factor| factor.levels.iter().filter_map(|level| level.first().copied()).collect::<Vec<_>>();
-        self.factors.iter().flat_map(of).map(|member| self.members[member].clone()).collect()
+        let is_free = |member: &usize| self.pinned[*member].is_none();
+        self.factors.iter().flat_map(of).filter(is_free).map(|member| self.members[member].clone()).collect()
     }
 
-    /// `switches` with the other flags of their groups.
+    /// `switches` with the other flags of their groups, and with what is pinned.
     pub(super) fn with_groups(&self, switches: &FlagSet) -> FlagSet {
         let mut set = self.numbers(switches);
         for level in self.factors.iter().flat_map(|factor| &factor.levels) {
@@ -253,6 +254,9 @@ impl Model {
                     set[*member] = true;
                 }
             }
+        }
+        for (on, pinned) in set.iter_mut().zip(&self.pinned) {
+            *on = pinned.unwrap_or(*on);
         }
         self.flags(&set)
     }
