@@ -84,6 +84,18 @@ const NOT: &str = "not-";
 /// The longest id that is not shortened by a hash: folder names may have 255 bytes, and files are written below.
 const LONGEST_ID: usize = 120;
 
+/// Whether a character may stand in a name that becomes part of an id, and so of a folder's name.
+#[must_use]
+pub fn may_be_in_id(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+/// The value of an axis as it stands in ids: `narenas:1` as `narenas-1`.
+#[must_use]
+pub fn in_id(value: &str) -> String {
+    value.chars().map(|c| if may_be_in_id(c) { c } else { '-' }).collect()
+}
+
 impl CellId {
     /// The id of the cell with these `flags` on, these `axes`, and this `replicate` (from 1). It names only what differs
     /// from production, in alphabetical order, so that it stays the same when the scenario's lists are put in another order.
@@ -103,7 +115,7 @@ impl CellId {
             (axis.values.first() != Some(value)).then(|| match axis.kind {
                 AxisKind::Allocator => format!("@{value}"),
                 AxisKind::Env { .. } | AxisKind::Arg { .. } | AxisKind::CargoFeature | AxisKind::Revision => {
-                    format!("@{name}={value}")
+                    format!("@{name}={}", in_id(value))
                 }
             })
         };

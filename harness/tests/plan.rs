@@ -175,6 +175,22 @@ fn cells_that_would_have_one_id_are_an_error() {
 }
 
 #[test]
+fn a_variable_may_have_any_value_and_the_id_what_a_folder_can_have() {
+    let conf = ["narenas:1,dirty_decay_ms:0", "narenas:4"];
+    let more = format!("\n[[axes]]\nname = \"conf\"\nkind = \"env\"\nvar = \"MALLOC_CONF\"\nvalues = {conf:?}\n");
+    let (scenario, plan) =
+        (scenario("strategy = \"off\"", &more), planned("strategy = \"off\"", &more).expect("a plan"));
+    let mut cells: Vec<(String, Option<String>)> = plan
+        .cells
+        .iter()
+        .map(|cell| (cell.id.to_string(), settings(&scenario, cell).env["MALLOC_CONF"].clone()))
+        .collect();
+    cells.sort();
+    let expected = [("not-audit", conf[0]), ("not-audit@conf=narenas-4", conf[1])];
+    assert_eq!(cells, expected.map(|(id, value)| (id.to_owned(), Some(value.to_owned()))));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_order_and_another_another() {
     let order = |seed: u64| {
         let mut scenario = scenario("strategy = \"full\"\nreplicates = 2", "");

@@ -1,50 +1,14 @@
 //! Scenarios as users write them, and every mistake in them: what is said, where, and what to do.
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
+mod sound;
+
 use std::fmt::Write as _;
 
+use sound::{SOUND, and, problems, with};
 use steep::problem::render;
 use steep::scenario::Shape;
 use steep::scenario::decode::decode;
-
-/// A scenario with nothing wrong, for the tests to break.
-const SOUND: &str = r#"name = "shop"
-
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "5m"
-
-[[requests]]
-name = "get"
-path = "/"
-"#;
-
-/// The problems of `text`, as they are shown.
-fn problems(text: &str) -> String {
-    let decoded = decode(text);
-    assert!(!decoded.problems.is_empty(), "no problem was found");
-    render(&decoded.problems, "soak.toml", text, false)
-}
-
-/// The problems of the sound scenario with `this` in place of `that`.
-fn with(this: &str, that: &str) -> String {
-    assert!(SOUND.contains(this), "the sound scenario has no {this:?}");
-    problems(&SOUND.replacen(this, that, 1))
-}
-
-/// The problems of the sound scenario with `more` at its end.
-fn and(more: &str) -> String {
-    let mut text = SOUND.to_owned();
-    text.push_str(more);
-    problems(&text)
-}
 
 #[test]
 fn a_sound_scenario_has_no_problem_and_every_default() {
@@ -196,73 +160,6 @@ issue = "https://example.org/issues/13"
 }
 
 #[test]
-fn a_kind_that_is_unknown_is_one_problem() {
-    insta::assert_snapshot!(and("[[flags]]\nname = \"fast\"\nkind = \"flagd\"\n"));
-}
-
-#[test]
-fn what_a_command_cannot_switch_and_what_would_verify_nothing_are_problems() {
-    let more = r#"
-[[flags]]
-name = "unstable"
-kind = "cfg"
-cfg = "tokio_unstable"
-verify = { symbol = "tokio", library = "libtokio" }
-
-[[flags]]
-name = "cache"
-kind = "http"
-request = { path = "cache/on", headers = { "x y" = "1" } }
-off_request = { method = "DELETE", path = "/cache" }
-verify = { log = "" }
-
-[[flags]]
-name = "trace"
-kind = "http"
-request = { path = "/trace" }
-off_request = { path = "/trace" }
-verify = { contains = "on" }
-
-[[flags]]
-name = "lost"
-kind = "http"
-verify = { metric = "lost", value = 1, path = "/m" }
-
-[[flags]]
-name = "late"
-kind = "env"
-var = "LATE"
-verify = { symbol = "late", value = 1 }
-
-[[axes]]
-name = "tls"
-kind = "cargo-feature"
-values = ["none", "tls"]
-
-[[axes]]
-name = "workers"
-kind = "arg"
-values = ["1", "4"]
-
-[[axes]]
-name = "release"
-kind = "revision"
-values = ["v1", "v2"]
-
-[[axes]]
-name = "commit"
-kind = "revision"
-values = ["HEAD~1", "HEAD"]
-
-[allocators.jemalloc]
-preload = "libjemalloc.so.2:other"
-env = { LD_PRELOAD = "libother.so" }
-verify = {}
-"#;
-    insta::assert_snapshot!(and(more));
-}
-
-#[test]
 fn shapes_that_cannot_be_are_told() {
     let shapes = r#"shape = "sine"
 mean = 10
@@ -366,40 +263,6 @@ fn a_template_that_names_nothing_is_a_problem() {
 }
 
 #[test]
-fn a_constraint_that_names_no_flag_is_a_problem() {
-    let more = r#"
-[[flags]]
-name = "cache"
-kind = "env"
-var = "CACHE"
-requires = ["cahce"]
-conflicts_with = ["storage"]
-
-[plan]
-include = [{ flags = ["cache", "nothing"], allocator = "jemalloc" }]
-"#;
-    insta::assert_snapshot!(and(more));
-}
-
-#[test]
-fn a_feature_of_a_command_is_a_problem() {
-    insta::assert_snapshot!(and("\n[[flags]]\nname = \"cache\"\nkind = \"cargo-feature\"\nfeature = \"cache\"\n"));
-}
-
-#[test]
-fn an_allocator_that_nobody_describes_is_a_problem() {
-    let axis = "\n[[axes]]\nname = \"allocator\"\nkind = \"allocator\"\nvalues = [\"system\", \"jemalloc\"]\n";
-    insta::assert_snapshot!(and(axis));
-}
-
-#[test]
-fn names_that_steep_uses_itself_are_refused() {
-    let flag = |name: &str| format!("\n[[flags]]\nname = \"{name}\"\nkind = \"arg\"\non = [\"-x\"]\n");
-    let more = flag("baseline") + &flag("not-x") + "\n[[dependencies]]\nname = \"service\"\ncommand = [\"true\"]\n";
-    insta::assert_snapshot!(and(&more));
-}
-
-#[test]
 fn nothing_worth_finding_is_refused() {
     insta::assert_snapshot!(and("\n[judge]\nmin_growth_per_request = \"0B\"\nmin_growth_per_hour = \"0B\"\n"));
 }
@@ -455,83 +318,6 @@ proptest::proptest! {
         let mut shown = String::new();
         write!(shown, "{}", render(&decoded.problems, "soak.toml", &text, false)).expect("a text");
     }
-}
-
-#[test]
-fn flags_with_values_that_cannot_be_are_told() {
-    let more = r#"
-[[flags]]
-name = "one"
-kind = "env"
-var = "ONE"
-values = ["off"]
-
-[[flags]]
-name = "cache"
-kind = "arg"
-on = ["--cache"]
-off = ["--no-cache"]
-values = ["off", "lru", "lru", "a=b"]
-group = "memory"
-verify = { path = "/flags", contains = "cache" }
-
-[[flags]]
-name = "plain"
-kind = "arg"
-on = ["--plain={{value}}"]
-
-[[flags]]
-name = "storage"
-kind = "env"
-var = "STORAGE"
-group = "memory"
-
-[[flags]]
-name = "index"
-kind = "env"
-var = "INDEX"
-group = "memory"
-default = true
-requires = ["cache=lru", "cache=arc"]
-"#;
-    insta::assert_snapshot!(and(more));
-}
-
-#[test]
-fn constraints_and_rules_that_name_what_is_not_there_are_told() {
-    let more = r#"
-[[flags]]
-name = "cache"
-kind = "env"
-var = "CACHE"
-values = ["off", "lru"]
-
-[[flags]]
-name = "audit"
-kind = "env"
-var = "AUDIT"
-
-[[axes]]
-name = "arenas"
-kind = "env"
-var = "MALLOC_ARENA_MAX"
-values = ["8", "2"]
-
-[constraints]
-mutually_exclusive = [["cache=lru", "audit", "audit"]]
-at_least_one_of = [["cash", "audit"], []]
-exactly_one_of = "audit"
-pinned = { audit = "lru", cache = ["off", "lru"], nothing = true }
-
-[[rules]]
-when = { arena = "8", cache = true }
-then = {}
-
-[[rules]]
-when = { arenas = [2, 4] }
-then = { audit = [] }
-"#;
-    insta::assert_snapshot!(and(more));
 }
 
 #[test]

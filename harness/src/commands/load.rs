@@ -17,6 +17,7 @@ use crate::shell::access::{Access, AccessError, is_set};
 use crate::shell::build::Workspace;
 use crate::shell::clock::wall_clock;
 use crate::shell::host::usable_cpus;
+use crate::shell::preload;
 
 /// The largest scenario that is read: a slip of the finger must not load a disk image.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -57,6 +58,7 @@ pub(super) fn examine(path: &Path) -> Examined {
     problems.extend(configs::examine(&draft, &spans, &folder));
     problems.extend(revisions::examine(&draft, &spans, &folder));
     problems.extend(missing_cpus(&draft, &spans));
+    problems.extend(missing_libraries(&draft, &spans, &folder));
     problems.extend(no_access(&draft, &spans, &folder));
     problems.extend(expired(&draft, &spans));
     let supplies = supplies::read(&mut draft, &spans, &folder, &mut problems);
@@ -164,6 +166,16 @@ fn missing_cpus(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
             let problem = Problem::error(format!("CPU {cpu} cannot be had here"), spans.of(path));
             problem.help(format!("this process may use {}", known.join(", ")))
         })
+        .collect()
+}
+
+/// What cannot be preloaded: told before the first cell, and not by the first that wants it, hours later.
+fn missing_libraries(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<Problem> {
+    let libraries =
+        scenario.allocators.iter().filter_map(|(name, allocator)| Some((name, allocator.preload.as_ref()?)));
+    let missing = libraries.filter_map(|(name, library)| Some((name, preload::find(library, folder).err()?)));
+    missing
+        .map(|(name, error)| Problem::error(error.to_string(), spans.of(&format!("allocators.{name}.preload"))))
         .collect()
 }
 

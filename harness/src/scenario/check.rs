@@ -9,6 +9,7 @@ mod known;
 mod matrix;
 mod phases;
 mod service;
+mod switches;
 pub(crate) mod traffic;
 mod transport;
 
@@ -16,6 +17,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Scenario;
+use crate::flags::may_be_in_id;
 use crate::problem::{Problem, Spans, nearest};
 use crate::template::Template;
 
@@ -42,6 +44,7 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.thresholds(scenario);
     check.flags(scenario);
     check.changed_files(scenario);
+    check.switches(scenario);
     check.groups(scenario);
     check.axes(scenario);
     check.constraints(scenario);
@@ -71,8 +74,7 @@ impl Check<'_> {
 
     /// A name that becomes part of a file name or of a cell id.
     fn file_name(&mut self, path: &str, name: &str) {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if name.is_empty() || name.len() > LONGEST_NAME || name.starts_with('.') || !name.chars().all(allowed) {
+        if name.is_empty() || name.len() > LONGEST_NAME || name.starts_with('.') || !name.chars().all(may_be_in_id) {
             let help = format!("letters, digits, `-`, `_` and `.`, not beginning with `.`, at most {LONGEST_NAME}");
             self.error(path, format!("{name:?} cannot be a name: it becomes part of a file name"), help);
         }

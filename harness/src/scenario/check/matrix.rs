@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::Check;
+use super::{Check, LONGEST_NAME};
+use crate::flags::in_id;
 use crate::problem::nearest;
 use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, Scenario, Switch, SwitchRequest, Verify};
 
@@ -64,8 +65,9 @@ impl Check<'_> {
                     "on = [\"--cache\"]",
                 );
             }
-            Switch::Cfg { cfg } if cfg.is_empty() => {
-                self.error(&format!("{path}.cfg"), "\"cfg\" is empty", "cfg = \"fast_path\"");
+            Switch::Cfg { cfg } if !is_cfg(cfg) => {
+                let help = "cfg = \"fast_path\", or cfg = 'cache=\"lru\"' with its value in quotes";
+                self.error(&format!("{path}.cfg"), format!("{cfg:?} is nothing that rustc takes after --cfg"), help);
             }
             Switch::Http { on, off } => {
                 self.switch_request(&format!("{path}.request"), on);
@@ -195,8 +197,13 @@ impl Check<'_> {
                 self.error(&at("values"), "an axis needs at least one value", "");
             }
             for (position, value) in axis.values.iter().enumerate() {
-                self.file_name(&at("values"), value);
-                if axis.values[..position].contains(value) {
+                let before = &axis.values[..position];
+                if matches!(axis.kind, AxisKind::Env { .. } | AxisKind::Arg { .. }) {
+                    self.axis_text(&at("values"), value, before);
+                } else {
+                    self.file_name(&at("values"), value);
+                }
+                if before.contains(value) {
                     self.error(&at("values"), format!("\"{value}\" stands twice"), "");
                 }
                 if axis.kind == AxisKind::Allocator && value != "system" {
@@ -216,6 +223,18 @@ impl Check<'_> {
                 self.verify(&format!("allocators.{name}.verify"), verify);
             }
             self.preload(name, allocator, scenario);
+        }
+    }
+
+    /// A value that the service is given as it is, while ids have it without what a folder's name cannot have.
+    fn axis_text(&mut self, path: &str, value: &str, before: &[String]) {
+        if value.is_empty() || value.len() > LONGEST_NAME || value.contains(char::is_control) {
+            let help = format!("at most {LONGEST_NAME} bytes, at least one, and all in a line");
+            self.error(path, format!("{value:?} cannot be a value of an axis"), help);
+        }
+        if let Some(other) = before.iter().find(|other| *other != value && in_id(other) == in_id(value)) {
+            let message = format!("{other:?} and {value:?} would both be \"{}\" in the ids of cells", in_id(value));
+            self.error(path, message, "let them differ in a letter or a digit too");
         }
     }
 
@@ -279,6 +298,19 @@ impl Check<'_> {
 pub(super) fn known_flags(scenario: &Scenario) -> Vec<String> {
     let with_values = scenario.flags.iter().filter(|flag| !flag.values.is_empty());
     scenario.flags.iter().map(|flag| flag.name.clone()).chain(with_values.flat_map(Flag::members)).collect()
+}
+
+/// A name, or one with a value in quotes (<https://doc.rust-lang.org/reference/conditional-compilation.html>).
+fn is_cfg(cfg: &str) -> bool {
+    let (name, value) = cfg.split_once('=').map_or((cfg, None), |(name, value)| (name, Some(value)));
+    let is_first = |c: char| c.is_alphabetic() || c == '_';
+    let is_quoted = |value: &str| {
+        value
+            .strip_prefix('"')
+            .and_then(|value| value.strip_suffix('"'))
+            .is_some_and(|value| !value.contains(['"', '\\']))
+    };
+    name.starts_with(is_first) && name.chars().all(|c| is_first(c) || c.is_numeric()) && value.is_none_or(is_quoted)
 }
 
 /// The texts that a flag with values writes its value into.

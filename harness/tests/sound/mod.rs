@@ -1,0 +1,44 @@
+//! A scenario with nothing wrong, and what is said of it when it is broken.
+#![allow(dead_code, reason = "not every test breaks it in every way")]
+
+use steep::problem::render;
+use steep::scenario::decode::decode;
+
+/// A scenario with nothing wrong, for the tests to break.
+pub const SOUND: &str = r#"name = "shop"
+
+[service]
+command = ["shop"]
+url = "http://127.0.0.1:{{port}}"
+
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 100
+duration = "5m"
+
+[[requests]]
+name = "get"
+path = "/"
+"#;
+
+/// The problems of `text`, as they are shown.
+pub fn problems(text: &str) -> String {
+    let decoded = decode(text);
+    assert!(!decoded.problems.is_empty(), "no problem was found");
+    render(&decoded.problems, "soak.toml", text, false)
+}
+
+/// The problems of the sound scenario with `this` in place of `that`.
+pub fn with(this: &str, that: &str) -> String {
+    assert!(SOUND.contains(this), "the sound scenario has no {this:?}");
+    problems(&SOUND.replacen(this, that, 1))
+}
+
+/// The problems of the sound scenario with `more` at its end.
+pub fn and(more: &str) -> String {
+    let mut text = SOUND.to_owned();
+    text.push_str(more);
+    problems(&text)
+}
