@@ -2,7 +2,8 @@
 
 mod sound;
 
-use sound::and;
+use sound::{SOUND, and};
+use steep::scenario::decode::decode;
 
 #[test]
 fn a_kind_that_is_unknown_is_one_problem() {
@@ -235,6 +236,14 @@ env = { MALLOC_CONF = "background_thread:true" }
 env = { MIMALLOC_PURGE_DELAY = "0" }
 "#;
     insta::assert_snapshot!(and(more));
+}
+
+#[test]
+fn what_stands_in_braces_in_values_of_flags_and_axes_is_known_to_the_service() {
+    let flag = |on: &str| format!("\n[[flags]]\nname = \"wal\"\nkind = \"arg\"\non = [\"{on}\"]\n");
+    assert_eq!(decode(&(SOUND.to_owned() + &flag("--wal={{dir}}/wal"))).problems, []);
+    let axes = "\n[[axes]]\nname = \"conf\"\nkind = \"env\"\nvar = \"CONF\"\nvalues = [\"{{home}}\", \"{{ }}\"]\n";
+    insta::assert_snapshot!(and(&(flag("--wal={{folder}}") + axes)));
 }
 
 #[test]

@@ -195,9 +195,11 @@ async fn what_a_cell_sets_comes_over_the_scenario() {
     service.env.extend([("A", "scenario"), ("B", "scenario")].map(|(name, value)| (name.to_owned(), template(value))));
     service.program = Program::Command(["sh", "-c", "echo \"$A-${B-unset}-$2\"; exit 1", "sh"].map(template).into());
     service.args = vec![template("one")];
-    let env = [("A", Some("cell".to_owned())), ("B", None)].map(|(name, value)| (name.to_owned(), value)).into();
-    let error = folders.start_with(&service, &[], env, &["two".to_owned()]).await.expect_err("it exits");
-    assert_eq!(folders.text("cell/service.log"), "cell-unset-two\n");
+    let env =
+        [("A", Some("cell in {{dir}}".to_owned())), ("B", None)].map(|(name, value)| (name.to_owned(), value)).into();
+    let error = folders.start_with(&service, &[], env, &["--wal={{dir}}/two".to_owned()]).await.expect_err("it exits");
+    let folder = folders.path("cell").display().to_string();
+    assert_eq!(folders.text("cell/service.log"), format!("cell in {folder}-unset---wal={folder}/two\n"));
     assert!(matches!(error, ServiceError::Ended { .. }), "{error}");
 }
 

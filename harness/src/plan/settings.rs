@@ -6,8 +6,8 @@ use super::Cell;
 use crate::scenario::config::Patch;
 use crate::scenario::{Allocator, AxisKind, Flag, Scenario, Switch, SwitchRequest};
 
-/// What a cell adds to the start of the service. Values of flags and axes are taken as they are: nothing
-/// is replaced in them but the value of a flag with values.
+/// What a cell adds to the start of the service. The value of a flag with values stands in it; ports and folders are filled in when the
+/// service is started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CellSettings {
     /// Variables set, and variables unset (none).

@@ -39,6 +39,9 @@ impl Check<'_> {
                 }
             }
             self.switch(&format!("flags[{index}]"), flag);
+            for (key, text) in given(&flag.switch) {
+                self.switched_text(&at(key), text, scenario, Some("value"));
+            }
             self.values(&format!("flags[{index}]"), flag);
             if let Some(verify) = &flag.verify {
                 self.verify(&at("verify"), verify);
@@ -200,6 +203,7 @@ impl Check<'_> {
                 let before = &axis.values[..position];
                 if matches!(axis.kind, AxisKind::Env { .. } | AxisKind::Arg { .. }) {
                     self.axis_text(&at("values"), value, before);
+                    self.switched_text(&at("values"), value, scenario, None);
                 } else {
                     self.file_name(&at("values"), value);
                 }
@@ -221,6 +225,9 @@ impl Check<'_> {
             }
             if let Some(verify) = &allocator.verify {
                 self.verify(&format!("allocators.{name}.verify"), verify);
+            }
+            for (variable, value) in &allocator.env {
+                self.switched_text(&format!("allocators.{name}.env.{variable}"), value, scenario, None);
             }
             self.preload(name, allocator, scenario);
         }
@@ -298,6 +305,19 @@ impl Check<'_> {
 pub(super) fn known_flags(scenario: &Scenario) -> Vec<String> {
     let with_values = scenario.flags.iter().filter(|flag| !flag.values.is_empty());
     scenario.flags.iter().map(|flag| flag.name.clone()).chain(with_values.flat_map(Flag::members)).collect()
+}
+
+/// The texts that the service is given, with their keys.
+fn given(switch: &Switch) -> Vec<(&'static str, &String)> {
+    match switch {
+        Switch::Env { on, off, .. } => {
+            std::iter::once(("on", on)).chain(off.as_ref().map(|off| ("off", off))).collect()
+        }
+        Switch::Arg { on, off } => {
+            on.iter().map(|text| ("on", text)).chain(off.iter().map(|text| ("off", text))).collect()
+        }
+        Switch::Config { .. } | Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Http { .. } => Vec::new(),
+    }
 }
 
 /// A name, or one with a value in quotes (<https://doc.rust-lang.org/reference/conditional-compilation.html>).

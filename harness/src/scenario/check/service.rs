@@ -12,8 +12,7 @@ const OWN_FILES: [&str; 6] = ["trace.jsonl", "verdict.json", "service.log", "dri
 impl Check<'_> {
     pub(super) fn service(&mut self, scenario: &Scenario) {
         let service = &scenario.service;
-        let mut known: Vec<String> = ["port", "dir"].map(str::to_owned).to_vec();
-        known.extend(scenario.dependencies.iter().map(|dependency| format!("{}.port", dependency.name)));
+        let known = known_to_processes(scenario);
         self.process_texts("service", &service.args, &known);
         service.env.iter().for_each(|(name, value)| self.process_text(&format!("service.env.{name}"), value, &known));
         self.process_text("service.url", &service.url, &known);
@@ -82,6 +81,20 @@ impl Check<'_> {
         self.process_texts(path, command, known);
     }
 
+    /// A text of flags, axes or allocators that the service gets, in which `more` may stand too.
+    pub(super) fn switched_text(&mut self, path: &str, text: &str, scenario: &Scenario, more: Option<&str>) {
+        let mut known = known_to_processes(scenario);
+        known.extend(more.map(str::to_owned));
+        match Template::parse(text) {
+            Ok(template) => self.process_text(path, &template, &known),
+            Err(error) => self.error(
+                path,
+                error.to_string(),
+                "\"{{port}}\", \"{{dir}}\"; names have letters, digits, `_`, `-` and `.`",
+            ),
+        }
+    }
+
     fn process_text(&mut self, path: &str, template: &Template, known: &[String]) {
         self.names(
             path,
@@ -139,4 +152,10 @@ impl Check<'_> {
         }
         self.files(&format!("{path}.files"), &dependency.files, known);
     }
+}
+
+/// What may stand in double braces in texts of processes.
+fn known_to_processes(scenario: &Scenario) -> Vec<String> {
+    let ports = scenario.dependencies.iter().map(|dependency| format!("{}.port", dependency.name));
+    ["port", "dir"].map(str::to_owned).into_iter().chain(ports).collect()
 }

@@ -37,9 +37,14 @@ impl Preparation<'_> {
             (Program::Command(words), _) => self.command("command", words)?,
         };
         args.extend(self.fill_all("args", &service.args)?);
-        args.extend_from_slice(self.place.args);
+        for text in self.place.args {
+            args.push(self.fill_text("flags and axes", text)?);
+        }
         let mut env = self.env(&service.env)?;
-        env.extend(self.place.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+        for (name, value) in self.place.env {
+            let value = value.as_ref().map(|text| self.fill_text("flags and axes", text)).transpose()?;
+            env.insert(name.clone(), value);
+        }
         Ok(Launch { program, args, env, cpus: service.cpus.clone(), ..self.nothing() })
     }
 
@@ -93,6 +98,11 @@ impl Preparation<'_> {
             source,
             known: self.names.known(),
         })
+    }
+
+    /// The same of a text that is none of the scenario's templates: what cannot be one is taken as it is.
+    fn fill_text(&self, key: &str, text: &str) -> Result<String, ServiceError> {
+        Template::parse(text).map_or_else(|_| Ok(text.to_owned()), |template| self.fill(key, &template))
     }
 
     /// Where its output goes.
