@@ -35,6 +35,11 @@ fn what_is_written_is_sound_and_says_what_is_guessed() {
             ("mimalloc", &["dep:mimalloc"]),
             ("moka", &["dep:moka"]),
             ("c++", &[]),
+            ("c--", &[]),
+            ("ä", &[]),
+            ("ö", &[]),
+            ("not-safe", &[]),
+            ("baseline", &[]),
         ],
         &["shop", "shop-admin"],
     );

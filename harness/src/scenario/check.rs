@@ -13,6 +13,7 @@ mod switches;
 pub(crate) mod traffic;
 mod transport;
 
+pub(crate) use matrix::RESERVED_FLAGS;
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::check::RESERVED_FLAGS;
 use super::package::{Features, PackageFacts};
+use crate::flags::in_id;
 
 /// How the service is told its port, as far as its sources show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +69,14 @@ pub fn starter(package: &str, facts: &PackageFacts, port: &PortGuess, health: Op
     );
     text += &service(package, facts, &chosen, port, health);
     text += TRAFFIC;
-    chosen.flags.iter().for_each(|feature| text += &flag(feature, chosen.default.contains(*feature)));
+    let mut names = BTreeSet::new();
+    for feature in &chosen.flags {
+        let mut name = flag_name(feature);
+        while !names.insert(name.clone()) {
+            name.push('-');
+        }
+        text += &flag(&name, feature, chosen.default.contains(*feature));
+    }
     text += &allocators(&chosen);
     text += PLAN;
     if !chosen.allocators.is_empty() {
@@ -96,7 +105,7 @@ impl<'f> Chosen<'f> {
                 Some(allocator) if chosen.allocators.iter().all(|(known, _)| *known != allocator) => {
                     chosen.allocators.push((allocator, feature));
                 }
-                None if !features.is_of_dependency(feature) && can_be_named(feature) => chosen.flags.push(feature),
+                None if !features.is_of_dependency(feature) => chosen.flags.push(feature),
                 _ if chosen.default.contains(feature) => chosen.kept.push(feature),
                 _ => {}
             }
@@ -105,11 +114,11 @@ impl<'f> Chosen<'f> {
     }
 }
 
-/// What a flag may be called: its name becomes part of file names. The others are left to whoever writes the scenario.
-fn can_be_named(feature: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let reserved = ["baseline", "builds", "attempts"];
-    feature.chars().all(allowed) && !feature.starts_with("not-") && !reserved.contains(&feature)
+/// What the flag of a feature is called: its name becomes part of file names.
+fn flag_name(feature: &str) -> String {
+    let name = in_id(feature);
+    let means_more = RESERVED_FLAGS.contains(&feature) || feature.starts_with("not-");
+    if means_more || feature.starts_with('.') || name != feature { format!("feature-{name}") } else { name }
 }
 
 fn service(package: &str, facts: &PackageFacts, chosen: &Chosen<'_>, port: &PortGuess, health: Option<&str>) -> String {
@@ -175,8 +184,8 @@ path = "/"           # a guess: replace it by what your users ask for
 # exponent = 1.1
 "#;
 
-fn flag(feature: &str, is_default: bool) -> String {
-    let mut text = format!("\n[[flags]]\nname = {feature:?}\nkind = \"cargo-feature\"\nfeature = {feature:?}\n");
+fn flag(name: &str, feature: &str, is_default: bool) -> String {
+    let mut text = format!("\n[[flags]]\nname = {name:?}\nkind = \"cargo-feature\"\nfeature = {feature:?}\n");
     if is_default {
         text += "default = true\n";
     }

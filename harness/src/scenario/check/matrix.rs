@@ -8,7 +8,7 @@ use crate::problem::nearest;
 use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, Scenario, Switch, SwitchRequest, Verify};
 
 /// Names of the run's folder, and the id of the cell in which all is as in production.
-const RESERVED_FLAGS: [&str; 7] =
+pub(crate) const RESERVED_FLAGS: [&str; 7] =
     ["baseline", "builds", "attempts", "run.json", "run.lock", "report.json", "scenario.toml"];
 
 /// The variable by which libraries are preloaded.
