@@ -10,7 +10,7 @@ use steep::scenario::starter::{PortGuess, starter};
 fn facts(features: &[(&str, &[&str])], binaries: &[&str]) -> PackageFacts {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let features = features.iter().map(|(name, others)| ((*name).to_owned(), owned(others)));
-    PackageFacts { features: Features::new(features.collect()), binaries: owned(binaries) }
+    PackageFacts { features: Features::new(features.collect()), binaries: owned(binaries), ..PackageFacts::default() }
 }
 
 /// What is written for `facts` has no problem, neither by itself nor against the package.
@@ -54,4 +54,13 @@ fn every_guess_at_a_port_is_sound() {
     for guess in [PortGuess::Variable, PortGuess::Argument, PortGuess::Fixed(8080), PortGuess::Unknown] {
         assert_sound(&starter("shop", &facts, &guess, None), &facts);
     }
+}
+
+#[test]
+fn what_the_binary_requires_is_no_flag() {
+    let required = [("shop".to_owned(), vec!["server".to_owned()])].into();
+    let facts = PackageFacts { required, ..facts(&[("server", &[]), ("cache", &[])], &["shop"]) };
+    let text = starter("shop", &facts, &PortGuess::Unknown, None);
+    assert_sound(&text, &facts);
+    assert!(text.contains("\nfeatures = [\"server\"]\n") && !text.contains("name = \"server\""), "{text}");
 }

@@ -34,6 +34,9 @@ pub fn init(folder: &Path) -> Status {
 }
 
 fn write(folder: &Path) -> Result<PathBuf, anyhow::Error> {
+    if !folder.is_dir() {
+        bail!("{} is no folder: give the folder of a package, or none for this one", folder.display());
+    }
     let workspace = Workspace::around(folder)?;
     let (package, home) = package(&workspace, folder)?;
     let facts =

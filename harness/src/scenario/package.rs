@@ -19,6 +19,16 @@ pub struct PackageFacts {
     pub features: Features,
     /// Its binaries.
     pub binaries: Vec<String>,
+    /// Features without which a binary is not built, by its name.
+    pub required: BTreeMap<String, Vec<String>>,
+}
+
+impl PackageFacts {
+    /// Without which the binary is not built that this service is, or else the first.
+    pub(super) fn required_by(&self, bin: Option<&str>) -> impl Iterator<Item = &str> {
+        let bin = bin.or(self.binaries.first().map(String::as_str));
+        bin.and_then(|bin| self.required.get(bin)).into_iter().flatten().map(String::as_str)
+    }
 }
 
 /// The features of a package, each with what it turns on, as `Cargo.toml` has it.
@@ -88,6 +98,7 @@ pub fn check_package(scenario: &Scenario, spans: &Spans, workspace: &WorkspaceFa
         let values = axis.values.iter().filter(|value| *value != AxisKind::NO_FEATURE);
         features.extend(values.map(|value| (format!("axes[{index}].values"), value.as_str())));
     }
+    problems.extend(required(package, spans, facts));
     problems.extend(always_on(scenario, package, spans, facts));
     problems.extend(alike(scenario, package, spans, facts));
     for (name, allocator) in &scenario.allocators {
@@ -103,6 +114,18 @@ pub fn check_package(scenario: &Scenario, spans: &Spans, workspace: &WorkspaceFa
         }
     }
     problems
+}
+
+/// Features that the binary requires and that not every build has: without them cargo builds nothing.
+fn required(package: &Package, spans: &Spans, facts: &PackageFacts) -> Option<Problem> {
+    let always = package.features.iter().map(String::as_str).chain(package.default_features.then_some("default"));
+    let always = facts.features.with(always);
+    let missing: Vec<&str> =
+        facts.required_by(package.bin.as_deref()).filter(|feature| !always.contains(*feature)).collect();
+    let all: Vec<&str> = package.features.iter().map(String::as_str).chain(missing.iter().copied()).collect();
+    let message = format!("the binary is not built without {}", missing.join(", "));
+    let problem = Problem::error(message, spans.of("service.package"));
+    (!missing.is_empty()).then(|| problem.help(format!("every build needs it: features = {all:?} in [service]")))
 }
 
 /// Flags whose feature every build has: no cell would be without it.
@@ -212,7 +235,8 @@ mod tests {
             crate::scenario::decode::decode(&text).scenario.unwrap_or_else(|| panic!("{text}"))
         };
         let list: &[(&str, &[&str])] = &[("default", &["storage"]), ("storage", &["disk"]), ("disk", &[])];
-        let facts = PackageFacts { features: features(list), binaries: vec!["shop".to_owned()] };
+        let facts =
+            PackageFacts { features: features(list), binaries: vec!["shop".to_owned()], ..PackageFacts::default() };
         let workspace = WorkspaceFacts { packages: [("shop".to_owned(), facts)].into() };
         let problems = |more: &str| {
             let problems = check_package(&scenario(more), &Spans::default(), &workspace);
@@ -237,10 +261,35 @@ mod tests {
             crate::scenario::decode::decode(&text).scenario.unwrap_or_else(|| panic!("{text}"))
         };
         let list: &[(&str, &[&str])] = &[("default", &["disk"]), ("disk", &[])];
-        let facts = PackageFacts { features: features(list), binaries: vec!["shop".to_owned()] };
+        let facts =
+            PackageFacts { features: features(list), binaries: vec!["shop".to_owned()], ..PackageFacts::default() };
         let workspace = WorkspaceFacts { packages: [("shop".to_owned(), facts)].into() };
         let problems = |more: &str| check_package(&scenario(more), &Spans::default(), &workspace);
         assert_eq!(problems("")[0].message, "\"none\" and \"disk\" of the axis \"store\" build the same");
         assert!(problems("default_features = false").is_empty());
+    }
+
+    #[test]
+    fn what_the_binary_requires_is_in_every_build_or_a_problem() {
+        let text = |service: &str| {
+            format!(
+                "name = \"s\"\n[service]\npackage = \"shop\"\nurl = \"http://127.0.0.1:{{{{port}}}}\"\n{service}\n\
+                 [[phases]]\nname = \"steady\"\nrole = \"steady\"\nshape = \"constant\"\nrate = 1\nduration = \"1m\"\n\
+                 [[requests]]\nname = \"get\"\npath = \"/\"\n"
+            )
+        };
+        let list: &[(&str, &[&str])] = &[("default", &["disk"]), ("disk", &[]), ("server", &[])];
+        let required = [("shop".to_owned(), vec!["server".to_owned(), "disk".to_owned()])].into();
+        let facts = PackageFacts { features: features(list), binaries: vec!["shop".to_owned()], required };
+        let workspace = WorkspaceFacts { packages: [("shop".to_owned(), facts)].into() };
+        let problems = |service: &str| {
+            let decoded = crate::scenario::decode::decode(&text(service));
+            check_package(&decoded.scenario.expect("a scenario"), &Spans::default(), &workspace)
+        };
+        let problem = &problems("")[0];
+        assert_eq!(problem.message, "the binary is not built without server");
+        assert_eq!(problem.help, "every build needs it: features = [\"server\"] in [service]");
+        assert_eq!(problems("default_features = false")[0].message, "the binary is not built without server, disk");
+        assert!(problems("features = [\"server\"]").is_empty());
     }
 }

@@ -61,7 +61,7 @@ pub fn health_path(sources: &[String]) -> Option<&'static str> {
 /// The text of a scenario for `package`, of which cargo says `facts` and the sources show a `port` and a `health` path.
 #[must_use]
 pub fn starter(package: &str, facts: &PackageFacts, port: &PortGuess, health: Option<&str>) -> String {
-    let chosen = Chosen::of(&facts.features);
+    let chosen = Chosen::of(facts);
     let mut text = format!(
         "# Written by `steep init`. Lines with \"guess\" are to be looked at; `steep check` tells what is wrong,\n\
          # `steep plan` what would be soaked, and `steep run` soaks it. All keys: docs/scenario.md of steep.\n\n\
@@ -91,17 +91,20 @@ struct Chosen<'f> {
     allocators: Vec<(&'static str, &'f str)>,
     /// Features that are on in production.
     default: BTreeSet<String>,
-    /// Those among them that are neither flag nor allocator.
+    /// What every build has: those among them that are neither flag nor allocator, and what the binary requires.
     kept: Vec<&'f str>,
 }
 
 impl<'f> Chosen<'f> {
-    fn of(features: &'f Features) -> Self {
+    fn of(facts: &'f PackageFacts) -> Self {
+        let features = &facts.features;
+        let required: BTreeSet<&str> = facts.required_by(None).collect();
         let default = features.with(features.names().filter(|name| *name == "default"));
         let mut chosen = Self { flags: Vec::new(), allocators: Vec::new(), default, kept: Vec::new() };
         for feature in features.names().filter(|name| *name != "default") {
             let allocator = ALLOCATORS.into_iter().find(|allocator| feature.contains(allocator));
             match allocator {
+                _ if required.contains(feature) => chosen.kept.push(feature),
                 Some(allocator) if chosen.allocators.iter().all(|(known, _)| *known != allocator) => {
                     chosen.allocators.push((allocator, feature));
                 }
@@ -129,9 +132,9 @@ fn service(package: &str, facts: &PackageFacts, chosen: &Chosen<'_>, port: &Port
     }
     if chosen.default.iter().any(|feature| feature != "default") {
         text += "default_features = false   # the default features are flags below, on in production\n";
-        if !chosen.kept.is_empty() {
-            let _ = writeln!(text, "features = {:?}", chosen.kept);
-        }
+    }
+    if !chosen.kept.is_empty() {
+        let _ = writeln!(text, "features = {:?}", chosen.kept);
     }
     text += match port {
         PortGuess::Variable => "env = { PORT = \"{{port}}\" }     # a guess: the sources name this variable\n",

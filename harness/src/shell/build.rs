@@ -129,14 +129,13 @@ impl Workspace {
     /// What the checks of a scenario need to know.
     #[must_use]
     pub fn facts(&self) -> WorkspaceFacts {
-        let facts = |package: &cargo_metadata::Package| PackageFacts {
-            features: Features::new(package.features.clone()),
-            binaries: package
-                .targets
-                .iter()
-                .filter(|target| target.kind.contains(&TargetKind::Bin))
-                .map(|target| target.name.clone())
-                .collect(),
+        let facts = |package: &cargo_metadata::Package| {
+            let binaries = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Bin));
+            PackageFacts {
+                features: Features::new(package.features.clone()),
+                binaries: binaries.clone().map(|target| target.name.clone()).collect(),
+                required: binaries.map(|target| (target.name.clone(), target.required_features.clone())).collect(),
+            }
         };
         let packages = self.metadata.workspace_packages();
         WorkspaceFacts { packages: packages.iter().map(|package| (package.name.to_string(), facts(package))).collect() }
