@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::check::RESERVED_FLAGS;
-use super::package::{Features, PackageFacts};
+use super::package::PackageFacts;
 use crate::flags::in_id;
 
 /// How the service is told its port, as far as its sources show.
