@@ -271,6 +271,8 @@ impl Plan {
 #[derive(Debug)]
 pub struct Allowed {
     model: Model,
+    /// What is on in every cell.
+    always: FlagSet,
     /// A rule may forbid the axes of production altogether.
     is_possible: bool,
 }
@@ -280,19 +282,20 @@ impl Allowed {
     #[must_use]
     pub fn of(scenario: &Scenario, features: &Features) -> Self {
         let under = under(scenario, features, &usual_axes(scenario));
-        Self { model: Model::new(scenario, features, &under), is_possible: under.impossible().is_none() }
+        let model = Model::new(scenario, features, &under);
+        Self { always: model.always(), model, is_possible: under.impossible().is_none() }
     }
 
-    /// What can be switched by itself: flags, values of flags, and one flag of each group, but what is pinned.
+    /// What can be switched by itself: flags, values of flags, and one flag of each group. Nothing that is the same in every cell.
     #[must_use]
     pub fn switches(&self) -> Vec<String> {
         self.model.switches()
     }
 
-    /// The flag set in which these `switches` are on, with the other flags of their groups, and with what is pinned.
+    /// The flag set in which these `switches` are on, with the other flags of their groups, and with what is on in every cell.
     #[must_use]
     pub fn whole(&self, switches: &FlagSet) -> FlagSet {
-        self.model.with_groups(switches)
+        self.model.with_groups(&switches.iter().chain(self.always.iter()).collect())
     }
 
     /// Whether a cell can have exactly these flags on.

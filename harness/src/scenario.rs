@@ -166,6 +166,12 @@ pub enum Finding {
 }
 
 impl Scenario {
+    /// Whether some axis has the allocator of this name.
+    #[must_use]
+    pub fn has_allocator(&self, name: &str) -> bool {
+        self.axes.iter().any(|axis| axis.kind == AxisKind::Allocator && axis.values.iter().any(|value| value == name))
+    }
+
     /// The variables of the environment that hold secrets, each with the key that names it.
     #[must_use]
     pub fn secret_variables(&self) -> Vec<(String, String)> {

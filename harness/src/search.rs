@@ -128,22 +128,49 @@ var = "CACHE"
 pinned = { tls = true, debug = false }
 "#;
 
+    /// With each of these lines of constraints, and what is on and off in every cell then.
     #[test]
     fn what_is_pinned_is_as_it_is_in_each_cell_and_nothing_to_search_for() {
-        let scenario = decode(SCENARIO).scenario.expect("a scenario");
-        let allowed = Allowed::of(&scenario, &Features::default());
+        let kinds =
+            "[[flags]]\nname = \"kind\"\nkind = \"env\"\nvar = \"KIND\"\nvalues = [\"off\", \"lru\", \"arc\"]\n";
+        let grouped = |group: &str| {
+            let flag = |name: &str| {
+                format!("[[flags]]\nname = \"{name}\"\nkind = \"env\"\nvar = \"{name}\"\ngroup = \"{group}\"\n")
+            };
+            flag("left") + &flag("right")
+        };
+        let needing = "[[flags]]\nname = \"top\"\nkind = \"env\"\nvar = \"TOP\"\nrequires = [\"base\"]\n\
+                       [[flags]]\nname = \"base\"\nkind = \"env\"\nvar = \"BASE\"\n";
+        for (more, pinned, on) in [
+            ("", "", vec![]),
+            (kinds, ", kind = \"lru\"", vec!["kind=lru"]),
+            (&grouped("g"), ", left = true", vec!["left", "right"]),
+            (&grouped("g"), ", right = true", vec!["left", "right"]),
+            (&grouped("g"), ", right = false", vec![]),
+            (needing, ", top = true", vec!["top", "base"]),
+        ] {
+            let text = SCENARIO.replace("[constraints]", &format!("{more}[constraints]"));
+            let text = text.replace("debug = false", &format!("debug = false{pinned}"));
+            let scenario = decode(&text).scenario.unwrap_or_else(|| panic!("{text}"));
+            let always: FlagSet = ["tls"].into_iter().chain(on).collect();
+            finds_sessions(&Allowed::of(&scenario, &Features::default()), &scenario, &always);
+        }
+    }
+
+    fn finds_sessions(allowed: &Allowed, scenario: &Scenario, always: &FlagSet) {
         let switches = allowed.switches();
-        assert_eq!(switches, ["sessions", "cache"]);
+        assert_eq!(switches, ["sessions", "cache"], "{always}");
         let mut told = Vec::new();
         for _ in 0..8 {
-            let look = Search::new(&switches, rules(&scenario), told.clone()).look(&allowed, |_| true, Duration::MAX);
+            let look = Search::new(&switches, rules(scenario), told.clone()).look(allowed, |_| true, Duration::MAX);
             let Next::Soak(cell) = look.next else {
-                assert_eq!(look.next, Next::Sure);
+                assert_eq!(look.next, Next::Sure, "{always}");
                 assert!(look.flags["sessions"] > 0.97 && look.flags["cache"] < 0.05, "{:?}", look.flags);
                 return;
             };
             let flags = allowed.whole(&cell.flags);
-            assert!(flags.contains("tls") && !flags.contains("debug"), "{flags}");
+            let others: FlagSet = flags.iter().filter(|flag| !["sessions", "cache"].contains(flag)).collect();
+            assert_eq!(&others, always);
             let growth = if flags.contains("sessions") { 5.0 } else { 0.0 };
             told.push(Told { flags, growth: Some((growth, 0.1)) });
         }

@@ -59,8 +59,9 @@ fn every_guess_at_a_port_is_sound() {
 #[test]
 fn what_the_binary_requires_is_no_flag() {
     let required = [("shop".to_owned(), vec!["server".to_owned()])].into();
-    let facts = PackageFacts { required, ..facts(&[("server", &[]), ("cache", &[])], &["shop"]) };
+    let facts =
+        PackageFacts { required, ..facts(&[("server", &["metrics"]), ("metrics", &[]), ("cache", &[])], &["shop"]) };
     let text = starter("shop", &facts, &PortGuess::Unknown, None);
     assert_sound(&text, &facts);
-    assert!(text.contains("\nfeatures = [\"server\"]\n") && !text.contains("name = \"server\""), "{text}");
+    assert!(text.contains("\nfeatures = [\"metrics\", \"server\"]\n") && !text.contains("name = \"server\""), "{text}");
 }

@@ -173,7 +173,8 @@ fn missing_cpus(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
 fn missing_libraries(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<Problem> {
     let libraries =
         scenario.allocators.iter().filter_map(|(name, allocator)| Some((name, allocator.preload.as_ref()?)));
-    let missing = libraries.filter_map(|(name, library)| Some((name, preload::find(library, folder).err()?)));
+    let used = libraries.filter(|(name, _)| scenario.has_allocator(name));
+    let missing = used.filter_map(|(name, library)| Some((name, preload::find(library, folder).err()?)));
     missing
         .map(|(name, error)| Problem::error(error.to_string(), spans.of(&format!("allocators.{name}.preload"))))
         .collect()

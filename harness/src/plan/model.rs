@@ -238,14 +238,25 @@ impl Model {
         self.flags(&known.iter().map(|on| *on == Some(true)).collect::<Vec<_>>())
     }
 
-    /// What can be switched by itself: values of flags, flags, and the first flag of each group. Nothing that is pinned.
+    /// What can be switched by itself: values of flags, flags, and the first flag of each group. Nothing that is the same in every cell.
     pub(super) fn switches(&self) -> Vec<String> {
-        let of = |factor: &Factor| factor.levels.iter().filter_map(|level| level.first().copied()).collect::<Vec<_>>();
-        let is_free = |member: &usize| self.pinned[*member].is_none();
-        self.factors.iter().flat_map(of).filter(is_free).map(|member| self.members[member].clone()).collect()
+        let first = |(factor, levels): (usize, Vec<usize>)| {
+            let levels = levels.into_iter().map(move |level| &self.factors[factor].levels[level]);
+            levels.filter_map(|level| level.first()).map(|member| self.members[*member].clone())
+        };
+        self.free().into_iter().flat_map(first).collect()
     }
 
-    /// `switches` with the other flags of their groups, and with what is pinned.
+    /// What is on in every cell: pinned, or needed by what is.
+    pub(super) fn always(&self) -> FlagSet {
+        let only = |factor: &Factor| match self.possible(factor).as_slice() {
+            [level] => factor.levels[*level].clone(),
+            _ => Vec::new(),
+        };
+        self.factors.iter().flat_map(only).map(|member| self.members[member].as_str()).collect()
+    }
+
+    /// `switches` with the other flags of their groups.
     pub(super) fn with_groups(&self, switches: &FlagSet) -> FlagSet {
         let mut set = self.numbers(switches);
         for level in self.factors.iter().flat_map(|factor| &factor.levels) {
@@ -254,9 +265,6 @@ impl Model {
                     set[*member] = true;
                 }
             }
-        }
-        for (on, pinned) in set.iter_mut().zip(&self.pinned) {
-            *on = pinned.unwrap_or(*on);
         }
         self.flags(&set)
     }
@@ -293,16 +301,18 @@ impl Model {
 
     /// Numbers of the factors that have several levels under all constraints, each with those levels.
     pub(super) fn free(&self) -> Vec<(usize, Vec<usize>)> {
-        let possible = |factor: &Factor| {
-            let is_possible = |level: &usize| {
-                let mut known = self.excluding.nothing_known();
-                factor.fix(*level, &mut known);
-                self.excluding.allow(&known)
-            };
-            (0..factor.levels.len()).filter(is_possible).collect::<Vec<_>>()
-        };
-        let free = self.factors.iter().enumerate().map(|(number, factor)| (number, possible(factor)));
+        let free = self.factors.iter().enumerate().map(|(number, factor)| (number, self.possible(factor)));
         free.filter(|(_, levels)| levels.len() > 1).collect()
+    }
+
+    /// The levels that a factor can have under all constraints.
+    fn possible(&self, factor: &Factor) -> Vec<usize> {
+        let is_possible = |level: &usize| {
+            let mut known = self.excluding.nothing_known();
+            factor.fix(*level, &mut known);
+            self.excluding.allow(&known)
+        };
+        (0..factor.levels.len()).filter(is_possible).collect()
     }
 
     /// What `factor` is at `level`, in words of cell ids.

@@ -98,7 +98,7 @@ struct Chosen<'f> {
 impl<'f> Chosen<'f> {
     fn of(facts: &'f PackageFacts) -> Self {
         let features = &facts.features;
-        let required: BTreeSet<&str> = facts.required_by(None).collect();
+        let required = features.with(facts.required_by(None));
         let default = features.with(features.names().filter(|name| *name == "default"));
         let mut chosen = Self { flags: Vec::new(), allocators: Vec::new(), default, kept: Vec::new() };
         for feature in features.names().filter(|name| *name != "default") {

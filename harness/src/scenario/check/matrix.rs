@@ -40,7 +40,9 @@ impl Check<'_> {
             }
             self.switch(&format!("flags[{index}]"), flag);
             for (key, text) in given(&flag.switch) {
-                self.switched_text(&at(key), text, scenario, Some("value"));
+                // Written so, and nowhere else, the value takes its place.
+                let more = (key == "on" && Flag::names_value(text)).then_some("value");
+                self.switched_text(&at(key), text, scenario, more);
             }
             self.values(&format!("flags[{index}]"), flag);
             if let Some(verify) = &flag.verify {

@@ -6,7 +6,7 @@ use crate::scenario::{Allocator, AxisKind, Flag, Scenario, Switch};
 impl Check<'_> {
     pub(super) fn switches(&mut self, scenario: &Scenario) {
         for (index, flag) in scenario.flags.iter().enumerate() {
-            if let Some(other) = scenario.flags[..index].iter().find(|other| is_same(&flag.switch, &other.switch)) {
+            if let Some(other) = scenario.flags[..index].iter().find(|other| is_same(flag, other)) {
                 let message =
                     format!("\"{}\" and \"{}\" switch the same: {}", other.name, flag.name, told(&flag.switch));
                 let help = "one flag with values = [\"off\", \"lru\"] says what it may be; else take one of them out";
@@ -15,8 +15,7 @@ impl Check<'_> {
         }
         self.variables(scenario);
         for name in scenario.allocators.keys() {
-            let is_used = |kind: &AxisKind, values: &[String]| *kind == AxisKind::Allocator && values.contains(name);
-            if !scenario.axes.iter().any(|axis| is_used(&axis.kind, &axis.values)) {
+            if !scenario.has_allocator(name) {
                 let help = format!("an axis of kind \"allocator\" has it with values = [\"system\", \"{name}\"]");
                 self.warning(&format!("allocators.{name}"), format!("no axis has the allocator \"{name}\""), help);
             }
@@ -55,15 +54,21 @@ fn setting<'s>(scenario: &'s Scenario, var: &str) -> impl Iterator<Item = &'s Fl
 }
 
 fn tuning<'s>(scenario: &'s Scenario, var: &str) -> impl Iterator<Item = (&'s String, &'s Allocator)> {
-    scenario.allocators.iter().filter(move |(_, allocator)| allocator.env.contains_key(var))
+    let used = scenario.allocators.iter().filter(|(name, _)| scenario.has_allocator(name));
+    used.filter(move |(_, allocator)| allocator.env.contains_key(var))
 }
 
-/// Whether both are the same switch, whatever they write. Places in files are compared where it is known which file is meant.
-fn is_same(one: &Switch, other: &Switch) -> bool {
-    match (one, other) {
+/// Whether both are the same switch, whatever they write. Places in files are compared where it is known which file is meant; and an argument
+/// may count, as `-v` does, where one flag requires the other.
+fn is_same(one: &Flag, other: &Flag) -> bool {
+    match (&one.switch, &other.switch) {
         (Switch::Env { var, .. }, Switch::Env { var: other, .. }) => var == other,
         (Switch::Config { .. }, Switch::Config { .. }) => false,
-        _ => one == other,
+        (Switch::Arg { .. }, Switch::Arg { .. }) => {
+            let is_more = one.requires.contains(&other.name) || other.requires.contains(&one.name);
+            one.switch == other.switch && !is_more
+        }
+        (one, other) => one == other,
     }
 }
 
