@@ -8,75 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::flags::FlagSet;
+pub use crate::outcome::Measure;
 use crate::outcome::Outcome;
 use crate::scenario::Axis;
 use crate::stats::student;
-use crate::trace::Percentiles;
-use crate::units::{Bytes, Estimate};
-use crate::verdict::Verdict;
+use crate::units::Estimate;
 
 /// Fewer replicates than these say nothing of how a figure differs from soak to soak.
 pub const FEWEST_REPLICATES: usize = 2;
 /// A table in which nothing differs marks a best one in no more than this share.
 const FALSE_MARKS: f64 = 0.05;
-
-/// What allocators are compared by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Measure {
-    /// The highest resident memory, by the kernel's own mark.
-    PeakBytes,
-    /// Anonymous memory in the second half of the soak.
-    SettledAnonBytes,
-    /// Growth of the memory that the verdict rests on.
-    GrowthBytesPerHour,
-    /// Settled anonymous memory over live bytes.
-    ResidentOverLive,
-    /// Median latency of the request that has the largest.
-    P50Us,
-    /// 99th percentile of the request that has the largest.
-    P99Us,
-    /// CPU time of the service for each completed request.
-    CpuUsPerRequest,
-    /// Completed requests.
-    RequestsPerS,
-}
-
-impl Measure {
-    /// All, in the order of the table.
-    pub const ALL: [Self; 8] = [
-        Self::PeakBytes,
-        Self::SettledAnonBytes,
-        Self::GrowthBytesPerHour,
-        Self::ResidentOverLive,
-        Self::P50Us,
-        Self::P99Us,
-        Self::CpuUsPerRequest,
-        Self::RequestsPerS,
-    ];
-
-    fn of(self, outcome: &Outcome) -> Option<f64> {
-        let slowest = |percentile: fn(&Percentiles) -> u64| {
-            outcome.latency.values().map(percentile).max().map(|micros| micros as f64)
-        };
-        let figures = outcome.figures.as_ref();
-        match self {
-            Self::PeakBytes => outcome.peak_bytes.map(Bytes::as_f64),
-            Self::SettledAnonBytes => figures.map(|figures| figures.settled_anon_bytes.as_f64()),
-            Self::GrowthBytesPerHour => outcome.growth().map(|growth| growth.per_hour.value.get()),
-            Self::ResidentOverLive => figures.and_then(|figures| figures.resident_over_live),
-            Self::P50Us => slowest(|times| times.p50_us),
-            Self::P99Us => slowest(|times| times.p99_us),
-            Self::CpuUsPerRequest => figures.and_then(|figures| figures.cpu_us_per_request),
-            Self::RequestsPerS => figures.map(|figures| figures.requests_per_s),
-        }
-    }
-
-    /// What of a figure is lost, so that less is better.
-    fn cost(self, figure: f64) -> f64 {
-        if self == Self::RequestsPerS { -figure } else { figure }
-    }
-}
 
 /// The allocators side by side, under the same flags and the same values of the other axes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -132,7 +73,7 @@ fn compared(axis: &Axis, flags: FlagSet, axes: BTreeMap<String, String>, cells: 
     let replicates: BTreeSet<u32> = cells.iter().map(|cell| cell.replicate).collect();
     let whole = |replicate: u32| -> Option<Vec<&Outcome>> {
         let of = |allocator: &&String| {
-            cells.iter().copied().find(|cell| cell.replicate == replicate && is_of(cell, allocator) && is_whole(cell))
+            cells.iter().copied().find(|cell| cell.replicate == replicate && is_of(cell, allocator) && cell.is_whole())
         };
         allocators.iter().map(of).collect()
     };
@@ -155,11 +96,6 @@ fn compared(axis: &Axis, flags: FlagSet, axes: BTreeMap<String, String>, cells: 
     };
     let rows = allocators.iter().enumerate().map(row).collect();
     Some(Comparison { flags, axes, replicates: replicates.len(), allocators: rows })
-}
-
-/// Whether what a cell costs can be compared: it was loaded as planned, and to its end.
-fn is_whole(outcome: &Outcome) -> bool {
-    outcome.cut_short.is_none() && !matches!(outcome.verdict(), Verdict::Invalid | Verdict::Crashed)
 }
 
 /// Of each allocator the figure in each replicate; none if one is not known.

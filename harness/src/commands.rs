@@ -5,6 +5,7 @@ mod analyze;
 mod bisect;
 mod check;
 mod configs;
+mod features;
 mod foldover;
 mod import;
 mod init;

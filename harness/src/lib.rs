@@ -1,5 +1,6 @@
 //! `steep`: a load-soak test harness. See ARCHITECTURE.md for the map of the modules.
 
+pub mod alike;
 pub mod allocators;
 pub mod bisect;
 pub mod cli;
@@ -11,6 +12,7 @@ pub mod growth;
 pub mod import;
 pub mod isolation;
 pub mod known;
+pub mod levels;
 pub mod night;
 pub mod outcome;
 pub mod plan;

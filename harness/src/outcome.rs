@@ -5,7 +5,9 @@
 
 mod delivery;
 mod figures;
+mod measure;
 mod others;
+mod process;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,8 +15,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use self::delivery::{completed, connections_note, delivered, failures, totals};
-pub use self::figures::Figures;
 use self::figures::figures;
+pub use self::figures::{Figures, Start};
+pub use self::measure::Measure;
 pub use self::others::OtherSeries;
 use crate::exit::Status;
 use crate::flags::{CellId, FlagSet};
@@ -47,6 +50,9 @@ pub struct Outcome {
     /// The revisions that its own has grown out of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
+    /// A hash of what ran, whatever the cell is called: equal in two cells that ran the same program, started the same way.
+    #[serde(rename = "process_sha256", skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
     /// Which repetition.
     pub replicate: u32,
     /// Verdict, reason and growth.
@@ -154,6 +160,7 @@ impl Outcome {
             flags: header.flags.clone(),
             axes: header.axes.clone(),
             history: header.history.clone(),
+            process: process::process(header),
             replicate: header.replicate,
             judgement,
             cut_short: cut_short(trace),

@@ -12,6 +12,7 @@ mod rows;
 mod screening;
 mod settings;
 mod strategy;
+mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use self::pairwise::Impossible;
 pub use self::rows::{Dropped, Told, usual_axes};
 use self::rows::{NoRows, PlannedRow};
 pub use self::screening::{Aliasing, Changed};
+use self::settings::settings_of;
 pub use self::settings::{CellSettings, allocator_of, settings};
 use crate::flags::{CellId, FlagSet, hex};
 use crate::problem::{Problem, Spans};
@@ -155,6 +157,9 @@ pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<P
         let problem =
             Problem::error(format!("two cells of the plan would both be called \"{twice}\""), spans.of("flags"));
         return Err(problem.help("give the flags and axis values names that differ when they are put together"));
+    }
+    if let Some(problem) = twins::twins(scenario, features, spans, &kept) {
+        return Err(problem);
     }
     let with_fold = count + opposites.len() * replicates as usize;
     let mut foldover = Vec::new();

@@ -5,6 +5,7 @@
 mod allocators;
 mod analysis;
 mod known;
+mod levels;
 mod night;
 mod outline;
 mod plan;
@@ -22,14 +23,16 @@ pub use self::outline::outline_text;
 pub use self::plan::plan_table;
 pub use self::rehearsed::rehearsed;
 pub use self::terminal::{cells, terminal};
+use crate::alike::{Alike, explain, told_apart};
 use crate::allocators::{Comparison, compare};
 use crate::exit::Status;
 use crate::flags::CellId;
 use crate::isolation::{AxisFinding, FlagFinding, Isolation, ProgramFinding, Suspects, isolate};
 use crate::known::{KnownGrowth, weigh};
+use crate::levels::Levels;
 use crate::outcome::Outcome;
 use crate::plan::Overnight;
-use crate::scenario::{Axis, Date, Finding, Known};
+use crate::scenario::{Axis, AxisKind, Date, Finding, Known};
 use crate::verdict::Verdict;
 
 /// What a run comes to.
@@ -54,6 +57,9 @@ pub struct Report {
     pub not_run: Option<NotRun>,
     /// The cells, baseline first, then by id.
     pub cells: Vec<Outcome>,
+    /// Cells that ran the same although they are to differ, and are not compared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<Alike>,
     /// The flags, in the order of the scenario.
     pub flags: Vec<FlagFinding>,
     /// Values of axes of which cells had more than one.
@@ -70,6 +76,9 @@ pub struct Report {
     /// What became of growth that is filed already.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<KnownGrowth>,
+    /// What flags and axes cost by being on, beside growth.
+    #[serde(skip_serializing_if = "Levels::is_empty")]
+    pub levels: Levels,
     /// Allocators side by side.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allocators: Vec<Comparison>,
@@ -97,8 +106,8 @@ pub struct Results {
     pub fail_on: Vec<Finding>,
     /// Growth that is filed already.
     pub known: Vec<Known>,
-    /// The axis of allocators, where the scenario has one.
-    pub allocators: Option<Axis>,
+    /// The axes of the scenario.
+    pub axes: Vec<Axis>,
     /// Cells of the plan of which nothing is known.
     pub missing: Vec<Missing>,
     /// Of a night: what it chose from.
@@ -111,9 +120,12 @@ impl Report {
     /// The report on `results`.
     #[must_use]
     pub fn new(results: Results) -> Self {
-        let Results { name, started, flags, fail_on, known, allocators, missing, overnight, mut outcomes } = results;
+        let Results { name, started, flags, fail_on, known, axes, missing, overnight, mut outcomes } = results;
         outcomes.sort_by_key(|outcome| (!outcome.flags.is_empty(), outcome.flags.iter().count(), outcome.cell.clone()));
-        let isolation = isolate(&flags, &outcomes);
+        // What ran the same is compared with what ran otherwise, and not with itself.
+        let (apart, alike) = told_apart(&axes, &outcomes);
+        let mut isolation = isolate(&flags, &apart);
+        explain(&mut isolation, &alike, &apart);
         let (known, each) = weigh(&known, Date::of(&started).as_ref(), &isolation, &outcomes, &fail_on);
         let not_run = overnight.map(|night| NotRun::of(&night, &outcomes, &isolation));
         let each = each.into_iter().chain(not_run.as_ref().map(|not_run| not_run.status(&outcomes)));
@@ -122,7 +134,9 @@ impl Report {
         for outcome in &outcomes {
             *verdicts.entry(outcome.verdict().name()).or_insert(0) += 1;
         }
-        let allocators = allocators.map(|axis| compare(&axis, &outcomes)).unwrap_or_default();
+        let levels = crate::levels::levels(&flags, &axes, &apart);
+        let allocators = axes.iter().find(|axis| axis.kind == AxisKind::Allocator);
+        let allocators = allocators.map(|axis| compare(axis, &apart)).unwrap_or_default();
         let Isolation { flags, axes, program, suspects, unexplained, sentence } = isolation;
         Self {
             name,
@@ -134,6 +148,7 @@ impl Report {
             missing,
             not_run,
             cells: outcomes,
+            alike,
             flags,
             axes,
             program,
@@ -141,6 +156,7 @@ impl Report {
             unexplained,
             sentence,
             known,
+            levels,
             allocators,
         }
     }

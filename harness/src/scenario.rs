@@ -39,8 +39,8 @@ pub use self::flow::{Capture, CapturePlace, Flow, unset, variables};
 pub use self::json_path::JsonPath;
 pub use self::known::{Date, Known};
 pub use self::matrix::{
-    Allocator, Axis, AxisKind, Constraints, Flag, Foldover, KnownAllocator, PlanRules, Proof, Row, Rule, Strategy,
-    Switch, SwitchRequest, Verify,
+    Allocator, Axis, AxisKind, Constraints, Flag, Foldover, KnownAllocator, PlanRules, Proof, Row, Rule, SYSTEM,
+    Strategy, Switch, SwitchRequest, Verify,
 };
 use self::rates::Rates;
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};

@@ -238,6 +238,7 @@ fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         external: ExternalLoad::of(scenario),
         memory_limit_bytes: scenario.service.memory_limit_bytes,
         probe: scenario.service.probe.is_some(),
+        settings_sha256: String::new(),
         provenance: Provenance::default(),
     }
 }

@@ -7,6 +7,7 @@ pub mod basis;
 pub mod blocks;
 pub mod cholesky;
 pub mod competition;
+pub mod effects;
 mod ground;
 pub mod jumps;
 pub mod noise;

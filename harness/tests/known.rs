@@ -80,7 +80,7 @@ fn report_on(day: &str, outcomes: &[Outcome], known: &[Known]) -> Report {
         flags: FLAGS.map(str::to_owned).into(),
         fail_on: scenario().judge.fail_on,
         known: known.to_vec(),
-        allocators: None,
+        axes: Vec::new(),
         missing: Vec::new(),
         overnight: None,
         outcomes: outcomes.to_vec(),

@@ -97,7 +97,7 @@ fn report(scenario: &Scenario, overnight: Option<Overnight>, outcomes: Vec<Outco
         flags: scenario.flags.iter().flat_map(Flag::members).collect(),
         fail_on: scenario.judge.fail_on.clone(),
         known: Vec::new(),
-        allocators: None,
+        axes: Vec::new(),
         overnight,
         missing: Vec::new(),
         outcomes,

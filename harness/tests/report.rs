@@ -53,7 +53,7 @@ fn report(outcomes: Vec<Outcome>, flags: &[&str]) -> Report {
         flags: flags.iter().map(ToString::to_string).collect(),
         fail_on: scenario().judge.fail_on,
         known: Vec::new(),
-        allocators: None,
+        axes: Vec::new(),
         overnight: None,
         missing: Vec::new(),
         outcomes,

@@ -27,7 +27,7 @@ const BANNED: [&str; 15] = [
 ];
 
 /// A module, and what it must not import: arrows point from what is told to what it is told from.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("stats", &["crate::growth", "crate::verdict", "crate::trace", "crate::scenario", "crate::units"]),
     ("growth", &["crate::verdict", "crate::trace", "crate::scenario", "crate::outcome"]),
     ("simulator", &["crate::verdict", "crate::trace", "crate::scenario", "crate::outcome"]),
@@ -42,6 +42,8 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("known", &["crate::report", "crate::plan", "crate::soak", "crate::bisect"]),
     ("isolation", &["crate::known", "crate::report", "crate::bisect", "crate::plan"]),
     ("allocators", &["crate::report", "crate::isolation", "crate::plan", "crate::soak"]),
+    ("levels", &["crate::report", "crate::isolation", "crate::plan", "crate::soak"]),
+    ("alike", &["crate::report", "crate::plan", "crate::soak"]),
     ("bisect", &["crate::report", "crate::outcome", "crate::plan", "crate::growth", "crate::scenario"]),
     ("search", &["crate::report", "crate::night", "crate::growth", "crate::trace"]),
     ("night", &["crate::report", "crate::growth", "crate::trace", "crate::soak"]),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::configs;
 use super::output::tell;
-use super::{revisions, supplies};
+use super::{features, revisions, supplies};
 use crate::plan::{Plan, plan};
 use crate::problem::{Problem, Spans, any_error, render};
 use crate::scenario::decode::{Decoded, decode};
@@ -63,6 +63,7 @@ pub(super) fn examine(path: &Path) -> Examined {
     problems.extend(expired(&draft, &spans));
     let supplies = supplies::read(&mut draft, &spans, &folder, &mut problems);
     let workspace = workspace(&draft, &spans, &folder, &mut problems);
+    problems.extend(features::examine(&draft, &spans, workspace.as_ref()));
     let features = workspace.as_ref().map(|workspace| workspace.features(&draft.service.program)).unwrap_or_default();
     let planned = scenario.map(|_| (plan(&draft, &features, &spans), draft));
     let loaded = match planned {

@@ -9,7 +9,7 @@ use crate::cli::ResultFormat;
 use crate::exit::Status;
 use crate::outcome::Outcome;
 use crate::report::{Missing, Report, Results, terminal};
-use crate::scenario::{AxisKind, Flag};
+use crate::scenario::Flag;
 use crate::shell::store::{RunFolder, RunRecord, StoreError};
 
 /// Prints the report of the run at `path`, to `file` if one is given. A report that was made is a success whatever it says.
@@ -48,7 +48,7 @@ pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
         name: run.scenario.name.clone(),
         started: run.started.clone(),
         flags: run.scenario.flags.iter().flat_map(Flag::members).collect(),
-        allocators: run.scenario.axes.iter().find(|axis| axis.kind == AxisKind::Allocator).cloned(),
+        axes: run.scenario.axes.clone(),
         fail_on: run.scenario.judge.fail_on.clone(),
         known: run.scenario.known.clone(),
         missing,

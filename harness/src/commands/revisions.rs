@@ -22,25 +22,24 @@ pub(super) fn examine(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<
     }
     let span = spans.of(&format!("axes[{index}].values"));
     let mut problems = Vec::new();
-    let mut before: Option<(&str, String)> = None;
+    let mut before: Vec<(&str, String)> = Vec::new();
     for value in &axis.values {
         let Ok(commit) = commit_of(folder, value) else {
             let problem = Problem::error(format!("git knows no revision \"{value}\""), span.clone());
             problems.push(problem.help("a tag, a commit or a branch of this repository; is it fetched?"));
             continue;
         };
-        if let Some((earlier, of_earlier)) = &before {
-            if *of_earlier == commit {
-                let message = format!("\"{earlier}\" and \"{value}\" are one commit");
-                problems.push(Problem::error(message, span.clone()).help("two cells would soak the same"));
-            } else if !has_grown_out_of(folder, &commit, of_earlier).unwrap_or(true) {
-                let message = format!("\"{value}\" has not grown out of \"{earlier}\"");
-                let help =
-                    "revisions stand from the oldest to the newest: the report says since which one memory grows";
-                problems.push(Problem::warning(message, span.clone()).help(help));
-            }
+        if let Some((earlier, _)) = before.iter().find(|(_, of_earlier)| *of_earlier == commit) {
+            let message = format!("\"{earlier}\" and \"{value}\" are one commit");
+            problems.push(Problem::error(message, span.clone()).help("two cells would soak the same"));
+        } else if let Some((earlier, of_earlier)) = before.last()
+            && !has_grown_out_of(folder, &commit, of_earlier).unwrap_or(true)
+        {
+            let message = format!("\"{value}\" has not grown out of \"{earlier}\"");
+            let help = "revisions stand from the oldest to the newest: the report says since which one memory grows";
+            problems.push(Problem::warning(message, span.clone()).help(help));
         }
-        before = Some((value, commit));
+        before.push((value, commit));
     }
     problems
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Cell;
+use crate::flags::FlagSet;
 use crate::scenario::config::Patch;
 use crate::scenario::{Allocator, AxisKind, Flag, Scenario, Switch, SwitchRequest};
 
@@ -25,14 +26,19 @@ pub struct CellSettings {
 /// What `cell` adds to the environment and arguments of the service, and what it is asked.
 #[must_use]
 pub fn settings(scenario: &Scenario, cell: &Cell) -> CellSettings {
+    settings_of(scenario, &cell.flags, &cell.axes)
+}
+
+/// The same of the cell with these flags on and these axes.
+pub(super) fn settings_of(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String>) -> CellSettings {
     let mut settings = CellSettings::default();
-    if let Some((_, allocator)) = allocator_of(scenario, &cell.axes) {
+    if let Some((_, allocator)) = allocator_of(scenario, axes) {
         settings.preload.clone_from(&allocator.preload);
         let tuned = allocator.env.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
         settings.env.extend(tuned);
     }
     for axis in &scenario.axes {
-        let Some(value) = cell.axes.get(&axis.name) else { continue };
+        let Some(value) = axes.get(&axis.name) else { continue };
         match &axis.kind {
             AxisKind::Env { var } => drop(settings.env.insert(var.clone(), Some(value.clone()))),
             AxisKind::Arg { arg } if arg.ends_with('=') => settings.args.push(format!("{arg}{value}")),
@@ -41,16 +47,25 @@ pub fn settings(scenario: &Scenario, cell: &Cell) -> CellSettings {
         }
     }
     for flag in &scenario.flags {
-        settings.switch(flag, cell);
-        settings.patches.extend(Patch::of(scenario, flag, cell.flags.contains(&flag.name), cell.flags.value_of(flag)));
+        settings.switch(flag, flags);
+        settings.patches.extend(Patch::of(scenario, flag, flags.contains(&flag.name), flags.value_of(flag)));
     }
     settings
 }
 
 impl CellSettings {
-    fn switch(&mut self, flag: &Flag, cell: &Cell) {
-        let is_on = cell.flags.contains(&flag.name);
-        match (&flag.switch, cell.flags.value_of(flag)) {
+    /// All of it in one text, by which two can be compared: equal for equal ones alone.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let Self { env, args, preload, patches, requests } = self;
+        // Which flag sends a request makes no difference to the service.
+        let requests: Vec<&SwitchRequest> = requests.iter().map(|(_, request)| request).collect();
+        format!("{env:?} {args:?} {preload:?} {patches:?} {requests:?}")
+    }
+
+    fn switch(&mut self, flag: &Flag, flags: &FlagSet) {
+        let is_on = flags.contains(&flag.name);
+        match (&flag.switch, flags.value_of(flag)) {
             (Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Config { .. }, _) => {}
             (Switch::Env { var, on, off }, None) => {
                 let value = if is_on { Some(on) } else { off.as_ref() };

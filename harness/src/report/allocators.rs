@@ -47,7 +47,7 @@ fn side_by_side(allocators: &[&Compared]) -> String {
             .map(|figure| shown(measure, figure))
             .collect();
         if !figures.is_empty() {
-            rows.push(std::iter::once(name(measure).to_owned()).chain(figures).collect());
+            rows.push(std::iter::once(measure.name().to_owned()).chain(figures).collect());
         }
     }
     columns(&rows)
@@ -61,31 +61,7 @@ fn under(comparison: &Comparison) -> String {
     if said.is_empty() { String::new() } else { format!(" with {}", said.join(", ")) }
 }
 
-const fn name(measure: Measure) -> &'static str {
-    match measure {
-        Measure::PeakBytes => "peak",
-        Measure::SettledAnonBytes => "settled anonymous",
-        Measure::GrowthBytesPerHour => "growth per hour",
-        Measure::ResidentOverLive => "resident / live",
-        Measure::P50Us => "p50",
-        Measure::P99Us => "p99",
-        Measure::CpuUsPerRequest => "CPU per request",
-        Measure::RequestsPerS => "requests/s",
-    }
-}
-
-fn shown(measure: Measure, figure: &Figure) -> String {
-    let Figure { estimate, best } = figure;
-    let plain = |scale: f64, decimals: usize, unit: &str| {
-        let [value, low, high] = [estimate.value, estimate.low, estimate.high].map(|number| number / scale);
-        format!("{value:.decimals$} ({low:.decimals$} to {high:.decimals$}){unit}")
-    };
-    let text = match measure {
-        Measure::PeakBytes | Measure::SettledAnonBytes | Measure::GrowthBytesPerHour => estimate.compact_bytes(),
-        Measure::ResidentOverLive => plain(1.0, 2, ""),
-        Measure::P50Us | Measure::P99Us => plain(1000.0, 2, " ms"),
-        Measure::CpuUsPerRequest => plain(1.0, 0, " µs"),
-        Measure::RequestsPerS => plain(1.0, 1, ""),
-    };
+fn shown(measure: Measure, Figure { estimate, best }: &Figure) -> String {
+    let text = measure.shown(estimate);
     if *best { format!("* {text}") } else { text }
 }

@@ -2,6 +2,7 @@
 
 use super::allocators::allocators;
 use super::known::known;
+use super::levels::{beside_innocent, levels, told};
 use super::table::{columns, shortened, wrapped};
 use super::{NotRun, Report};
 use crate::exit::Status;
@@ -29,6 +30,11 @@ pub fn terminal(report: &Report) -> String {
     text.push_str(&cells(&report.cells));
     text.push('\n');
     text.push_str(&loads(&report.cells));
+    let costs = levels(&report.levels);
+    if !costs.is_empty() {
+        text.push('\n');
+        text.push_str(&costs);
+    }
     if !report.allocators.is_empty() {
         text.push('\n');
         text.push_str(allocators(&report.allocators).trim_end_matches('\n'));
@@ -46,12 +52,15 @@ fn flags(report: &Report) -> String {
     }
     let head = ["flag", "", "posterior", "adds per request", "adds per hour", "seen in"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(report.flags.iter().map(|flag| row(&flag.flag, &flag.finding, flag.unverified)));
-    rows.extend(report.axes.iter().map(|axis| row(&axis.name(), &axis.finding, false)));
+    let costs = |name: &str, finding: &Finding| beside_innocent(&report.levels, name, finding);
+    let of_flags = report.flags.iter().map(|flag| (flag.flag.clone(), &flag.finding, flag.unverified));
+    let of_axes = report.axes.iter().map(|axis| (axis.name(), &axis.finding, false));
+    let all = of_flags.chain(of_axes);
+    rows.extend(all.map(|(name, finding, unverified)| row(&name, finding, unverified, &costs(&name, finding))));
     columns(&rows) + "\n"
 }
 
-fn row(name: &str, finding: &Finding, unverified: bool) -> Vec<String> {
+fn row(name: &str, finding: &Finding, unverified: bool, costs: &str) -> Vec<String> {
     let effect = finding.effect.as_ref();
     let per_request =
         effect.and_then(|effect| effect.per_request).map_or_else(|| "–".into(), |growth| growth.compact());
@@ -60,7 +69,14 @@ fn row(name: &str, finding: &Finding, unverified: bool) -> Vec<String> {
     let seen_in = cells.map_or_else(|| finding.reason.clone(), |(with, without)| format!("{with} – {without}"));
     let posterior = finding.posterior.map_or_else(|| "–".into(), |posterior| format!("{posterior:.3}"));
     let mark = if unverified { "?" } else { "" };
-    vec![shortened(name, LONGEST_NAME), format!("{}{mark}", guilt(finding)), posterior, per_request, per_hour, seen_in]
+    vec![
+        shortened(name, LONGEST_NAME),
+        format!("{}{mark}{costs}", guilt(finding)),
+        posterior,
+        per_request,
+        per_hour,
+        seen_in,
+    ]
 }
 
 const fn guilt(finding: &Finding) -> &'static str {
@@ -162,6 +178,10 @@ fn notes(report: &Report) -> String {
         for note in cell_notes(outcome) {
             text.push_str(&wrapped(&format!("{}: {note}", outcome.cell), INDENT));
         }
+    }
+    for alike in &report.alike {
+        let note = "they are not compared; does anything in the source ask for it?";
+        text.push_str(&wrapped(&format!("{}; {note}", alike.told()), INDENT));
     }
     let unverified: Vec<&str> =
         report.flags.iter().filter(|flag| flag.unverified).map(|flag| flag.flag.as_str()).collect();
@@ -337,5 +357,6 @@ fn sentence(report: &Report) -> String {
         if excused.is_empty() { String::new() } else { format!(", of which growth is known in {}", excused.len()) };
     let broken = report.cells.iter().flat_map(|cell| &cell.thresholds).filter(|kept| kept.broken).count();
     let broken = if broken == 0 { String::new() } else { format!(", {}", counted(broken, "broken threshold")) };
-    format!("{status}: {counts}{excused}{broken} (exit status {}).{flags}", report.exit_status)
+    let costs = told(&report.levels, &report.flags, &report.axes);
+    format!("{status}: {counts}{excused}{broken} (exit status {}).{flags}{costs}", report.exit_status)
 }

@@ -278,11 +278,22 @@ const KNOWN_ALLOCATORS: [KnownAllocator; 2] = [
     KnownAllocator { name: "mimalloc", symbols: &["mi_malloc", "_mi_"] },
 ];
 
+impl KnownAllocator {
+    /// The one that an allocator called `name` is, as far as its name tells.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        KNOWN_ALLOCATORS.into_iter().find(|known| name.contains(known.name))
+    }
+}
+
+/// The value of an axis of allocators that stands for the system's.
+pub const SYSTEM: &str = "system";
+
 impl Allocator {
     /// What shows that this allocator, called `name`, is in use; none: nothing can.
     #[must_use]
     pub fn proof(&self, name: &str) -> Option<Proof<'_>> {
-        let known = || KNOWN_ALLOCATORS.into_iter().find(|known| name.contains(known.name));
+        let known = || KnownAllocator::of(name);
         match (&self.verify, &self.preload) {
             (Some(verify), _) => Some(Proof::Said(verify)),
             (None, Some(library)) => Some(Proof::Mapped(library)),

@@ -55,6 +55,12 @@ impl Features {
             .is_some_and(|turned_on| turned_on.len() == 1 && turned_on[0].strip_prefix("dep:") == Some(feature))
     }
 
+    /// Whether `feature` is one of this package and stands for itself alone.
+    #[must_use]
+    pub fn turns_on_nothing(&self, feature: &str) -> bool {
+        self.0.get(feature).is_some_and(Vec::is_empty)
+    }
+
     /// `features` with everything that they turn on in this package.
     #[must_use]
     pub fn with<'f>(&'f self, features: impl IntoIterator<Item = &'f str>) -> BTreeSet<String> {
@@ -139,9 +145,16 @@ fn always_on(scenario: &Scenario, package: &Package, spans: &Spans, facts: &Pack
         let (whose, help) = if of_default.contains(feature) {
             let help =
                 "set default_features = false in [service], and name those that every build is to have in features";
-            ("the default features turn", help)
+            ("the default features turn".to_owned(), help)
         } else if of_service.contains(feature) {
-            ("service.features turns", "take it out of service.features, or make no flag of it")
+            ("service.features turns".to_owned(), "take it out of service.features, or make no flag of it")
+        } else if let Some(other) = pinned_with(scenario, flag, feature, facts) {
+            (format!("\"{other}\", which is pinned, turns"), "pin it, too, or do not pin the other")
+        } else if let Some(axis) = in_every_value(scenario, feature, facts) {
+            (
+                format!("every value of the axis \"{axis}\" turns"),
+                "make no flag of it, or give the axis a value without it",
+            )
         } else {
             return None;
         };
@@ -149,6 +162,39 @@ fn always_on(scenario: &Scenario, package: &Package, spans: &Spans, facts: &Pack
         Some(Problem::error(message, spans.of(&format!("flags[{index}].feature"))).help(help))
     };
     flags.filter_map(problem).collect()
+}
+
+/// Another flag that is pinned to be on and turns on the `feature` of `flag`, which is not pinned itself.
+fn pinned_with<'s>(scenario: &'s Scenario, flag: &Flag, feature: &str, facts: &PackageFacts) -> Option<&'s str> {
+    let pinned = &scenario.constraints.pinned;
+    let is_on =
+        |other: &&Flag| pinned.get(&other.name).is_some_and(|values| values.iter().any(|value| value == "true"));
+    let turns_on = |other: &&Flag| match &other.switch {
+        Switch::CargoFeature { feature: own } => facts.features.with([own.as_str()]).contains(feature),
+        _ => false,
+    };
+    let others = scenario.flags.iter().filter(|other| other.name != flag.name && !pinned.contains_key(&flag.name));
+    others.filter(is_on).find(turns_on).map(|other| other.name.as_str())
+}
+
+/// An axis of which each value turns on `feature`.
+fn in_every_value<'s>(scenario: &'s Scenario, feature: &str, facts: &PackageFacts) -> Option<&'s str> {
+    let turns_on = |axis: &Axis, value: &String| {
+        let features: Vec<&str> = match axis.kind {
+            AxisKind::CargoFeature => vec![value.as_str()],
+            AxisKind::Allocator => scenario
+                .allocators
+                .get(value)
+                .map_or_else(Vec::new, |own| own.features.iter().map(String::as_str).collect()),
+            AxisKind::Env { .. } | AxisKind::Arg { .. } | AxisKind::Revision => Vec::new(),
+        };
+        facts.features.with(features).contains(feature)
+    };
+    let axis = scenario
+        .axes
+        .iter()
+        .find(|axis| !axis.values.is_empty() && axis.values.iter().all(|value| turns_on(axis, value)));
+    axis.map(|axis| axis.name.as_str())
 }
 
 /// Axes of features of which two values build the same.

@@ -158,6 +158,16 @@ impl Workspace {
         self.metadata.workspace_packages().iter().map(folder).collect()
     }
 
+    /// The folder that holds all sources of the package `name`; none where a target of it is elsewhere.
+    #[must_use]
+    pub fn sources_of(&self, name: &str) -> Option<PathBuf> {
+        let packages = self.metadata.workspace_packages();
+        let package = packages.into_iter().find(|package| package.name.as_str() == name)?;
+        let folder = package.manifest_path.parent()?;
+        let is_inside = package.targets.iter().all(|target| target.src_path.starts_with(folder));
+        is_inside.then(|| folder.as_std_path().to_owned())
+    }
+
     /// The folder of the workspace's root manifest.
     #[must_use]
     pub fn root(&self) -> &Path {

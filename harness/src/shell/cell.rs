@@ -6,14 +6,16 @@ mod source;
 
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::sync::watch;
 
 use self::loaded::Loaded;
 use self::source::Source;
+use crate::flags::hex;
 use crate::plan::{Cell, CellSettings, Plan, allocator_of, settings};
 use crate::scenario::transport::variable_of;
-use crate::scenario::{self, Flag, Program, Proof, Scenario, Supplies};
+use crate::scenario::{self, Flag, KnownAllocator, Program, Proof, SYSTEM, Scenario, Supplies};
 use crate::shell::access::{Access, placeholder};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
@@ -29,7 +31,7 @@ use crate::shell::service::launching::Preparation;
 use crate::shell::service::names::Names;
 use crate::shell::service::{CellPlace, RunningService, start};
 use crate::shell::store::{RunFolder, StoreError, TraceWriter, read_trace};
-use crate::shell::verification::{Sight, SightError, look, look_for};
+use crate::shell::verification::{Sight, SightError, look, look_for, uses};
 use crate::threshold::latency_limits;
 use crate::trace::{End, EndReason, ExternalLoad, FORMAT, Header, History, PhaseSpan, Provenance, Record, Trace};
 use crate::traffic::hash::schedule_hash;
@@ -226,6 +228,7 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
                 .map_err(|error| NotLoaded::new(EndReason::NotVerified, &format!("{who}: {error}")))?;
         }
     }
+    has_no_other(soaking, service)?;
     let Some(path) = &soaking.scenario.service.probe else { return Ok(()) };
     match probe::live_bytes(&service.client, &format!("{}{path}", service.url)).await {
         Ok(Some(_)) => Ok(()),
@@ -235,6 +238,32 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
         }
         Err(error) => Err(NotLoaded::new(EndReason::NotVerified, &error)),
     }
+}
+
+/// Where the system's allocator is to be in use, that none of the others is that the scenario compares it with: a default feature, or a
+/// library of the base image, may have brought it.
+fn has_no_other(soaking: &Soaking<'_>, service: &RunningService) -> Result<(), NotLoaded> {
+    let Soaking { scenario, cell, .. } = soaking;
+    let is_system = scenario.has_allocator(SYSTEM) && allocator_of(scenario, &cell.axes).is_none();
+    let others = scenario.allocators.iter().filter(|(name, _)| is_system && scenario.has_allocator(name));
+    for (name, allocator) in others {
+        if let Some(known) = KnownAllocator::of(name) {
+            let who = format!("allocator \"{SYSTEM}\"");
+            let (place, is_there) = uses(known, service)
+                .map_err(|error| NotLoaded::new(EndReason::NotVerified, &format!("{who}: {error}")))?;
+            // Tuned by its environment alone, the other may be the service's own in every cell: then nothing is compared with the system's.
+            if is_there {
+                let help = if allocator.features.is_empty() && allocator.preload.is_none() {
+                    "take \"system\" out of the axis: what the environment tunes is in every cell"
+                } else {
+                    "take what brings it out of the service: a default feature, a dependency, LD_PRELOAD"
+                };
+                let message = format!("{who} is to be in use, and {place} has {}; {help}", known.name);
+                return Err(NotLoaded::new(EndReason::NotVerified, &message));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether what was looked for is there exactly when it is to be.
@@ -327,6 +356,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         certificate_unchecked: scenario.http.tls.as_ref().is_some_and(|tls| tls.insecure),
         axes: cell.axes.clone(),
         history: History::of(scenario, &cell.axes),
+        settings_sha256: hex(&Sha256::digest(settings.shown().as_bytes())),
         replicate: cell.replicate,
         attempt,
         seed: scenario.seed,

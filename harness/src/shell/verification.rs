@@ -88,7 +88,7 @@ pub async fn look(verify: &Verify, service: &RunningService, log: &Path, is_on: 
             Sight { place: format!("the log {}", log.display()), wanted: format!("{text:?}"), is_there }
         }
         Verify::Symbol { symbol } => {
-            let is_there = has_symbol(pid, |name| name.contains(symbol.as_str()))?;
+            let is_there = has_symbol(pid, Needed::With, |name| name.contains(symbol.as_str()))?;
             Sight {
                 place: format!("the symbol table of {}", program(pid)),
                 wanted: format!("a name with {symbol:?}"),
@@ -110,9 +110,22 @@ pub async fn look(verify: &Verify, service: &RunningService, log: &Path, is_on: 
 pub fn look_for(known: KnownAllocator, service: &RunningService) -> Result<Sight, SightError> {
     let pid = service.process.pid();
     let is_own = |name: &str| known.symbols.iter().any(|prefix| name.starts_with(prefix));
-    let is_there = is_mapped(pid, known.name)? || has_symbol(pid, is_own)?;
+    let is_there = is_mapped(pid, known.name)? || has_symbol(pid, Needed::With, is_own)?;
     let place = format!("the symbol table and the mapped files of {}", program(pid));
     Ok(Sight { place, wanted: format!("a trace of {}", known.name), is_there })
+}
+
+/// Where it was looked for functions of an allocator in the program itself, or its library mapped, and whether they are there. What a
+/// program only asks for (`mallctl`, weakly, to learn whether it is there) is none of its own.
+///
+/// # Errors
+/// The program or the list of its mapped files cannot be read.
+pub fn uses(known: KnownAllocator, service: &RunningService) -> Result<(String, bool), SightError> {
+    let pid = service.process.pid();
+    let is_own = |name: &str| known.symbols.iter().any(|prefix| name.starts_with(prefix));
+    let library = format!("lib{}", known.name);
+    let is_there = is_mapped(pid, &library)? || has_symbol(pid, Needed::Without, is_own)?;
+    Ok((format!("the symbol table and the mapped files of {}", program(pid)), is_there))
 }
 
 async fn is_logged(text: &str, log: &Path, is_on: bool) -> Result<bool, SightError> {
@@ -143,13 +156,23 @@ fn is_mapped(pid: u32, text: &str) -> Result<bool, SightError> {
     Ok(mapped_files(&maps).iter().any(has_text))
 }
 
+/// Whether symbols count that a program needs from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    With,
+    Without,
+}
+
 /// Whether any symbol of the program, of those that it keeps and those that it needs, is such a one. Only the tables are read.
-fn has_symbol(pid: u32, is_wanted: impl Fn(&str) -> bool) -> Result<bool, SightError> {
+fn has_symbol(pid: u32, needed: Needed, is_wanted: impl Fn(&str) -> bool) -> Result<bool, SightError> {
     let exe = format!("/proc/{pid}/exe");
     let file = fs::File::open(&exe).map_err(|source| SightError::File { place: exe, source })?;
     let cache = ReadCache::new(file);
     let object = object::File::parse(&cache).map_err(|source| SightError::Symbols { place: program(pid), source })?;
-    let mut names = object.symbols().chain(object.dynamic_symbols()).filter_map(|symbol| symbol.name().ok());
+    let symbols = object.symbols().chain(object.dynamic_symbols());
+    let mut names = symbols
+        .filter(|symbol| needed == Needed::With || symbol.is_definition())
+        .filter_map(|symbol| symbol.name().ok());
     Ok(names.any(is_wanted))
 }
 
@@ -167,8 +190,13 @@ mod tests {
     fn a_program_shows_its_own_symbols_and_libraries_and_no_others() {
         let own = std::process::id();
         let text = "a_program_shows_its_own_symbols";
-        assert!(has_symbol(own, |name| name.contains(text)).expect("symbols"));
-        assert!(!has_symbol(own, |name| name == "no_such_symbol_anywhere").expect("symbols"));
+        assert!(has_symbol(own, Needed::With, |name| name.contains(text)).expect("symbols"));
+        assert!(!has_symbol(own, Needed::With, |name| name == "no_such_symbol_anywhere").expect("symbols"));
+        // What it needs from libc is none of its own.
+        let exit = |needed| {
+            has_symbol(own, needed, |name| name.starts_with("getpid") || name.starts_with("__libc_start_main"))
+        };
+        assert!(exit(Needed::With).expect("symbols") && !exit(Needed::Without).expect("symbols"));
         assert!(is_mapped(own, "libc").expect("maps"));
         assert!(!is_mapped(own, "libno_such_library").expect("maps"));
     }

@@ -37,6 +37,10 @@ pub struct Header {
     /// The revision of the service among those of the scenario; none: it has no axis of revisions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
+    /// SHA-256 of what flags and axes add to the start of the service, beside its build: two cells with the same of it and the same
+    /// program are the same soak, whatever they are called. Empty in older traces.
+    #[serde(default)]
+    pub settings_sha256: String,
     /// Which repetition, from 1.
     pub replicate: u32,
     /// Which attempt at this cell, from 1: resuming a run adds one.

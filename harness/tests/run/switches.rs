@@ -142,3 +142,23 @@ fn an_allocator_that_nothing_proves_is_marked() {
     assert!(ran.is_undecided(0), "{}", ran.report);
     assert_eq!(ran.report["cells"][0]["unverified_allocator"], "other");
 }
+
+#[test]
+fn the_system_s_allocator_is_not_compared_where_another_is_in_use() {
+    let axis = "[[axes]]\nname = \"allocator\"\nkind = \"allocator\"\nvalues = [\"system\", \"mimalloc\"]\n";
+    let tuned = "[allocators.mimalloc]\nenv = { MIMALLOC_PURGE_DELAY = \"0\" }\n";
+    let place = Place::new("fine", 2, &format!("{axis}{tuned}"));
+    // Any library will do: a base image has it in the environment of all programs.
+    let library = steep::shell::preload::find("libc_malloc_debug.so.0", &place.path(".")).unwrap();
+    fs::copy(library, place.path("libmimalloc.so.2")).unwrap();
+    let path = place.path("libmimalloc.so.2").canonicalize().unwrap();
+    place.change("env = { ", &format!("env = {{ LD_PRELOAD = {path:?}, "));
+    let ran = place.run();
+    let cell = |id: &str| ran.report["cells"].as_array().unwrap().iter().find(|cell| cell["cell"] == id).unwrap();
+    let (system, other) = (cell("baseline"), cell("baseline@mimalloc"));
+    assert_eq!((ran.status, &system["verdict"]), (4, &"invalid".into()), "{}", ran.stderr);
+    let reason = system["reason"].as_str().unwrap();
+    assert!(reason.starts_with("allocator \"system\" is to be in use") && reason.contains("has mimalloc"), "{reason}");
+    assert!(reason.contains("take \"system\" out of the axis"), "{reason}");
+    assert!(is_undecided(other), "{other}");
+}

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Check, LONGEST_NAME};
 use crate::flags::in_id;
 use crate::problem::nearest;
-use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, Scenario, Switch, SwitchRequest, Verify};
+use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, SYSTEM, Scenario, Switch, SwitchRequest, Verify};
 
 /// Names of the run's folder, and the id of the cell in which all is as in production.
 pub(crate) const RESERVED_FLAGS: [&str; 7] =
@@ -62,7 +62,13 @@ impl Check<'_> {
 
     fn switch(&mut self, path: &str, flag: &Flag) {
         match &flag.switch {
-            Switch::Env { var, .. } => self.environment(&format!("{path}.var"), std::iter::once(var)),
+            Switch::Env { var, on, off } => {
+                self.environment(&format!("{path}.var"), std::iter::once(var));
+                if off.as_ref() == Some(on) && flag.values.is_empty() {
+                    let help = "leave \"off\" out: the variable is unset then";
+                    self.error(path, "\"on\" and \"off\" are the same: the flag would switch nothing", help);
+                }
+            }
             Switch::Arg { on, off } if on == off => {
                 self.error(
                     path,
@@ -212,7 +218,7 @@ impl Check<'_> {
                 if before.contains(value) {
                     self.error(&at("values"), format!("\"{value}\" stands twice"), "");
                 }
-                if axis.kind == AxisKind::Allocator && value != "system" {
+                if axis.kind == AxisKind::Allocator && value != SYSTEM {
                     self.allocator_exists(&at("values"), value, scenario);
                 }
             }

@@ -54,7 +54,7 @@ pub(super) const KEYS: &[Key] = &[
     key("allocators.*.features", Texts, Default("[]"), "Cargo features that choose it."),
     key("allocators.*.env", TextMap, Default("{}"), "Environment that tunes it."),
     key("allocators.*.preload", Text, Optional, "A shared library that is loaded before all others (`LD_PRELOAD`), such as `libjemalloc.so.2`: looked for in the system's library folders, or with a `/` relative to the scenario file. Every process of the service must have it mapped once it is ready, or the cell is `invalid`."),
-    key("allocators.*.verify", Table, Optional, "How to see that it is in use, as for flags. Without it: what is preloaded is looked for among the mapped files; of an allocator with `jemalloc` or `mimalloc` in its name and with `features`, its symbols in the program or its mapped library; all others are \"unverified\"."),
+    key("allocators.*.verify", Table, Optional, "How to see that it is in use, as for flags. Without it: what is preloaded is looked for among the mapped files; of an allocator with `jemalloc` or `mimalloc` in its name and with `features`, its symbols in the program or its mapped library; all others are \"unverified\". Under `system` neither of these two may be in the service, if the axis has it: the cell is `invalid` then."),
     key("allocators.*.verify.contains", Text, Optional, "The answer to a GET of `path` contains this text."),
     key("allocators.*.verify.metric", Text, Optional, "Prometheus text at `path` has this metric."),
     key("allocators.*.verify.value", Number, Optional, "The sum of the series of `metric` is this number."),
