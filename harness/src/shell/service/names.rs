@@ -1,8 +1,6 @@
-//! What the templates of processes may name: ports, the cell's folder. Free ports are picked here.
+//! What the templates of processes may name: ports, the cell's folder.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use crate::template::{Template, UnknownName};
@@ -44,19 +42,6 @@ impl Names {
     }
 }
 
-/// `count` ports of the loopback address that are free now and differ from each other.
-///
-/// They are let go before their processes take them, so another program can be faster; that shows as "address in use" and is tried once more.
-///
-/// # Errors
-/// When the system has no port to give.
-pub fn free_ports(count: usize) -> io::Result<Vec<u16>> {
-    // All are held at the same time, so that none comes twice.
-    let held: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
-    held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
-}
-
 /// Whether last lines say that a port was taken, in the words of the C library, of Go and Java, of Node, of nginx.
 #[must_use]
 pub fn say_port_taken(lines: &[String]) -> bool {
@@ -78,14 +63,6 @@ mod tests {
         assert_eq!(names.known(), "{{db.port}}, {{dir}}, {{port}}");
         let unknown = Template::parse("{{redis.port}}").expect("a template");
         assert_eq!(names.fill(&unknown), Err(UnknownName("redis.port".to_owned())));
-    }
-
-    #[test]
-    fn free_ports_differ() {
-        let mut ports = free_ports(20).expect("ports");
-        ports.sort_unstable();
-        ports.dedup();
-        assert_eq!(ports.len(), 20);
     }
 
     #[test]
