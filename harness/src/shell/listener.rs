@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use self::holders::{Holder, descends_from, name_of, processes_below, search};
 use super::kinship;
@@ -126,6 +126,13 @@ impl Watch {
         answerers.max_by_key(Answerer::weight).unwrap_or(Answerer::Nobody)
     }
 
+    /// As [`Watch::look`], for good: what nobody was seen to have at the first look is looked for once more.
+    #[must_use]
+    pub fn look_twice(mut self) -> Answerer {
+        self.look();
+        self.look()
+    }
+
     /// The first address at which one of those who may answers: whoever answers at the others is not asked. Where there is none, who
     /// answers instead.
     pub fn settle(&mut self) -> (Answerer, Option<SocketAddr>) {
@@ -189,6 +196,7 @@ impl Watch {
             return;
         }
         let search = search(processes_below(&self.may_answer).iter().map(|process| process.pid), &lost);
+        self.unseen.retain(|inode| !search.found.contains_key(inode));
         self.known.extend(search.found);
     }
 
@@ -220,6 +228,11 @@ impl Watch {
         if let Some(pid) = search(own.into_iter(), &wanted).hidden {
             self.hidden.extend(wanted.into_iter().map(|inode| (inode, pid)));
             return cannot_be_known(address, pid);
+        }
+        if !is_sighted() {
+            return Answerer::Unknown(format!(
+                "which process answers on {address} (this host does not show whose listening sockets are)"
+            ));
         }
         // A process that ends, or hands a socket on, has none for a moment.
         if self.unseen.insert(lost.inode) {
@@ -276,13 +289,23 @@ fn cannot_be_known(address: SocketAddr, pid: u32) -> Answerer {
 #[must_use]
 pub fn taken(addresses: &[SocketAddr], may_answer: Vec<u32>, others: Vec<(String, u32)>) -> Option<Stranger> {
     let own = std::process::id();
-    match Watch::new(addresses, may_answer, others).look() {
+    match Watch::new(addresses, may_answer, others).look_twice() {
         Answerer::Stranger(stranger) => {
             let hands_down = |process: &Named| process.pid == own || descends_from(own, process.pid);
             Some(stranger).filter(|stranger| !stranger.process.as_ref().is_some_and(hands_down))
         }
         _ => None,
     }
+}
+
+/// Whether this host shows listening sockets and whose they are: looked up for one of steep's own. Some that only resemble Linux do not.
+#[must_use]
+pub fn is_sighted() -> bool {
+    let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) else { return false };
+    let (Ok(address), Ok(all)) = (listener.local_addr(), read_listeners()) else { return false };
+    let Candidates::These(own) = candidates(&all, address) else { return false };
+    let wanted = own.iter().map(|listener| listener.inode).collect();
+    !search([std::process::id()].into_iter(), &wanted).found.is_empty()
 }
 
 /// All listening sockets of this network namespace.

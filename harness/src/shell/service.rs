@@ -30,7 +30,7 @@ use crate::trace::Exit;
 use answering::Cast;
 use failure::{LastWords, ServiceError, Who};
 use launching::Preparation;
-use names::{Names, say_port_taken};
+use names::{Names, end_with_port_taken, say_port_taken};
 use ready::{Answered, Asking, NotReady, Question, wait_until_ready};
 
 /// How long `before_cell` may take: filling a database takes minutes, and a command that hangs must not take the night.
@@ -82,6 +82,8 @@ pub struct RunningService {
     /// What cannot be known of who answers, in words.
     pub unknown: Vec<String>,
     watch: Watch,
+    /// Whether it said that an address was in use, and became ready all the same.
+    did_without_address: bool,
     stop: Stop,
 }
 
@@ -125,6 +127,7 @@ pub async fn start(
         Ok((started, dependency_ports)) => {
             let Started { process, port, endpoint, client, watch, unknown } = started;
             let stop = service.stop.clone();
+            let did_without_address = say_port_taken(&process.last_lines());
             let mut all_unknown: Vec<String> = running.iter().filter_map(|running| running.unknown.clone()).collect();
             all_unknown.extend(unknown);
             let unknown = all_unknown;
@@ -137,6 +140,7 @@ pub async fn start(
                 client,
                 unknown,
                 watch,
+                did_without_address,
                 stop,
             })
         }
@@ -299,7 +303,7 @@ async fn start_ready(
         return Ok((process, None));
     };
     let watch = cast.watch(&question.endpoint, process.supervisor_pid());
-    let mut last_look = watch.clone();
+    let last_watch = watch.clone();
     let asking = Asking { question: &question, limit, watch, may_be_elsewhere, access, protocol };
     let not_ready = match wait_until_ready(&mut process, asking).await {
         Ok(answered) => {
@@ -314,7 +318,7 @@ async fn start_ready(
     let last = last_words(&process, launch);
     let (who, port) = (who.clone(), port.number());
     Err(match not_ready {
-        NotReady::Ended(exit) => match last_look.look() {
+        NotReady::Ended(exit) => match last_watch.look_twice() {
             // It need not say so itself.
             Answerer::Stranger(stranger) => {
                 ServiceError::PortTaken { who, stranger: Box::new(stranger), port, last: Some(last) }
@@ -402,7 +406,7 @@ impl RunningService {
             return Some(format!("{stranger}; {ended}"));
         }
         let lines = self.process.last_lines();
-        say_port_taken(&lines).then(|| {
+        (!self.did_without_address && end_with_port_taken(&lines)).then(|| {
             format!(
                 "{ended} because an address that it wanted was in use, which is no crash of its own: {}",
                 lines.join("\n")

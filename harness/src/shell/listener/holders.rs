@@ -110,6 +110,11 @@ pub fn name_of(pid: u32) -> String {
     } else {
         words.join(" ")
     };
+    in_one_line(text.chars())
+}
+
+/// The beginning of a text of others, without what a terminal would obey.
+pub fn in_one_line(text: impl Iterator<Item = char>) -> String {
     let visible = |c: char| if c.is_control() || c == '`' { '?' } else { c };
-    text.chars().take(COMMAND_CHARS).map(visible).collect()
+    text.take(COMMAND_CHARS).map(visible).collect()
 }

@@ -1,7 +1,5 @@
 //! With listeners of this process, which is its own stranger.
 
-use std::net::{Ipv4Addr, TcpListener};
-
 use super::*;
 
 fn listening() -> (TcpListener, SocketAddr) {
@@ -23,6 +21,11 @@ fn who_listens_is_known_by_its_parent() {
     drop(listener);
     assert_eq!(watch.look(), Answerer::Nobody);
     assert!(watch.known.is_empty());
+}
+
+#[test]
+fn this_host_shows_whose_sockets_are() {
+    assert!(is_sighted());
 }
 
 #[test]
@@ -73,15 +76,22 @@ fn a_stranger_is_told_in_one_sentence_with_what_to_do() {
 
 #[test]
 fn a_command_line_is_shown_as_far_as_it_is_no_secret() {
+    use std::io::Read as _;
     use std::process::{Command, Stdio};
+
+    use super::holders::in_one_line;
+
     let mut child = Command::new("sh")
-        .args(["-c", "read line", "PASSWORD=hush", "\u{1b}]52;c;x\u{7}", "--more"])
+        .args(["-c", "echo; read line", "PASSWORD=hush", "\u{1b}]52;c;x\u{7}", "--more"])
         .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .expect("a shell");
+    // From its first byte on it is the shell.
+    child.stdout.as_mut().expect("a pipe").read_exact(&mut [0]).expect("a line");
     let name = name_of(child.id());
     drop(child.stdin.take());
     child.wait().expect("it ends");
-    assert!(!name.contains("hush") && !name.contains('\u{1b}'), "{name:?}");
-    assert_eq!(name, "sh -c read line");
+    assert_eq!(name, "sh -c echo; read line");
+    assert_eq!(in_one_line("a\u{1b}]52;c;x\u{7}`b`\n".chars()), "a?]52;c;x??b??");
 }

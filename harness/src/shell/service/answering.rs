@@ -71,6 +71,8 @@ impl Cast {
     pub(super) fn settle(&self, endpoint: &Endpoint, supervisor: u32) -> Result<Settled, ServiceError> {
         let mut watch = self.watch(endpoint, supervisor);
         let mut settled = endpoint.clone();
+        // A stranger whose process is not to be seen is one at the second look only.
+        watch.look();
         let (answerer, address) = if self.all_addresses { (watch.look(), None) } else { watch.settle() };
         let mut unknown = Vec::new();
         match answerer {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::scenario::Protocol;
 use crate::shell::access::{Access, AccessError};
-use crate::shell::listener::{Answerer, Stranger, Watch};
+use crate::shell::listener::{Answerer, Stranger, Watch, is_sighted};
 use crate::shell::loopback::{self, Client, Endpoint};
 use crate::shell::probe::with_causes;
 use crate::shell::process::Process;
@@ -163,12 +163,12 @@ impl Asking<'_> {
                 if asked.unseen < UNSEEN_MAX {
                     return Err(Answer::ForNow("took a connection last, and nobody was seen to listen".to_owned()));
                 }
-                if !self.may_be_elsewhere && !self.watch.lives_elsewhere() {
+                if !self.may_be_elsewhere && is_sighted() && !self.watch.lives_elsewhere() {
                     return Err(Answer::Final(NotReady::Unseen(address)));
                 }
                 answered.endpoint = all.at(address);
                 answered.unknown = Some(format!(
-                    "which process answers on {address} (nobody listens there in steep's own network namespace)"
+                    "which process answers on {address} (nobody is seen to listen there in steep's own network namespace)"
                 ));
             }
         }
