@@ -393,6 +393,11 @@ impl RunningService {
         }
     }
 
+    /// As [`RunningService::stranger`], unless that was looked for a moment ago.
+    pub fn stranger_if_due(&mut self) -> Option<Stranger> {
+        if self.watch.is_due() { self.stranger() } else { None }
+    }
+
     /// Why a service that `exit`ed by itself did not crash, in words: it did not get an address. Once it has been stopped, so that its
     /// last lines are read.
     pub fn why_no_crash(&mut self, exit: Exit) -> Option<String> {

@@ -12,6 +12,7 @@ use crate::shell::clock::{Moment, wall_clock};
 use crate::shell::driver::{DriverEnd, DriverEvent};
 use crate::shell::external::LoadEnd;
 use crate::shell::latency_log::LatencyLog;
+use crate::shell::listener::Stranger;
 use crate::shell::probe;
 use crate::shell::progress::{self, Progress};
 use crate::shell::sampler::Sampler;
@@ -160,18 +161,30 @@ impl<'r> Loaded<'r> {
                 self.message = why;
                 actions.extend(self.soak.handle(now, Event::Decided));
             }
-            // Before the load is said to be over, and with each sample: what others answer is no load of the service's.
-            if actions.contains(&Action::Sample)
-                && let Some(stranger) = self.service.stranger()
-            {
+            if let Some(stranger) = self.stranger(&actions) {
                 self.message = stranger.to_string();
-                actions = self.soak.handle(now, Event::Failed);
+                return self.finish(EndReason::Failed).await;
             }
             for action in actions {
                 if let Some(reason) = self.act(now, action, progress, &mut interrupted).await? {
                     return self.finish(reason).await;
                 }
             }
+        }
+    }
+
+    /// Another program that answers in the service's place: looked for with samples, and before the load is said to be over. What others
+    /// answer is no load of the service's. Of a service that has ended the end is told, see [`RunningService::why_no_crash`].
+    fn stranger(&mut self, actions: &[Action]) -> Option<Stranger> {
+        let given_up = |action: &Action| matches!(action, Action::End(EndReason::Crashed | EndReason::Failed));
+        if actions.iter().any(given_up) {
+            None
+        } else if actions.iter().any(|action| matches!(action, Action::StopLoad | Action::End(_))) {
+            self.service.stranger()
+        } else if actions.contains(&Action::Sample) {
+            self.service.stranger_if_due()
+        } else {
+            None
         }
     }
 
