@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use crate::scenario::{Stop, StopSignal};
 use crate::shell::kinship;
 use crate::shell::supervisor::protocol::{Order, Report};
-use crate::shell::supervisor::{self, CPUS_OPTION, SUBCOMMAND};
+use crate::shell::supervisor::{self, CPUS_OPTION, ON_ORDER_OPTION, SUBCOMMAND};
 use crate::trace::Exit;
 use oom::OomCounters;
 use output::Output;
@@ -317,7 +317,7 @@ impl Process {
 
 fn supervisor_command(launch: &Launch, program: &Path, output: Stdio) -> Command {
     let mut command = Command::new(program);
-    command.arg0("steep").arg(SUBCOMMAND);
+    command.arg0("steep").arg(SUBCOMMAND).arg(ON_ORDER_OPTION);
     if !launch.cpus.is_empty() {
         let list: Vec<String> = launch.cpus.iter().map(usize::to_string).collect();
         command.arg(CPUS_OPTION).arg(list.join(","));

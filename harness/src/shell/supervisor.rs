@@ -29,10 +29,13 @@ pub const SUBCOMMAND: &str = "supervise";
 /// Comes before a comma-separated list of the CPUs that the process is pinned to.
 pub const CPUS_OPTION: &str = "--cpus";
 
+/// Says that the process is to be started when steep orders it, and not at once.
+pub const ON_ORDER_OPTION: &str = "--on-order";
+
 /// Orders are a few bytes. More than this without a line end is not from steep.
 const ORDERS_MAX_BYTES: usize = 256;
 
-/// Supervises: `args` are what follows `steep supervise`, that is `[--cpus 0,1] PROGRAM ARG…`. The folder and the
+/// Supervises: `args` are what follows `steep supervise`, that is `[--on-order] [--cpus 0,1] PROGRAM ARG…`. The folder and the
 /// environment of the process are those of the supervisor.
 pub fn supervise(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut reports = io::stdout();
@@ -66,6 +69,7 @@ struct Supervised {
 impl Supervised {
     fn start(args: impl IntoIterator<Item = OsString>, tell: &mut impl FnMut(Report)) -> Result<Self, String> {
         let mut args = args.into_iter().peekable();
+        let is_on_order = args.next_if(|arg| arg == ON_ORDER_OPTION).is_some();
         let cpus = args.next_if(|arg| arg == CPUS_OPTION).and_then(|_| args.next());
         let program = args.next().ok_or("no program is named")?;
 
@@ -80,11 +84,13 @@ impl Supervised {
         }
         let output = io::stderr().as_fd().try_clone_to_owned();
         let output = output.map_err(|error| format!("the supervisor cannot pass on its output: {error}"))?;
-        // steep lets go of the process's ports only now, so that nobody takes them meanwhile.
-        tell(Report::Prepared);
         let mut orders = Orders { stdin: io::stdin(), pending: Vec::new() };
-        if orders.wait_for_first() != Some(Order::Go) {
-            return Err(format!("`{}` was not to be started after all", program.to_string_lossy()));
+        if is_on_order {
+            // steep lets go of the process's ports only now, so that nobody takes them meanwhile.
+            tell(Report::Prepared);
+            if orders.wait_for_first() != Some(Order::Go) {
+                return Err(format!("`{}` was not to be started after all", program.to_string_lossy()));
+            }
         }
         let child = Command::new(&program)
             .args(args)
