@@ -2,143 +2,20 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use steep::scenario::{
-    Dependency, Program, Protocol, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal, Verify,
-};
-use steep::shell::access::Access;
+use steep::scenario::{Program, RenderedFile, Verify};
 use steep::shell::probe::{ProbeError, live_bytes};
 use steep::shell::service::failure::{ServiceError, Who};
-use steep::shell::service::{CellPlace, RunningService, start};
 use steep::shell::verification::look;
-use steep::template::Template;
+use support::cells::{Folders, answering, dependency, script, template};
 use support::{alive_below, all_gone};
 
-fn template(text: &str) -> Template {
-    Template::parse(text).expect("a template")
-}
-
-fn stop() -> Stop {
-    Stop { signal: StopSignal::Term, grace: Duration::from_mins(1) }
-}
-
-/// The service: listens on `PORT` and gives each connection the answer of `ANSWER`.
+/// No test, but the service of the others.
 #[test]
-#[expect(clippy::print_stdout, reason = "a service logs")]
 fn service() {
-    let Ok(port) = std::env::var("STEEP_TEST_PORT") else { return };
-    println!("listening on {port} for {}", std::env::var("NAME").unwrap_or_default());
-    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).expect("a free port");
-    let answer = std::env::var("ANSWER").unwrap_or_else(|_| "200 OK\nup".to_owned());
-    let (status, body) = answer.split_once('\n').expect("a status line and a body");
-    for connection in listener.incoming() {
-        let mut connection = connection.expect("a connection");
-        // Any request is answered alike, and a connection that asks nothing is let go.
-        if connection.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
-            let length = if status.contains("endless") { 1 << 30 } else { body.len() };
-            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-            let _ = connection.write_all(format!("{head}{body}").as_bytes());
-            while status.contains("endless") && connection.write_all(&[b'x'; 4096]).is_ok() {}
-        }
-    }
-}
-
-fn this_program() -> Vec<Template> {
-    let program = std::env::current_exe().expect("a test program");
-    let program = program.to_str().expect("a path in UTF-8");
-    [program, "service", "--exact", "--nocapture"].map(template).into()
-}
-
-/// A service that answers with `answer`.
-fn answering(answer: &str) -> Service {
-    Service {
-        program: Program::Command(this_program()),
-        args: Vec::new(),
-        env: [("STEEP_TEST_PORT", "{{port}}"), ("ANSWER", answer)]
-            .map(|(name, value)| (name.to_owned(), template(value)))
-            .into(),
-        files: Vec::new(),
-        url: template("http://127.0.0.1:{{port}}/"),
-        ready: Ready { check: ReadyCheck::Path("/healthz".to_owned()), timeout: Duration::from_mins(1) },
-        stop: stop(),
-        memory_limit_bytes: None,
-        cpus: Vec::new(),
-        probe: None,
-    }
-}
-
-/// A service that is a shell script.
-fn script(text: &str) -> Service {
-    Service { program: Program::Command(["sh", "-c", text].map(template).into()), ..answering("200 OK\n") }
-}
-
-fn dependency(name: &str) -> Dependency {
-    Dependency {
-        name: name.to_owned(),
-        command: this_program(),
-        env: [("STEEP_TEST_PORT", "{{port}}")].map(|(name, value)| (name.to_owned(), template(value))).into(),
-        files: Vec::new(),
-        ready: Some(Ready { check: ReadyCheck::Tcp(template("127.0.0.1:{{port}}")), timeout: Duration::from_mins(1) }),
-        stop: stop(),
-        before_cell: Vec::new(),
-    }
-}
-
-/// A scenario's folder with a cell's folder in it.
-struct Folders(tempfile::TempDir);
-
-impl Folders {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(folder.path().join("cell")).expect("a folder");
-        Self(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    async fn start(&self, service: &Service, dependencies: &[Dependency]) -> Result<RunningService, ServiceError> {
-        self.start_with(service, dependencies, BTreeMap::new(), &[]).await
-    }
-
-    async fn start_with(
-        &self,
-        service: &Service,
-        dependencies: &[Dependency],
-        env: BTreeMap<String, Option<String>>,
-        args: &[String],
-    ) -> Result<RunningService, ServiceError> {
-        let cell_folder = self.path("cell");
-        let client = Access::default().client(Protocol::Http1).expect("a client");
-        let place = CellPlace {
-            scenario_folder: self.0.path(),
-            cell_folder: &cell_folder,
-            steep: support::steep(),
-            binary: None,
-            env: &env,
-            args,
-            patches: &[],
-            client: &client,
-        };
-        start(service, dependencies, &place).await
-    }
-
-    async fn failure(&self, service: &Service, dependencies: &[Dependency]) -> ServiceError {
-        match self.start(service, dependencies).await {
-            Err(error) => error,
-            Ok(running) => panic!("{running:?} runs"),
-        }
-    }
-
-    fn text(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).expect("a file")
-    }
+    support::cells::serve_if_asked();
 }
 
 #[tokio::test]
@@ -157,9 +34,9 @@ async fn a_service_becomes_ready_with_its_dependencies_and_leaves_nothing() {
     }
     let db_port = folders.text("cell/service.log");
     let db_port = db_port.lines().find_map(|line| line.rsplit_once(" for ")).expect("its first line").1;
-    let expected = format!("db {db_port} own {} in {}", running.port, folders.path("cell").display());
+    let expected = format!("db {db_port} own {} in {}", running.port.number(), folders.path("cell").display());
     assert_eq!(folders.text("cell/etc/conf"), expected);
-    assert_eq!(running.url, format!("http://127.0.0.1:{}", running.port));
+    assert_eq!(running.endpoint.text(), format!("http://127.0.0.1:{}", running.port.number()));
     let seeded = folders.text("cell/db.before_cell.log");
     assert_eq!(seeded.lines().next(), Some("seeded"));
     assert!(
@@ -170,9 +47,9 @@ async fn a_service_becomes_ready_with_its_dependencies_and_leaves_nothing() {
     let verify = Verify::Http { path: "/debug/flags".to_owned(), contains: "sessions".to_owned() };
     let log = folders.0.path().join("cell/service.log");
     assert!(look(&verify, &running, &log, true).await.expect("an answer").is_there);
-    let logged = Verify::Log { log: format!("listening on {}", running.port) };
+    let logged = Verify::Log { log: format!("listening on {}", running.port.number()) };
     assert!(look(&logged, &running, &log, true).await.expect("a log").is_there);
-    let no_probe = live_bytes(&running.client, &running.url).await;
+    let no_probe = live_bytes(&running.client, "/").await;
     assert!(matches!(no_probe, Err(ProbeError::NotAProbe { .. })), "{no_probe:?}");
 
     let supervisors: Vec<u32> = running
@@ -292,21 +169,21 @@ async fn the_end_of_a_dependency_is_seen() {
 async fn answers_without_end_and_other_statuses_are_bounded_and_told() {
     let folders = Folders::new();
     let mut running = folders.start(&answering("200 endless\n"), &[]).await.expect("it runs");
-    let endless = live_bytes(&running.client, &running.url).await;
+    let endless = live_bytes(&running.client, "/").await;
     assert!(matches!(endless, Err(ProbeError::TooLarge { .. })), "{endless:?}");
     running.stop().await;
 
     let mut running = folders.start(&answering("302 Found\nelsewhere"), &[]).await.expect("302 is ready");
-    let found = live_bytes(&running.client, &running.url).await;
+    let found = live_bytes(&running.client, "/").await;
     assert!(matches!(found, Err(ProbeError::Status { .. })), "{found:?}");
     running.stop().await;
 
     let probe = r#"200 OK
 {"schema":1,"live_bytes":4096,"live_objects":2}"#;
     let mut running = folders.start(&answering(probe), &[]).await.expect("it runs");
-    let live = live_bytes(&running.client, &running.url).await.expect("an answer").expect("live bytes");
+    let live = live_bytes(&running.client, "/").await.expect("an answer").expect("live bytes");
     assert_eq!((live.live_bytes.get(), live.live_objects), (4096, 2));
     running.stop().await;
-    let gone = live_bytes(&running.client, &running.url).await;
+    let gone = live_bytes(&running.client, "/").await;
     assert!(gone.is_err_and(|error| error.to_string().contains("Connection refused")));
 }

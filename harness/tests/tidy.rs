@@ -106,6 +106,38 @@ fn the_pure_half_has_no_effects() {
     assert!(found.is_empty(), "effects in the pure half:\n{}", found.join("\n"));
 }
 
+/// What connects, or looks up where to: only `shell/loopback.rs` does, which goes to this host and nowhere else.
+const CONNECTS: [&str; 8] = [
+    "TcpStream::connect",
+    "TcpSocket::new",
+    "to_socket_addrs",
+    "ToSocketAddrs",
+    "lookup_host",
+    "reqwest::get",
+    "reqwest::Client",
+    "BlockingStream::connect",
+];
+
+#[test]
+fn every_connection_begins_in_one_place() {
+    let mut found = Vec::new();
+    for (_, file, text) in modules() {
+        if file.ends_with("shell/loopback.rs") {
+            // The list is up to date: what it bans is what is used there.
+            assert!(!lines_with(&text, "TcpSocket::new").is_empty() && !lines_with(&text, "lookup_host").is_empty());
+            continue;
+        }
+        // The drivers' own tests are services as well.
+        if file.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
+        for connects in CONNECTS {
+            found.extend(lines_with(&text, connects).into_iter().map(|line| format!("{}: {line}", file.display())));
+        }
+    }
+    assert!(found.is_empty(), "connections that begin elsewhere than in shell/loopback.rs:\n{}", found.join("\n"));
+}
+
 #[test]
 fn imports_follow_the_arrows() {
     let mut found = Vec::new();

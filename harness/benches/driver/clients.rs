@@ -11,6 +11,7 @@ use steep::scenario::{
 use steep::shell::access::Access;
 use steep::shell::driver::{Driver, DriverEvent, DriverSpec};
 use steep::shell::latency_log::LatencyLog;
+use steep::shell::loopback::Endpoint;
 use steep::template::Template;
 use steep::traffic::{Schedule, Workload};
 use steep::units::{Rps, Seed};
@@ -132,7 +133,7 @@ fn spec(port: u64, rate: u64, seconds: u64, pacing: Pacing) -> DriverSpec {
     let users = Model::Closed { vus: CONNECTIONS as u32, think_time: ThinkTime::Constant { time: Duration::ZERO } };
     let timeout = Duration::from_secs(2);
     DriverSpec {
-        url: format!("http://127.0.0.1:{port}"),
+        endpoint: Endpoint::of_number(&format!("http://127.0.0.1:{port}")).expect("an address of this host"),
         http: Http {
             protocol: Protocol::Http1,
             connections: CONNECTIONS,

@@ -1,6 +1,6 @@
 //! Where load and questions may go: to this host, by HTTP with or without TLS, and nowhere else.
 
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
 use crate::template::{Part, Template};
 
@@ -25,8 +25,11 @@ pub(super) fn check_url(url: &Template) -> Result<(), BadAddress> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(BadAddress::new("\"url\" has blanks in it", EXAMPLES));
     }
-    let parsed =
-        Url::parse(&text).map_err(|error| BadAddress::new(format!("\"url\" is no address: {error}"), EXAMPLES))?;
+    check_names("\"url\"", url)?;
+    let parsed = Url::parse(&text).map_err(|error| match error {
+        ParseError::InvalidPort => BadAddress::new("\"url\" has a port that is no number up to 65535", EXAMPLES),
+        error => BadAddress::new(format!("\"url\" is no address: {error}"), EXAMPLES),
+    })?;
     if !["http", "https"].contains(&parsed.scheme()) {
         return Err(BadAddress::new("\"url\" must begin with http:// or https://", EXAMPLES));
     }
@@ -47,7 +50,8 @@ pub(super) fn check_url(url: &Template) -> Result<(), BadAddress> {
 
 /// That `address` is `host:port` on a loopback address.
 pub(super) fn check_tcp(address: &Template) -> Result<(), BadAddress> {
-    let help = "write host and port of this machine: \"127.0.0.1:{{port}}\"";
+    let help = "write host and port of this machine: \"127.0.0.1:{{port}}\"; a port is a number up to 65535";
+    check_names(&format!("\"{address}\""), address)?;
     let text = with_a_port(address);
     let parsed = Url::parse(&format!("tcp://{text}")).ok().filter(|url| url.path().is_empty() && !text.contains('@'));
     let host = parsed.as_ref().and_then(Url::host_str).unwrap_or_default();
@@ -75,11 +79,32 @@ fn is_loopback(host: Option<&Host<&str>>) -> bool {
     }
 }
 
+/// That names stand for the whole port and for nothing else: with `1{{port}}` it depends on the port whether that is one at all.
+fn check_names(what: &str, address: &Template) -> Result<(), BadAddress> {
+    let help = "a name is the whole port, as in \"http://127.0.0.1:{{port}}\" or \"http://127.0.0.1:{{db.port}}\"";
+    let parts = address.parts();
+    for (place, part) in parts.iter().enumerate() {
+        let Part::Name(name) = part else { continue };
+        let is_port = name == "port" || name.ends_with(".port");
+        let before = place.checked_sub(1).and_then(|before| parts.get(before));
+        let begins = matches!(before, Some(Part::Text(text)) if text.ends_with(':'));
+        let ends = match parts.get(place + 1) {
+            None => true,
+            Some(Part::Text(text)) => text.starts_with('/'),
+            Some(Part::Name(_)) => false,
+        };
+        if !is_port || !begins || !ends {
+            return Err(BadAddress::new(format!("{what} has {{{{{name}}}}} where no whole port stands"), help));
+        }
+    }
+    Ok(())
+}
+
 /// The text with a port for each name: ports are all that may stand in an address.
 fn with_a_port(template: &Template) -> String {
     let piece = |part: &Part| match part {
         Part::Text(text) => text.clone(),
-        Part::Name(_) => "1".to_owned(),
+        Part::Name(_) => u16::MAX.to_string(),
     };
     template.parts().iter().map(piece).collect()
 }
@@ -124,6 +149,15 @@ mod tests {
             "http://127.0.0.1:80?x=1",
             "http://127.0.0.1:80#f",
             "http://127.0.0.1:80/api",
+            "http://127.0.0.1:65536",
+            "http://127.0.0.1:1{{port}}",
+            "http://127.0.0.1:{{port}}0",
+            "http://127.0.0.1:{{port}}{{db.port}}",
+            "http://127.0.0.1:{{dir}}",
+            "http://127.0.0.{{port}}:80",
+            "http://127.0.0.1{{port}}",
+            "http://{{port}}",
+            "http://[::1{{port}}]:80",
             " http://127.0.0.1:80",
             "ftp://127.0.0.1:80",
             "https://10.0.0.1:443",
@@ -133,7 +167,17 @@ mod tests {
         ] {
             assert!(!url(text), "{text}");
         }
-        for text in ["nonsense", "10.0.0.1:80", "127.0.0.1", "127.0.0.1:0", "a@127.0.0.1:80", ""] {
+        for text in [
+            "nonsense",
+            "10.0.0.1:80",
+            "127.0.0.1",
+            "127.0.0.1:0",
+            "127.0.0.1:65536",
+            "127.0.0.1:1{{port}}",
+            "127.0.0.1:{{port}}5",
+            "a@127.0.0.1:80",
+            "",
+        ] {
             assert!(!tcp(text), "{text}");
         }
     }

@@ -10,9 +10,9 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::Client;
 use thiserror::Error;
 
+use super::loopback::{Client, Endpoint};
 use super::probe;
 use super::trust::{Trust, TrustError, of_nobody};
 use crate::scenario::{Auth, Protocol, Scenario};
@@ -99,23 +99,26 @@ impl Access {
         sensitive(&self.secrets.iter().fold(text.to_owned(), fill))
     }
 
-    /// A client for questions to the service, which is let in as the load is.
+    /// A client for questions at `endpoint`, which is let in as the load is.
     ///
     /// # Errors
     /// When the client cannot be set up on this system.
-    pub fn client(&self, protocol: Protocol) -> Result<Client, AccessError> {
+    pub fn client(&self, protocol: Protocol, endpoint: &Endpoint) -> Result<Client, AccessError> {
         let config = match &self.trust {
             Some(trust) => (*trust.config()).clone(),
             None => of_nobody().map_err(|error| TrustError::Unusable(error.to_string()))?,
         };
-        let mut builder = probe::builder().tls_backend_preconfigured(config);
-        if protocol == Protocol::Http2 {
-            builder = builder.http2_prior_knowledge();
-        }
-        if let Some(authorization) = &self.authorization {
-            builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization.clone())]));
-        }
-        builder.build().map_err(AccessError::Client)
+        let set_up = |builder| {
+            let mut builder = probe::beside_the_load(builder).tls_backend_preconfigured(config);
+            if protocol == Protocol::Http2 {
+                builder = builder.http2_prior_knowledge();
+            }
+            if let Some(authorization) = &self.authorization {
+                builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization.clone())]));
+            }
+            builder
+        };
+        Client::new(set_up, endpoint).map_err(AccessError::Client)
     }
 }
 

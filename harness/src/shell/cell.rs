@@ -147,10 +147,6 @@ async fn prepare(
         Ok(access) => access,
         Err(error) => return Ok(Err(NotLoaded::new(EndReason::Failed, &error))),
     };
-    let client = match access.client(scenario.http.protocol) {
-        Ok(client) => client,
-        Err(error) => return Ok(Err(NotLoaded::new(EndReason::Failed, &error))),
-    };
     let place = CellPlace {
         scenario_folder: soaking.scenario_folder,
         cell_folder,
@@ -159,7 +155,9 @@ async fn prepare(
         env: &settings.env,
         args: &settings.args,
         patches: &settings.patches,
-        client: &client,
+        access: &access,
+        protocol: scenario.http.protocol,
+        is_loaded_by_name: scenario.external.is_some(),
     };
     let mut service = match start(&scenario.service, &scenario.dependencies, &place).await {
         Ok(service) => service,
@@ -167,7 +165,7 @@ async fn prepare(
     };
     let connected = match switched(soaking, &settings, &service).await {
         Ok(()) => match &scenario.external {
-            None => connect(soaking, access, &service).await.map(Source::Own),
+            None => connect(soaking, access.clone(), &service).await.map(Source::Own),
             Some(external) => start_external(external, scenario, &service, &place).await,
         },
         Err(not_verified) => Err(not_verified),
@@ -194,7 +192,7 @@ fn settled(soaking: &Soaking<'_>) -> Result<CellSettings, PreloadError> {
 /// Sends what switches flags, and looks whether all took effect.
 async fn switched(soaking: &Soaking<'_>, settings: &CellSettings, service: &RunningService) -> Result<(), NotLoaded> {
     for (flag, request) in &settings.requests {
-        probe::switch(&service.client, &service.url, request).await.map_err(|error| {
+        probe::switch(&service.client, request).await.map_err(|error| {
             NotLoaded::new(EndReason::NotVerified, &format!("flag \"{flag}\" could not be switched: {error}"))
         })?;
     }
@@ -230,7 +228,7 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
     }
     has_no_other(soaking, service)?;
     let Some(path) = &soaking.scenario.service.probe else { return Ok(()) };
-    match probe::live_bytes(&service.client, &format!("{}{path}", service.url)).await {
+    match probe::live_bytes(&service.client, path).await {
         Ok(Some(_)) => Ok(()),
         Ok(None) => {
             let message = "the probe does not count: install steep_probe::Counted as the global allocator, or take out service.probe";
@@ -290,12 +288,13 @@ async fn start_external(
 ) -> Result<Source, NotLoaded> {
     let counted = match &external.counter {
         Some(counter) => {
-            let begun = Counted::begin(counter, &service.url, &service.client).await;
+            let begun = Counted::begin(counter, &service.client).await;
             Some(begun.map_err(|error| NotLoaded::new(EndReason::NotVerified, &error))?)
         }
         None => None,
     };
-    let names = Names::new(service.port, place.cell_folder, &service.dependency_ports).with_url(&service.url);
+    let names = Names::new(service.port.number(), place.cell_folder, &service.dependency_ports)
+        .with_url(service.endpoint.text());
     let failed = |error: ServiceError| NotLoaded::new(EndReason::Failed, &error);
     let launch = Preparation { who: Who::Load, place, names }.load(&external.command, &scenario.load.cpus);
     let program = External::start(launch.map_err(failed)?, place.steep).await.map_err(failed)?;
@@ -304,7 +303,7 @@ async fn start_external(
 
 async fn connect(soaking: &Soaking<'_>, access: Access, service: &RunningService) -> Result<Driver, NotLoaded> {
     let Soaking { scenario, supplies, .. } = soaking;
-    let port = service.port.to_string();
+    let port = service.port.number().to_string();
     // A secret is filled in where a header is built: the schedule never has it.
     let cell_value = |name: &str| match variable_of(name) {
         Some(variable) => Some(placeholder(variable)),
@@ -313,7 +312,7 @@ async fn connect(soaking: &Soaking<'_>, access: Access, service: &RunningService
     let schedule = Schedule::new(Workload::of(scenario, supplies), cell_value)
         .map_err(|error| NotLoaded::new(EndReason::Failed, &error))?;
     let spec = DriverSpec {
-        url: service.url.clone(),
+        endpoint: service.endpoint.clone(),
         http: scenario.http.clone(),
         load: scenario.load.clone(),
         phases: scenario.phases.clone(),

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::scenario::{Http, Load, Phase, Request};
 use crate::shell::access::Access;
+use crate::shell::loopback::Endpoint;
 use crate::trace::{Disturbance, Percentiles, Traffic};
 use crate::traffic::Schedule;
 use crate::traffic::latency::{Interval, LatencyLimit};
@@ -49,7 +50,7 @@ const EVENTS: usize = 16;
 #[derive(Debug, Clone)]
 pub struct DriverSpec {
     /// Base address of all requests, such as `http://127.0.0.1:8080`.
-    pub url: String,
+    pub endpoint: Endpoint,
     /// Connections and their limits.
     pub http: Http,
     /// Most requests in flight, and where the driver runs.
@@ -129,14 +130,6 @@ pub enum DriverError {
         url: String,
         /// What is wrong with it.
         reason: String,
-    },
-    /// The host has no address.
-    #[error("resolve `{host}`")]
-    Resolve {
-        /// Host and port.
-        host: String,
-        /// Why.
-        source: io::Error,
     },
     /// A request that HTTP cannot carry.
     #[error("request `{request}`: {reason}")]

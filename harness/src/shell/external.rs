@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
-
 use crate::scenario::{Counter, Stop, StopSignal};
+use crate::shell::loopback::Client;
 use crate::shell::probe::{self, ProbeError};
 use crate::shell::process::{Launch, Process};
 use crate::shell::service::failure::{LastWords, ServiceError, Who};
@@ -69,25 +68,23 @@ impl External {
 #[derive(Debug)]
 pub struct Counted {
     counter: Counter,
-    url: String,
     /// The last that was read: an answer that is missing must not look like requests that are undone.
     last: u64,
 }
 
 impl Counted {
-    /// Reads `counter` for the first time; `base` is the address of the service.
+    /// Reads `counter` for the first time.
     ///
     /// # Errors
     /// The service does not answer, or has no such counter.
-    pub async fn begin(counter: &Counter, base: &str, client: &Client) -> Result<Self, ProbeError> {
-        let url = format!("{base}{}", counter.path);
-        let last = probe::counter(client, &url, counter).await?;
-        Ok(Self { counter: counter.clone(), url, last })
+    pub async fn begin(counter: &Counter, client: &Client) -> Result<Self, ProbeError> {
+        let last = probe::counter(client, counter).await?;
+        Ok(Self { counter: counter.clone(), last })
     }
 
     /// Reads it, `within` this time.
     pub async fn read(&mut self, client: &Client, within: Duration) -> u64 {
-        if let Ok(Ok(count)) = tokio::time::timeout(within, probe::counter(client, &self.url, &self.counter)).await {
+        if let Ok(Ok(count)) = tokio::time::timeout(within, probe::counter(client, &self.counter)).await {
             self.last = count;
         }
         self.last

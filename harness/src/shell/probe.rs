@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, ClientBuilder, Method, Response, StatusCode};
+use reqwest::{ClientBuilder, Method, Response, StatusCode};
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::exposition;
 use crate::scenario::{Counter, SwitchRequest};
+use crate::shell::loopback::Client;
 use crate::shell::trust::refusal;
 use crate::trace::Live;
 use crate::units::Bytes;
@@ -84,36 +85,32 @@ pub struct SwitchError {
     reason: String,
 }
 
-/// A client for questions beside the load: no proxy of the environment, no redirects, one idle connection at most.
-pub fn builder() -> ClientBuilder {
-    Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .pool_max_idle_per_host(1)
-        .timeout(ANSWER_TIMEOUT)
+/// Makes a client one that asks beside the load: one idle connection at most.
+pub fn beside_the_load(builder: ClientBuilder) -> ClientBuilder {
+    builder.pool_max_idle_per_host(1).timeout(ANSWER_TIMEOUT)
 }
 
-/// Live bytes of the service; none where its allocator does not count them (`null`).
+/// Live bytes of the service, which `path` answers with; none where its allocator does not count them (`null`).
 ///
 /// # Errors
 /// No answer in time, or something else than the probe's data.
-pub async fn live_bytes(client: &Client, url: &str) -> Result<Option<Live>, ProbeError> {
-    parse_live(&ask(client, url).await?).map_err(|(reason, body)| ProbeError::NotAProbe {
-        url: url.to_owned(),
+pub async fn live_bytes(client: &Client, path: &str) -> Result<Option<Live>, ProbeError> {
+    parse_live(&ask(client, path).await?).map_err(|(reason, body)| ProbeError::NotAProbe {
+        url: client.url(path),
         reason,
         body: beginning(&body),
     })
 }
 
-/// Sends a request that switches something. `base` has no `/` at its end.
+/// Sends a request that switches something.
 ///
 /// # Errors
 /// No answer in time, a status from 400 up, an answer without end, a request that cannot be written.
-pub async fn switch(client: &Client, base: &str, request: &SwitchRequest) -> Result<(), SwitchError> {
+pub async fn switch(client: &Client, request: &SwitchRequest) -> Result<(), SwitchError> {
     let SwitchRequest { method, path, headers, body } = request;
     let failed = |reason: String| SwitchError { method: method.clone(), path: path.clone(), reason };
     let name = Method::from_bytes(method.as_bytes()).map_err(|error| failed(error.to_string()))?;
-    let mut sent = client.request(name, format!("{base}{path}"));
+    let mut sent = client.request(name, path);
     for (name, value) in headers {
         sent = sent.header(name, value);
     }
@@ -133,11 +130,11 @@ pub async fn switch(client: &Client, base: &str, request: &SwitchRequest) -> Res
 ///
 /// # Errors
 /// No answer in time, another status than 200, an answer without end, no such counter.
-pub async fn counter(client: &Client, url: &str, counter: &Counter) -> Result<u64, ProbeError> {
-    let body = ask(client, url).await?;
+pub async fn counter(client: &Client, counter: &Counter) -> Result<u64, ProbeError> {
+    let body = ask(client, &counter.path).await?;
     let count = exposition::sum(&body, &counter.metric, &counter.labels);
     count.map(|count| count as u64).ok_or_else(|| ProbeError::NoCounter {
-        url: url.to_owned(),
+        url: client.url(&counter.path),
         metric: counter.metric.clone(),
         body: beginning(&body),
     })
@@ -163,20 +160,21 @@ fn parse_live(body: &str) -> Result<Option<Live>, (String, String)> {
     Ok(live)
 }
 
-/// The body of an answer with status 200.
+/// The body of the answer to a GET of `path`, with status 200.
 ///
 /// # Errors
 /// No answer in time, another status, an answer without end.
-pub async fn ask(client: &Client, url: &str) -> Result<String, ProbeError> {
-    let no_answer = |error: reqwest::Error| ProbeError::NoAnswer { url: url.to_owned(), reason: with_causes(&error) };
-    let response = client.get(url).send().await.map_err(no_answer)?;
+pub async fn ask(client: &Client, path: &str) -> Result<String, ProbeError> {
+    let url = || client.url(path);
+    let no_answer = |error: reqwest::Error| ProbeError::NoAnswer { url: url(), reason: with_causes(&error) };
+    let response = client.get(path).send().await.map_err(no_answer)?;
     let status = response.status();
     let body = body_of(response).await.map_err(no_answer)?;
-    let body = body.ok_or_else(|| ProbeError::TooLarge { url: url.to_owned() })?;
+    let body = body.ok_or_else(|| ProbeError::TooLarge { url: url() })?;
     if status == StatusCode::OK {
         Ok(body)
     } else {
-        Err(ProbeError::Status { url: url.to_owned(), status, body: beginning(&body) })
+        Err(ProbeError::Status { url: url(), status, body: beginning(&body) })
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use crate::scenario::{Stop, StopSignal};
 use crate::shell::kinship;
 use crate::shell::supervisor::protocol::{Order, Report};
-use crate::shell::supervisor::{self, CPUS_OPTION, SUBCOMMAND};
+use crate::shell::supervisor::{self, CPUS_OPTION, ON_ORDER_OPTION, SUBCOMMAND};
 use crate::trace::Exit;
 use oom::OomCounters;
 use output::Output;
@@ -141,6 +141,15 @@ impl Process {
     /// # Errors
     /// No such program or folder, no permission, or a log that cannot be written; nothing runs then.
     pub async fn start(launch: &Launch, program: &Path) -> Result<Self, StartError> {
+        Self::start_after(launch, program, || ()).await
+    }
+
+    /// As [`Process::start`]; `release` is called right before the supervisor starts the process, when all else is done, and lets go of
+    /// what only the process is to have.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_after(launch: &Launch, program: &Path, release: impl FnOnce()) -> Result<Self, StartError> {
         let supervisor_failed =
             |source| StartError::Supervisor { program: program.to_owned(), folder: launch.folder.clone(), source };
         let unanswered =
@@ -156,23 +165,28 @@ impl Process {
         let orders = supervisor.stdin.take();
         let stdout = supervisor.stdout.take().ok_or_else(|| unanswered("it has no standard output"))?;
         let mut reports = BufReader::new(stdout).lines();
-
-        let first = match timeout(START_TIMEOUT, reports.next_line()).await {
-            Ok(Ok(Some(line))) => line,
-            Ok(_) => return Err(unanswered("it ended at once")),
-            Err(_) => return Err(unanswered("it said nothing in 30s")),
+        let mut next = async || match timeout(START_TIMEOUT, reports.next_line()).await {
+            Ok(Ok(Some(line))) => match line.parse() {
+                Ok(Report::NotStarted { message }) => Err(StartError::Refused { message }),
+                Ok(report @ (Report::Prepared | Report::Started { .. })) => Ok(report),
+                Ok(_) | Err(_) => Err(unanswered(&line)),
+            },
+            Ok(_) => Err(unanswered("it ended at once")),
+            Err(_) => Err(unanswered("it said nothing in 30s")),
         };
-        let pid = match first.parse() {
-            Ok(Report::Started { pid }) => pid,
-            Ok(Report::NotStarted { message }) => return Err(StartError::Refused { message }),
-            Ok(_) | Err(_) => return Err(unanswered(&first)),
-        };
+        // Prepared: then nothing is left to do but this.
+        next().await?;
+        release();
+        let mut orders = orders.ok_or_else(|| unanswered("it takes no orders"))?;
+        // One that has ended meanwhile says so in place of having started.
+        let _ = orders.write_all(format!("{}\n", Order::Go).as_bytes()).await;
+        let Report::Started { pid } = next().await? else { return Err(unanswered("it was prepared twice")) };
         let oom = OomCounters::read(pid);
         Ok(Self {
             pid,
             supervisor_pid,
             supervisor,
-            orders,
+            orders: Some(orders),
             reports,
             output,
             oom_before: [oom.clone(), oom],
@@ -279,7 +293,7 @@ impl Process {
                 self.exit.get_or_insert(UNKNOWN_EXIT);
             }
             // Said at the start only, or nothing that a supervisor says.
-            Some(Ok(Report::Started { .. } | Report::NotStarted { .. }) | Err(_)) => {}
+            Some(Ok(Report::Prepared | Report::Started { .. } | Report::NotStarted { .. }) | Err(_)) => {}
             None => self.take_over(),
         }
     }
@@ -303,7 +317,7 @@ impl Process {
 
 fn supervisor_command(launch: &Launch, program: &Path, output: Stdio) -> Command {
     let mut command = Command::new(program);
-    command.arg0("steep").arg(SUBCOMMAND);
+    command.arg0("steep").arg(SUBCOMMAND).arg(ON_ORDER_OPTION);
     if !launch.cpus.is_empty() {
         let list: Vec<String> = launch.cpus.iter().map(usize::to_string).collect();
         command.arg(CPUS_OPTION).arg(list.join(","));

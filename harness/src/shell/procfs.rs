@@ -2,6 +2,8 @@
 //!
 //! The formats are those of proc(5) and of the kernel's `Documentation/filesystems/proc.rst`.
 
+pub mod sockets;
+
 use std::collections::BTreeSet;
 
 use crate::trace::{Memory, Rollup};

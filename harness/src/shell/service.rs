@@ -3,6 +3,7 @@
 //! Dependencies are started in order, each ready and with its `before_cell` done before the next; then the service. They are stopped in
 //! reverse. All run in the folder of the scenario; their output goes to `service.log`, `<name>.log` and `<name>.before_cell.log` of the cell.
 
+mod answering;
 pub mod failure;
 pub mod launching;
 pub mod names;
@@ -10,23 +11,27 @@ pub mod ready;
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use reqwest::Client;
 use tokio::time::timeout;
 
 use crate::scenario::config::Patch;
 use crate::scenario::{Dependency, Protocol, Ready, Service, Stop, StopSignal};
 use crate::shell::access::Access;
+use crate::shell::listener::{Answerer, Stranger, Watch};
+use crate::shell::loopback::{Client, Endpoint};
+use crate::shell::ports::Port;
 use crate::shell::process::{Launch, Process, Stopped};
 use crate::trace::Exit;
+use answering::Cast;
 use failure::{LastWords, ServiceError, Who};
 use launching::Preparation;
-use names::{Names, free_ports};
-use ready::{NotReady, Question, wait_until_ready};
+use names::{Names, end_with_port_taken, say_port_taken};
+use ready::{Answered, Asking, NotReady, Question, wait_until_ready};
 
 /// How long `before_cell` may take: filling a database takes minutes, and a command that hangs must not take the night.
 pub const BEFORE_CELL_TIMEOUT: Duration = Duration::from_mins(10);
@@ -52,7 +57,11 @@ pub struct CellPlace<'a> {
     /// Values that the cell writes into files of the service.
     pub patches: &'a [Patch],
     /// For questions to the service: trusts it and is let in. Dependencies are asked without secrets.
-    pub client: &'a Client,
+    pub access: &'a Access,
+    /// What the service speaks.
+    pub protocol: Protocol,
+    /// Whether a program that looks up the service's name by itself makes the load: then each of its addresses must be the service's.
+    pub is_loaded_by_name: bool,
 }
 
 /// A service that is ready, and all that it needs.
@@ -62,14 +71,19 @@ pub struct RunningService {
     pub process: Process,
     /// What it needs, in the order that they were started in.
     pub dependencies: Vec<RunningDependency>,
-    /// Its base address, without a slash at its end.
-    pub url: String,
-    /// Its port, `{{port}}`.
-    pub port: u16,
+    /// Its base address, as it was found to be answered by it.
+    pub endpoint: Endpoint,
+    /// Its port, `{{port}}`; claimed until it is gone.
+    pub port: Port,
     /// Ports of the dependencies, by name.
     pub dependency_ports: BTreeMap<String, u16>,
     /// For questions beside the load.
     pub client: Client,
+    /// What cannot be known of who answers, in words.
+    pub unknown: Vec<String>,
+    watch: Watch,
+    /// Whether it said that an address was in use, and became ready all the same.
+    did_without_address: bool,
     stop: Stop,
 }
 
@@ -80,6 +94,12 @@ pub struct RunningDependency {
     pub name: String,
     /// Its process.
     pub process: Process,
+    /// Its port; claimed until it is gone.
+    pub port: Port,
+    /// Where it said to be ready.
+    ready_at: Option<Endpoint>,
+    /// What cannot be known of it, in words.
+    unknown: Option<String>,
     stop: Stop,
 }
 
@@ -101,14 +121,28 @@ pub async fn start(
     dependencies: &[Dependency],
     place: &CellPlace<'_>,
 ) -> Result<RunningService, ServiceError> {
-    let client = Access::default().client(Protocol::Http1).map_err(ServiceError::Client)?;
     let mut running = Vec::new();
-    let started = start_all(service, dependencies, place, &client, &mut running).await;
+    let started = start_all(service, dependencies, place, &mut running).await;
     match started {
-        Ok((Started { process, port, url }, dependency_ports)) => {
+        Ok((started, dependency_ports)) => {
+            let Started { process, port, endpoint, client, watch, unknown } = started;
             let stop = service.stop.clone();
-            let client = place.client.clone();
-            Ok(RunningService { process, dependencies: running, url, port, dependency_ports, client, stop })
+            let did_without_address = say_port_taken(&process.last_lines());
+            let mut all_unknown: Vec<String> = running.iter().filter_map(|running| running.unknown.clone()).collect();
+            all_unknown.extend(unknown);
+            let unknown = all_unknown;
+            Ok(RunningService {
+                process,
+                dependencies: running,
+                endpoint,
+                port,
+                dependency_ports,
+                client,
+                unknown,
+                watch,
+                did_without_address,
+                stop,
+            })
         }
         Err(error) => {
             stop_dependencies(&mut running).await;
@@ -121,22 +155,22 @@ async fn start_all(
     service: &Service,
     dependencies: &[Dependency],
     place: &CellPlace<'_>,
-    client: &Client,
     running: &mut Vec<RunningDependency>,
 ) -> Result<(Started, BTreeMap<String, u16>), ServiceError> {
     // All ports are picked first: a dependency may be told of one that comes after it.
-    let ports = free_ports(dependencies.len()).map_err(ServiceError::Port)?;
+    let ports: io::Result<Vec<Port>> = dependencies.iter().map(|_| Port::pick()).collect();
+    let ports = ports.map_err(ServiceError::Port)?;
     let by_name: BTreeMap<String, u16> =
-        dependencies.iter().map(|dependency| dependency.name.clone()).zip(ports.iter().copied()).collect();
-    for (dependency, &port) in dependencies.iter().zip(&ports) {
-        let names = Names::new(port, place.cell_folder, &by_name);
-        running.push(start_dependency(dependency, place, names, port, client).await?);
-        before_cell(dependency, place, Names::new(port, place.cell_folder, &by_name)).await?;
+        dependencies.iter().map(|dependency| dependency.name.clone()).zip(ports.iter().map(Port::number)).collect();
+    for (dependency, port) in dependencies.iter().zip(ports) {
+        let names = Names::new(port.number(), place.cell_folder, &by_name);
+        running.push(start_dependency(dependency, place, names.clone(), port, running).await?);
+        before_cell(dependency, place, names).await?;
     }
-    let started = match start_service(service, place, &by_name).await {
-        // Another program was faster to take the port between its picking and its use. Once: a service that listens on a
+    let started = match start_service(service, place, &by_name, running).await {
+        // Another program was faster to take the port between its release and its use. Once: a service that listens on a
         // fixed port of its own fails on it each time.
-        Err(error) if error.is_port_taken() => start_service(service, place, &by_name).await,
+        Err(error) if error.is_port_taken() => start_service(service, place, &by_name, running).await,
         started => started,
     };
     Ok((started?, by_name))
@@ -145,76 +179,157 @@ async fn start_all(
 /// A service that is ready.
 struct Started {
     process: Process,
-    port: u16,
-    url: String,
+    port: Port,
+    endpoint: Endpoint,
+    client: Client,
+    watch: Watch,
+    unknown: Vec<String>,
 }
 
 async fn start_service(
     service: &Service,
     place: &CellPlace<'_>,
     dependency_ports: &BTreeMap<String, u16>,
+    dependencies: &[RunningDependency],
 ) -> Result<Started, ServiceError> {
-    let port = free_ports(1).map_err(ServiceError::Port)?[0];
-    let names = Names::new(port, place.cell_folder, dependency_ports);
-    let preparation = Preparation { who: Who::Service, place, names };
-    let url = preparation.fill("url", &service.url)?.trim_end_matches('/').to_owned();
-    let question = preparation.question(&service.ready.check, &url)?;
+    let who = Who::Service;
+    let mut port = Port::pick().map_err(ServiceError::Port)?;
+    let names = Names::new(port.number(), place.cell_folder, dependency_ports);
+    let preparation = Preparation { who: who.clone(), place, names };
+    let endpoint = preparation.endpoint(&preparation.fill("url", &service.url)?).await?;
+    let question = preparation.question(&service.ready.check, &endpoint).await?;
+    let cast = Cast::of(&endpoint, dependencies, place.is_loaded_by_name);
+    for endpoint in [&endpoint, &question.endpoint] {
+        if let Some(stranger) = cast.taken(endpoint) {
+            let stranger = Box::new(stranger);
+            return Err(ServiceError::PortTaken { who, stranger, port: port.number(), last: None });
+        }
+    }
     let launch = preparation.service(service)?;
-    let asked = Asked { question, limit: service.ready.timeout, port, stop: &service.stop };
-    let process = start_ready(Who::Service, &launch, place, place.client, Some(asked)).await?;
-    Ok(Started { process, port, url })
+    let asked = Asked {
+        question,
+        limit: service.ready.timeout,
+        stop: &service.stop,
+        cast: &cast,
+        may_be_elsewhere: false,
+        access: place.access,
+        protocol: place.protocol,
+    };
+    let (mut process, answered) = start_ready(&who, &launch, place, &mut port, Some(asked)).await?;
+    let mut unknown: Vec<String> = answered.and_then(|answered| answered.unknown).into_iter().collect();
+    let settled = cast.settle(&endpoint, process.supervisor_pid());
+    let settled = settled.and_then(|settled| {
+        let client = place.access.client(place.protocol, &settled.endpoint).map_err(ServiceError::Client)?;
+        Ok((settled, client))
+    });
+    match settled {
+        Ok((settled, client)) => {
+            unknown.extend(settled.unknown);
+            unknown.dedup();
+            Ok(Started { process, port, endpoint: settled.endpoint, client, watch: settled.watch, unknown })
+        }
+        Err(error) => {
+            process.stop(&service.stop).await;
+            Err(error.with_last_words(port.number(), last_words(&process, &launch)))
+        }
+    }
 }
 
 async fn start_dependency(
     dependency: &Dependency,
     place: &CellPlace<'_>,
     names: Names,
-    port: u16,
-    client: &Client,
+    mut port: Port,
+    before: &[RunningDependency],
 ) -> Result<RunningDependency, ServiceError> {
     let who = Who::Dependency(dependency.name.clone());
     let preparation = Preparation { who: who.clone(), place, names };
-    let base = format!("http://127.0.0.1:{port}");
-    let asked = match &dependency.ready {
-        Some(Ready { check, timeout }) => {
-            let question = preparation.question(check, &base)?;
-            Some(Asked { question, limit: *timeout, port, stop: &dependency.stop })
-        }
+    let base = preparation.endpoint(&format!("http://127.0.0.1:{}", port.number())).await?;
+    let question = match &dependency.ready {
+        Some(Ready { check, timeout }) => Some((preparation.question(check, &base).await?, *timeout)),
         None => None,
     };
+    let cast = Cast::of(&base, before, false);
+    let ready_at = question.as_ref().map(|(question, _)| question.endpoint.clone());
+    if let Some(stranger) = ready_at.as_ref().and_then(|endpoint| cast.taken(endpoint)) {
+        let stranger = Box::new(stranger);
+        return Err(ServiceError::PortTaken { who, stranger, port: port.number(), last: None });
+    }
+    let access = Access::default();
+    let asked = question.map(|(question, limit)| Asked {
+        question,
+        limit,
+        stop: &dependency.stop,
+        cast: &cast,
+        // One that listens where nobody did before may run in a container that the command asks for.
+        may_be_elsewhere: true,
+        access: &access,
+        protocol: Protocol::Http1,
+    });
     let launch = preparation.dependency(dependency)?;
-    let process = start_ready(who, &launch, place, client, asked).await?;
-    Ok(RunningDependency { name: dependency.name.clone(), process, stop: dependency.stop.clone() })
+    let (process, answered) = start_ready(&who, &launch, place, &mut port, asked).await?;
+    let unknown = answered.and_then(|answered| answering::of_dependency(&who, answered));
+    Ok(RunningDependency {
+        name: dependency.name.clone(),
+        process,
+        port,
+        ready_at,
+        unknown,
+        stop: dependency.stop.clone(),
+    })
 }
 
 /// How readiness is asked for, and what is done where it does not come.
 struct Asked<'a> {
     question: Question,
     limit: Duration,
-    port: u16,
     stop: &'a Stop,
+    cast: &'a Cast,
+    may_be_elsewhere: bool,
+    access: &'a Access,
+    protocol: Protocol,
 }
 
 async fn start_ready(
-    who: Who,
+    who: &Who,
     launch: &Launch,
     place: &CellPlace<'_>,
-    client: &Client,
+    port: &mut Port,
     asked: Option<Asked<'_>>,
-) -> Result<Process, ServiceError> {
-    let started = Process::start(launch, place.steep).await;
+) -> Result<(Process, Option<Answered>), ServiceError> {
+    let started = Process::start_after(launch, place.steep, || port.release()).await;
     let mut process = started.map_err(|source| ServiceError::Start { who: who.clone(), source })?;
-    let Some(Asked { question, limit, port, stop }) = asked else { return Ok(process) };
-    let Err(not_ready) = wait_until_ready(&mut process, client, &question, limit).await else {
-        // A service may move itself to a cgroup of its own while it starts.
-        process.refresh_oom_baseline();
-        return Ok(process);
+    let Some(Asked { question, limit, stop, cast, may_be_elsewhere, access, protocol }) = asked else {
+        return Ok((process, None));
+    };
+    let watch = cast.watch(&question.endpoint, process.supervisor_pid());
+    let last_watch = watch.clone();
+    let asking = Asking { question: &question, limit, watch, may_be_elsewhere, access, protocol };
+    let not_ready = match wait_until_ready(&mut process, asking).await {
+        Ok(answered) => {
+            // A service may move itself to a cgroup of its own while it starts.
+            process.refresh_oom_baseline();
+            return Ok((process, Some(answered)));
+        }
+        Err(not_ready) => not_ready,
     };
     // Also where it has ended by itself: its children may run, and its last lines may not have been read.
     process.stop(stop).await;
     let last = last_words(&process, launch);
+    let (who, port) = (who.clone(), port.number());
     Err(match not_ready {
-        NotReady::Ended(exit) => ServiceError::Ended { who, exit, port, last },
+        NotReady::Ended(exit) => match last_watch.look_twice() {
+            // It need not say so itself.
+            Answerer::Stranger(stranger) => {
+                ServiceError::PortTaken { who, stranger: Box::new(stranger), port, last: Some(last) }
+            }
+            _ => ServiceError::Ended { who, exit, port, last },
+        },
+        NotReady::Stranger(stranger) => {
+            ServiceError::PortTaken { who, stranger: Box::new(stranger), port, last: Some(last) }
+        }
+        NotReady::Unseen(address) => ServiceError::Unseen { address },
+        NotReady::Client(error) => ServiceError::Client(error),
         NotReady::Refused(answer) => ServiceError::Refused { who, answer: format!("{question} {answer}"), last },
         NotReady::TimedOut(answer) => {
             ServiceError::NotReady { who, limit, answer: format!("{question} {answer}"), last }
@@ -268,6 +383,40 @@ impl RunningService {
                 .unwrap_or(Poll::Pending)
         })
         .await
+    }
+
+    /// Another program that answers in the service's place, now.
+    pub fn stranger(&mut self) -> Option<Stranger> {
+        match self.watch.look() {
+            Answerer::Stranger(stranger) => Some(stranger),
+            Answerer::Nobody | Answerer::Own | Answerer::Unknown(_) => None,
+        }
+    }
+
+    /// As [`RunningService::stranger`], unless that was looked for a moment ago.
+    pub fn stranger_if_due(&mut self) -> Option<Stranger> {
+        if self.watch.is_due() { self.stranger() } else { None }
+    }
+
+    /// Why a service that `exit`ed by itself did not crash, in words: it did not get an address. Once it has been stopped, so that its
+    /// last lines are read.
+    pub fn why_no_crash(&mut self, exit: Exit) -> Option<String> {
+        const SIGABRT: i32 = 6;
+        // Programs say that an address is in use, and end; no signal but that of a failed assertion comes from it.
+        if exit.oom_kill || exit.signal.is_some_and(|signal| signal != SIGABRT) {
+            return None;
+        }
+        let ended = format!("the service ended by itself ({exit})");
+        if let Some(stranger) = self.stranger() {
+            return Some(format!("{stranger}; {ended}"));
+        }
+        let lines = self.process.last_lines();
+        (!self.did_without_address && end_with_port_taken(&lines)).then(|| {
+            format!(
+                "{ended} because an address that it wanted was in use, which is no crash of its own: {}",
+                lines.join("\n")
+            )
+        })
     }
 
     /// Names and supervisors of the dependencies, as the sampler takes them.

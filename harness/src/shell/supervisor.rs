@@ -29,10 +29,13 @@ pub const SUBCOMMAND: &str = "supervise";
 /// Comes before a comma-separated list of the CPUs that the process is pinned to.
 pub const CPUS_OPTION: &str = "--cpus";
 
+/// Says that the process is to be started when steep orders it, and not at once.
+pub const ON_ORDER_OPTION: &str = "--on-order";
+
 /// Orders are a few bytes. More than this without a line end is not from steep.
 const ORDERS_MAX_BYTES: usize = 256;
 
-/// Supervises: `args` are what follows `steep supervise`, that is `[--cpus 0,1] PROGRAM ARG…`. The folder and the
+/// Supervises: `args` are what follows `steep supervise`, that is `[--on-order] [--cpus 0,1] PROGRAM ARG…`. The folder and the
 /// environment of the process are those of the supervisor.
 pub fn supervise(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut reports = io::stdout();
@@ -40,7 +43,7 @@ pub fn supervise(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         // When steep is dead nobody reads the report; then the orders have ended too, and that is what counts.
         let _ = writeln!(reports, "{report}").and_then(|()| reports.flush());
     };
-    match Supervised::start(args) {
+    match Supervised::start(args, &mut tell) {
         Ok(supervised) => {
             tell(Report::Started { pid: supervised.main.as_raw_nonzero().get().unsigned_abs() });
             supervised.watch(&mut tell);
@@ -56,8 +59,7 @@ pub fn supervise(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// A process and the means to notice what happens to it.
 struct Supervised {
     main: Pid,
-    orders: io::Stdin,
-    pending: Vec<u8>,
+    orders: Orders,
     /// Readable when a child has ended.
     child_ended: UnixStream,
     /// Readable when the supervisor itself is asked to end.
@@ -65,8 +67,9 @@ struct Supervised {
 }
 
 impl Supervised {
-    fn start(args: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
+    fn start(args: impl IntoIterator<Item = OsString>, tell: &mut impl FnMut(Report)) -> Result<Self, String> {
         let mut args = args.into_iter().peekable();
+        let is_on_order = args.next_if(|arg| arg == ON_ORDER_OPTION).is_some();
         let cpus = args.next_if(|arg| arg == CPUS_OPTION).and_then(|_| args.next());
         let program = args.next().ok_or("no program is named")?;
 
@@ -81,6 +84,14 @@ impl Supervised {
         }
         let output = io::stderr().as_fd().try_clone_to_owned();
         let output = output.map_err(|error| format!("the supervisor cannot pass on its output: {error}"))?;
+        let mut orders = Orders { stdin: io::stdin(), pending: Vec::new() };
+        if is_on_order {
+            // steep lets go of the process's ports only now, so that nobody takes them meanwhile.
+            tell(Report::Prepared);
+            if orders.wait_for_first() != Some(Order::Go) {
+                return Err(format!("`{}` was not to be started after all", program.to_string_lossy()));
+            }
+        }
         let child = Command::new(&program)
             .args(args)
             .process_group(0)
@@ -90,13 +101,13 @@ impl Supervised {
             .map_err(|error| format!("`{}`: {error}", program.to_string_lossy()))?;
         // The standard library's handle is let go: children are reaped below, whoever's they were.
         let main = Pid::from_child(&child);
-        Ok(Self { main, orders: io::stdin(), pending: Vec::new(), child_ended, asked_to_end })
+        Ok(Self { main, orders, child_ended, asked_to_end })
     }
 
     /// Waits for orders, signals and ends of children, until nothing is left.
     fn watch(mut self, tell: &mut impl FnMut(Report)) {
         while let Ok([orders, child, end]) =
-            readable([self.orders.as_fd(), self.child_ended.as_fd(), self.asked_to_end.as_fd()])
+            readable([self.orders.stdin.as_fd(), self.child_ended.as_fd(), self.asked_to_end.as_fd()])
         {
             if child {
                 drain(&mut self.child_ended);
@@ -136,21 +147,14 @@ impl Supervised {
 
     /// Reads and follows orders; false: all is to be killed.
     fn obey(&mut self) -> bool {
-        let mut buffer = [0; ORDERS_MAX_BYTES];
-        let count = match rustix::io::read(&self.orders, &mut buffer) {
-            Ok(0) => return false,
-            Ok(count) => count,
-            Err(error) => return error == rustix::io::Errno::INTR,
-        };
-        self.pending.extend_from_slice(&buffer[..count]);
-        while let Some(end) = self.pending.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = self.pending.drain(..=end).collect();
-            match String::from_utf8_lossy(&line[..end]).parse() {
-                Ok(Order::Signal(number)) => self.signal(number),
-                Ok(Order::Kill) | Err(_) => return false,
+        let Some(orders) = self.orders.read() else { return false };
+        for order in orders {
+            match order {
+                Some(Order::Signal(number)) => self.signal(number),
+                Some(Order::Go | Order::Kill) | None => return false,
             }
         }
-        self.pending.len() < ORDERS_MAX_BYTES
+        true
     }
 
     /// To the whole group of the main process, as a terminal and systemd do it, so that it arrives behind a shell script
@@ -158,6 +162,42 @@ impl Supervised {
     fn signal(&self, number: i32) {
         if let Some(signal) = Signal::from_named_raw(number) {
             let _ = kill_process_group(self.main, signal);
+        }
+    }
+}
+
+/// What steep asks for, line by line.
+struct Orders {
+    stdin: io::Stdin,
+    /// The line that has not ended yet.
+    pending: Vec<u8>,
+}
+
+impl Orders {
+    /// What can be read now, in order; within, none is a line that is no order. None: they have ended, or never will end a line.
+    fn read(&mut self) -> Option<Vec<Option<Order>>> {
+        let mut buffer = [0; ORDERS_MAX_BYTES];
+        let count = match rustix::io::read(&self.stdin, &mut buffer) {
+            Ok(0) => return None,
+            Ok(count) => count,
+            Err(rustix::io::Errno::INTR) => 0,
+            Err(_) => return None,
+        };
+        self.pending.extend_from_slice(&buffer[..count]);
+        let mut orders = Vec::new();
+        while let Some(end) = self.pending.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.pending.drain(..=end).collect();
+            orders.push(String::from_utf8_lossy(&line[..end]).parse().ok());
+        }
+        (self.pending.len() < ORDERS_MAX_BYTES).then_some(orders)
+    }
+
+    /// Waits for the first order, after which steep sends none before it has heard what came of it.
+    fn wait_for_first(&mut self) -> Option<Order> {
+        loop {
+            if let Some(first) = self.read()?.into_iter().next() {
+                return first;
+            }
         }
     }
 }

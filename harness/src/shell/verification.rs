@@ -64,7 +64,7 @@ pub enum SightError {
 /// # Errors
 /// The service does not answer, or a file cannot be read.
 pub async fn look(verify: &Verify, service: &RunningService, log: &Path, is_on: bool) -> Result<Sight, SightError> {
-    let ask = async |path: &str| ask(&service.client, &format!("{}{path}", service.url)).await;
+    let ask = async |path: &str| ask(&service.client, path).await;
     let pid = service.process.pid();
     Ok(match verify {
         Verify::Http { path, contains } => {

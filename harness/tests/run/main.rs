@@ -6,6 +6,7 @@ mod bisect;
 mod load;
 mod moody;
 mod night;
+mod ports;
 mod secrets;
 mod switches;
 

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// Requests answered, beside those for readiness.
 static ANSWERED: AtomicU64 = AtomicU64::new(0);
 
+/// A service that gives way stops listening after so many.
+const GIVES_WAY_AFTER: u64 = 50;
+
 /// Whether it was switched on by a request.
 static SWITCHED: AtomicBool = AtomicBool::new(false);
 
@@ -27,8 +30,16 @@ pub(super) fn serve_forever(mood: &str, port: &str) {
         std::process::exit(1);
     });
     for stream in listener.incoming().flatten() {
+        if mood == "gives-way" && ANSWERED.load(Ordering::Relaxed) >= GIVES_WAY_AFTER {
+            break;
+        }
         let mood = mood.to_owned();
         std::thread::spawn(move || serve(&stream, &mood));
+    }
+    // Nobody listens any more; whoever is connected is answered.
+    drop(listener);
+    loop {
+        std::thread::park();
     }
 }
 
@@ -83,6 +94,7 @@ fn ready(stream: &TcpStream, mood: &str) -> Option<()> {
 }
 
 /// None: the connection is over.
+#[allow(clippy::print_stderr, reason = "what a service prints is part of the test")]
 fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
     let answered = ANSWERED.fetch_add(1, Ordering::Relaxed);
     match mood {
@@ -102,6 +114,19 @@ fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
         }
         "crashes" if answered >= 50 => std::process::abort(),
         "exits" if answered >= 50 => std::process::exit(7),
+        "gives-way" if answered == GIVES_WAY_AFTER => {
+            // Wakes who listens.
+            let _ = TcpStream::connect(stream.local_addr().ok()?);
+            write(stream, "200 OK", "fine")
+        }
+        "binds-late" if answered >= 50 => {
+            let other = std::env::var("OTHER").unwrap_or_default();
+            if let Err(error) = TcpListener::bind(format!("127.0.0.1:{other}")) {
+                eprintln!("error: bind the metrics at 127.0.0.1:{other}: {error}");
+                std::process::exit(1);
+            }
+            write(stream, "200 OK", "fine")
+        }
         _ => write(stream, "200 OK", "fine"),
     }
 }

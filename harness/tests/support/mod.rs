@@ -1,6 +1,8 @@
 //! Shared by the tests that use real processes.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod cells;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -24,7 +24,7 @@ pub(super) const KEYS: &[Key] = &[
     key("service.files", Tables, Default("[]"), "Files written before each start."),
     key("service.files[].from", Text, Required, "Template file, relative to the scenario file."),
     key("service.files[].to", Template, Required, "Where it is written, such as `{{dir}}/nginx.conf`."),
-    key("service.url", Template, Required, "Base address of all requests, such as `http://127.0.0.1:{{port}}`: HTTP on a loopback address, or `https://` with `[http.tls]`."),
+    key("service.url", Template, Required, "Base address of all requests, such as `http://127.0.0.1:{{port}}`: HTTP on a loopback address, or `https://` with `[http.tls]`. The service itself must listen there, or the dependency whose port it names (docs/ports.md)."),
     key("service.ready", Table, Optional, "When the service counts as up. Without it: as soon as the address in `url` takes connections."),
     key("service.ready.path", Text, Optional, "A GET of this path answers with a status below 400."),
     key("service.ready.tcp", Template, Optional, "This address (`host:port`) takes connections; in place of `path`."),

@@ -12,6 +12,7 @@ use crate::shell::clock::{Moment, wall_clock};
 use crate::shell::driver::{DriverEnd, DriverEvent};
 use crate::shell::external::LoadEnd;
 use crate::shell::latency_log::LatencyLog;
+use crate::shell::listener::Stranger;
 use crate::shell::probe;
 use crate::shell::progress::{self, Progress};
 use crate::shell::sampler::Sampler;
@@ -84,7 +85,7 @@ impl<'r> Loaded<'r> {
         let latency_log = LatencyLog::begin(&cell_folder, &names, SystemTime::now())
             .map_err(|source| StoreError::File { path: cell_folder.clone(), source })?;
         let looks = Looks::new(&scenario.judge, phases, scenario.soak_duration(), cell_folder);
-        writer.write(&Record::Start(load_start(&sampler)))?;
+        writer.write(&Record::Start(load_start(&sampler, &service)))?;
         let origin = Instant::now();
         source.begin(origin);
         Ok(Self {
@@ -160,11 +161,30 @@ impl<'r> Loaded<'r> {
                 self.message = why;
                 actions.extend(self.soak.handle(now, Event::Decided));
             }
+            if let Some(stranger) = self.stranger(&actions) {
+                self.message = stranger.to_string();
+                return self.finish(EndReason::Failed).await;
+            }
             for action in actions {
                 if let Some(reason) = self.act(now, action, progress, &mut interrupted).await? {
                     return self.finish(reason).await;
                 }
             }
+        }
+    }
+
+    /// Another program that answers in the service's place: looked for with samples, and before the load is said to be over. What others
+    /// answer is no load of the service's. Of a service that has ended the end is told, see [`RunningService::why_no_crash`].
+    fn stranger(&mut self, actions: &[Action]) -> Option<Stranger> {
+        let given_up = |action: &Action| matches!(action, Action::End(EndReason::Crashed | EndReason::Failed));
+        if actions.iter().any(given_up) {
+            None
+        } else if actions.iter().any(|action| matches!(action, Action::StopLoad | Action::End(_))) {
+            self.service.stranger()
+        } else if actions.contains(&Action::Sample) {
+            self.service.stranger_if_due()
+        } else {
+            None
         }
     }
 
@@ -306,12 +326,11 @@ impl<'r> Loaded<'r> {
 
     async fn live_bytes(&self) -> Option<Live> {
         let path = self.soaking.scenario.service.probe.as_ref()?;
-        let url = format!("{}{path}", self.service.url);
-        timeout(LIVE_TIMEOUT, probe::live_bytes(&self.service.client, &url)).await.ok()?.ok()?
+        timeout(LIVE_TIMEOUT, probe::live_bytes(&self.service.client, path)).await.ok()?.ok()?
     }
 
     /// Hears the driver out, ends what still runs, and writes the last line.
-    async fn finish(mut self, reason: EndReason) -> Result<(), CellError> {
+    async fn finish(mut self, mut reason: EndReason) -> Result<(), CellError> {
         let ended_at = self.now();
         self.source.stop();
         while !self.is_source_done {
@@ -323,6 +342,12 @@ impl<'r> Loaded<'r> {
         let stopped = self.service.stop().await;
         self.killed_after_grace |= stopped.killed_after_grace;
         self.something_left |= stopped.something_left;
+        if let (EndReason::Crashed, Some(exit)) = (reason, self.exit)
+            && let Some(why) = self.service.why_no_crash(exit)
+        {
+            reason = EndReason::Failed;
+            self.message = why;
+        }
         let latency_log = self.latency_log.finish();
         let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
         let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));
@@ -355,12 +380,12 @@ async fn is_raised_soon(interrupted: &mut watch::Receiver<u32>) -> bool {
     timeout(SAME_MOMENT, interrupted.wait_for(|raised| *raised > 0)).await.is_ok_and(|raised| raised.is_ok())
 }
 
-fn load_start(sampler: &Sampler) -> LoadStart {
+fn load_start(sampler: &Sampler, service: &RunningService) -> LoadStart {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     LoadStart {
         started: wall_clock(),
         started_unix_s: since_1970.as_secs_f64(),
         started_boot_s: Moment::now().since_boot.as_secs_f64(),
-        limits: sampler.limits().into_iter().map(str::to_owned).collect(),
+        limits: sampler.limits().into_iter().map(str::to_owned).chain(service.unknown.iter().cloned()).collect(),
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use reqwest::Client;
-
 use crate::shell::driver::{Driver, DriverEvent};
 use crate::shell::external::{Counted, External, LoadEnd};
+use crate::shell::loopback::Client;
 
 /// Where the load of a cell comes from.
 #[derive(Debug)]

@@ -294,6 +294,7 @@ mod tests {
 
     use super::*;
     use crate::scenario::{Arrival, Capture, CapturePlace, Param};
+    use crate::shell::loopback::Endpoint;
     use crate::template::Template;
     use crate::traffic::curve::tests::constant;
     use crate::traffic::tests::{request, shop};
@@ -309,7 +310,8 @@ mod tests {
             .capture
             .insert("token".to_owned(), Capture { place: CapturePlace::Header("x".to_owned()), regex: None });
         let schedule = load.schedule();
-        let target = Target::resolve("http://127.0.0.1:1", Protocol::Http1, &Access::default()).expect("a target");
+        let endpoint = Endpoint::of_number("http://127.0.0.1:1").expect("an endpoint");
+        let target = Target::new(&endpoint, Protocol::Http1, &Access::default()).expect("a target");
         let message = Message::new(&load.requests[0], &schedule.texts()[0], &target, &Access::default(), Seed(1));
         let mut values = Values::default().with_captured(vec![String::new()]);
         values.capture(0, value.to_owned());
@@ -354,7 +356,8 @@ mod tests {
                 prop_assert!(value.chars().any(|c| c.is_ascii_control()));
                 return Ok(());
             };
-            let target = Target::resolve("http://127.0.0.1:1", Protocol::Http1, &Access::default()).expect("a target");
+            let endpoint = Endpoint::of_number("http://127.0.0.1:1").expect("an endpoint");
+            let target = Target::new(&endpoint, Protocol::Http1, &Access::default()).expect("a target");
             let message = Message::new(&load.requests[0], &schedule.texts()[0], &target, &Access::default(), Seed(1))
                 .expect("a message");
             let due = schedule.next().expect("a request");

@@ -118,7 +118,7 @@ async fn connect<W: Wire + 'static>(
     completed: Arc<Completed>,
 ) -> Result<(Rc<Switchboard>, Rc<Target>), DriverError> {
     let http = &spec.http;
-    let mut target = Target::resolve(&spec.url, http.protocol, &spec.access)?;
+    let mut target = Target::new(&spec.endpoint, http.protocol, &spec.access)?;
     let messages = spec
         .requests
         .iter()

@@ -1,27 +1,23 @@
-//! The service's address: a URL into the host header, the prefix of all paths, and the socket address.
+//! The service's address: an endpoint into the host header, the prefix of all paths, and connections.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use crate::scenario::Protocol;
 use crate::shell::access::Access;
+use crate::shell::loopback::{self, Endpoint};
 
 use super::DriverError;
 use super::meter::{Meter, Metered};
 use super::slow::{RECEIVE_BUFFER_BYTES, Rates, Slow};
 use super::stream::Stream;
-
-/// The ports of `http` and `https` where a URL names none.
-const HTTP_PORT: u16 = 80;
-const HTTPS_PORT: u16 = 443;
 
 /// Where requests go.
 #[derive(Clone)]
@@ -38,45 +34,26 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads `url` and looks up its host, once: connections opened later go to the same place.
-    pub(super) fn resolve(url: &str, protocol: Protocol, access: &Access) -> Result<Self, DriverError> {
+    /// That of `endpoint`, whose host was looked up before: connections opened later go to the same place.
+    pub(super) fn new(endpoint: &Endpoint, protocol: Protocol, access: &Access) -> Result<Self, DriverError> {
+        let url = endpoint.text();
         let bad = |reason: &str| DriverError::BadUrl { url: url.to_owned(), reason: reason.to_owned() };
         let uri: Uri = url.parse().map_err(|error| bad(&format!("{error}")))?;
-        let is_https = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(bad("it must begin with `http://` or `https://`")),
-        };
-        let authority = uri.authority().ok_or_else(|| bad("it names no host"))?;
-        if authority.as_str().contains('@') || uri.query().is_some() {
-            return Err(bad("it may have neither a user nor a query"));
-        }
+        let authority = uri.authority().filter(|_| uri.scheme().is_some());
+        let authority = authority.ok_or_else(|| bad("it must begin with `http://` or `https://`"))?;
         let host = HeaderValue::from_str(authority.as_str()).map_err(|error| bad(&error.to_string()))?;
         let base_path = match protocol {
             Protocol::Http1 => uri.path().trim_end_matches('/').to_owned(),
             Protocol::Http2 => url.trim_end_matches('/').to_owned(),
         };
-        // An IPv6 address is in brackets in a URL, and bare where it is looked up.
-        let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let failed = |source| DriverError::Resolve { host: authority.to_string(), source };
-        let default_port = if is_https { HTTPS_PORT } else { HTTP_PORT };
-        let addresses: Vec<SocketAddr> =
-            (name, authority.port_u16().unwrap_or(default_port)).to_socket_addrs().map_err(failed)?.collect();
-        // The last guard: whatever a name stands for, load goes to this host only.
-        if addresses.iter().any(|address| !address.ip().is_loopback()) {
-            return Err(bad("it must be an address of this host"));
-        }
-        if addresses.is_empty() {
-            return Err(failed(io::Error::from(io::ErrorKind::AddrNotAvailable)));
-        }
-        let tls = if is_https {
+        let tls = if endpoint.is_https() {
             let trust = access.trust.as_ref().ok_or_else(|| bad("nothing says which certificate is trusted"))?;
-            let server = trust.name_at(name).ok_or_else(|| bad("no certificate is for such a host"))?;
+            let server = trust.name_at(endpoint.host()).ok_or_else(|| bad("no certificate is for such a host"))?;
             Some((TlsConnector::from(trust.config()), server))
         } else {
             None
         };
-        Ok(Self { host, base_path, protocol, addresses, tls, meter: Rc::default() })
+        Ok(Self { host, base_path, protocol, addresses: endpoint.addresses().to_vec(), tls, meter: Rc::default() })
     }
 
     /// Where the next connection goes.
@@ -99,14 +76,7 @@ impl Target {
     }
 
     async fn connect(&self, rates: Rates) -> io::Result<Stream> {
-        let socket = match rates.read {
-            Some(_) => {
-                let socket = if self.address().is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-                socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
-                socket.connect(self.address()).await?
-            }
-            None => TcpStream::connect(self.address()).await?,
-        };
+        let socket = loopback::connect(self.address(), rates.read.map(|_| RECEIVE_BUFFER_BYTES)).await?;
         // A request is one write: nothing is gained by holding it back.
         socket.set_nodelay(true)?;
         let socket = Metered::new(socket, Rc::clone(&self.meter));
@@ -145,42 +115,28 @@ impl Target {
 mod tests {
     use super::*;
 
-    fn resolve(url: &str) -> Result<Target, DriverError> {
-        Target::resolve(url, Protocol::Http1, &Access::default())
-    }
-
     #[test]
-    fn a_url_gives_host_prefix_and_address() {
-        let target = resolve("http://127.0.0.1:8080/api/").expect("a target");
-        assert_eq!((target.host.as_bytes(), target.base_path.as_str()), (&b"127.0.0.1:8080"[..], "/api"));
-        assert_eq!(target.address(), SocketAddr::from(([127, 0, 0, 1], 8080)));
-        let target = resolve("http://[::1]").expect("a target");
-        assert_eq!((target.address().port(), target.base_path.as_str()), (80, ""));
-    }
-
-    #[test]
-    fn what_is_no_url_of_a_service_is_told() {
-        for url in [
-            "",
-            "127.0.0.1:80",
-            "https://127.0.0.1",
-            "http://u:p@127.0.0.1",
-            "http://127.0.0.1/?a=b",
-            "http://10.0.0.1",
-            "ftp://127.0.0.1",
-        ] {
-            assert!(matches!(resolve(url), Err(DriverError::BadUrl { .. })), "{url}");
+    fn an_endpoint_gives_host_prefix_and_address() {
+        let target = |url| {
+            let endpoint = Endpoint::of_number(url).expect("an endpoint");
+            Target::new(&endpoint, Protocol::Http1, &Access::default())
+        };
+        let api = target("http://127.0.0.1:8080/api/").expect("a target");
+        assert_eq!((api.host.as_bytes(), api.base_path.as_str()), (&b"127.0.0.1:8080"[..], "/api"));
+        assert_eq!(api.address(), SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let bare = target("http://[::1]").expect("a target");
+        assert_eq!((bare.address().port(), bare.base_path.as_str()), (80, ""));
+        for url in ["127.0.0.1:80", "https://127.0.0.1"] {
+            assert!(matches!(target(url), Err(DriverError::BadUrl { .. })), "{url}");
         }
     }
 
     #[test]
-    fn tls_leads_to_this_host_only_as_well() {
+    fn tls_needs_trust_and_has_its_own_port() {
         let tls = crate::scenario::Tls { insecure: true, ..Default::default() };
         let trust = crate::shell::trust::Trust::new(&tls, Protocol::Http2, std::path::Path::new("")).expect("trust");
-        let access = Access::trusting(trust);
-        let resolve = |url| Target::resolve(url, Protocol::Http2, &access);
-        let target = resolve("https://127.0.0.1/api/").expect("a target");
+        let endpoint = Endpoint::of_number("https://127.0.0.1/api/").expect("an endpoint");
+        let target = Target::new(&endpoint, Protocol::Http2, &Access::trusting(trust)).expect("a target");
         assert_eq!((target.address().port(), target.base_path.as_str()), (443, "https://127.0.0.1/api"));
-        assert!(matches!(resolve("https://10.0.0.1"), Err(DriverError::BadUrl { .. })));
     }
 }

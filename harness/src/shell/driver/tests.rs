@@ -131,7 +131,8 @@ fn spec(url: &str, load: &TestLoad) -> DriverSpec {
     };
     let TestLoad { seed, load, phases, requests, .. } = load.clone();
     let (access, seed, limits) = (Access::default(), Seed(seed), Vec::new());
-    DriverSpec { url: url.to_owned(), http, load, phases, requests, limits, access, seed }
+    let endpoint = Endpoint::of_number(url).expect("an address of this host");
+    DriverSpec { endpoint, http, load, phases, requests, limits, access, seed }
 }
 
 /// Nothing that the driver does in these tests may take longer.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use thiserror::Error;
 use super::names::say_port_taken;
 use crate::scenario::Flaw;
 use crate::shell::access::AccessError;
+use crate::shell::listener::Stranger;
+use crate::shell::loopback::EndpointError;
 use crate::shell::process::StartError;
 use crate::template::{TemplateError, UnknownName};
 use crate::trace::Exit;
@@ -122,8 +125,36 @@ pub enum ServiceError {
         who: Who,
     },
     /// No free port.
-    #[error("the system gives no free port on 127.0.0.1: {0}")]
+    #[error("the system gives no free port: {0}")]
     Port(io::Error),
+    /// An address of the scenario leads nowhere, or to another host.
+    #[error("{who}: {source}")]
+    Address {
+        /// Whose.
+        who: Who,
+        /// What is wrong.
+        source: EndpointError,
+    },
+    /// Another program has the port.
+    #[error("{stranger}{}{}", whose_port(who), last.as_ref().map(|last| format!("; {last}")).unwrap_or_default())]
+    PortTaken {
+        /// Whose port.
+        who: Who,
+        /// The other program.
+        stranger: Box<Stranger>,
+        /// The port that steep picked.
+        port: u16,
+        /// What the process said, where it was started.
+        last: Option<LastWords>,
+    },
+    /// Something answers, and nobody listens that can be seen.
+    #[error(
+        "something answers on {address}, and no program in steep's network namespace listens there: it is forwarded to another one, by a container or by a rule of the firewall, whose memory would not be seen; let the service listen on that address itself"
+    )]
+    Unseen {
+        /// Where.
+        address: SocketAddr,
+    },
     /// The client that asks for readiness.
     #[error(transparent)]
     Client(AccessError),
@@ -192,10 +223,21 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    /// Whether it ended because another program had taken its port.
+    /// Whether another program had taken the port that steep picked, as far as that is known: another port may do.
     #[must_use]
     pub fn is_port_taken(&self) -> bool {
-        matches!(self, Self::Ended { last, .. } if say_port_taken(&last.lines))
+        match self {
+            Self::Ended { last, .. } => say_port_taken(&last.lines),
+            Self::PortTaken { stranger, port, .. } => stranger.address.port() == *port,
+            _ => false,
+        }
+    }
+}
+
+fn whose_port(who: &Who) -> String {
+    match who {
+        Who::Service => String::new(),
+        who => format!(" (it is the port of {who})"),
     }
 }
 

@@ -9,6 +9,7 @@ use super::failure::{ServiceError, Who};
 use super::names::Names;
 use crate::scenario::config::Patch;
 use crate::scenario::{Dependency, Program, ReadyCheck, RenderedFile, Service};
+use crate::shell::loopback::Endpoint;
 use crate::shell::process::Launch;
 use crate::shell::service::ready::Question;
 use crate::template::Template;
@@ -79,12 +80,23 @@ impl Preparation<'_> {
     /// What is asked to see whether it is ready; `base` is the address of its HTTP paths.
     ///
     /// # Errors
-    /// An unknown name.
-    pub fn question(&self, check: &ReadyCheck, base: &str) -> Result<Question, ServiceError> {
+    /// An unknown name, an address of another host.
+    pub async fn question(&self, check: &ReadyCheck, base: &Endpoint) -> Result<Question, ServiceError> {
         Ok(match check {
-            ReadyCheck::Path(path) => Question::Http(format!("{base}{path}")),
-            ReadyCheck::Tcp(address) => Question::Tcp(self.fill("ready.tcp", address)?),
+            ReadyCheck::Path(path) => Question { endpoint: base.clone(), path: Some(path.clone()) },
+            ReadyCheck::Tcp(address) => {
+                Question { endpoint: self.endpoint(&self.fill("ready.tcp", address)?).await?, path: None }
+            }
         })
+    }
+
+    /// Where a filled-in address leads.
+    ///
+    /// # Errors
+    /// To another host, or nowhere.
+    pub async fn endpoint(&self, address: &str) -> Result<Endpoint, ServiceError> {
+        let endpoint = Endpoint::resolve(address).await;
+        endpoint.map_err(|source| ServiceError::Address { who: self.who.clone(), source })
     }
 
     /// `template` with its names filled in; `key` is where it stands.

@@ -1,8 +1,6 @@
-//! What the templates of processes may name: ports, the cell's folder. Free ports are picked here.
+//! What the templates of processes may name: ports, the cell's folder.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use crate::template::{Template, UnknownName};
@@ -44,26 +42,28 @@ impl Names {
     }
 }
 
-/// `count` ports of the loopback address that are free now and differ from each other.
-///
-/// They are let go before their processes take them, so another program can be faster; that shows as "address in use" and is tried once more.
-///
-/// # Errors
-/// When the system has no port to give.
-pub fn free_ports(count: usize) -> io::Result<Vec<u16>> {
-    // All are held at the same time, so that none comes twice.
-    let held: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
-    held.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
-}
-
-/// Whether last lines say that a port was taken, in the words of the C library, of Go and Java, of Node, of nginx.
+/// Whether last lines say that a port was taken, in the words of the C library, of Go and Java, of Node, of nginx, of frameworks.
 #[must_use]
 pub fn say_port_taken(lines: &[String]) -> bool {
-    lines.iter().any(|line| {
+    lines.iter().any(|line| says_port_taken(line))
+}
+
+/// Whether that is the last trouble that they tell of: a service may do without an address and crash later.
+#[must_use]
+pub fn end_with_port_taken(lines: &[String]) -> bool {
+    let is_trouble = |line: &String| {
         let line = line.to_ascii_lowercase();
-        ["address already in use", "address in use", "eaddrinuse", "addrinuse"].iter().any(|words| line.contains(words))
-    })
+        ["panic", "exception", "fatal", "error", "assert", "abort"].iter().any(|word| line.contains(word))
+    };
+    let taken = lines.iter().rposition(|line| says_port_taken(line));
+    taken.is_some_and(|taken| lines.iter().rposition(is_trouble).is_none_or(|trouble| trouble <= taken + 1))
+}
+
+fn says_port_taken(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    let says = |words: &str| line.contains(words);
+    ["address already in use", "address in use", "eaddrinuse", "addrinuse"].iter().any(|words| says(words))
+        || (says("port") && (says("already in use") || says("is in use")))
 }
 
 #[cfg(test)]
@@ -81,22 +81,37 @@ mod tests {
     }
 
     #[test]
-    fn free_ports_differ() {
-        let mut ports = free_ports(20).expect("ports");
-        ports.sort_unstable();
-        ports.dedup();
-        assert_eq!(ports.len(), 20);
-    }
-
-    #[test]
     fn a_taken_port_is_seen_in_the_words_of_many_programs() {
         for line in [
             "thread 'main' panicked: Os { code: 98, kind: AddrInUse, message: \"Address already in use\" }",
             "nginx: [emerg] bind() to 127.0.0.1:80 failed (98: Address already in use)",
             "Error: listen EADDRINUSE: address already in use :::80",
+            "Web server failed to start. Port 8080 was already in use.",
+            "Port 5000 is in use by another program.",
         ] {
             assert!(say_port_taken(&[line.to_owned()]), "{line}");
         }
         assert!(!say_port_taken(&["listening on 127.0.0.1:80".to_owned()]));
+    }
+
+    #[test]
+    fn a_port_that_was_taken_is_why_it_ended_if_nothing_worse_came_after() {
+        let end = |lines: &[&str]| end_with_port_taken(&lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>());
+        assert!(end(&[
+            "Error: listen EADDRINUSE: address already in use :::80",
+            "    at Server.listen",
+            "  errno: -98"
+        ]));
+        assert!(end(&[
+            "thread 'main' panicked at x.rs:",
+            "Os { code: 98, kind: AddrInUse }",
+            "note: run with `RUST_BACKTRACE=1`"
+        ]));
+        assert!(end(&[
+            "java.net.BindException: Address already in use",
+            "\tat java.base/sun.nio.ch.Net.bind(Net.java)"
+        ]));
+        assert!(!end(&["warn: port 9090 is in use, no metrics", "listening", "thread 'main' panicked at shelf 7"]));
+        assert!(!end(&["listening", "error: no shelf 7"]));
     }
 }

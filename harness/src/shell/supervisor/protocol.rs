@@ -8,6 +8,8 @@ use thiserror::Error;
 /// What steep asks of a supervisor, one a line on its standard input. Its end means: kill all and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
+    /// Start the process now.
+    Go,
     /// Send this signal to the process group of the main process.
     Signal(i32),
     /// Kill all.
@@ -17,6 +19,8 @@ pub enum Order {
 /// What a supervisor tells steep, one a line on its standard output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
+    /// All is ready for the process to be started.
+    Prepared,
     /// The main process runs.
     Started {
         /// Its number.
@@ -52,6 +56,7 @@ impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signal(number) => write!(f, "signal {number}"),
+            Self::Go => write!(f, "go"),
             Self::Kill => write!(f, "kill"),
         }
     }
@@ -62,6 +67,7 @@ impl FromStr for Order {
 
     fn from_str(line: &str) -> Result<Self, UnknownWord> {
         match line.split_once(' ') {
+            None if line == "go" => Some(Self::Go),
             None if line == "kill" => Some(Self::Kill),
             Some(("signal", number)) => number.parse().ok().map(Self::Signal),
             _ => None,
@@ -73,6 +79,7 @@ impl FromStr for Order {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Prepared => write!(f, "prepared"),
             Self::Started { pid } => write!(f, "started {pid}"),
             Self::NotStarted { message } => write!(f, "not-started {}", message.replace('\n', " ")),
             Self::Exited { code } => write!(f, "exited {code}"),
@@ -88,6 +95,7 @@ impl FromStr for Report {
 
     fn from_str(line: &str) -> Result<Self, UnknownWord> {
         match line.split_once(' ') {
+            None if line == "prepared" => Some(Self::Prepared),
             None if line == "gone" => Some(Self::Gone),
             None if line == "left" => Some(Self::Left),
             Some(("started", pid)) => pid.parse().ok().map(|pid| Self::Started { pid }),
@@ -106,10 +114,11 @@ mod tests {
 
     #[test]
     fn every_word_is_read_back_as_it_was_written() {
-        for order in [Order::Signal(15), Order::Kill] {
+        for order in [Order::Go, Order::Signal(15), Order::Kill] {
             assert_eq!(order.to_string().parse(), Ok(order));
         }
         let reports = [
+            Report::Prepared,
             Report::Started { pid: 7 },
             Report::NotStarted { message: "`a b`: no such file".to_owned() },
             Report::Exited { code: 3 },

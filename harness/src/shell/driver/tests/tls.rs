@@ -183,13 +183,14 @@ async fn a_client_shows_its_certificate_where_it_has_one() {
 async fn questions_are_asked_with_the_trust_of_the_load() {
     let (authority, other) = (Authority::new(), Authority::new());
     let (url, seen) = authority.service("127.0.0.1", &[b"h2", b"http/1.1"], 2500, false).await;
+    let endpoint = Endpoint::of_number(&url).expect("an address of this host");
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let access = |tls: &Tls| Access::trusting(Trust::new(tls, protocol, Path::new("")).expect("trust"));
-        let client = access(&authority.tls()).client(protocol).expect("a client");
-        let answer = in_time(client.get(&url).send()).await.expect("an answer");
+        let client = access(&authority.tls()).client(protocol, &endpoint).expect("a client");
+        let answer = in_time(client.get("/").send()).await.expect("an answer");
         assert_eq!(answer.text().await.expect("a body"), "hello");
-        let client = access(&other.tls()).client(protocol).expect("a client");
-        let refused = in_time(client.get(&url).send()).await.expect_err("another authority");
+        let client = access(&other.tls()).client(protocol, &endpoint).expect("a client");
+        let refused = in_time(client.get("/").send()).await.expect_err("another authority");
         assert!(is_about_certificates(&refused) && with_causes(&refused).contains("issuer is unknown"), "{refused:?}");
     }
     assert_eq!(seen.requests.load(Ordering::Relaxed), 1, "one of them in HTTP/2");
