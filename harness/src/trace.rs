@@ -4,7 +4,9 @@
 //! them a line for each sample, each second of traffic, each change of phase and each disturbance. Counts are cumulative,
 //! so a lost line loses no request. Pure: `Trace::read` takes text.
 
+mod events;
 mod header;
+mod held;
 mod read;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::events::{WorkerCause, WorkerEnd};
 pub use self::header::{ExternalLoad, FORMAT, Header, History, LoadStart, PhaseSpan, Provenance};
+pub use self::held::{Held, HeldSource};
 pub use self::read::{Trace, TraceError};
 use crate::units::{Bytes, SinceStart};
 
@@ -28,6 +32,8 @@ pub enum Record {
     Phase(PhaseChange),
     /// Memory, read at one moment.
     Sample(Sample),
+    /// A process of the service ended while the service lived on.
+    WorkerEnd(WorkerEnd),
     /// What the driver did until one moment.
     Traffic(Traffic),
     /// Something that was not the service's doing.
@@ -66,6 +72,9 @@ pub struct Sample {
     /// The exact and costly reading, on its slow cadence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollup: Option<Rollup>,
+    /// Memory that processes hold by a name, a descriptor or a number, whether they have mapped it or not; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// Memory of each dependency, by name; recorded, not judged.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dependencies: BTreeMap<String, Memory>,
@@ -79,8 +88,10 @@ impl Sample {
     /// is resident now.
     #[must_use]
     pub fn peak(&self) -> Bytes {
-        let Memory { anon_bytes, file_bytes, shmem_bytes, peak_bytes, .. } = self.memory;
-        if self.processes.len() <= 1 { peak_bytes } else { anon_bytes + file_bytes + shmem_bytes }
+        let Memory { anon_bytes, file_bytes, shmem_bytes, peak_bytes, hugetlb_bytes, unmapped_bytes, .. } = self.memory;
+        let now = anon_bytes + file_bytes + shmem_bytes + hugetlb_bytes + unmapped_bytes;
+        // The kernel's mark knows nothing of pages that nobody has mapped, nor when it was set.
+        if self.processes.len() <= 1 { peak_bytes.max(now) } else { now }
     }
 
     /// Completed requests of all names: the work that growth is told by.
@@ -101,16 +112,29 @@ pub struct Memory {
     pub shmem_bytes: Bytes,
     /// Swapped-out anonymous memory.
     pub swap_bytes: Bytes,
+    /// Mapped pages of hugetlb, which are in none of the other kinds.
+    #[serde(default, skip_serializing_if = "Bytes::is_zero")]
+    pub hugetlb_bytes: Bytes,
+    /// Pages of memfd, tmpfs, System V segments and hugetlb that the service holds and no process has mapped, those swapped out
+    /// included: in the resident memory of nobody, and charged to the service's container.
+    #[serde(default, skip_serializing_if = "Bytes::is_zero")]
+    pub unmapped_bytes: Bytes,
     /// The kernel's own high-water mark of resident memory, so that a spike between two samples is seen. Summed over a
     /// tree, less the pages counted twice, and so an upper bound there.
     pub peak_bytes: Bytes,
 }
 
 impl Memory {
-    /// What a leak shows in: anonymous, shared and swapped-out memory; no pages of files.
+    /// What a leak shows in: anonymous, shared and swapped-out memory, mapped or not; no pages of files on disks.
     #[must_use]
     pub fn judged(&self) -> Bytes {
-        self.anon_bytes + self.shmem_bytes + self.swap_bytes
+        self.anon_bytes + self.swap_bytes + self.shared()
+    }
+
+    /// Of that, what no allocator hands out: shared memory and huge pages, mapped or not. Live bytes know nothing of it.
+    #[must_use]
+    pub fn shared(&self) -> Bytes {
+        self.shmem_bytes + self.hugetlb_bytes + self.unmapped_bytes
     }
 }
 
@@ -404,6 +428,9 @@ pub struct End {
     /// Whether some process could not be ended.
     #[serde(default)]
     pub something_left: bool,
+    /// What this host did not let steep see, as it was known at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// Latency from the due time over the whole cell, by request name: all due requests; those that were never answered
     /// as having waited for the request timeout.
     #[serde(default)]
