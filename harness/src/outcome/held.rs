@@ -125,3 +125,77 @@ impl HeldMemory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Outcome;
+    use crate::scenario::decode::decode;
+    use crate::sim::{SimService, soak};
+
+    /// A calm service, whose samples `change` makes something else of; it is given the share of the soak that is over.
+    fn outcome(service: &SimService, change: impl Fn(&mut Sample, f64)) -> Outcome {
+        let scenario = decode(
+            "name = \"a\"\n[service]\ncommand = [\"a\"]\nurl = \"http://127.0.0.1:1\"\n[[phases]]\nname = \"s\"\nrole = \"steady\"\n\
+             shape = \"constant\"\nrate = 100\nduration = \"10m\"\n[[requests]]\nname = \"get\"\npath = \"/\"\n",
+        )
+        .scenario
+        .expect("a scenario");
+        let mut trace = soak(&scenario, service, &[]).expect("a trace");
+        for sample in &mut trace.samples {
+            let share = sample.t_s.as_secs_f64() / 600.0;
+            change(sample, share);
+        }
+        Outcome::of(&trace)
+    }
+
+    /// 8 KiB for each request.
+    fn spool(sample: &mut Sample, _: f64) {
+        sample.memory.unmapped_bytes = Bytes::kib(8 * sample.completed());
+        sample.held = Some(Held { memfd_bytes: sample.memory.unmapped_bytes, ..Held::default() });
+    }
+
+    #[test]
+    fn growth_of_what_no_process_has_mapped_is_a_leak_and_told_as_that() {
+        let outcome = outcome(&SimService::default(), spool);
+        assert_eq!(outcome.verdict(), Verdict::Leak, "{:?}", outcome.judgement);
+        let note = outcome.held.as_ref().and_then(HeldMemory::note).expect("a note");
+        assert!(note.contains("(memfd ") && note.contains("of the growth 8.00 "), "{note}");
+        let per_request = outcome.growth().and_then(|growth| growth.per_request).expect("requests");
+        assert!((per_request.value.get() - 8192.0).abs() < 100.0, "{per_request:?}");
+    }
+
+    #[test]
+    fn it_is_no_retention_where_live_bytes_decide() {
+        let outcome = outcome(&SimService { probe: true, ..SimService::default() }, spool);
+        assert_eq!(outcome.verdict(), Verdict::Leak, "{:?}", outcome.judgement);
+    }
+
+    #[test]
+    fn what_may_be_anothers_accuses_nobody_and_clears_nobody() {
+        let of_others = |bytes: Bytes| {
+            outcome(&SimService::default(), move |sample, share| {
+                let unascribed_bytes = Bytes::new((bytes.as_f64() * share) as u64);
+                sample.held = Some(Held { unascribed_bytes, ..Held::default() });
+            })
+        };
+        let grown = of_others(Bytes::mib(64));
+        assert_eq!(grown.verdict(), Verdict::Inconclusive, "{:?}", grown.judgement);
+        assert!(grown.judgement.reason.contains("may be the service's"), "{}", grown.judgement.reason);
+        let little = of_others(Bytes::kib(512));
+        assert!(little.verdict().is_clear(), "{:?}", little.judgement);
+    }
+
+    #[test]
+    fn a_level_that_stays_is_told_and_is_no_growth() {
+        let outcome = outcome(&SimService::default(), |sample, _| {
+            sample.memory.unmapped_bytes = Bytes::mib(12);
+            sample.held = Some(Held { source: HeldSource::Cgroup, ..Held::default() });
+        });
+        assert!(outcome.verdict().is_clear(), "{:?}", outcome.judgement);
+        let note = outcome.held.as_ref().and_then(HeldMemory::note).expect("a note");
+        let expected =
+            "12.0 MiB of memory that no process has mapped (12.0 MiB in files on tmpfs that nobody has open), counted";
+        assert_eq!(note, expected);
+    }
+}

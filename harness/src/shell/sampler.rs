@@ -91,6 +91,8 @@ impl Sampler {
             let survey_took = first.took;
             take_in(&mut trees, &first);
             let of_service: Vec<ProcessId> = trees.first().map(|tree| tree.ids().collect()).unwrap_or_default();
+            // Who is there at the beginning replaces nobody.
+            trees.iter_mut().for_each(|tree| drop(tree.take_passing()));
             let held = HeldMemory::begin(pids, &of_service, None);
             let workers = Workers::begin(&of_service);
             let surveyed_at = SinceStart::ZERO;

@@ -169,8 +169,8 @@ impl HeldMemory {
             ..Held::default()
         };
         let objects = held.memfd_bytes + held.tmpfs_bytes + held.sysv_bytes;
-        self.mapped.are_wanted |=
-            self.mapped.is_open(objects, memory.shmem_bytes, held.hugetlb_bytes, memory.hugetlb_bytes);
+        self.mapped.are_wanted = counted.is_none() && memory.shmem_bytes > Bytes::ZERO
+            || held.hugetlb_bytes > Bytes::ZERO && memory.hugetlb_bytes > Bytes::ZERO;
         memory.unmapped_bytes = self.mapped.unmapped_huge(held.hugetlb_bytes, memory.hugetlb_bytes);
         if let Some(counted) = counted {
             held.source = HeldSource::Cgroup;

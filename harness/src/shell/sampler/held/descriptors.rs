@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, Dir, FileType, MemfdFlags, memfd_create};
 
 use super::{Devices, Key, Kind, LOOK_EVERY, LOOK_REST, Seen, seen, seen_at};
 use crate::shell::clock::Moment;
+use crate::shell::kinship;
 use crate::shell::procfs::shared::Filesystem;
 use crate::trace::ProcessId;
 use crate::units::{Bytes, SinceStart};
@@ -118,7 +119,7 @@ impl Descriptors {
             let folder = PathBuf::from(format!("/proc/{}/fd", process.pid));
             let entries = open_files(&folder, &mut left);
             // Denied, and not gone: of another user, or not dumpable.
-            self.is_hidden |= entries.is_none() && folder.parent().is_some_and(Path::exists);
+            self.is_hidden |= entries.is_none() && kinship::stat_of(process.pid).is_some_and(|process| !process.ended);
             for (number, seen) in entries.into_iter().flatten() {
                 let handle = folder.join(number);
                 let known = self.objects.get(&seen.key).map(|object| object.kind);

@@ -22,7 +22,7 @@ const PROCESSES_MAX: usize = 256;
 /// What is mapped.
 #[derive(Debug, Default)]
 pub struct Mapped {
-    /// Whether there is something to measure.
+    /// Whether there is something to measure: pages that are mapped and may be of objects that are held.
     pub are_wanted: bool,
     shmem_share: Option<f64>,
     hugetlb_share: Option<f64>,
@@ -40,13 +40,6 @@ pub struct Found {
 }
 
 impl Mapped {
-    /// Whether objects are held while shared memory is mapped, so that the two may be the same pages.
-    #[must_use]
-    pub fn is_open(&self, objects: Bytes, shmem: Bytes, huge_objects: Bytes, hugetlb: Bytes) -> bool {
-        shmem > Bytes::ZERO && (objects > Bytes::ZERO || self.shmem_share.is_none())
-            || huge_objects > Bytes::ZERO && hugetlb > Bytes::ZERO
-    }
-
     /// Whether they were never measured.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
@@ -70,7 +63,6 @@ impl Mapped {
         let share = |[all, known]: [Bytes; 2]| if all > Bytes::ZERO { known.as_f64() / all.as_f64() } else { 1.0 };
         self.shmem_share = Some(share(found.shmem));
         self.hugetlb_share = Some(share(found.hugetlb));
-        self.are_wanted = false;
     }
 }
 
