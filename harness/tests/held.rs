@@ -304,9 +304,10 @@ async fn a_worker_that_is_killed_while_the_service_lives_is_told_with_its_signal
                   while :; do sleep 300; done";
     let mut process = started(folder.path(), script).await;
     let mut ticks = Ticks::of(sampler(&process));
-    ticks.next();
     let worker: u32 =
         fs::read_to_string(folder.path().join("worker")).expect("a number").trim().parse().expect("a number");
+    eventually_async("it sleeps", || support::is_sleep(worker)).await;
+    ticks.next();
     fs::write(folder.path().join("go"), "go\n").expect("a reader");
     let mut told = Vec::new();
     let deadline = std::time::Instant::now() + Duration::from_mins(1);

@@ -76,8 +76,12 @@ impl HeldMemory {
             format!("{} of memory that no process has mapped ({}), counted", self.unmapped_end_bytes, self.kinds());
         let until = "it is charged to the service's container until the last holder lets go";
         Some(match (&self.growth_bytes_per_request, &self.growth_bytes_per_hour) {
-            (Some(per_request), _) => format!("{level}: of the growth {} is in it; {until}", per_request.compact()),
-            (None, Some(per_hour)) => format!("{level}: of the growth {} is in it; {until}", per_hour.compact()),
+            (Some(per_request), _) => {
+                format!("{level}: of the growth {} per request is in it; {until}", per_request.compact())
+            }
+            (None, Some(per_hour)) => {
+                format!("{level}: of the growth {} per hour is in it; {until}", per_hour.compact())
+            }
             (None, None) => level,
         })
     }
@@ -160,7 +164,9 @@ mod tests {
         let outcome = outcome(&SimService::default(), spool);
         assert_eq!(outcome.verdict(), Verdict::Leak, "{:?}", outcome.judgement);
         let note = outcome.held.as_ref().and_then(HeldMemory::note).expect("a note");
-        assert!(note.contains("(memfd ") && note.contains("of the growth 8.00 "), "{note}");
+        assert!(note.contains("(memfd ") && note.contains("KiB per request is in it"), "{note}");
+        let in_it = outcome.held.as_ref().and_then(|held| held.growth_bytes_per_request).expect("growth");
+        assert!((in_it.value.get() - 8192.0).abs() < 164.0, "{in_it:?}");
         let per_request = outcome.growth().and_then(|growth| growth.per_request).expect("requests");
         assert!((per_request.value.get() - 8192.0).abs() < 100.0, "{per_request:?}");
     }

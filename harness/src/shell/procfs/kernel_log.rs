@@ -18,11 +18,11 @@ pub fn blow(record: &str) -> Option<(Blow, u32, &str)> {
     let message = message.lines().next()?;
     if let Some((_, victim)) = message.split_once("Killed process ") {
         let (pid, rest) = victim.split_once(' ')?;
-        // The name may hold parentheses itself: what follows it does not.
-        let name =
-            rest.strip_prefix('(').or_else(|| rest.strip_prefix(", UID ").and(rest.split_once('(')).map(|at| at.1))?;
-        let name = &name[..name.find(") ").or_else(|| name.rfind(')'))?];
-        return Some((Blow::OutOfMemory, pid.trim_end_matches(',').parse().ok()?, name));
+        let name = rest.strip_prefix('(')?;
+        // The name may hold parentheses itself, and what follows it does not: a blank and sizes, or a comma and the user.
+        let end = name.find(") ").or_else(|| name.find("), ")).or_else(|| name.rfind(')'))?;
+        let name = &name[..end];
+        return Some((Blow::OutOfMemory, pid.parse().ok()?, name));
     }
     let (victim, says_fault) = match message.strip_prefix("traps: ") {
         Some(victim) => (victim, true),
@@ -42,7 +42,7 @@ mod tests {
         assert_eq!(blow(of_cgroup), Some((Blow::OutOfMemory, 77, "web worker")));
         let of_host = "3,903,81234,-;Out of memory: Killed process 78 (a (b)) total-vm:9kB";
         assert_eq!(blow(of_host), Some((Blow::OutOfMemory, 78, "a (b)")));
-        let old = "3,903,81234,-;Killed process 79, UID 33, (php) total-vm:9kB";
+        let old = "3,903,81234,-;Killed process 79 (php), UID 33, total-vm:9kB";
         assert_eq!(blow(old), Some((Blow::OutOfMemory, 79, "php")));
         let fault = "6,1,2,-;worker[80]: segfault at 0 ip 0000 sp 0000 error 4 in worker[400000+1000]";
         assert_eq!(blow(fault), Some((Blow::Fault, 80, "worker")));

@@ -87,7 +87,8 @@ impl Workers {
         self.ticks += 1;
         self.now = at;
         let (came, ended) = tree.take_passing();
-        if !came.is_empty() || self.ticks.is_multiple_of(NAMES_EVERY) {
+        // Often at first: what was just forked is about to become another program.
+        if !came.is_empty() || self.ticks.is_power_of_two() || self.ticks.is_multiple_of(NAMES_EVERY) {
             tree.learn_names();
         }
         for newcomer in came {

@@ -1,6 +1,7 @@
 //! Who else could have written what appeared on a tmpfs: programs of the same user that are no part of the service.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,9 +26,14 @@ pub fn bystanders(users: &BTreeSet<u32>, service_supervisor: u32) -> Vec<u32> {
     let mut known = BTreeSet::from([service_supervisor, std::process::id()]);
     known.extend(kinship::descendants(&all, service_supervisor).iter().map(|process| process.pid));
     known.extend(ancestors(&all, std::process::id()));
+    known.extend(ancestors(&all, service_supervisor));
+    // steep itself in its other parts.
+    let program = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let own = program("self");
+    let is_steep = |process: &Stat| own.is_some() && program(&process.pid.to_string()) == own;
     let is_other = |process: &&Stat| {
         let is_kernels = process.pid == KTHREADD || process.parent == KTHREADD;
-        !known.contains(&process.pid) && !is_kernels && !process.ended
+        !known.contains(&process.pid) && !is_kernels && !process.ended && !is_steep(process)
     };
     let of_users = |process: &Stat| user_of(process.pid).filter(|user| users.contains(user)).map(|_| process.pid);
     all.iter().filter(is_other).filter_map(of_users).collect()

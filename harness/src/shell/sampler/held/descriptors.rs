@@ -63,7 +63,9 @@ impl Descriptors {
     /// Nothing is known yet.
     #[must_use]
     pub fn new(devices: Devices) -> Self {
-        let memfd_device = memfd_create(TRIAL_NAME, MemfdFlags::CLOEXEC)
+        // A hardened host refuses memfds that could be executed; Linux before 6.3 does not know others.
+        let memfd_device = memfd_create(TRIAL_NAME, MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL)
+            .or_else(|_| memfd_create(TRIAL_NAME, MemfdFlags::CLOEXEC))
             .ok()
             .and_then(|memfd| seen(&memfd, "", AtFlags::EMPTY_PATH))
             .and_then(|seen| match seen.key {
@@ -148,7 +150,10 @@ impl Descriptors {
             Some(Filesystem::Tmpfs) => Some(Kind::Tmpfs),
             Some(Filesystem::Hugetlb) => Some(Kind::Hugetlb),
             // The kernel keeps memfds of huge pages in places that are mounted nowhere, one for each size.
-            None => (device.0 == 0 && fs::read_link(handle).ok()?.starts_with("/memfd:")).then_some(Kind::Hugetlb),
+            None if device.0 == 0 && fs::read_link(handle).ok()?.starts_with("/memfd:") => {
+                Some(if self.memfd_device.is_some() { Kind::Hugetlb } else { Kind::Memfd })
+            }
+            None => None,
         }
     }
 

@@ -30,7 +30,7 @@ const PLACES_MAX: usize = 32;
 const LEAST_UNASCRIBED: Bytes = Bytes::kib(64);
 
 /// What steep writes into a cell's folder and may have closed again.
-const OWN_NAMES: [&str; 5] = ["trace.jsonl", "verdict.json", "attempts", "heap", "live"];
+const OWN_NAMES: [&str; 4] = ["trace.jsonl", "verdict.json", "attempts", "heap"];
 
 /// All tmpfs that the service can write to.
 #[derive(Debug, Default)]
