@@ -5,9 +5,11 @@
 
 mod delivery;
 mod figures;
+mod held;
 mod measure;
 mod others;
 mod process;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,8 +19,12 @@ use serde::Serialize;
 use self::delivery::{completed, connections_note, delivered, failures, totals};
 use self::figures::figures;
 pub use self::figures::{Figures, Start};
+pub use self::held::HeldMemory;
+use self::held::held_memory;
 pub use self::measure::Measure;
 pub use self::others::OtherSeries;
+pub use self::workers::WorkerEnds;
+use self::workers::worker_ends;
 use crate::exit::Status;
 use crate::flags::{CellId, FlagSet};
 use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
@@ -99,6 +105,12 @@ pub struct Outcome {
     pub idle: Vec<IdlePhase>,
     /// What is recorded beside memory: open files, threads, latency. Advice, and no verdict.
     pub other_series: Vec<OtherSeries>,
+    /// What the service held by descriptors, names and numbers, mapped or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldMemory>,
+    /// Processes of the service that ended while it lived on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub worker_ends: Vec<WorkerEnds>,
     /// Disturbances by kind.
     pub disturbances: Vec<(DisturbanceKind, usize)>,
     /// steep itself at the end of the soak.
@@ -109,6 +121,9 @@ pub struct Outcome {
     pub message: String,
     /// What this host did not let steep see.
     pub limits: Vec<String>,
+    /// What is no part of the memory that is judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_counted: Vec<String>,
     /// Whether some process could not be ended.
     pub something_left: bool,
     /// Whether the service is said to carry the probe.
@@ -149,7 +164,12 @@ impl Outcome {
         let header = &trace.header;
         let requests = totals(trace);
         let peak_bytes = trace.samples.iter().map(Sample::peak).max();
+        let held = held_memory(trace);
         let judgement = judgement(trace, &requests, fit);
+        let judgement = match &held {
+            Some(held) => held.doubted(judgement),
+            None => judgement,
+        };
         let limit = header.memory_limit_bytes;
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
         let end = trace.end.as_ref();
@@ -185,11 +205,14 @@ impl Outcome {
             lateness: end.map(|end| end.lateness).unwrap_or_default(),
             idle: idle_phases(trace),
             other_series,
+            held,
+            worker_ends: worker_ends(trace),
             disturbances: disturbances(trace),
             steep: trace.samples.last().map(|sample| sample.steep).unwrap_or_default(),
             steep_growth_bytes: steep_growth(&trace.samples),
             message: end.map(|end| end.message.clone()).unwrap_or_default(),
-            limits: trace.start.as_ref().map(|start| start.limits.clone()).unwrap_or_default(),
+            limits: limits(trace),
+            not_counted: trace.start.as_ref().map(|start| start.not_counted.clone()).unwrap_or_default(),
             something_left: end.is_some_and(|end| end.something_left),
             probe: header.probe,
             unverified_flags: header.unverified_flags.clone(),
@@ -295,7 +318,9 @@ pub fn series(trace: &Trace) -> Series {
     };
     let before = fitted[0].completed();
     let disturbances = trace.disturbances.iter().map(|disturbance| disturbance.t_s);
-    let live = |sample: &Sample| sample.live.map_or(f64::NAN, |live| live.live_bytes.as_f64());
+    // Shared memory is no allocator's, so that live bytes know nothing of it: it is the program's own as well.
+    let live =
+        |sample: &Sample| sample.live.map_or(f64::NAN, |live| (live.live_bytes + sample.memory.shared()).as_f64());
     let has_probe = fitted.iter().any(|sample| sample.live.is_some());
     Series {
         t_s: fitted.iter().map(|sample| sample.t_s.as_secs_f64()).collect(),
@@ -374,6 +399,18 @@ fn idle_phases(trace: &Trace) -> Vec<IdlePhase> {
         Some(IdlePhase { phase: phase.name.clone(), start_bytes, end_bytes })
     })
     .collect()
+}
+
+/// What was not seen, as of the beginning and of the end.
+fn limits(trace: &Trace) -> Vec<String> {
+    let mut limits = trace.start.as_ref().map(|start| start.limits.clone()).unwrap_or_default();
+    let later = trace.end.iter().flat_map(|end| &end.limits);
+    for limit in later {
+        if !limits.contains(limit) {
+            limits.push(limit.clone());
+        }
+    }
+    limits
 }
 
 /// Buffers and pools are at their size after a minute.

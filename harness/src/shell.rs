@@ -3,6 +3,7 @@
 pub mod access;
 pub mod build;
 pub mod cell;
+pub mod cgroups;
 pub mod clock;
 pub mod driver;
 pub mod external;

@@ -4,7 +4,10 @@
 //! them a line for each sample, each second of traffic, each change of phase and each disturbance. Counts are cumulative,
 //! so a lost line loses no request. Pure: `Trace::read` takes text.
 
+mod events;
 mod header;
+mod held;
+mod memory;
 mod read;
 
 use std::collections::BTreeMap;
@@ -12,7 +15,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::events::{WorkerCause, WorkerEnd};
 pub use self::header::{ExternalLoad, FORMAT, Header, History, LoadStart, PhaseSpan, Provenance};
+pub use self::held::{Held, HeldSource};
+pub use self::memory::{Live, Memory, Own, Rollup};
 pub use self::read::{Trace, TraceError};
 use crate::units::{Bytes, SinceStart};
 
@@ -28,6 +34,8 @@ pub enum Record {
     Phase(PhaseChange),
     /// Memory, read at one moment.
     Sample(Sample),
+    /// A process of the service ended while the service lived on.
+    WorkerEnd(WorkerEnd),
     /// What the driver did until one moment.
     Traffic(Traffic),
     /// Something that was not the service's doing.
@@ -66,6 +74,9 @@ pub struct Sample {
     /// The exact and costly reading, on its slow cadence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollup: Option<Rollup>,
+    /// Memory that processes hold by a name, a descriptor or a number, whether they have mapped it or not; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// Memory of each dependency, by name; recorded, not judged.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dependencies: BTreeMap<String, Memory>,
@@ -79,8 +90,10 @@ impl Sample {
     /// is resident now.
     #[must_use]
     pub fn peak(&self) -> Bytes {
-        let Memory { anon_bytes, file_bytes, shmem_bytes, peak_bytes, .. } = self.memory;
-        if self.processes.len() <= 1 { peak_bytes } else { anon_bytes + file_bytes + shmem_bytes }
+        let Memory { anon_bytes, file_bytes, shmem_bytes, peak_bytes, hugetlb_bytes, unmapped_bytes, .. } = self.memory;
+        let now = anon_bytes + file_bytes + shmem_bytes + hugetlb_bytes + unmapped_bytes;
+        // The kernel's mark knows nothing of pages that nobody has mapped, nor when it was set.
+        if self.processes.len() <= 1 { peak_bytes.max(now) } else { now }
     }
 
     /// Completed requests of all names: the work that growth is told by.
@@ -88,39 +101,6 @@ impl Sample {
     pub fn completed(&self) -> u64 {
         self.requests.values().sum()
     }
-}
-
-/// Resident memory by kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
-    /// Anonymous resident pages: heap and stacks.
-    pub anon_bytes: Bytes,
-    /// Resident pages of files.
-    pub file_bytes: Bytes,
-    /// Resident pages of shared memory.
-    pub shmem_bytes: Bytes,
-    /// Swapped-out anonymous memory.
-    pub swap_bytes: Bytes,
-    /// The kernel's own high-water mark of resident memory, so that a spike between two samples is seen. Summed over a
-    /// tree, less the pages counted twice, and so an upper bound there.
-    pub peak_bytes: Bytes,
-}
-
-impl Memory {
-    /// What a leak shows in: anonymous, shared and swapped-out memory; no pages of files.
-    #[must_use]
-    pub fn judged(&self) -> Bytes {
-        self.anon_bytes + self.shmem_bytes + self.swap_bytes
-    }
-}
-
-/// What the program itself holds, whatever its allocator keeps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Live {
-    /// Bytes requested and not yet freed.
-    pub live_bytes: Bytes,
-    /// Allocations not yet freed.
-    pub live_objects: u64,
 }
 
 /// What the tree does beside holding memory.
@@ -145,32 +125,6 @@ pub struct ProcessId {
     pub pid: u32,
     /// Start in clock ticks since boot (field 22 of `/proc/PID/stat`).
     pub start_ticks: u64,
-}
-
-/// `/proc/PID/smaps_rollup`, summed over the tree.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rollup {
-    /// Proportional set size: a page shared by n processes counts 1/n in each.
-    pub pss_bytes: Bytes,
-    /// Its anonymous part.
-    pub pss_anon_bytes: Bytes,
-    /// Pages of this process alone, written.
-    pub private_dirty_bytes: Bytes,
-    /// Pages of this process alone, not written.
-    pub private_clean_bytes: Bytes,
-    /// Given back with `MADV_FREE` and not yet taken.
-    pub lazy_free_bytes: Bytes,
-    /// Held by transparent huge pages.
-    pub anon_huge_pages_bytes: Bytes,
-}
-
-/// steep's own memory and CPU: its users may ask whether it disturbs what it measures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Own {
-    /// Anonymous resident memory.
-    pub anon_bytes: Bytes,
-    /// CPU time since its start.
-    pub cpu_s: f64,
 }
 
 /// What the driver did until one moment.
@@ -404,6 +358,9 @@ pub struct End {
     /// Whether some process could not be ended.
     #[serde(default)]
     pub something_left: bool,
+    /// What this host did not let steep see, as it was known at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// Latency from the due time over the whole cell, by request name: all due requests; those that were never answered
     /// as having waited for the request timeout.
     #[serde(default)]

@@ -26,6 +26,13 @@ impl Bytes {
         Self(count)
     }
 
+    /// Whether it is none.
+    #[must_use]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
+    pub const fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
     /// `count` × 1024 bytes.
     #[must_use]
     pub const fn kib(count: u64) -> Self {

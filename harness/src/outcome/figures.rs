@@ -59,7 +59,9 @@ pub(super) fn figures(trace: &Trace) -> Option<Figures> {
     let cpu_s = last.activity.cpu_s - first.activity.cpu_s;
     let shares = settled.iter().filter_map(|sample| {
         let live = sample.live?.live_bytes.as_f64();
-        (live > 0.0).then(|| sample.memory.judged().as_f64() / live)
+        // Shared memory is no allocator's.
+        let allocators = sample.memory.judged().saturating_sub(sample.memory.shared());
+        (live > 0.0).then(|| allocators.as_f64() / live)
     });
     let shares: Vec<f64> = shares.collect();
     let (settled_anon_bytes, settled_anon_deviation_bytes) = level(settled);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::fitted_samples;
 use crate::growth::{Advice, Trend, advice};
 use crate::trace::{Sample, Trace, Traffic};
-use crate::units::Estimate;
+use crate::units::{Bytes, Estimate};
 
 /// What a series beside memory does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,10 +46,15 @@ pub(super) fn other_series(trace: &Trace) -> Vec<OtherSeries> {
         let completed: u64 = traffic.requests.values().map(crate::trace::Counts::completed).sum();
         Some((traffic.t_s.as_secs_f64(), slowest(traffic)? as f64 / 1000.0, completed as f64))
     });
+    let kernel = samples.iter().filter_map(|sample| {
+        let bytes = sample.held?.kernel_bytes?.as_f64();
+        Some((sample.t_s.as_secs_f64(), bytes / Bytes::mib(1).as_f64(), sample.completed() as f64))
+    });
     [
         sampled("open files", "files", 10.0, |sample| sample.activity.fds as f64),
         sampled("threads", "threads", 2.0, |sample| sample.activity.threads as f64),
         judged("p99 of the slowest request", "ms", 1.0, latency),
+        judged("memory of the kernel for it (sockets, slab, page tables)", "MiB", 1.0, kernel),
     ]
     .into_iter()
     .flatten()

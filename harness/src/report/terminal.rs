@@ -9,7 +9,7 @@ use crate::exit::Status;
 use crate::flags::CellId;
 use crate::growth::MemorySource;
 use crate::isolation::{Finding, FlagFinding, Guilt, blindest, is_decided};
-use crate::outcome::{OtherSeries, Outcome};
+use crate::outcome::{HeldMemory, OtherSeries, Outcome, WorkerEnds};
 use crate::threshold::Kept;
 use crate::trace::{ExternalLoad, FlowCounts, Percentiles};
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, counted, in_words};
@@ -204,6 +204,12 @@ fn notes(report: &Report) -> String {
                     felt (coordinated omission)";
         text.push_str(&wrapped(note, INDENT));
     }
+    let not_counted: BTreeSet<&str> =
+        report.cells.iter().flat_map(|outcome| &outcome.not_counted).map(String::as_str).collect();
+    if !not_counted.is_empty() {
+        let list = not_counted.into_iter().collect::<Vec<_>>().join("; ");
+        text.push_str(&wrapped(&format!("not counted as memory of the service: {list}"), INDENT));
+    }
     for missing in &report.missing {
         text.push_str(&wrapped(&format!("{}: {}", missing.cell, missing.reason), INDENT));
     }
@@ -272,6 +278,8 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     if let Some(reason) = &outcome.cut_short {
         notes.push(format!("{reason}; judged on what there is"));
     }
+    notes.extend(outcome.held.as_ref().and_then(HeldMemory::note));
+    notes.extend(outcome.worker_ends.iter().map(WorkerEnds::note));
     notes.extend(outcome.other_series.iter().filter_map(OtherSeries::note));
     for (kind, count) in &outcome.disturbances {
         notes.push(if *count == 1 { format!("{kind} (once)") } else { format!("{kind} ({count} times)") });

@@ -5,7 +5,7 @@ pub mod oom;
 pub mod output;
 pub mod tail;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -30,6 +30,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a supervisor may take to end all that is left. Its own bound for it is 10 s.
 const GONE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Ends of orphans that are kept until somebody asks for them; of more the oldest are let go.
+const REAPED_MAX: usize = 256;
 
 /// How long the last output is waited for once all who could write it are gone.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -111,7 +114,17 @@ pub struct Process {
     /// Both are compared with at the end, so that a kill just before the last refresh is not lost.
     oom_before: [OomCounters; 2],
     exit: Option<Exit>,
+    reaped: VecDeque<Reaped>,
     rest: Rest,
+}
+
+/// A process that descends from the main one and outlived its own parent, and how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reaped {
+    /// Its number.
+    pub pid: u32,
+    /// How it ended.
+    pub exit: Exit,
 }
 
 /// What is known of the descendants.
@@ -191,6 +204,7 @@ impl Process {
             output,
             oom_before: [oom.clone(), oom],
             exit: None,
+            reaped: VecDeque::new(),
             rest: Rest::Supervised,
         })
     }
@@ -224,6 +238,11 @@ impl Process {
     pub fn refresh_oom_baseline(&mut self) {
         self.oom_before.swap(0, 1);
         self.oom_before[1] = OomCounters::read(self.pid);
+    }
+
+    /// The ends of orphans since this was asked last.
+    pub fn take_reaped(&mut self) -> Vec<Reaped> {
+        self.reaped.drain(..).collect()
     }
 
     /// Waits until the main process has ended. May be dropped and called again at any time, also after the end.
@@ -286,6 +305,12 @@ impl Process {
                 let oom_kill =
                     signal == Signal::KILL.as_raw_nonzero().get() && self.oom_before.iter().any(OomCounters::rose);
                 self.exit = Some(Exit { code: None, signal: Some(signal), oom_kill });
+            }
+            Some(Ok(Report::Reaped { pid, code, signal })) => {
+                self.reaped.push_back(Reaped { pid, exit: Exit { code, signal, oom_kill: false } });
+                if self.reaped.len() > REAPED_MAX {
+                    self.reaped.pop_front();
+                }
             }
             Some(Ok(Report::Gone)) => self.rest = Rest::Gone,
             Some(Ok(Report::Left)) => {

@@ -2,6 +2,8 @@
 //!
 //! The formats are those of proc(5) and of the kernel's `Documentation/filesystems/proc.rst`.
 
+pub mod kernel_log;
+pub mod shared;
 pub mod sockets;
 
 use std::collections::BTreeSet;
@@ -58,6 +60,13 @@ pub fn stat(text: &str) -> Option<Stat> {
     })
 }
 
+/// The name of a process in `/proc/PID/stat`, which the kernel cuts at 15 bytes.
+#[must_use]
+pub fn name(text: &str) -> &str {
+    let inside = text.find('(').zip(text.rfind(')')).and_then(|(open, close)| text.get(open + 1..close));
+    inside.unwrap_or_default()
+}
+
 /// Reads `/proc/PID/maps`: the files that are mapped, each once, also those that were deleted since.
 #[must_use]
 pub fn mapped_files(text: &str) -> BTreeSet<&str> {
@@ -92,6 +101,7 @@ pub fn status(text: &str) -> Status {
             "RssFile" => status.memory.file_bytes = kilobytes(value),
             "RssShmem" => status.memory.shmem_bytes = kilobytes(value),
             "VmSwap" => status.memory.swap_bytes = kilobytes(value),
+            "HugetlbPages" => status.memory.hugetlb_bytes = kilobytes(value),
             "Threads" => {
                 status.threads = value.parse().unwrap_or(0);
                 // Everything used stands before it, and what follows is long on hosts with many CPUs.
@@ -108,8 +118,10 @@ pub fn status(text: &str) -> Status {
 pub struct SmapsRollup {
     /// What goes into the trace.
     pub rollup: Rollup,
-    /// Proportional share of resident pages and of swap, by kind; no peak.
+    /// Proportional share of resident pages and of swap, by kind; no peak. Of hugetlb the pages of this process alone.
     pub share: Memory,
+    /// Pages of hugetlb that others have mapped as well: the kernel tells no proportional share of them.
+    pub hugetlb_shared_bytes: Bytes,
 }
 
 /// Reads `/proc/PID/smaps_rollup`; none where there is no line of PSS, as of a process that has ended.
@@ -132,6 +144,8 @@ pub fn smaps_rollup(text: &str) -> Option<SmapsRollup> {
             "Pss_File" => found.share.file_bytes = bytes,
             "Pss_Shmem" => found.share.shmem_bytes = bytes,
             "SwapPss" => found.share.swap_bytes = bytes,
+            "Private_Hugetlb" => found.share.hugetlb_bytes = bytes,
+            "Shared_Hugetlb" => found.hugetlb_shared_bytes = bytes,
             "Private_Clean" => found.rollup.private_clean_bytes = bytes,
             "Private_Dirty" => found.rollup.private_dirty_bytes = bytes,
             "LazyFree" => found.rollup.lazy_free_bytes = bytes,
@@ -224,6 +238,7 @@ mod tests {
         for name in ["a b", ")", "(", ") R 1 1 (", "nginx: worker (2) ", "", "Web Content) Z 0"] {
             let text = STAT.replacen("(cat)", &format!("({name})"), 1);
             assert_eq!(stat(&text), stat(STAT), "{name}");
+            assert_eq!(super::name(&text), name);
         }
     }
 
@@ -238,13 +253,15 @@ mod tests {
     fn status_is_read_by_kind() {
         let text = "Name:\tcat: a\nUmask:\t0022\nState:\tR (running)\nTgid:\t10057\nNgid:\t0\nPid:\t10057\nPPid:\t10043\n\
                     VmHWM:\t    1724 kB\nVmRSS:\t    1724 kB\nRssAnon:\t     112 kB\nRssFile:\t    1612 kB\n\
-                    RssShmem:\t       4 kB\nVmSwap:\t       8 kB\nThreads:\t3\nSigQ:\t0/96365\n";
+                    RssShmem:\t       4 kB\nVmSwap:\t       8 kB\nHugetlbPages:\t    2048 kB\nThreads:\t3\nSigQ:\t0/96365\n";
         let memory = Memory {
             anon_bytes: Bytes::kib(112),
             file_bytes: Bytes::kib(1612),
             shmem_bytes: Bytes::kib(4),
             swap_bytes: Bytes::kib(8),
+            hugetlb_bytes: Bytes::kib(2048),
             peak_bytes: Bytes::kib(1724),
+            ..Memory::default()
         };
         assert_eq!(status(text), Status { process: 10057, parent: 10043, memory, threads: 3 });
     }
@@ -262,7 +279,7 @@ mod tests {
                     Pss_Anon:            128 kB\nPss_File:            629 kB\nPss_Shmem:             4 kB\n\
                     Shared_Clean:       2520 kB\nShared_Dirty:          0 kB\nPrivate_Clean:       364 kB\n\
                     Private_Dirty:       168 kB\nReferenced:         3052 kB\nAnonymous:           168 kB\nKSM: 0 kB\n\
-                    LazyFree:             12 kB\nAnonHugePages:      2048 kB\nSwap:  0 kB\nSwapPss:  16 kB\nLocked: 0 kB\n";
+                    LazyFree:             12 kB\nAnonHugePages:      2048 kB\nShared_Hugetlb:      4096 kB\nPrivate_Hugetlb:     2048 kB\nSwap:  0 kB\nSwapPss:  16 kB\nLocked: 0 kB\n";
         let found = smaps_rollup(text).expect("a rollup");
         assert_eq!(found.rollup.pss_bytes, Bytes::kib(757));
         assert_eq!(found.rollup.private_dirty_bytes, Bytes::kib(168));
@@ -273,6 +290,7 @@ mod tests {
         assert_eq!(found.share.file_bytes, Bytes::kib(629));
         assert_eq!(found.share.shmem_bytes, Bytes::kib(4));
         assert_eq!(found.share.swap_bytes, Bytes::kib(16));
+        assert_eq!((found.share.hugetlb_bytes, found.hugetlb_shared_bytes), (Bytes::kib(2048), Bytes::kib(4096)));
         assert_eq!(smaps_rollup(""), None);
     }
 

@@ -20,6 +20,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, setsid, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
+use super::cgroups::Cgroup;
 use super::kinship;
 use protocol::{Order, Report};
 
@@ -59,6 +60,8 @@ pub fn supervise(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// A process and the means to notice what happens to it.
 struct Supervised {
     main: Pid,
+    /// What all of it is counted in by the kernel; none where the host does not let steep make one.
+    cgroup: Option<Cgroup>,
     orders: Orders,
     /// Readable when a child has ended.
     child_ended: UnixStream,
@@ -92,16 +95,19 @@ impl Supervised {
                 return Err(format!("`{}` was not to be started after all", program.to_string_lossy()));
             }
         }
-        let child = Command::new(&program)
-            .args(args)
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::from(output))
-            .spawn()
-            .map_err(|error| format!("`{}`: {error}", program.to_string_lossy()))?;
+        let cgroup = Cgroup::enter().ok();
+        let spawned =
+            Command::new(&program).args(args).process_group(0).stdin(Stdio::null()).stdout(Stdio::from(output)).spawn();
+        if let Some(cgroup) = &cgroup {
+            cgroup.leave();
+            if spawned.is_err() {
+                cgroup.remove();
+            }
+        }
+        let child = spawned.map_err(|error| format!("`{}`: {error}", program.to_string_lossy()))?;
         // The standard library's handle is let go: children are reaped below, whoever's they were.
         let main = Pid::from_child(&child);
-        Ok(Self { main, orders, child_ended, asked_to_end })
+        Ok(Self { main, cgroup, orders, child_ended, asked_to_end })
     }
 
     /// Waits for orders, signals and ends of children, until nothing is left.
@@ -127,6 +133,9 @@ impl Supervised {
                 tell(end_of(status));
             }
         });
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.remove();
+        }
         tell(if gone { Report::Gone } else { Report::Left });
     }
 
@@ -139,7 +148,12 @@ impl Supervised {
                     tell(end_of(status));
                     main_ended = true;
                 }
-                Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+                Ok(Some((pid, status))) => tell(Report::Reaped {
+                    pid: pid.as_raw_nonzero().get().unsigned_abs(),
+                    code: status.exit_status(),
+                    signal: status.terminating_signal(),
+                }),
+                Err(rustix::io::Errno::INTR) => {}
                 Ok(None) | Err(_) => return main_ended,
             }
         }

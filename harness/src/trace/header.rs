@@ -9,7 +9,7 @@ use crate::scenario::{AxisKind, Counter, Judge, Phase, Role, Scenario, Shape, Th
 use crate::units::{Bytes, Rps, Seed, SinceStart};
 
 /// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
-pub const FORMAT: &str = "1.1";
+pub const FORMAT: &str = "1.2";
 
 /// What was soaked, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,6 +121,9 @@ pub struct LoadStart {
     pub started_boot_s: f64,
     /// What this host does not let steep see, in words.
     pub limits: Vec<String>,
+    /// What is no part of the memory that is judged, in words, as this host lets steep count.
+    #[serde(default)]
+    pub not_counted: Vec<String>,
 }
 
 /// A phase on the cell's clock.

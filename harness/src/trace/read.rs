@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Disturbance, End, FORMAT, Header, LoadStart, PhaseChange, Record, Sample, Traffic};
+use super::{Disturbance, End, FORMAT, Header, LoadStart, PhaseChange, Record, Sample, Traffic, WorkerEnd};
 use crate::units::SinceStart;
 
 /// What one soak wrote down.
@@ -18,6 +18,8 @@ pub struct Trace {
     pub phases: Vec<PhaseChange>,
     /// What was not the service's doing.
     pub disturbances: Vec<Disturbance>,
+    /// Processes of the service that ended while it lived on, in the order of time.
+    pub worker_ends: Vec<WorkerEnd>,
     /// How it ended; none: steep was killed, or still runs.
     pub end: Option<End>,
     /// When the load began; none: it did not come to that.
@@ -77,7 +79,9 @@ impl Trace {
             return Err(TraceError::Format { found: header.format });
         }
         let (samples, traffic, phases, disturbances) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { header, samples, traffic, phases, disturbances, end: None, start: None, broken_lines: 0 })
+        let worker_ends = Vec::new();
+        let (end, start, broken_lines) = (None, None, 0);
+        Ok(Self { header, samples, traffic, phases, disturbances, worker_ends, end, start, broken_lines })
     }
 
     /// Adds a record; a second header is ignored.
@@ -89,6 +93,7 @@ impl Trace {
             Record::Sample(sample) => self.samples.push(sample),
             Record::Traffic(traffic) => self.traffic.push(traffic),
             Record::Disturbance(disturbance) => self.disturbances.push(disturbance),
+            Record::WorkerEnd(end) => self.worker_ends.push(end),
             Record::End(end) => self.end = Some(end),
         }
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
 
 mod bisect;
+mod held;
 mod load;
 mod moody;
 mod night;

@@ -1,7 +1,9 @@
 //! A service that behaves as badly as its mood says. It is this test program itself, started by steep with a mood in its environment.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Requests answered, beside those for readiness.
@@ -12,6 +14,12 @@ const GIVES_WAY_AFTER: u64 = 50;
 
 /// Whether it was switched on by a request.
 static SWITCHED: AtomicBool = AtomicBool::new(false);
+
+/// Number of the process that it loses.
+static WORKER: AtomicU64 = AtomicU64::new(0);
+
+/// A memfd that is never mapped.
+static SPOOL: Mutex<Option<File>> = Mutex::new(None);
 
 /// Secrets that a guarded service wants: in a header, as a password, and user and password as they are sent.
 pub(super) const KEY: &str = "hush-key-4711";
@@ -111,6 +119,25 @@ fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
                 write_all(stream, &[b'x'; 1024])?;
                 write_all(stream, b"\r\n")?;
             }
+        }
+        "spools" => {
+            let mut spool = SPOOL.lock().unwrap();
+            let memfd = || rustix::fs::memfd_create("spool", rustix::fs::MemfdFlags::CLOEXEC).unwrap().into();
+            spool.get_or_insert_with(memfd).write_all(&[b'y'; 64 << 10]).unwrap();
+            write(stream, "200 OK", "kept")
+        }
+        // One that outlives the shell which started it, so that its end is the supervisor's to see.
+        "loses-worker" if answered == 20 => {
+            let script = "sleep 300 > /dev/null 2>&1 & echo $!";
+            let output = std::process::Command::new("sh").args(["-c", script]).output().unwrap();
+            WORKER.store(String::from_utf8(output.stdout).unwrap().trim().parse().unwrap(), Ordering::Relaxed);
+            write(stream, "200 OK", "started")
+        }
+        "loses-worker" if answered == 250 => {
+            let pid = i32::try_from(WORKER.load(Ordering::Relaxed)).unwrap();
+            rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::SEGV)
+                .unwrap();
+            write(stream, "200 OK", "killed")
         }
         "crashes" if answered >= 50 => std::process::abort(),
         "exits" if answered >= 50 => std::process::exit(7),

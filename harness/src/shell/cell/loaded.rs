@@ -78,9 +78,10 @@ impl<'r> Loaded<'r> {
     ) -> Result<Self, CellError> {
         let scenario = soaking.scenario;
         let sampler = Sampler::begin(service.process.supervisor_pid(), &service.dependency_supervisors());
+        let cell_folder = soaking.folder.cell(&soaking.cell.id);
+        let sampler = sampler.with_folder(&cell_folder.canonicalize().unwrap_or_else(|_| cell_folder.clone()));
         let soak = Soak::new(PhaseSpan::chain(&scenario.phases), scenario.sampling.every);
         let phases = PhaseSpan::chain(&scenario.phases);
-        let cell_folder = soaking.folder.cell(&soaking.cell.id);
         let names: Vec<String> = scenario.requests.iter().map(|request| request.name.clone()).collect();
         let latency_log = LatencyLog::begin(&cell_folder, &names, SystemTime::now())
             .map_err(|source| StoreError::File { path: cell_folder.clone(), source })?;
@@ -305,7 +306,16 @@ impl<'r> Loaded<'r> {
         };
         self.watch.see_sample(&sample);
         self.writer.write(&Record::Sample(sample))?;
+        self.write_worker_ends(false)?;
         progress.update(&moment);
+        Ok(())
+    }
+
+    fn write_worker_ends(&mut self, all: bool) -> Result<(), CellError> {
+        let reaped = self.service.process.take_reaped();
+        for end in self.sampler.worker_ends(&reaped, all) {
+            self.writer.write(&Record::WorkerEnd(end))?;
+        }
         Ok(())
     }
 
@@ -332,6 +342,7 @@ impl<'r> Loaded<'r> {
     /// Hears the driver out, ends what still runs, and writes the last line.
     async fn finish(mut self, mut reason: EndReason) -> Result<(), CellError> {
         let ended_at = self.now();
+        self.write_worker_ends(true)?;
         self.source.stop();
         while !self.is_source_done {
             match timeout(LAST_COUNTS_TIMEOUT, self.source.next()).await {
@@ -364,6 +375,7 @@ impl<'r> Loaded<'r> {
             exit: self.exit,
             killed_after_grace: self.killed_after_grace,
             something_left: self.something_left,
+            limits: self.sampler.limits().into_iter().map(str::to_owned).collect(),
             ..End::default()
         };
         if let Some(driver) = self.driver_end {
@@ -387,5 +399,6 @@ fn load_start(sampler: &Sampler, service: &RunningService) -> LoadStart {
         started_unix_s: since_1970.as_secs_f64(),
         started_boot_s: Moment::now().since_boot.as_secs_f64(),
         limits: sampler.limits().into_iter().map(str::to_owned).chain(service.unknown.iter().cloned()).collect(),
+        not_counted: sampler.not_counted().into_iter().map(str::to_owned).collect(),
     }
 }

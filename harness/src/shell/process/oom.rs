@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::shell::cgroups::is_of_a_supervisor;
 use crate::shell::procfs;
 
 /// Holds the count of the whole host, since Linux 4.13.
@@ -27,6 +28,19 @@ impl OomCounters {
             candidates.into_iter().find_map(|file| Some((file.clone(), read_counter(&file)?)))
         });
         Self { host, cgroup }
+    }
+
+    /// How many such kills were counted since, and whether all of them hit a cgroup that holds the service and nothing else.
+    #[must_use]
+    pub fn risen(&self) -> (u64, bool) {
+        match (&self.cgroup, self.host) {
+            (Some((file, before)), _) => {
+                let is_own = file.parent().is_some_and(is_of_a_supervisor);
+                (read_counter(file).unwrap_or(*before).saturating_sub(*before), is_own)
+            }
+            (None, Some(before)) => (read_counter(Path::new(VMSTAT)).unwrap_or(before).saturating_sub(before), false),
+            (None, None) => (0, false),
+        }
     }
 
     /// Whether an out-of-memory kill was counted since.
@@ -77,6 +91,7 @@ mod tests {
         assert!(!before.rose());
         fs::write(&file, "oom 1\noom_kill 2\n").expect("a file");
         assert!(before.rose());
+        assert_eq!(before.risen(), (1, false));
         fs::remove_file(&file).expect("a file");
         assert!(!before.rose());
     }

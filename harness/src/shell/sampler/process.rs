@@ -21,6 +21,10 @@ const READ_MAX_BYTES: usize = 4096;
 pub struct Watched {
     /// Who it is.
     pub id: ProcessId,
+    /// Who started it, or took it over since.
+    pub parent: u32,
+    /// Its name, as of the last time that it was asked for.
+    pub name: String,
     /// Which pages of it are counted in other processes of the tree already; none until that was measured.
     pub counted_elsewhere: Option<Memory>,
     files: Option<Files>,
@@ -53,7 +57,18 @@ impl Watched {
         let files = Files::open(pid)?;
         let stat = files.stat()?;
         let id = ProcessId { pid, start_ticks: stat.start_ticks };
-        Some(Self { id, counted_elsewhere: None, files: keep.then_some(files) })
+        let name = with_text(&files.stat, |text| procfs::name(text).to_owned()).unwrap_or_default();
+        Some(Self { id, parent: stat.parent, name, counted_elsewhere: None, files: keep.then_some(files) })
+    }
+
+    /// Asks for its name anew: a process may become another program, or call itself otherwise once it runs.
+    pub fn learn_name(&mut self) {
+        let path = format!("/proc/{}/stat", self.id.pid);
+        let Ok(text) = fs::read(path) else { return };
+        let text = String::from_utf8_lossy(&text);
+        if procfs::stat(&text).is_some_and(|stat| stat.start_ticks == self.id.start_ticks) {
+            procfs::name(&text).clone_into(&mut self.name);
+        }
     }
 
     /// Reads it; none when it has ended.

@@ -26,10 +26,24 @@ pub const PROCESSES_MAX: usize = 1024;
 pub struct Tree {
     supervisor: u32,
     processes: BTreeMap<u32, Watched>,
+    /// Who came and who ended since that was asked for last; both bounded by [`PROCESSES_MAX`].
+    came: Vec<Passing>,
+    ended: Vec<Passing>,
     /// Whether a process came or went since the last survey.
     changed: bool,
     /// Whether shares could not be read of a process that is there.
     shares_unknown: bool,
+}
+
+/// A process that came or ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passing {
+    /// Who.
+    pub id: ProcessId,
+    /// Its name.
+    pub name: String,
+    /// Who started it, or took it over.
+    pub parent: u32,
 }
 
 /// What one tick says of a tree.
@@ -50,7 +64,8 @@ impl Tree {
     /// The tree below `supervisor`, with nobody in it yet.
     #[must_use]
     pub fn below(supervisor: u32) -> Self {
-        Self { supervisor, processes: BTreeMap::new(), changed: false, shares_unknown: false }
+        let (came, ended) = (Vec::new(), Vec::new());
+        Self { supervisor, processes: BTreeMap::new(), came, ended, changed: false, shares_unknown: false }
     }
 
     /// The supervisor.
@@ -89,6 +104,9 @@ impl Tree {
             let keep = self.processes.len() < KEPT_MAX;
             // It may have ended by now, as those of short-lived commands do.
             if let Some(watched) = Watched::open(process.pid, keep) {
+                if self.came.len() < PROCESSES_MAX {
+                    self.came.push(Passing::of(&watched));
+                }
                 self.processes.insert(process.pid, watched);
                 self.changed = true;
             }
@@ -100,23 +118,50 @@ impl Tree {
         let mut readings = Vec::with_capacity(self.processes.len());
         self.processes.retain(|_, process| {
             let reading = process.read();
-            self.changed |= reading.is_none();
+            if reading.is_none() {
+                self.changed = true;
+                if self.ended.len() < PROCESSES_MAX {
+                    self.ended.push(Passing::of(process));
+                }
+            }
             readings.extend(reading.map(|reading| (process.id, process.counted_elsewhere, reading)));
             reading.is_some()
         });
         total(&readings, ticks_per_second)
     }
 
+    /// Who came and who ended since this was asked last.
+    pub fn take_passing(&mut self) -> (Vec<Passing>, Vec<Passing>) {
+        (std::mem::take(&mut self.came), std::mem::take(&mut self.ended))
+    }
+
+    /// Asks all for their names anew.
+    pub fn learn_names(&mut self) {
+        self.processes.values_mut().for_each(Watched::learn_name);
+    }
+
+    /// The name of one of them, as of now.
+    pub fn name_of(&mut self, id: ProcessId) -> Option<&str> {
+        let process = self.processes.get_mut(&id.pid).filter(|process| process.id == id)?;
+        process.learn_name();
+        Some(&process.name)
+    }
+
     /// Takes in what a survey measured, and sums it up; the sum is none where the shares of a process cannot be read.
     pub fn take_in(&mut self, measured: &[Measured]) -> Option<Rollup> {
         let mut sum = Rollup::default();
         let mut complete = true;
+        let hugetlb_of = most_of_shared_hugetlb(measured);
         for (id, shares) in measured {
             let Some(process) = self.processes.get_mut(&id.pid).filter(|process| process.id == *id) else { continue };
             process.counted_elsewhere = Some(match shares {
                 Shares::Known(resident, smaps) => {
                     add_rollup(&mut sum, &smaps.rollup);
-                    less(resident, &smaps.share)
+                    let mut share = smaps.share;
+                    if hugetlb_of == Some(*id) {
+                        share.hugetlb_bytes = share.hugetlb_bytes + smaps.hugetlb_shared_bytes;
+                    }
+                    less(resident, &share)
                 }
                 // Better counted twice than not at all.
                 Shares::Unknown => {
@@ -128,6 +173,22 @@ impl Tree {
         self.changed = self.processes.values().any(|process| process.counted_elsewhere.is_none());
         self.shares_unknown = !complete;
         (complete && !measured.is_empty()).then_some(sum)
+    }
+}
+
+/// Whose shared pages of hugetlb count for all: forks share the same ones, and the kernel tells no share of them. Two groups of
+/// processes with pages of their own are counted as one, too little and never too much.
+fn most_of_shared_hugetlb(measured: &[Measured]) -> Option<ProcessId> {
+    let shared = measured.iter().filter_map(|(id, shares)| match shares {
+        Shares::Known(_, smaps) => Some((smaps.hugetlb_shared_bytes, *id)),
+        Shares::Unknown => None,
+    });
+    shared.max().map(|(_, id)| id)
+}
+
+impl Passing {
+    fn of(process: &Watched) -> Self {
+        Self { id: process.id, name: process.name.clone(), parent: process.parent }
     }
 }
 
@@ -168,6 +229,9 @@ fn less(memory: &Memory, other: &Memory) -> Memory {
         file_bytes: memory.file_bytes.saturating_sub(other.file_bytes),
         shmem_bytes: memory.shmem_bytes.saturating_sub(other.shmem_bytes),
         swap_bytes: memory.swap_bytes.saturating_sub(other.swap_bytes),
+        hugetlb_bytes: memory.hugetlb_bytes.saturating_sub(other.hugetlb_bytes),
+        // Known of the whole tree only.
+        unmapped_bytes: Bytes::ZERO,
         peak_bytes: Bytes::ZERO,
     }
 }
@@ -178,6 +242,7 @@ fn add(memory: &mut Memory, other: &Memory) {
     memory.file_bytes = memory.file_bytes + other.file_bytes;
     memory.shmem_bytes = memory.shmem_bytes + other.shmem_bytes;
     memory.swap_bytes = memory.swap_bytes + other.swap_bytes;
+    memory.hugetlb_bytes = memory.hugetlb_bytes + other.hugetlb_bytes;
     memory.peak_bytes = memory.peak_bytes + other.peak_bytes;
 }
 
@@ -193,7 +258,7 @@ fn add_rollup(sum: &mut Rollup, other: &Rollup) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::procfs::Status;
+    use crate::shell::procfs::{SmapsRollup, Status};
 
     fn reading(pid: u32, anon_mib: u64, elsewhere_mib: Option<u64>) -> (ProcessId, Option<Memory>, Reading) {
         let memory = |mib| Memory { anon_bytes: Bytes::mib(mib), ..Memory::default() };
@@ -233,6 +298,20 @@ mod tests {
     #[test]
     fn a_fork_counts_nothing_until_it_is_measured_and_makes_no_spike() {
         assert_eq!(anon(&[reading(1, 100, Some(0)), reading(2, 100, None)]), Bytes::mib(100));
+    }
+
+    #[test]
+    fn huge_pages_that_forks_share_are_counted_in_one_of_them() {
+        let smaps = |private, shared| {
+            let share = Memory { hugetlb_bytes: Bytes::mib(private), ..Memory::default() };
+            Shares::Known(
+                share,
+                SmapsRollup { share, hugetlb_shared_bytes: Bytes::mib(shared), ..SmapsRollup::default() },
+            )
+        };
+        let id = |pid| ProcessId { pid, start_ticks: 7 };
+        let measured = [(id(1), smaps(2, 8)), (id(2), smaps(0, 16)), (id(3), Shares::Unknown)];
+        assert_eq!(most_of_shared_hugetlb(&measured), Some(id(2)));
     }
 
     #[test]

@@ -41,6 +41,15 @@ pub enum Report {
         /// By this signal.
         signal: i32,
     },
+    /// Another process that descends from it ended after its parent had, which is why the supervisor learns how.
+    Reaped {
+        /// Its number.
+        pid: u32,
+        /// Exit status, where it exited.
+        code: Option<i32>,
+        /// Signal, where it was killed by one.
+        signal: Option<i32>,
+    },
     /// No descendant is left.
     Gone,
     /// Something is left that could not be killed, by permission or because the kernel holds it.
@@ -84,6 +93,8 @@ impl fmt::Display for Report {
             Self::NotStarted { message } => write!(f, "not-started {}", message.replace('\n', " ")),
             Self::Exited { code } => write!(f, "exited {code}"),
             Self::Signaled { signal } => write!(f, "signaled {signal}"),
+            Self::Reaped { pid, code: _, signal: Some(signal) } => write!(f, "reaped {pid} signaled {signal}"),
+            Self::Reaped { pid, code, signal: None } => write!(f, "reaped {pid} exited {}", code.unwrap_or_default()),
             Self::Gone => write!(f, "gone"),
             Self::Left => write!(f, "left"),
         }
@@ -101,11 +112,26 @@ impl FromStr for Report {
             Some(("started", pid)) => pid.parse().ok().map(|pid| Self::Started { pid }),
             Some(("not-started", message)) => Some(Self::NotStarted { message: message.to_owned() }),
             Some(("exited", code)) => code.parse().ok().map(|code| Self::Exited { code }),
+            Some(("reaped", rest)) => reaped(rest),
             Some(("signaled", signal)) => signal.parse().ok().map(|signal| Self::Signaled { signal }),
             _ => None,
         }
         .ok_or_else(|| UnknownWord(line.to_owned()))
     }
+}
+
+/// `77 exited 3`, `77 signaled 9`.
+fn reaped(text: &str) -> Option<Report> {
+    let mut words = text.split(' ');
+    let pid = words.next()?.parse().ok()?;
+    let kind = words.next()?;
+    let number: i32 = words.next()?.parse().ok()?;
+    let (code, signal) = match kind {
+        "exited" => (Some(number), None),
+        "signaled" => (None, Some(number)),
+        _ => return None,
+    };
+    Some(Report::Reaped { pid, code, signal })
 }
 
 #[cfg(test)]
@@ -123,6 +149,8 @@ mod tests {
             Report::NotStarted { message: "`a b`: no such file".to_owned() },
             Report::Exited { code: 3 },
             Report::Signaled { signal: 9 },
+            Report::Reaped { pid: 7, code: Some(3), signal: None },
+            Report::Reaped { pid: 7, code: None, signal: Some(11) },
             Report::Gone,
             Report::Left,
         ];
@@ -136,6 +164,7 @@ mod tests {
         assert!("signal".parse::<Order>().is_err());
         assert!("signal 1x".parse::<Order>().is_err());
         assert!("exited".parse::<Report>().is_err());
+        assert!("reaped 7".parse::<Report>().is_err() && "reaped 7 left 1".parse::<Report>().is_err());
         assert!("".parse::<Report>().is_err());
     }
 
