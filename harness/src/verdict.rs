@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::growth::{GivenBack, Growth, Materiality, MemorySource, Series, Shape, Unjudgeable, fit};
+use crate::growth::{AfterCap, GivenBack, Growth, Materiality, MemorySource, Series, Shape, Unjudgeable, fit};
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, in_words};
 
 /// A run is cleared only if the evidence stays this far below the strictness (METHOD.md, verdict).
@@ -31,9 +31,9 @@ const PLATEAU_GAIN: f64 = 2.0;
 /// A rise below this is no plateau that a person would see: glibc extends its heap by 128 KiB at the least (`M_TOP_PAD`).
 const LEAST_RISE: Bytes = Bytes::kib(128);
 
-/// Allocators take memory from the kernel in chunks: jemalloc was measured to swing by 1.06 MB and mimalloc to step by
-/// 2.1 MB. Less growth than one over a short run may have stayed hidden.
-const CHUNK: Bytes = Bytes::mib(2);
+/// Of what resident memory grows by at least, live bytes must be known to grow by less than this share for the rest to be
+/// said to lie outside of them.
+const HELD_OUTSIDE: f64 = 0.5;
 
 /// A run that stays open is asked to last this much longer at the least (METHOD.md, verdict).
 const LEAST_LONGER: f64 = 1.3;
@@ -169,12 +169,27 @@ pub fn judge_by(
         .map_or_else(Judgement::from, |growth| by_growth(growth, materiality));
     let Ok(anonymous) = anonymous else { return judgement };
     let held = by_growth(anonymous, materiality);
-    if judgement.verdict.is_clear() && matches!(held.verdict, Verdict::Leak | Verdict::Step) {
-        judgement.verdict = Verdict::Retention;
-        judgement.reason = format!("live bytes are calm ({}); resident memory: {}", judgement.reason, held.reason);
+    if let (Verdict::Leak | Verdict::Step, true) = (held.verdict, is_held_outside(&judgement, &held)) {
+        judgement.reason = format!(
+            "resident memory: {}; live bytes do not grow like that ({}): the allocator holds the rest, or it is native \
+             memory outside the heap",
+            held.reason, judgement.reason
+        );
+        (judgement.verdict, judgement.need) = (Verdict::Retention, None);
+    } else if let Some(growth) = &held.growth {
+        judgement.reason = format!("{}; resident memory grows by {}", judgement.reason, estimate(growth));
     }
     judgement.anonymous = held.growth;
     judgement
+}
+
+/// Whether the growth of resident memory is not that of live bytes: they are cleared, or what they can grow by at most is less
+/// than half of what resident memory grows by at least.
+fn is_held_outside(live: &Judgement, held: &Judgement) -> bool {
+    let most = |judgement: &Judgement| judgement.growth.as_ref().map(|growth| growth.ceiling.get());
+    let least = held.growth.as_ref().map_or(0.0, |growth| growth.floor.get());
+    let excluded = || most(live).is_some_and(|most| most < HELD_OUTSIDE * least);
+    live.verdict.is_clear() || live.verdict == Verdict::Inconclusive && excluded()
 }
 
 /// The verdict on one fit. The order of the rules is part of the method.
@@ -188,9 +203,10 @@ type Decision = (Verdict, String, Option<Duration>);
 fn decide(growth: &Growth, strictness: f64) -> Decision {
     let Growth { jumps, evidence, .. } = growth;
     let material = growth.is_material();
-    let lasted = Duration::from_secs_f64(growth.seconds);
-    let doubling = jumps.doubling && *evidence > LEAST_STEP_EVIDENCE;
-    if doubling || jumps.regular && *evidence > REGULAR_EVIDENCE || jumps.spread && *evidence > STEP_EVIDENCE {
+    let lasted = lasted(growth);
+    let asked = |least: f64| if jumps.few { strictness } else { least };
+    let doubling = jumps.doubling && *evidence > asked(LEAST_STEP_EVIDENCE);
+    if doubling || jumps.regular && *evidence > asked(REGULAR_EVIDENCE) || jumps.spread && *evidence > STEP_EVIDENCE {
         let kind = if doubling { " that double" } else { "" };
         let last = in_words(lasted.mul_f64(jumps.last_at));
         return (
@@ -249,19 +265,14 @@ fn estimate(growth: &Growth) -> String {
 /// Whether all growth that is worth finding is excluded.
 fn is_cleared(growth: &Growth, strictness: f64, material: bool) -> bool {
     let (high, worth) = (growth.ceiling.get().max(0.0), growth.worth_finding.get());
-    if growth.hidden_by_peaks.is_some() || growth.is_short() && could_hide(growth) {
+    let ends_flat = growth.excluded().is_some();
+    if growth.hidden_by_peaks.is_some()
+        || growth.must_end_flat() && !ends_flat
+        || growth.is_short() && growth.adjusted && growth.second_half.get() > worth
+    {
         return false;
     }
     high < worth && (growth.evidence < strictness - CLEARING_MARGIN || !material) || high < NEGLIGIBLE_SHARE * worth
-}
-
-/// Whether a short run could hide what is worth finding: within a chunk of the allocator, or in what was ascribed to
-/// the load or to disturbances.
-fn could_hide(growth: &Growth) -> bool {
-    let worth = growth.worth_finding;
-    let in_a_chunk =
-        growth.source == MemorySource::Anonymous && worth.get_per_second() * growth.seconds < CHUNK.as_f64();
-    in_a_chunk || growth.adjusted && growth.second_half.get() > worth.get()
 }
 
 fn clear(growth: &Growth, strictness: f64) -> Decision {
@@ -287,6 +298,10 @@ fn in_its_unit(growth: &Growth, amount: BytesPerHour) -> String {
     if rps > 0.0 { BytesPerRequest::new(amount.get_per_second() / rps).to_string() } else { amount.to_string() }
 }
 
+fn lasted(growth: &Growth) -> Duration {
+    Duration::from_secs_f64(growth.seconds)
+}
+
 /// Why the run stays open, and how long one must last that decides.
 fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) {
     let half_width = (growth.per_hour.high.get() - growth.per_hour.low.get()) / 2.0;
@@ -300,10 +315,9 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
         let reason = format!("grew by {grown}, and a run this short needs {least}: allocators take that by themselves");
         return (reason, need.max(Duration::from_mins(5)));
     }
-    if growth.is_short() && growth.ceiling.get() < growth.worth_finding.get() {
-        let chunk = CHUNK.as_f64() / growth.worth_finding.get_per_second();
-        let reason = format!("a run this short could hide {}, which is worth finding", worth(growth));
-        return (reason, need.max(Duration::try_from_secs_f64(chunk.min(300.0)).unwrap_or_default()));
+    if growth.must_end_flat() && growth.excluded().is_none() && growth.ceiling.get() < growth.worth_finding.get() {
+        let reason = format!("no flat end as yet that excludes {}: a run this short could hide it", worth(growth));
+        return (reason, need);
     }
     let least = growth.least_growth.as_f64();
     if growth.evidence > strictness && growth.over_run() < least && growth.floor.get() > 0.0 {
@@ -317,6 +331,15 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
         );
     }
     let asked = growth.evidence_asked(strictness);
+    if let Some(AfterCap { full_s, filled, crept }) = growth.after_cap.filter(|_| growth.is_after_cap()) {
+        let when = in_words(Duration::from_secs_f64(full_s));
+        let reason = format!(
+            "rose by {filled} until {when} and by {crept} since: the heap of a full cache creeps on like that, and so does a \
+             leak beside it; live bytes (`service.probe`) tell them apart at once"
+        );
+        // A cache has turned over often enough, and a line added up, by then.
+        return (reason, need.max(lasted(growth) * 2));
+    }
     if material && growth.evidence > strictness {
         let reason = format!("grows ever more slowly, and evidence {:.1} is below {asked:.1}", growth.evidence);
         return (reason, need);

@@ -53,7 +53,12 @@ fn read(path: &Path) -> (Expected, Series) {
 /// Whether the `nth` mean of a shape is one that the reference tries too: steep tries more shapes, and more of each.
 fn is_the_references(shape: Shape, nth: usize) -> bool {
     match shape {
-        Shape::FillAndCreep | Shape::FillCreepAndLine | Shape::CapAndLine | Shape::TwoFillsAndLine => false,
+        Shape::FillAndCreep
+        | Shape::FillCreepAndLine
+        | Shape::CapAndLine
+        | Shape::CapAndChurn
+        | Shape::CapChurnAndLine
+        | Shape::TwoFillsAndLine => false,
         Shape::FillThenLine => nth < 8,
         Shape::CreepThenLine => nth < 2,
         Shape::PowerThenLine | Shape::Constant | Shape::Line => nth < 1,

@@ -50,6 +50,8 @@ pub(super) struct Interval {
     /// Score of the best calm model over the best constant one.
     pub(super) calm_gain: f64,
     pub(super) follows: Follows,
+    /// When a straight rise ended, as a share of the run, where the best calm or the best leaking model has one.
+    pub(super) full: Option<f64>,
     /// Growth over the run that the noise would have let through, in bytes.
     pub(super) detectable: f64,
 }
@@ -65,6 +67,7 @@ impl Interval {
         calm_model: Shape::Constant,
         calm_gain: 0.0,
         follows: Follows::Undecided,
+        full: None,
         detectable: 0.0,
     };
 
@@ -112,6 +115,7 @@ impl Interval {
             calm_model: competition.means[calm.mean].shape,
             calm_gain: calm.score - constant.score,
             follows: follows(competition),
+            full: [calm, chosen].iter().find_map(|fit| competition.means[fit.mean].full),
             // A line that is z standard errors steep gains about z²/2 over a constant and pays ½ ln n for it.
             detectable: half_width * ((2.0 * (strictness + 0.5 * n.ln())).sqrt() / t).max(1.0),
         })

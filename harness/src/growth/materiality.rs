@@ -1,6 +1,8 @@
 //! How much growth matters: what is worth finding, and what too little to be called a leak.
 
 use super::series::{MemorySource, Readings};
+use crate::stats::blocks::Blocks;
+use crate::stats::order::median;
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Rps};
 
 /// Runs shorter than this follow the rules for short runs: the Python reference refuses them.
@@ -18,9 +20,24 @@ pub(super) const SHARE_OF_WORTH_FINDING: f64 = 0.25;
 
 /// What allocators were measured to take by themselves within minutes, with a third on top: anonymous memory of
 /// leak-free services rose by 0.3–1.5 MB with most allocators, but by up to 848 B/request × 12,000 requests ≈ 10 MB in
-/// one minute and 12.6 MB in four with glibc's arenas under eight workers. Below [`SHORT_RUN_SECONDS`] such a rise has
-/// not ended yet, and nothing in the curve tells it from a leak.
+/// one minute and 12.6 MB in four with glibc's arenas under eight workers.
 pub const ALLOCATOR_DRIFT: Bytes = Bytes::mib(16);
+
+/// Within which seconds of a run the drift of an allocator loses its weight: it was seen for four minutes, and slows down.
+const DRIFT_ENDS: (f64, f64) = (250.0, SHORT_RUN_SECONDS);
+
+/// Drift comes arena by arena and slows down: a line is none where its slowest of the last three quarters grows at this share
+/// of their mean; below the lower one nothing is known.
+const STRAIGHT: (f64, f64) = (0.7, 0.9);
+
+/// Evidence that such a line must have, and how long it must have lasted, in seconds; below the lower ones nothing is known.
+const PLAIN_EVIDENCE: (f64, f64) = (10.0, 20.0);
+/// See [`PLAIN_EVIDENCE`].
+const PLAIN_SECONDS: (f64, f64) = (60.0, 120.0);
+
+/// Allocators take memory from the kernel in chunks: jemalloc was measured to swing by 1.06 MB and mimalloc to step by
+/// 2.1 MB. Less growth than one over a short run may have stayed hidden.
+pub(super) const CHUNK: Bytes = Bytes::mib(2);
 
 /// What the user finds worth finding, and how strong the evidence must be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,14 +70,36 @@ impl Materiality {
 
 /// Growth over the whole run, in bytes, below which nothing is called a leak: the largest of 1 MiB (scaled for a short
 /// run), 0.2 % of the typical memory and what the allocator may take by itself.
-pub(super) fn least_growth(readings: &Readings, typical: f64) -> f64 {
+pub(super) fn least_growth(readings: &Readings, typical: f64, drift: f64) -> f64 {
     let scaled = LEAST_GROWTH.as_f64() * (readings.seconds() / SHORT_RUN_SECONDS).min(1.0);
-    scaled.max(LEAST_SHARE * typical).max(allocator_drift(readings))
+    scaled.max(LEAST_SHARE * typical).max(drift)
 }
 
-/// What the allocator may have taken by itself, in bytes: zero for live bytes and for longer runs.
-pub(super) fn allocator_drift(readings: &Readings) -> f64 {
-    if readings.is_short() && readings.source == MemorySource::Anonymous { ALLOCATOR_DRIFT.as_f64() } else { 0.0 }
+/// What the allocator may have taken by itself, in bytes: zero for live bytes and for longer runs, and the less the longer and
+/// the straighter a line is, of an evidence.
+pub(super) fn allocator_drift(readings: &Readings, cut: &Blocks, evidence: f64) -> f64 {
+    if readings.source == MemorySource::Live {
+        return 0.0;
+    }
+    let seconds = readings.seconds();
+    let lasting = 1.0 - share_within(DRIFT_ENDS, seconds);
+    let plain = share_within(PLAIN_EVIDENCE, evidence) * share_within(PLAIN_SECONDS, seconds);
+    ALLOCATOR_DRIFT.as_f64() * lasting * (1.0 - plain * share_within(STRAIGHT, straightness(cut)))
+}
+
+/// Where `value` lies between two bounds, from 0 to 1.
+fn share_within((low, high): (f64, f64), value: f64) -> f64 {
+    ((value - low) / (high - low)).clamp(0.0, 1.0)
+}
+
+/// The growth of the slowest of the last three quarters of a curve, as a share of their mean.
+fn straightness(cut: &Blocks) -> f64 {
+    const FEW: usize = 5;
+    let last = cut.level.len().saturating_sub(FEW);
+    let level = |quarter: usize| median(&cut.level[quarter * last / 4..quarter * last / 4 + FEW.min(cut.level.len())]);
+    let grown = [1, 2, 3].map(|quarter| level(quarter + 1) - level(quarter));
+    let mean = grown.iter().sum::<f64>() / 3.0;
+    if mean > 0.0 { grown.into_iter().fold(f64::INFINITY, f64::min) / mean } else { 0.0 }
 }
 
 /// The smallest growth that this run would have called a leak:

@@ -38,6 +38,9 @@ const EARLIEST_CENTROID: f64 = 0.38;
 /// Most variance that jumps may leave which are said to be all that there is.
 const LEFT_OVER: f64 = 0.1;
 
+/// Of what jumped this share may be given back at the end: more, and it was peaks that were held for a while.
+const GIVEN_BACK: f64 = 0.2;
+
 /// Readings for which a jump must hold to be seen.
 const SEEN_AFTER: f64 = 10.0;
 
@@ -60,8 +63,10 @@ pub struct Jumps {
     pub last_at: f64,
     /// Whether they make up most of the growth, and went on into the second half.
     pub dominant: bool,
-    /// Whether each was about twice as large, and came about twice as late, as one before: a container that doubles.
+    /// Whether some were about twice as large, and came about twice as late, as the one before: a container that doubles.
     pub doubling: bool,
+    /// Whether the jumps are so few, or so alone, that marks which an allocator keeps look like them.
+    pub few: bool,
     /// Whether there are at least three, spread over the run.
     pub spread: bool,
     /// Whether they alone are growth worth finding, the last so late that another would not have come yet.
@@ -79,7 +84,8 @@ impl Jumps {
         worth_finding: BytesPerHour,
         drift: f64,
     ) -> Self {
-        let ups = lasting(readings, environment);
+        let all = upward_jumps(&readings.ts, &readings.memory, SMALLEST);
+        let ups = lasting(&all, readings, environment);
         let Some(last) = ups.last() else { return Self::default() };
         let staircase = Staircase::of(&ups, readings, cut);
         let mirrored: Vec<f64> = readings.memory.iter().map(|bytes| -bytes).collect();
@@ -94,14 +100,19 @@ impl Jumps {
             && up / readings.seconds() > 0.25 * worth_finding.get_per_second()
             && up >= drift
             && last_at > 0.5 * staircase.seen;
-        let few = staircase.high.len() <= MOST;
+        let few = staircase.high.len() <= MOST && !staircase.fell_back(up);
+        let doublings = staircase.doublings();
+        let doubling = dominant && few && !doublings.is_empty();
+        let alone = || doublings.len() == 1 && !all.iter().any(|jump| staircase.is_half(jump, doublings[0]));
         Self {
             count: ups.len(),
             total: Bytes::new(up.max(0.0) as u64),
             last_at,
             dominant,
-            doubling: dominant && few && staircase.doubles(),
+            doubling,
+            few: if doubling { alone() } else { staircase.high.len() == 2 },
             spread: dominant
+                && few
                 && (3..=MOST).contains(&ups.len())
                 && last_at > 0.6
                 && staircase.centroid(&ups) > EARLIEST_CENTROID,
@@ -112,9 +123,9 @@ impl Jumps {
 }
 
 /// The jumps that neither belong to the start, nor to a disturbance, nor to a peak of the load.
-fn lasting(readings: &Readings, environment: &Environment) -> Vec<Jump> {
+fn lasting(all: &[Jump], readings: &Readings, environment: &Environment) -> Vec<Jump> {
     let seconds = readings.seconds();
-    let mut ups = upward_jumps(&readings.ts, &readings.memory, SMALLEST);
+    let mut ups = all.to_vec();
     if ups.is_empty() {
         return ups;
     }
@@ -158,14 +169,28 @@ impl<'c> Staircase<'c> {
         moments.iter().sum::<f64>() / sizes.iter().sum::<f64>()
     }
 
-    /// Whether one of them is about twice as high as the one before, and about twice as late.
-    fn doubles(&self) -> bool {
-        let in_range = |ratio: f64| ratio > 1.5 && ratio < 3.0;
-        let doubled = |pair: &[Jump]| {
-            in_range(pair[1].size / pair[0].size) && in_range(self.share(&pair[1]) / self.share(&pair[0]))
+    /// Those after which one came that is about twice as high, and about twice as late.
+    fn doublings(&self) -> Vec<Jump> {
+        let about = |ratio: f64| ratio > 1.5 && ratio < 3.0;
+        let doubled = |pair: &&[Jump]| {
+            about(pair[1].size / pair[0].size) && about(self.share(&pair[1]) / self.share(&pair[0]))
         };
         let large = self.high.last().is_some_and(|last| last.size > 0.01 * median(&self.cut.level));
-        large && self.high.windows(2).any(doubled)
+        if large { self.high.windows(2).filter(doubled).map(|pair| pair[0]).collect() } else { Vec::new() }
+    }
+
+    /// Whether `jump` is half as high as another and came at half the time, as in a container that doubles.
+    fn is_half(&self, jump: &Jump, other: Jump) -> bool {
+        let about = |ratio: f64| ratio > 0.3 && ratio < 0.7;
+        about(jump.size / other.size) && about(self.share(jump) / self.share(&other))
+    }
+
+    /// Whether memory lies well below the highest that it was after a jump, of jumps that are `up` together: what is given back
+    /// was not kept.
+    fn fell_back(&self, up: f64) -> bool {
+        let levels = &self.cut.level;
+        let highest = levels.windows(3).map(median).fold(f64::NEG_INFINITY, f64::max);
+        highest - median(&levels[levels.len().saturating_sub(3)..]) > GIVEN_BACK * up
     }
 
     /// Whether there are at least two of about one height, not all early, and hardly anything beside them.

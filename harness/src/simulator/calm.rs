@@ -41,6 +41,11 @@ pub(super) fn shape(service: &mut Service, noise: f64, dice: &mut Dice) {
             creep(service, (5.0, 60.0), dice);
         }
         Family::CappedCache => capped_cache(service, dice),
+        Family::HardCap => hard_cap(service, dice),
+        Family::LeakHardCap => {
+            hard_fill(service, dice);
+        }
+        Family::MarksJump => marks_that_jump(service, dice),
         Family::Sawtooth | Family::LeakSawtooth => sawtooth(service, dice),
         Family::Diurnal | Family::LeakDiurnal => {
             let first = service.load.relative.first().copied().unwrap_or_default();
@@ -93,6 +98,47 @@ fn capped_cache(service: &mut Service, dice: &mut Dice) {
         let x = t / full;
         cap * if fresh { x.min(1.0) } else { (1.02 * (1.0 - (-4.0 * x).exp())).min(1.0) }
     });
+}
+
+/// A cache of fresh keys up to a cap: its size, and when it is full. A cache of 96 MiB was seen to fill a service of 35 MiB
+/// within a third of three minutes.
+fn hard_fill(service: &mut Service, dice: &mut Dice) -> (f64, f64) {
+    let cap = dice.log_uniform(0.1, 3.0) * service.base;
+    let full = dice.uniform(0.2, 0.7) * service.seconds();
+    service.settled = full;
+    service.add(|t| cap * (t / full).min(1.0));
+    (cap, full)
+}
+
+/// Once it is full it evicts and inserts, and the heap that it lives in creeps on, more slowly with each turnover: the one
+/// that was seen by 13 of 131 MiB within two turnovers.
+fn hard_cap(service: &mut Service, dice: &mut Dice) {
+    let (cap, full) = hard_fill(service, dice);
+    let height = dice.log_uniform(0.01, 0.15) * cap;
+    let turnover = dice.uniform(0.5, 3.0) * full;
+    let ends = dice.share() < 0.5;
+    service.add(|t| {
+        let turnovers = (t - full).max(0.0) / turnover;
+        height * if ends { 1.0 - (-turnovers).exp() } else { turnovers.ln_1p() }
+    });
+}
+
+/// Two marks, which documents that are parsed and freed left in glibc's arenas; of half of the services a part is given
+/// back at some time after.
+fn marks_that_jump(service: &mut Service, dice: &mut Dice) {
+    let seconds = service.seconds();
+    let first = dice.uniform(0.12, 0.45) * seconds;
+    let second = (first * dice.uniform(1.5, 3.0)).min(0.78 * seconds);
+    let height = dice.log_uniform(0.02, 0.4) * service.base;
+    let higher = dice.uniform(1.5, 3.0) * height;
+    let (back, when) = (dice.uniform(0.2, 0.5), dice.uniform(0.2, 0.95) * seconds);
+    let given = if dice.share() < 0.5 { back * (height + higher) } else { 0.0 };
+    service.settled = second;
+    service.add(|t| {
+        let up = if t >= first { height } else { 0.0 } + if t >= second { higher } else { 0.0 };
+        up - if t >= when { given.min(up) } else { 0.0 }
+    });
+    service.decay = dice.choose(&[0.0, 10.0]);
 }
 
 fn sawtooth(service: &mut Service, dice: &mut Dice) {

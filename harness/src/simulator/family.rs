@@ -111,13 +111,21 @@ families! {
     LeakReplaced = "leak with replaced",
     /// A leak behind a warm-up with a time constant of a minute.
     LeakWarmMinute = "leak with warm-up 60 s",
+
+    /// A cache that fills at one rate to a hard cap, and whose heap creeps on, ever more slowly, while it evicts and inserts.
+    /// Beyond the reference.
+    HardCap = "hard cap and churn",
+    /// High-water marks of an allocator that jump twice, the second time about twice as far and as late. Beyond the reference.
+    MarksJump = "marks that jump twice",
+    /// A leak behind a cache that fills to a hard cap, without churn. Beyond the reference.
+    LeakHardCap = "leak with hard cap",
 }
 
 use Family::{
-    ArenaRatchet, CappedCache, ClosedLoop, Creep, Diurnal, EarlySteps, IdleEnd, IdleMiddle, LeakArena, LeakBursty,
-    LeakClosedLoop, LeakDiurnal, LeakDoubling, LeakIdleEnd, LeakIdleMiddle, LeakLate, LeakLevels, LeakLinear,
-    LeakNoisy, LeakRamp, LeakRatchet, LeakReplaced, LeakSawtooth, LeakSpikes, LeakStalls, LeakSteps, LeakTime,
-    LeakWarmMinute, LeakWarmUp, Levels, LongMemory, Purge, Ramp, Ratchet, Replaced, Sawtooth, ShortMemory, SlowWarmUp,
+    ArenaRatchet, CappedCache, ClosedLoop, Creep, Diurnal, EarlySteps, HardCap, IdleEnd, IdleMiddle, LeakArena,
+    LeakBursty, LeakClosedLoop, LeakDiurnal, LeakDoubling, LeakHardCap, LeakIdleEnd, LeakIdleMiddle, LeakLate,
+    LeakLevels, LeakLinear, LeakNoisy, LeakRamp, LeakRatchet, LeakReplaced, LeakSawtooth, LeakSpikes, LeakStalls,
+    LeakSteps, LeakTime, LeakWarmMinute, LeakWarmUp, Levels, LongMemory, MarksJump, Purge, Ramp, Ratchet, Replaced, Sawtooth, ShortMemory, SlowWarmUp,
     Spikes, Stalls, Wandering, WarmCreep, WarmUp, White, ZipfCache,
 };
 
@@ -160,11 +168,21 @@ pub const LEAKING: [Family; 13] = [
 ];
 
 /// Families beyond the reference that do not leak.
-pub const EXTRA_CALM: [Family; 7] = [Ramp, Levels, IdleEnd, IdleMiddle, ClosedLoop, Replaced, WarmCreep];
+pub const EXTRA_CALM: [Family; 9] =
+    [Ramp, Levels, IdleEnd, IdleMiddle, ClosedLoop, Replaced, WarmCreep, HardCap, MarksJump];
 
 /// Families beyond the reference that leak.
-pub const EXTRA_LEAKING: [Family; 8] =
-    [LeakRamp, LeakLevels, LeakSpikes, LeakIdleEnd, LeakIdleMiddle, LeakClosedLoop, LeakReplaced, LeakWarmMinute];
+pub const EXTRA_LEAKING: [Family; 9] = [
+    LeakRamp,
+    LeakLevels,
+    LeakSpikes,
+    LeakIdleEnd,
+    LeakIdleMiddle,
+    LeakClosedLoop,
+    LeakReplaced,
+    LeakWarmMinute,
+    LeakHardCap,
+];
 
 impl Family {
     /// Whether it leaks.

@@ -1,7 +1,7 @@
 //! Constants of shapes between the places of the grid: a cache that is full between two of them leaves a kink, which
 //! little noise makes as loud as growth.
 
-use super::basis::Basis;
+use super::basis::{Basis, Churn};
 use super::competition::{Field, Fit};
 use super::shapes::{Dictionary, Mean, Shape};
 
@@ -12,6 +12,9 @@ const HOPELESS: f64 = 12.0;
 const PLACES: i32 = 3;
 /// See [`PLACES`].
 const ROUNDS: i32 = 3;
+
+/// A cap later than this leaves too little to tell churn from a line.
+const LATEST_CAP: f64 = 0.75;
 
 /// What was fitted so far.
 pub(super) struct Grid<'g> {
@@ -43,29 +46,76 @@ impl Grid<'_> {
     }
 }
 
-/// The promising means of `grid` with refined constants, each with and without its lines.
+/// The promising means of `grid` with refined constants, each with and without its lines. Beside a cap stands what its cache may
+/// do once it is full.
 pub(super) fn refine(field: &Field, u: &[f64], cumulative: Option<&[f64]>, grid: &Grid<'_>) -> Dictionary {
     let mut refined = Dictionary::of_lines(u, cumulative);
+    let hill = Hill { field, u, cumulative };
     for fit in grid.promising() {
         let mean = &grid.dictionary.means[fit.mean];
         let basis_of = |column: &usize| grid.dictionary.bases[*column];
         let start: Vec<Basis> = mean.columns.iter().filter_map(basis_of).collect();
         let lines: Vec<usize> = mean.columns.iter().copied().filter(|column| basis_of(column).is_none()).collect();
-        let bases = climb(start, fit.score, |bases, i, places| {
-            // The curves that stay, and then each place with them.
-            let mut tried = Dictionary::of_lines(u, cumulative);
-            let others = bases.iter().enumerate().filter(|(other, _)| *other != i);
-            let stay: Vec<usize> = others.map(|(_, basis)| tried.column(u, *basis)).collect();
-            for place in places {
-                let columns = [&lines[..], &stay, &[tried.column(u, *place)]].concat();
-                tried.means.push(Mean { columns, ..mean.clone() });
-            }
-            field.scores(&tried, fit.noise)
-        });
-        let columns: Vec<usize> = bases.into_iter().map(|basis| refined.column(u, basis)).collect();
+        let bases = hill.climb(start, mean, &lines, &fit);
+        let columns: Vec<usize> = bases.iter().map(|basis| refined.column(u, *basis)).collect();
         refined.both(mean.shape.without_line(), &columns);
+        if let ([Basis::Cap(full)], None) = (&bases[..], mean.drift)
+            && *full < LATEST_CAP
+        {
+            for start in hill.best_churn(*full, mean, &lines, fit.noise) {
+                let churn = hill.climb(vec![Basis::Churn(start.0)], mean, &lines, &Fit { score: start.1, ..fit });
+                let column = refined.column(u, churn[0]);
+                refined.both(Shape::CapAndChurn, &[column]);
+            }
+        }
     }
     refined
+}
+
+/// Where scores are climbed: what is fitted, and over which moments and lines.
+struct Hill<'h> {
+    field: &'h Field,
+    u: &'h [f64],
+    cumulative: Option<&'h [f64]>,
+}
+
+impl Hill<'_> {
+    /// Refines the constants of `start`, the curves of `mean` beside `lines`, with the noise of `fit`.
+    fn climb(&self, start: Vec<Basis>, mean: &Mean, lines: &[usize], fit: &Fit) -> Vec<Basis> {
+        climb(start, fit.score, |bases, i, places| {
+            let others = bases.iter().enumerate().filter(|(other, _)| *other != i);
+            let stay: Vec<Basis> = others.map(|(_, basis)| *basis).collect();
+            self.scores(&stay, places, mean, lines, fit.noise)
+        })
+    }
+
+    /// The scores of each of `places` beside the curves that stay.
+    fn scores(
+        &self,
+        stay: &[Basis],
+        places: &[Basis],
+        mean: &Mean,
+        lines: &[usize],
+        noise: usize,
+    ) -> Vec<Option<f64>> {
+        let mut tried = Dictionary::of_lines(self.u, self.cumulative);
+        let stay: Vec<usize> = stay.iter().map(|basis| tried.column(self.u, *basis)).collect();
+        for place in places {
+            let columns = [lines, &stay, &[tried.column(self.u, *place)]].concat();
+            tried.means.push(Mean { columns, ..mean.clone() });
+        }
+        self.field.scores(&tried, noise)
+    }
+
+    /// The best churn that ends and the best that does not, of a cache that was full at `full`, with their scores.
+    fn best_churn(&self, full: f64, mean: &Mean, lines: &[usize], noise: usize) -> Vec<(Churn, f64)> {
+        let grid: Vec<Churn> = Churn::grid(full).collect();
+        let places: Vec<Basis> = grid.iter().map(|churn| Basis::Churn(*churn)).collect();
+        let scores = self.scores(&[], &places, mean, lines, noise);
+        let scored = || grid.iter().zip(&scores).filter_map(|(churn, score)| Some((*churn, (*score)?)));
+        let best = |ends: bool| scored().filter(|(churn, _)| churn.ends == ends).max_by(|a, b| a.1.total_cmp(&b.1));
+        [best(true), best(false)].into_iter().flatten().collect()
+    }
 }
 
 /// Moves one constant after the other to where the score is highest, by ever smaller steps. `scores_of`: what the bases
@@ -76,11 +126,14 @@ fn climb(
     scores_of: impl Fn(&[Basis], usize, &[Basis]) -> Vec<Option<f64>>,
 ) -> Vec<Basis> {
     let mut step = 1.0;
-    for _ in 0..ROUNDS {
-        step /= f64::from(PLACES);
-        for i in 0..bases.len() {
+    let several = bases.iter().any(|basis| basis.constants() > 1);
+    for round in 0..if several { 4 * ROUNDS } else { ROUNDS } {
+        // Constants of one curve depend on each other: each width of step is tried twice.
+        step /= if several && round % 2 == 1 { 1.0 } else { f64::from(PLACES) };
+        let constants = bases.iter().enumerate().flat_map(|(i, basis)| (0..basis.constants()).map(move |j| (i, j)));
+        for (i, constant) in constants.collect::<Vec<_>>() {
             let moves = (1 - PLACES..PLACES).filter(|place| *place != 0);
-            let places: Vec<Basis> = moves.map(|place| bases[i].moved(step * f64::from(place))).collect();
+            let places: Vec<Basis> = moves.map(|place| bases[i].moved(constant, step * f64::from(place))).collect();
             for (place, tried) in places.iter().zip(scores_of(&bases, i, &places)) {
                 if let Some(tried) = tried.filter(|tried| *tried > score) {
                     (score, bases[i]) = (tried, *place);

@@ -30,6 +30,8 @@ pub enum Shape {
     Power,
     /// A straight rise to a cap. Calm.
     Cap,
+    /// A straight rise to a cap, and the creep of the heap of a full cache. Calm.
+    CapAndChurn,
     /// One step. Calm.
     Step,
     /// A straight line. Leaking.
@@ -46,6 +48,8 @@ pub enum Shape {
     LateLine,
     /// A line beside a straight rise to a cap. Leaking.
     CapAndLine,
+    /// A line beside a cap and the creep of a full cache. Leaking.
+    CapChurnAndLine,
     /// A line beside an exponential approach and creep. Leaking.
     FillCreepAndLine,
     /// A line beside two exponential approaches. Leaking.
@@ -63,6 +67,7 @@ impl Shape {
             Self::Creep => Self::CreepThenLine,
             Self::Power => Self::PowerThenLine,
             Self::Cap => Self::CapAndLine,
+            Self::CapAndChurn => Self::CapChurnAndLine,
             Self::Step => Self::StepAndLine,
             leaking => leaking,
         }
@@ -78,6 +83,7 @@ impl Shape {
             Self::CreepThenLine => Self::Creep,
             Self::PowerThenLine => Self::Power,
             Self::CapAndLine => Self::Cap,
+            Self::CapChurnAndLine => Self::CapAndChurn,
             Self::StepAndLine => Self::Step,
             calm => calm,
         }
@@ -104,6 +110,8 @@ pub struct Mean {
     pub parameters: usize,
     /// What the slope is against; `None` for a calm shape.
     pub drift: Option<Drift>,
+    /// When a straight rise ended, as a share of the run, if it has one.
+    pub full: Option<f64>,
 }
 
 /// All means over one set of moments, and the columns that they are made of.
@@ -170,6 +178,7 @@ impl Dictionary {
                 columns: vec![column, ONE],
                 parameters: 3,
                 drift: Some(Drift::Time),
+                full: None,
             });
         }
         dictionary
@@ -200,14 +209,16 @@ impl Dictionary {
 
     /// The calm `shape` made of `columns` beside the constant, and the same with each line.
     pub(super) fn both(&mut self, shape: Shape, columns: &[usize]) {
-        // Each column has a coefficient, and a constant chosen from a grid.
-        let parameters = 1 + 2 * columns.len();
+        // Each column has a coefficient, and a constant chosen from a grid; churn has two more.
+        let parameters = 1 + 2 * columns.len() + if shape == Shape::CapAndChurn { 2 } else { 0 };
+        let full = columns.iter().find_map(|column| self.bases[*column]?.full());
         let calm: Vec<usize> = std::iter::once(ONE).chain(columns.iter().copied()).collect();
         for (line, drift) in [Drift::Time, Drift::Requests].into_iter().enumerate().take(self.lines) {
             let columns = std::iter::once(ONE + 1 + line).chain(calm.iter().copied()).collect();
-            self.means.push(Mean { shape: shape.with_line(), columns, parameters: parameters + 1, drift: Some(drift) });
+            let parameters = parameters + 1;
+            self.means.push(Mean { shape: shape.with_line(), columns, parameters, drift: Some(drift), full });
         }
-        self.means.push(Mean { shape, columns: calm, parameters, drift: None });
+        self.means.push(Mean { shape, columns: calm, parameters, drift: None, full });
     }
 }
 
