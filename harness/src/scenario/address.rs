@@ -85,7 +85,7 @@ fn check_names(what: &str, address: &Template) -> Result<(), BadAddress> {
     let parts = address.parts();
     for (place, part) in parts.iter().enumerate() {
         let Part::Name(name) = part else { continue };
-        let is_port = name == "port" || name.ends_with(".port");
+        let is_port = name == "port" || name.rsplit_once('.').is_some_and(|(_, last)| last == "port");
         let before = place.checked_sub(1).and_then(|before| parts.get(before));
         let begins = matches!(before, Some(Part::Text(text)) if text.ends_with(':'));
         let ends = match parts.get(place + 1) {

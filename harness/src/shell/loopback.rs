@@ -270,13 +270,11 @@ impl Client {
     }
 
     /// A GET of `path`, which begins with `/`.
-    #[must_use]
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.request(Method::GET, path)
     }
 
     /// A request of `path`, which begins with `/`: nothing that follows the base could be taken for a host.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let slash = if path.starts_with('/') { "" } else { "/" };
         self.inner.request(method, format!("{}{slash}{path}", self.base))
