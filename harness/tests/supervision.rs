@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use steep::scenario::{Stop, StopSignal};
+use steep::shell::cgroups::{is_of_a_supervisor, memory_folder};
 use steep::shell::process::{Launch, Process, StartError};
 use steep::shell::{kinship, procfs, supervisor};
 use steep::trace::Exit;
@@ -84,7 +86,7 @@ async fn a_service_that_ends_by_itself_is_told_with_its_status_and_last_words_an
     // Once more is the same again.
     assert_eq!(process.wait().await, exit);
     assert_eq!(process.stop(&stop_with(StopSignal::Term, Duration::ZERO)).await.exit, exit);
-    assert_eq!(std::fs::read_to_string(folder.path().join("service.log")).expect("a log"), lines.join("\n") + "\n");
+    assert_eq!(fs::read_to_string(folder.path().join("service.log")).expect("a log"), lines.join("\n") + "\n");
 }
 
 #[tokio::test]
@@ -105,7 +107,7 @@ async fn waiting_can_be_given_up_and_taken_up_again() {
         let given_up = tokio::time::timeout(Duration::from_millis(1), process.wait()).await;
         assert!(given_up.is_err(), "it waits for a line");
     }
-    std::fs::write(folder.path().join("go"), "go\n").expect("a reader");
+    fs::write(folder.path().join("go"), "go\n").expect("a reader");
     assert_eq!(process.wait().await.code, Some(4));
 }
 
@@ -141,7 +143,7 @@ async fn what_cannot_be_started_says_why() {
     let nothing = Launch { program: PathBuf::from("no-such-program"), ..shell(folder.path(), "") };
     assert_eq!(refused(nothing).await, "cannot start `no-such-program`: No such file or directory (os error 2)");
 
-    std::fs::write(folder.path().join("data"), "x").expect("a file");
+    fs::write(folder.path().join("data"), "x").expect("a file");
     let no_program = Launch { program: folder.path().join("data"), ..shell(folder.path(), "") };
     assert!(refused(no_program).await.ends_with("Permission denied (os error 13)"));
 
@@ -222,9 +224,12 @@ async fn supervisor_to_be_killed() {
     let mut bystander = start(&folder, "sleep 300").await;
     let mut process = start(&folder, FAMILY).await;
     let family = family_below(process.supervisor_pid()).await;
+    let cgroup = fs::read_to_string(format!("/proc/{}/cgroup", process.pid())).expect("it runs");
+    let cgroup = memory_folder(&cgroup).filter(|folder| is_of_a_supervisor(folder));
     let mut own_child = Command::new("sleep").arg("300").spawn().expect("sleep");
     kinship::send(process.supervisor_pid(), Signal::KILL).expect("a child of this process");
     let exit = process.wait_until_gone().await;
+    assert!(cgroup.is_none_or(|folder| !folder.exists()), "its cgroup is removed by whoever comes after it");
     assert_eq!(exit, Exit { code: None, signal: None, oom_kill: false });
     assert!(all_gone(&family));
     assert!(own_child.try_wait().expect("a child").is_none(), "what steep started by itself lives on");
@@ -262,7 +267,7 @@ async fn a_service_that_writes_without_end_is_not_held_up_and_its_log_is_bounded
     assert_eq!(process.last_lines().last().map(String::as_str), Some("end"));
     let sizes: Vec<u64> = ["service.log", "service.log.1"]
         .iter()
-        .map(|name| std::fs::metadata(folder.path().join(name)).expect("a log").len())
+        .map(|name| fs::metadata(folder.path().join(name)).expect("a log").len())
         .collect();
     assert!(sizes.iter().all(|&size| size <= 16 << 20), "{sizes:?}");
     assert_eq!(process.log_problem(), None);
@@ -270,7 +275,7 @@ async fn a_service_that_writes_without_end_is_not_held_up_and_its_log_is_bounded
 
 /// The folder of this process's cgroup in the memory controller of version 1 or 2.
 fn memory_cgroup() -> Option<PathBuf> {
-    let cgroups = procfs::cgroups(&std::fs::read_to_string("/proc/self/cgroup").ok()?);
+    let cgroups = procfs::cgroups(&fs::read_to_string("/proc/self/cgroup").ok()?);
     let below = |root: &str, path: String| PathBuf::from(format!("{root}{path}"));
     let v1 = cgroups.memory_v1.map(|path| below("/sys/fs/cgroup/memory", path));
     v1.or_else(|| cgroups.unified.map(|path| below("/sys/fs/cgroup", path))).filter(|folder| folder.exists())
@@ -281,11 +286,11 @@ async fn a_kill_for_lack_of_memory_is_told_from_other_kills() {
     let Some(parent) = memory_cgroup() else { return };
     let cgroup = parent.join(format!("steep-test-{}", std::process::id()));
     // Only where this user may make a cgroup with a limit can the kernel be brought to it.
-    if std::fs::create_dir(&cgroup).is_err() {
+    if fs::create_dir(&cgroup).is_err() {
         return;
     }
     let limit = ["memory.limit_in_bytes", "memory.max"].into_iter().find(|file| cgroup.join(file).exists());
-    if limit.is_some_and(|file| std::fs::write(cgroup.join(file), "33554432").is_ok()) {
+    if limit.is_some_and(|file| fs::write(cgroup.join(file), "33554432").is_ok()) {
         let folder = folder();
         let script = "mkfifo go; echo $$ > $CGROUP/cgroup.procs; echo in; read line < go; \
                       x=$(head -c 300000000 /dev/zero | tr '\\0' x)";
@@ -294,9 +299,9 @@ async fn a_kill_for_lack_of_memory_is_told_from_other_kills() {
         let mut process = Process::start(&launch, program()).await.expect("a shell");
         eventually_async("it has moved", || process.last_lines() == ["in"]).await;
         process.refresh_oom_baseline();
-        std::fs::write(folder.path().join("go"), "go\n").expect("a reader");
+        fs::write(folder.path().join("go"), "go\n").expect("a reader");
         let exit = process.wait_until_gone().await;
         assert_eq!(exit.to_string(), "killed by the kernel, out of memory (signal 9)", "{:?}", process.last_lines());
     }
-    std::fs::remove_dir(&cgroup).expect("nothing is in it any more");
+    fs::remove_dir(&cgroup).expect("nothing is in it any more");
 }

@@ -107,6 +107,14 @@ fn write(file: &Path, text: &str) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(file)?.write_all(text.as_bytes())
 }
 
+/// Removes what killed supervisors of this steep left.
+pub fn remove_left_over_here() {
+    let above = fs::read_to_string("/proc/self/cgroup").ok().and_then(|text| memory_folder(&text));
+    if let Some(above) = above {
+        remove_left_over(&above);
+    }
+}
+
 /// Removes those of supervisors that are gone; of living ones they are not empty, or are about to be entered.
 fn remove_left_over(above: &Path) {
     for entry in fs::read_dir(above).into_iter().flatten().filter_map(Result::ok) {

@@ -18,6 +18,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::scenario::{Stop, StopSignal};
+use crate::shell::cgroups;
 use crate::shell::kinship;
 use crate::shell::supervisor::protocol::{Order, Report};
 use crate::shell::supervisor::{self, CPUS_OPTION, ON_ORDER_OPTION, SUBCOMMAND};
@@ -293,6 +294,7 @@ impl Process {
         if self.rest == Rest::Supervised {
             self.take_over();
         }
+        cgroups::remove_left_over_here();
         self.output.drain(DRAIN_TIMEOUT).await;
     }
 
