@@ -167,7 +167,7 @@ const WAYS_TO_FILES: [&str; 8] = [
 ];
 
 /// Lines that go to files past `shell/files.rs` all the same: the end of each, and why.
-const OTHER_WAYS: [(&str, &str); 12] = [
+const OTHER_WAYS: [(&str, &str); 13] = [
     ("shell/files.rs", "it is the way"),
     ("shell/process/oom.rs", "counters of the kernel's cgroups"),
     ("shell/cgroups.rs", "the kernel's cgroups"),
@@ -176,6 +176,7 @@ const OTHER_WAYS: [(&str, &str); 12] = [
     ("shell/sampler/held/descriptors.rs", "descriptors of a process, below /proc"),
     ("shell/sampler/held/mapped.rs", "maps of a process, below /proc"),
     ("shell/sampler/held/segments.rs", "below /proc"),
+    ("shell/sampler/process.rs", "below /proc"),
     ("shell/verification.rs", "the program and the maps of a process, below /proc"),
     ("shell/service/launching.rs", "folders that the author of the scenario names"),
     ("shell/store.rs", "the folder that the user names"),
