@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 
 use crate::scenario::{AxisKind, Flag, Scenario};
 
@@ -72,10 +73,16 @@ impl fmt::Display for FlagSet {
     }
 }
 
-/// What a cell is called, in its folder and from night to night: `cache+sessions@jemalloc#2`.
+/// What a cell is called, in its folder and from night to night: `cache+sessions@jemalloc#2`. One that is read from a file is
+/// never a path: it is the name of a folder, or an error.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct CellId(String);
+
+/// A text from a file that steep gives no cell as its id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is not the id of a cell: steep makes them of letters, digits and - _ . + @ = # ~")]
+pub struct NoCellId(String);
 
 /// Id of the cell in which everything is as in production.
 const BASELINE: &str = "baseline";
@@ -83,6 +90,8 @@ const BASELINE: &str = "baseline";
 const NOT: &str = "not-";
 /// The longest id that is not shortened by a hash: folder names may have 255 bytes, and files are written below.
 const LONGEST_ID: usize = 120;
+/// The longest name of a folder (`NAME_MAX` of Linux); an id with the number of its replicate is shorter.
+const LONGEST_FOLDER: usize = 255;
 
 /// Whether a character may stand in a name that becomes part of an id, and so of a folder's name.
 #[must_use]
@@ -148,6 +157,23 @@ impl CellId {
     }
 }
 
+impl TryFrom<String> for CellId {
+    type Error = NoCellId;
+
+    fn try_from(id: String) -> Result<Self, NoCellId> {
+        let may_be = |c: char| may_be_in_id(c) || matches!(c, '+' | '@' | '=' | '#' | '~');
+        // Names of flags do not begin with a dot, so that no id is `.` or `..`.
+        let is_id = !id.is_empty() && id.len() <= LONGEST_FOLDER && !id.starts_with('.') && id.chars().all(may_be);
+        if is_id { Ok(Self(id)) } else { Err(NoCellId(id.chars().take(LONGEST_ID).collect())) }
+    }
+}
+
+impl From<CellId> for String {
+    fn from(id: CellId) -> Self {
+        id.0
+    }
+}
+
 impl fmt::Display for CellId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -158,4 +184,21 @@ impl fmt::Display for CellId {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_read_is_the_name_of_a_folder_and_no_path() {
+        for id in ["baseline", "not-cache+sessions@jemalloc@mode=a-b#12", "cache=lru", "a.b~0123456789abcdef#2"] {
+            let read: CellId = serde_json::from_str(&format!("{id:?}")).expect(id);
+            assert_eq!((read.as_str(), serde_json::to_string(&read).expect("a text")), (id, format!("{id:?}")));
+        }
+        let long = "a".repeat(256);
+        for id in ["", ".", "..", "../elsewhere", "/etc", "a/b", ".hidden", "a\\u0000", "a\\u001b[2J", "ä", &long] {
+            assert!(serde_json::from_str::<CellId>(&format!("\"{id}\"")).is_err(), "{id}");
+        }
+    }
 }

@@ -32,3 +32,4 @@ pub mod trace;
 pub mod traffic;
 pub mod units;
 pub mod verdict;
+pub mod visible;

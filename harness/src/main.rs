@@ -1,13 +1,21 @@
 //! The `steep` program: reads the command line, runs the command, and exits with what it came to.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use steep::cli::{Cli, Command};
 use steep::commands;
+use steep::shell::{console, interrupt};
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    interrupt::survive_full_files();
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) if error.use_stderr() => return refused(&error),
+        Err(help) => help.exit(),
+    };
+    match command {
         Command::Init { folder } => commands::init(&folder),
         Command::Check { scenario, format } => commands::check(&scenario, format),
         Command::Plan { scenario, format, max_hours, until } => commands::plan(&scenario, format, max_hours, until),
@@ -19,4 +27,15 @@ fn main() -> ExitCode {
         Command::Supervise { args } => return steep::shell::supervisor::supervise(args),
     }
     .into()
+}
+
+/// A command line that is wrong, which may quote anything, such as the name of a file.
+fn refused(error: &clap::Error) -> ExitCode {
+    let message = error.render();
+    if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        console::tell_styled(message.ansi().to_string().trim_end());
+    } else {
+        console::tell(message.to_string().trim_end());
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }

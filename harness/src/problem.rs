@@ -8,6 +8,8 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use crate::visible::visible;
+
 /// A mistake, or something to think about, in a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -104,21 +106,22 @@ pub fn render(problems: &[Problem], path: &str, text: &str, colour: bool) -> Str
     reports.join("\n\n")
 }
 
+/// The renderer makes the lines of the source visible; titles, labels and helps quote texts of others, too.
 fn group<'a>(problem: &'a Problem, path: &'a str, text: &'a str) -> Group<'a> {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(problem.message.as_str());
+    let title = level.primary_title(visible(&problem.message));
     let group = match &problem.span {
         Some(span) => title.element(
             Snippet::source(text)
-                .path(path)
-                .annotation(AnnotationKind::Primary.span(first_line(span, text)).label(problem.label.as_str())),
+                .path(visible(path))
+                .annotation(AnnotationKind::Primary.span(first_line(span, text)).label(visible(&problem.label))),
         ),
-        None => title.element(Origin::path(path)),
+        None => title.element(Origin::path(visible(path))),
     };
-    if problem.help.is_empty() { group } else { group.element(Level::HELP.message(problem.help.as_str())) }
+    if problem.help.is_empty() { group } else { group.element(Level::HELP.message(visible(&problem.help))) }
 }
 
 /// The part of `span` on its first line: a whole table underlined says nothing.

@@ -148,3 +148,39 @@ fn a_limit_of_hours_that_fits_no_replicate_is_refused() {
     assert!(shortened.contains("1 cell of 30m") && shortened.contains("left out: 1 cell"), "{shortened}");
     assert_eq!(plan("none").status.code(), Some(2));
 }
+
+#[test]
+fn texts_of_others_steer_no_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let escapes = "\u{1b}]52;c;cHduZWQ=\u{7}\u{9b}2J\u{202e}";
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    // A key, a value, a comment beside them, and the name of the file.
+    let scenario = format!("name = \"a{escapes}b\" # {escapes}\n[ser{escapes}vice]\n\"k{escapes}\" = 1\n");
+    let named = at(&format!("soak{escapes}.toml"));
+    fs::write(&named, &scenario).unwrap();
+    let quoted = format!("name = \"soak\"\n\"{}\" = 1\n", "\\u001b]52;c;cHduZWQ=\\u0007\\u009b2J\\u202e");
+    fs::write(at("quoted.toml"), quoted).unwrap();
+    fs::write(at("a.csv"), format!("t_s,rss{escapes}_bytes\n0,1\n")).unwrap();
+    fs::write(at("a.jsonl"), format!("{{\"record\":\"{escapes}\"}}\n")).unwrap();
+    fs::write(at("a.log"), format!("{escapes}\n")).unwrap();
+    fs::write(at("a.json"), format!("{{\"openapi\": \"{escapes}\"}}")).unwrap();
+    let cases = [
+        &["check", &named][..],
+        &["check", &named, "--format", "json"],
+        &["check", &at("quoted.toml")],
+        &["check", &at(escapes)],
+        &["analyze", &at("a.csv")],
+        &["analyze", &at("a.csv"), "--format", "json"],
+        &["analyze", &at("a.jsonl")],
+        &["report", &at(escapes)],
+        &["import", "access-log", &at("a.log")],
+        &["import", "openapi", &at("a.json")],
+        &[escapes],
+        &["run", "a.toml", escapes],
+    ];
+    for args in cases {
+        let output = steep(args);
+        let said = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
+        assert!(!said.is_empty() && !said.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{args:?}: {said:?}");
+    }
+}

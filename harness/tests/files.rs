@@ -107,6 +107,60 @@ fn a_folder_or_device_in_the_place_of_a_file_is_told_as_that() {
     }
 }
 
+/// What steep says of `args` in a folder with the FIFO `pipe`, `zero.jsonl` that leads to a device, and `soak.toml`; and how it exits.
+fn of_no_file(scenario: &str, args: &[&str]) -> (String, Option<i32>) {
+    let folder = tempfile::tempdir().unwrap();
+    for pipe in ["pipe", "pipe.jsonl", "pipe.csv"] {
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join(pipe)).status().unwrap();
+        assert!(made.success());
+    }
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("zero.jsonl")).unwrap();
+    fs::write(folder.path().join("soak.toml"), scenario).unwrap();
+    let output = Command::cargo_bin("steep").unwrap().args(args).current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
+    // Lines are broken to the width of the terminal.
+    (said.split_whitespace().collect::<Vec<_>>().join(" "), output.status.code())
+}
+
+#[test]
+fn pipes_and_devices_are_read_nowhere() {
+    let secure = SCENARIO.replace("http://", "https://");
+    let with_ca = |ca: &str| format!("{secure}[http]\ntls = {{ ca = {ca:?} }}\n");
+    let with_client =
+        format!("{secure}[http]\ntls = {{ insecure = true, client_certificate = \"pipe\", client_key = \"pipe\" }}\n");
+    let rendered = SCENARIO.replace(
+        "command = [\"shop\"]",
+        "command = [\"shop\"]\nfiles = [{ from = \"pipe\", to = \"{{dir}}/app.toml\" }]",
+    );
+    let check = ["check", "soak.toml"];
+    let body = format!("{SCENARIO}method = \"POST\"\nbody_file = \"pipe\"\n");
+    let rates = SCENARIO.replace("shape = \"constant\"\nrate = 100", "shape = \"from_file\"\npath = \"pipe\"");
+    let cases = [
+        (SCENARIO.to_owned(), &["check", "pipe"][..], 2),
+        (SCENARIO.to_owned(), &["check", "/dev/zero"], 2),
+        (with_ca("pipe"), &check, 2),
+        (with_ca("/dev/zero"), &check, 2),
+        (with_client, &check, 2),
+        (rendered, &check, 2),
+        (body, &check, 2),
+        (rates, &check, 2),
+        (SCENARIO.to_owned(), &["analyze", "pipe.jsonl"], 4),
+        (SCENARIO.to_owned(), &["analyze", "zero.jsonl"], 4),
+        (SCENARIO.to_owned(), &["analyze", "pipe.csv"], 4),
+        (SCENARIO.to_owned(), &["analyze", "/dev/zero"], 4),
+        (SCENARIO.to_owned(), &["import", "access-log", "pipe"], 4),
+        (SCENARIO.to_owned(), &["import", "openapi", "/dev/zero"], 4),
+    ];
+    for (scenario, args, status) in cases {
+        let (said, code) = of_no_file(&scenario, args);
+        assert!(said.contains("no regular file"), "{args:?}: {said}");
+        assert_eq!(code, Some(status), "{args:?}: {said}");
+    }
+    let (said, code) = of_no_file(&format!("{SCENARIO}{}", USERS.replace("users.csv", "pipe")), &check);
+    assert!(said.contains("is no regular file but a named pipe (FIFO)"), "{said}");
+    assert_eq!(code, Some(2));
+}
+
 #[test]
 fn files_beyond_the_bound_are_not_read() {
     let folder = tempfile::tempdir().unwrap();

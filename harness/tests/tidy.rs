@@ -154,6 +154,63 @@ fn imports_follow_the_arrows() {
     assert!(found.is_empty(), "imports against the arrows:\n{}", found.join("\n"));
 }
 
+/// Ways to files that steep does not go but in `shell/files.rs`, except to those of the kernel.
+const WAYS_TO_FILES: [&str; 8] = [
+    "File::open(",
+    "File::create(",
+    "OpenOptions::new()",
+    "fs::read(",
+    "fs::read_to_string(",
+    "fs::write(",
+    "fs::copy(",
+    "create_dir_all(",
+];
+
+/// Lines that go to files past `shell/files.rs` all the same: the end of each, and why.
+const OTHER_WAYS: [(&str, &str); 13] = [
+    ("shell/files.rs", "it is the way"),
+    ("shell/process/oom.rs", "counters of the kernel's cgroups"),
+    ("shell/cgroups.rs", "the kernel's cgroups"),
+    ("shell/listener.rs", "sockets of a process, below /proc"),
+    ("shell/sampler/held/cgroup.rs", "the kernel's cgroups"),
+    ("shell/sampler/held/descriptors.rs", "descriptors of a process, below /proc"),
+    ("shell/sampler/held/mapped.rs", "maps of a process, below /proc"),
+    ("shell/sampler/held/segments.rs", "below /proc"),
+    ("shell/sampler/process.rs", "below /proc"),
+    ("shell/verification.rs", "the program and the maps of a process, below /proc"),
+    ("shell/service/launching.rs", "folders that the author of the scenario names"),
+    ("shell/store.rs", "the folder that the user names"),
+    ("shell/supervisor/guard.rs", "/dev/null"),
+];
+
+/// Where something is written to stdout or stderr.
+const SPEAKERS: [&str; 4] =
+    ["shell/console.rs", "shell/supervisor.rs", "shell/supervisor/guard.rs", "shell/runtime.rs"];
+
+/// Lines of the effects with one of `what`, outside the files `but`, that have none of `fine`.
+fn elsewhere(what: &[&str], but: &[&str], fine: &[&str]) -> Vec<String> {
+    let is_test = |file: &Path| file.components().any(|part| part.as_os_str() == "tests");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let all = modules().into_iter().filter(|(_, file, _)| {
+        !but.iter().any(|end| file.ends_with(end)) && !is_test(file.strip_prefix(&root).expect("below src"))
+    });
+    all.flat_map(|(_, file, text)| {
+        let lines = what.iter().flat_map(|what| lines_with(&text, what)).collect::<Vec<_>>();
+        let bad = lines.into_iter().filter(|line| !fine.iter().any(|fine| line.contains(fine)));
+        bad.map(|line| format!("{}: {line}", file.display())).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+#[test]
+fn files_are_opened_and_texts_are_shown_in_one_place() {
+    let ways = elsewhere(&WAYS_TO_FILES, &OTHER_WAYS.map(|(file, _)| file), &["files::", "/proc", "/sys", "/dev/"]);
+    assert!(ways.is_empty(), "a FIFO or a link may be there, use shell/files.rs:\n{}", ways.join("\n"));
+    let spoken =
+        elsewhere(&["stdout()", "stderr()", "print!(", "println!("], &SPEAKERS, &["is_terminal", "use_stderr"]);
+    assert!(spoken.is_empty(), "a text of others may steer the terminal, use shell/console.rs:\n{}", spoken.join("\n"));
+}
+
 #[test]
 fn files_stay_readable() {
     let long: Vec<String> = modules()

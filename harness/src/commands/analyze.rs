@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::output::{print, status_of, tell};
+use super::output::{printed, tell};
 use super::report::in_full;
 use crate::cli::{AnalyzeOptions, ResultFormat};
 use crate::exit::Status;
@@ -45,8 +45,7 @@ pub fn analyze(options: &AnalyzeOptions) -> Status {
             let analyses = vec![Analysis::new(input.display().to_string(), &judgement)];
             Judged { analyses, explanations: Vec::new(), outcomes: Vec::new(), status: Status::NotDone }
         });
-        statuses.push(judged.status);
-        statuses.push(status_of(text(&judged, format).and_then(|text| print(&text, None)).map(|()| Status::Clean)));
+        statuses.push(printed(text(&judged, format), judged.status));
     }
     Status::of(statuses)
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow, bail};
 
 use super::load::{Loaded, load};
 use super::output::{print, status_of, tell};
-use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, report, soak};
+use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, provenance_now, report, soak};
 use crate::bisect::{Look, MOST_CELLS, Next, Rehearsal};
 use crate::cli::BisectOptions;
 use crate::exit::Status;
@@ -21,7 +21,7 @@ use crate::search::{self, rules, told};
 use crate::shell::cell::Soaking;
 use crate::shell::interrupt::Interrupt;
 use crate::shell::progress::Progress;
-use crate::shell::provenance::of_run;
+use crate::shell::runtime;
 use crate::shell::store::{RUN_FILE, RunFolder, RunRecord};
 use crate::shell::supervisor::become_subreaper;
 use crate::units::{counted, in_words};
@@ -56,11 +56,11 @@ pub fn bisect(options: &BisectOptions) -> Status {
         }
     };
     let mut search = Search { loaded: &loaded, features, allowed, folder, run, budget };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime");
+    let runtime = runtime::start().context("start the runtime");
     let searched = runtime.and_then(|runtime| runtime.block_on(search.run(options.resume.is_some())));
     // However the search ended, what there is is reported.
     let searched = status_of(searched);
-    let reported = status_of(report(&search.folder, &search.run, options.format));
+    let reported = report(&search.folder, &search.run, options.format);
     Status::of([searched, reported])
 }
 
@@ -109,10 +109,7 @@ impl Search<'_> {
             "{name}: {}, cells of {each}, at most {budget} of them; into {path}",
             counted(count, "flag")
         ));
-        // Of now, and not of the run's beginning: a search may be resumed after an update.
-        let now =
-            resumed.then(|| of_run(&self.run.scenario, &self.run.scenario_folder, self.loaded.workspace.as_ref()));
-        let provenance = now.unwrap_or_else(|| self.run.provenance.clone());
+        let provenance = provenance_now(self.loaded, &self.run, resumed, interrupt.watch()).await?;
         let unfinished = |cell: &&Cell| !is_finished(&self.folder, &cell.id);
         let mut waiting: VecDeque<Cell> = self.run.plan.cells.iter().filter(unfinished).cloned().collect();
         let mut binaries = Binaries::new();

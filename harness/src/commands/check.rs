@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::load::{Examined, examine, tell_problems};
-use super::output::{json, print, status_of};
+use super::output::{json, printed};
 use crate::cli::ResultFormat;
 use crate::exit::Status;
 use crate::problem::{Problem, Severity};
@@ -27,7 +27,7 @@ struct ProblemRecord<'p> {
 pub fn check(path: &Path, format: ResultFormat) -> Status {
     let examined = examine(path);
     let status = if examined.loaded.is_some() { Status::Clean } else { Status::Usage };
-    let printed = match format {
+    let text = match format {
         ResultFormat::Json => {
             let records: Vec<_> = examined.problems.iter().map(|problem| record(problem, &examined.text)).collect();
             json(&records)
@@ -37,7 +37,7 @@ pub fn check(path: &Path, format: ResultFormat) -> Status {
             Ok(summary(path, &examined))
         }
     };
-    status_of(printed.and_then(|text| print(&text, None)).map(|()| status))
+    printed(text, status)
 }
 
 fn summary(path: &Path, examined: &Examined) -> String {

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::problem::{Problem, Spans};
 use crate::scenario::{AxisKind, Program, Scenario, Switch};
 use crate::shell::build::Workspace;
+use crate::shell::files;
 
 /// More files than these are not read, and nothing is said.
 const MOST_FILES: usize = 5_000;
@@ -72,8 +73,9 @@ fn sources(folder: &Path) -> Option<Vec<String>> {
             if kind.is_dir() && !name.starts_with('.') && !NO_SOURCES.contains(&name.as_str()) {
                 open.push(path);
             } else if is_source(&path) && (kind.is_file() || kind.is_symlink()) {
-                left = left.checked_sub(fs::metadata(&path).ok()?.len())?;
-                texts.push(String::from_utf8_lossy(&fs::read(&path).ok()?).into_owned());
+                let text = files::read(&path, left).ok()?;
+                left -= text.len() as u64;
+                texts.push(String::from_utf8_lossy(&text).into_owned());
             }
             if texts.len() > MOST_FILES || open.len() > MOST_FILES {
                 return None;

@@ -1,6 +1,5 @@
 //! `steep import`: a first scenario from an access log or an OpenAPI description.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,8 @@ use crate::exit::Status;
 use crate::import::access_log::{AccessLog, LONGEST_LINE};
 use crate::import::openapi;
 use crate::import::{Curve, Draft, scenario_text};
+use crate::shell::files;
+use crate::visible::visible;
 
 /// The largest description that is read: those of the largest public APIs have 12 MB.
 const LARGEST_DESCRIPTION: u64 = 64 << 20;
@@ -66,7 +67,7 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, anyhow::Error> {
     if path == Path::new("-") {
         return Ok(Box::new(io::stdin().lock()));
     }
-    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let file = files::open(path).with_context(|| format!("open {}", path.display()))?;
     Ok(Box::new(BufReader::new(file)))
 }
 
@@ -89,7 +90,7 @@ fn read_lines(mut reader: impl BufRead, mut each: impl FnMut(&[u8])) -> io::Resu
 /// What the user may have changed since is worth more than a new import.
 fn refuse_to_overwrite<'p>(files: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), anyhow::Error> {
     for file in files {
-        ensure!(!file.exists(), "{} exists already: name another file, or take it away first", file.display());
+        ensure!(!files::is_there(file), "{} exists already: name another file, or take it away first", file.display());
     }
     Ok(())
 }
@@ -120,7 +121,6 @@ fn write(draft: &Draft, curve: Option<(&Curve, &Path)>, target: &ImportTarget) -
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), anyhow::Error> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = files::create_new(path).and_then(|mut file| file.write_all(visible(text).as_bytes()));
     written.with_context(|| format!("write {}", path.display()))
 }

@@ -1,6 +1,6 @@
 //! `steep init`: a first scenario for a cargo package.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use super::output::{print, tell};
 use crate::exit::Status;
 use crate::scenario::starter::{PortGuess, health_path, starter};
 use crate::shell::build::Workspace;
+use crate::shell::files;
 
 /// What is written, in the folder of the package.
 const FILE: &str = "steep.toml";
@@ -47,7 +48,7 @@ fn write(folder: &Path) -> Result<PathBuf, anyhow::Error> {
     let sources = sources(&home);
     let text = starter(&package, &facts, &PortGuess::of(&sources), health_path(&sources));
     let file = folder.join(FILE);
-    let mut created = match OpenOptions::new().write(true).create_new(true).open(&file) {
+    let mut created = match files::create_new(&file) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             bail!("{} is there already, and stays as it is: remove it first, or edit it", file.display())
         }
@@ -93,6 +94,5 @@ fn sources(home: &Path) -> Vec<String> {
     }
     files.truncate(MOST_SOURCES);
     files.sort();
-    files.retain(|file| fs::metadata(file).is_ok_and(|facts| facts.len() <= LARGEST_SOURCE));
-    files.into_iter().filter_map(|file| fs::read_to_string(file).ok()).collect()
+    files.into_iter().filter_map(|file| files::read_text(&file, LARGEST_SOURCE).ok()).collect()
 }

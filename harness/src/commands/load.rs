@@ -1,7 +1,6 @@
 //! From the path of a scenario to a checked scenario: reads the file, decodes it, and compares it with the package and the files
 //! that it names.
 
-use std::fs;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -16,11 +15,10 @@ use crate::scenario::{Date, Program, Scenario, Supplies};
 use crate::shell::access::{Access, AccessError, is_set};
 use crate::shell::build::Workspace;
 use crate::shell::clock::wall_clock;
+use crate::shell::console;
+use crate::shell::files::{self, LARGEST_TEXT};
 use crate::shell::host::usable_cpus;
 use crate::shell::preload;
-
-/// The largest scenario that is read: a slip of the finger must not load a disk image.
-const LARGEST_FILE: u64 = 16 << 20;
 
 /// A scenario that can be run.
 pub(super) struct Loaded {
@@ -92,7 +90,7 @@ pub(super) fn tell_problems(path: &Path, examined: &Examined) {
         return;
     }
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tell(&render(&examined.problems, &path.display().to_string(), &examined.text, colour));
+    console::tell_styled(&render(&examined.problems, &path.display().to_string(), &examined.text, colour));
     let errors = examined.problems.iter().filter(|problem| any_error(std::slice::from_ref(problem))).count();
     if errors > 0 {
         tell(&format!("\n{}: {errors} {}", path.display(), if errors == 1 { "problem" } else { "problems" }));
@@ -100,13 +98,9 @@ pub(super) fn tell_problems(path: &Path, examined: &Examined) {
 }
 
 fn read(path: &Path) -> Result<String, Problem> {
-    let unreadable = |reason: String| Problem::error(format!("cannot read the scenario: {reason}"), None);
-    let length = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-    if length > LARGEST_FILE {
-        return Err(unreadable(format!("it has {length} bytes, more than {LARGEST_FILE}")));
-    }
-    let bytes = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| unreadable(format!("it is no UTF-8 text: {error}")))
+    // A slip of the finger must not load a disk image.
+    files::read_text(path, LARGEST_TEXT)
+        .map_err(|error| Problem::error(format!("cannot read the scenario: {error}"), None))
 }
 
 fn missing_files(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<Problem> {

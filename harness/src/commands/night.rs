@@ -8,7 +8,7 @@ use jiff::Zoned;
 
 use super::load::Loaded;
 use super::output::{status_of, tell};
-use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, report, soak};
+use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, provenance_now, report, soak};
 use crate::cli::RunOptions;
 use crate::exit::Status;
 use crate::flags::CellId;
@@ -21,7 +21,7 @@ use crate::shell::cell::Soaking;
 use crate::shell::clock::local_clock;
 use crate::shell::interrupt::Interrupt;
 use crate::shell::progress::Progress;
-use crate::shell::provenance::of_run;
+use crate::shell::runtime;
 use crate::shell::store::{RUN_FILE, RunFolder, RunRecord};
 use crate::shell::supervisor::become_subreaper;
 use crate::trace::Provenance;
@@ -97,11 +97,11 @@ pub(super) fn run(loaded: &Loaded, options: &RunOptions, until: Until) -> Status
         outcomes: Vec::new(),
         binaries,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime");
+    let runtime = runtime::start().context("start the runtime");
     let soaked = runtime.and_then(|runtime| runtime.block_on(vigil.run(&outline, options.resume.is_some())));
     // However the night ended, what there is is reported.
     let soaked = status_of(soaked);
-    let reported = status_of(report(&vigil.folder, &vigil.run, options.format));
+    let reported = report(&vigil.folder, &vigil.run, options.format);
     Status::of([soaked, reported])
 }
 
@@ -129,10 +129,7 @@ impl Vigil<'_> {
         let (end, left) = (moment(&self.end), in_words(outline.left));
         let short = in_words(outline.short);
         progress.say(&format!("{name}: until {end}, which is {left} from now, cells of {short}; into {path}"));
-        // Of now, and not of the run's beginning: a night may be resumed after an update.
-        let now =
-            resumed.then(|| of_run(&self.run.scenario, &self.run.scenario_folder, self.loaded.workspace.as_ref()));
-        let provenance = now.unwrap_or_else(|| self.run.provenance.clone());
+        let provenance = provenance_now(self.loaded, &self.run, resumed, interrupt.watch()).await?;
         let mut waiting = self.unfinished();
         loop {
             if interrupt.is_raised() {

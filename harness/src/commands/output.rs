@@ -1,24 +1,27 @@
 //! Where texts go: results to stdout, everything else to stderr.
 
-use std::fs;
-use std::io::{self, Write as _};
 use std::path::Path;
 
+use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::exit::Status;
+use crate::shell::{console, files};
+use crate::visible::visible;
 
-/// Writes a result to stdout, or to `file`. A reader who has seen enough (a closed pipe) is no error.
+/// Writes a result to stdout, or to `file`.
 pub(super) fn print(text: &str, file: Option<&Path>) -> Result<(), anyhow::Error> {
-    use anyhow::Context as _;
-    if let Some(file) = file {
-        return fs::write(file, text).with_context(|| format!("write {}", file.display()));
+    match file {
+        // It is shown on a terminal sooner or later.
+        Some(file) => files::write_output(file, &visible(text)).with_context(|| format!("write {}", file.display())),
+        None => console::print(text).context("write to stdout"),
     }
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("write to stdout"),
-        _ => Ok(()),
-    }
+}
+
+/// What printing `text` leaves of `found`: where nobody can be told, something could not be done.
+pub(super) fn printed(text: Result<String, anyhow::Error>, found: Status) -> Status {
+    let printed = text.and_then(|text| print(&text, None)).map(|()| Status::Clean);
+    Status::of([found, status_of(printed)])
 }
 
 /// `value` as JSON of several lines.
@@ -28,8 +31,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, anyhow::Error> {
 
 /// Tells the user something on stderr.
 pub(super) fn tell(message: &str) {
-    // Nobody to tell is no reason to stop.
-    let _ = writeln!(io::stderr().lock(), "{message}");
+    console::tell(message);
 }
 
 /// What `result` comes to; an error is told, and means that something could not be done.

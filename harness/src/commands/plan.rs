@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::load::{Loaded, load};
 use super::night::{Choice, outline};
-use super::output::{json, print, status_of, tell};
+use super::output::{json, printed, tell};
 use crate::cli::PlanFormat;
 use crate::exit::Status;
 use crate::night::Until;
@@ -29,7 +29,7 @@ pub fn plan(path: &Path, format: PlanFormat, max_hours: Option<Duration>, until:
         PlanFormat::Table => Ok(plan_table(&plan)),
         PlanFormat::Json => json(&plan),
     };
-    status_of(text.and_then(|text| print(&text, None)).map(|()| Status::Clean))
+    printed(text, Status::Clean)
 }
 
 fn plan_night(loaded: &Loaded, format: PlanFormat, until: Until) -> Status {
@@ -45,5 +45,5 @@ fn plan_night(loaded: &Loaded, format: PlanFormat, until: Until) -> Status {
         PlanFormat::Table => Ok(outline_text(&outline)),
         PlanFormat::Json => json(&outline),
     };
-    status_of(text.and_then(|text| print(&text, None)).map(|()| Status::Clean))
+    printed(text, Status::Clean)
 }

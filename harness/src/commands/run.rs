@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use tokio::sync::watch;
 
 use super::foldover::fold;
 use super::load::{Loaded, load};
 use super::night;
-use super::output::{print, status_of, tell};
+use super::output::{printed, status_of, tell};
 use super::report::{assemble, rendered};
 use crate::cli::{ResultFormat, RunOptions};
 use crate::exit::Status;
@@ -23,8 +23,10 @@ use crate::shell::interrupt::Interrupt;
 use crate::shell::process::own_program;
 use crate::shell::progress::Progress;
 use crate::shell::provenance::of_run;
-use crate::shell::store::{RunFolder, RunRecord, StoreError};
+use crate::shell::runtime;
+use crate::shell::store::{RUN_FILE, RunFolder, RunRecord, StoreError};
 use crate::shell::supervisor::become_subreaper;
+use crate::trace::Provenance;
 use crate::units::{counted, in_words};
 
 /// A run that is not begun: what the user asked for does not fit, or the folder cannot be had.
@@ -67,7 +69,7 @@ pub fn run(options: &RunOptions) -> Status {
     let soaked = soak_all(&loaded, &folder, &mut run, &chosen, options);
     // Whatever kept the rest from being soaked, what there is is reported.
     let soaked = status_of(soaked.map(|()| Status::Clean));
-    let reported = status_of(report(&folder, &run, options.format));
+    let reported = report(&folder, &run, options.format);
     Status::of([soaked, reported])
 }
 
@@ -79,20 +81,25 @@ fn soak_all(
     chosen: &[CellId],
     options: &RunOptions,
 ) -> Result<(), anyhow::Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let runtime = runtime::start().context("start the runtime")?;
     let resumed = options.resume.is_some();
     runtime.block_on(run_cells(loaded, folder, run, chosen, resumed))?;
     let more = if options.cells.is_empty() { fold(loaded, folder, run)? } else { Vec::new() };
     if more.is_empty() { Ok(()) } else { runtime.block_on(run_cells(loaded, folder, run, &more, resumed)) }
 }
 
-pub(super) fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Result<Status, anyhow::Error> {
+/// Keeps the report, and then says it: who reads stdout may be gone, or its disk full. Neither keeps the other from being tried, and
+/// what was found is found.
+pub(super) fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Status {
     let report = assemble(folder, run);
-    print(&rendered(&report, format)?, None)?;
-    folder.write_json("report.json", &report)?;
+    let kept = folder.write_json("report.json", &report).context("keep the report").map(|()| Status::Clean);
+    let kept = status_of(kept);
+    let status = printed(rendered(&report, format), report.status);
     tell_left_out(&run.plan);
-    tell(&format!("\nEverything is in {}", folder.path().display()));
-    Ok(report.status)
+    if kept == Status::Clean {
+        tell(&format!("\nEverything is in {}", folder.path().display()));
+    }
+    Status::of([status, kept])
 }
 
 /// Leaves out of the plan what does not fit into the hours that are allowed, and says so.
@@ -135,9 +142,7 @@ async fn run_cells(
     cells.retain(|cell| !is_finished(folder, &cell.id));
     let mut progress = Progress::new(cells.len());
     announce(&progress, run, folder, cells.len());
-    // Of now, and not of the run's beginning: a run may be resumed after an update.
-    let now = resumed.then(|| of_run(&run.scenario, &run.scenario_folder, loaded.workspace.as_ref()));
-    let provenance = now.as_ref().unwrap_or(&run.provenance);
+    let provenance = &provenance_now(loaded, run, resumed, interrupt.watch()).await?;
     let binaries = build_all(loaded, folder, run, &cells, &mut progress, interrupt.watch()).await?;
     for (index, cell) in cells.into_iter().enumerate() {
         if interrupt.is_raised() {
@@ -191,7 +196,9 @@ pub(super) fn open_folder(
     resume: Option<&Path>,
 ) -> Result<(RunFolder, RunRecord), Refused> {
     let Some(path) = resume else {
-        let provenance = of_run(&loaded.scenario, &loaded.folder, loaded.workspace.as_ref());
+        let runtime = runtime::start().context("start the runtime");
+        let runtime = runtime.map_err(|error| Refused { status: Status::NotDone, error })?;
+        let provenance = runtime.block_on(of_run(&loaded.scenario, &loaded.folder, loaded.workspace.as_ref()));
         let Loaded { scenario, supplies, folder, .. } = loaded;
         let run = RunRecord::new(scenario.clone(), supplies, folder.clone(), plan.clone(), provenance);
         let created = RunFolder::create(out, &run, &loaded.text);
@@ -217,7 +224,34 @@ pub(super) fn open_folder(
             path.join("scenario.toml").display()
         )));
     }
+    same_plan(&run, plan).map_err(Refused::usage)?;
+    // What is started is found there, and not in a place that the folder of a run names.
+    run.scenario_folder.clone_from(&loaded.folder);
     Ok((folder, run))
+}
+
+/// That the cells of `run` are such as its scenario has, and its builds those of `plan`: the hash of the plan stands in a file, as they do.
+fn same_plan(run: &RunRecord, plan: &Plan) -> Result<(), anyhow::Error> {
+    let is_own = |cell: &Cell| CellId::new(&run.scenario, &cell.flags, &cell.axes, cell.replicate) == cell.id;
+    let is_whole = run.plan.cells.iter().all(is_own) && run.plan.builds.starts_with(&plan.builds);
+    ensure!(is_whole, "the plan in {RUN_FILE} is not what steep wrote: run it anew");
+    Ok(())
+}
+
+/// Where the service comes from now, and not at the run's beginning: a run may be resumed after an update.
+pub(super) async fn provenance_now(
+    loaded: &Loaded,
+    run: &RunRecord,
+    resumed: bool,
+    mut interrupted: watch::Receiver<u32>,
+) -> Result<Provenance, anyhow::Error> {
+    if !resumed {
+        return Ok(run.provenance.clone());
+    }
+    tokio::select! {
+        now = of_run(&run.scenario, &run.scenario_folder, loaded.workspace.as_ref()) => Ok(now),
+        _ = interrupted.wait_for(|raised| *raised > 0) => bail!("interrupted while git was asked; nothing more was soaked"),
+    }
 }
 
 /// That each file that the traffic is made of is as it was when `run` was begun.

@@ -1,12 +1,12 @@
 //! Reads the files that a scenario's traffic is made of, once and within a bound, and examines them.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use crate::problem::{Problem, Severity, Spans, any_error};
 use crate::scenario::supplies::MOST_SUPPLIES_BYTES;
 use crate::scenario::{Scenario, Supplies};
+use crate::shell::files;
 use crate::traffic::supplied;
 
 /// The files that `scenario` names, relative to `folder`; what is drawn of them is drawn into the scenario.
@@ -45,13 +45,14 @@ pub(super) fn read(scenario: &mut Scenario, spans: &Spans, folder: &Path, proble
 /// What stands at `path` instead of a file.
 pub(super) fn no_file(path: &Path) -> Problem {
     if path.exists() {
-        let problem = Problem::error(format!("{} is no regular file", path.display()), None);
+        let what = files::not_a_file(path).unwrap_or("something else");
+        let problem = Problem::error(format!("{} is no regular file but {what}", path.display()), None);
         return problem.help("a folder, a pipe or a device cannot be read here: name a file");
     }
     Problem::error(format!("there is no file {}", path.display()), None).help("paths are relative to the scenario file")
 }
 
-/// The contents of a file of at most `most` bytes. It may grow while it is read, and so the reading is bounded as well.
+/// The contents of a file of at most `most` bytes.
 fn contents(path: &Path, most: u64) -> Result<Vec<u8>, Problem> {
     let unreadable = |error: io::Error| {
         Problem::error(format!("cannot read {}: {error}", path.display()), None)
@@ -60,12 +61,12 @@ fn contents(path: &Path, most: u64) -> Result<Vec<u8>, Problem> {
     if !path.is_file() {
         return Err(no_file(path));
     }
-    let mut contents = Vec::new();
-    File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut contents)).map_err(unreadable)?;
-    if contents.len() as u64 > most {
-        let message =
-            format!("with {} the files of this scenario have more than {MOST_SUPPLIES_BYTES} bytes", path.display());
-        return Err(Problem::error(message, None).help("steep holds them in memory beside the service: use fewer rows"));
-    }
-    Ok(contents)
+    files::read(path, most).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => {
+            let (path, most) = (path.display(), MOST_SUPPLIES_BYTES);
+            let message = format!("with {path} the files of this scenario have more than {most} bytes");
+            Problem::error(message, None).help("steep holds them in memory beside the service: use fewer rows")
+        }
+        _ => unreadable(error),
+    })
 }

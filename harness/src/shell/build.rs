@@ -2,9 +2,9 @@
 //! symbols, so that what is soaked can be profiled.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cargo_metadata::{Message, Metadata, MetadataCommand, TargetKind};
@@ -16,6 +16,9 @@ use crate::flags::hex;
 use crate::plan::Build;
 use crate::scenario::package::{Features, PackageFacts, WorkspaceFacts};
 use crate::scenario::{Package, Program};
+use crate::shell::files;
+use crate::shell::inquiry::{self, Answer, InquiryError};
+use crate::shell::process::output::LOG_FILE_MAX;
 use crate::shell::process::{Launch, Process, StartError};
 use crate::shell::worktree::{RevisionError, Worktree};
 use crate::units::in_words;
@@ -26,6 +29,8 @@ const LONGEST_MESSAGE: usize = 16 * 1024;
 const TELL_EVERY: Duration = Duration::from_millis(500);
 /// The longest that any build takes; one that waits for a lock must not take the night.
 const BUILD_TIMEOUT: Duration = Duration::from_hours(3);
+/// The longest that cargo may take to describe a workspace: half a second, or seconds where rustup is asked first.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(15);
 /// What cargo said, beside the binary.
 const LOG: &str = "build.log";
 
@@ -118,11 +123,28 @@ impl Workspace {
     /// # Errors
     /// Cargo is missing, or finds no manifest there or above.
     pub fn around(folder: &Path) -> Result<Self, BuildError> {
-        let metadata = MetadataCommand::new()
-            .current_dir(folder)
-            .no_deps()
-            .exec()
-            .map_err(|error| BuildError::NoWorkspace { folder: folder.to_owned(), message: error.to_string() })?;
+        Self::described(folder, inquiry::ask(description(folder), METADATA_TIMEOUT))
+    }
+
+    /// The same beside other work.
+    async fn around_aside(folder: &Path) -> Result<Self, BuildError> {
+        Self::described(folder, inquiry::ask_aside(description(folder), METADATA_TIMEOUT).await)
+    }
+
+    fn described(folder: &Path, answer: Result<Answer, InquiryError>) -> Result<Self, BuildError> {
+        let failed = |message: String| BuildError::NoWorkspace { folder: folder.to_owned(), message };
+        let answer = answer.map_err(|error| {
+            let help = if matches!(error, InquiryError::TooLong(_)) { "; try it by hand" } else { "" };
+            failed(format!("`cargo metadata --no-deps`: {error}{help}"))
+        })?;
+        if !answer.status.success() {
+            let said = String::from_utf8_lossy(&answer.stderr);
+            return Err(failed(format!("`cargo metadata` exited with an error: {}", said.trim_end())));
+        }
+        let text = String::from_utf8_lossy(&answer.stdout);
+        // A wrapper of cargo may print more than cargo does.
+        let json = text.lines().find(|line| line.starts_with('{')).unwrap_or_default();
+        let metadata = MetadataCommand::parse(json).map_err(|error| failed(error.to_string()))?;
         Ok(Self { metadata })
     }
 
@@ -191,7 +213,7 @@ impl Workspace {
             return self.build_here(package, build, folder, supervisor, says).await;
         };
         let worktree = Worktree::check_out(self.root(), revision, &self.own_folder().join("worktrees")).await?;
-        let mut there = Self::around(&worktree.folder())?;
+        let mut there = Self::around_aside(&worktree.folder()).await?;
         // What was compiled stays when the worktree is gone.
         there.metadata.target_directory.clone_from(&self.metadata.target_directory);
         let built = there.build_here(package, build, folder, supervisor, says).await?;
@@ -209,7 +231,7 @@ impl Workspace {
     ) -> Result<Built, BuildError> {
         let launch = self.launch(package, build, folder);
         let command = shown(&launch);
-        fs::create_dir_all(folder).map_err(|source| BuildError::Copy { to: folder.to_owned(), source })?;
+        make(folder).map_err(|source| BuildError::Copy { to: folder.to_owned(), source })?;
         let mut cargo = Process::start(&launch, supervisor).await?;
         let began = Instant::now();
         while timeout(TELL_EVERY, cargo.wait()).await.is_err() {
@@ -220,7 +242,7 @@ impl Workspace {
             }
         }
         let exit = cargo.wait_until_gone().await;
-        let output = fs::read(&launch.log).unwrap_or_default();
+        let output = files::read(&launch.log, LOG_FILE_MAX.get()).unwrap_or_default();
         let output = String::from_utf8_lossy(&output);
         if exit.code != Some(0) {
             return Err(BuildError::Failed { command, message: compiler_message(&output) });
@@ -348,15 +370,29 @@ fn compiler_message(output: &str) -> String {
 fn copy(executable: &Path, folder: &Path, binary: &str) -> Result<Built, BuildError> {
     let path = folder.join(binary);
     let failed = |source| BuildError::Copy { to: path.clone(), source };
-    fs::create_dir_all(folder).map_err(failed)?;
+    make(folder).map_err(failed)?;
     // A run that is resumed may find an older copy, and one that is executed cannot be written over.
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    fs::copy(executable, &path).map_err(failed)?;
+    copied(executable, &path).map_err(failed)?;
     let sha256 = sha256_of(&path).map_err(failed)?;
     Ok(Built { path, sha256, source: None })
+}
+
+fn copied(executable: &Path, to: &Path) -> io::Result<()> {
+    let mut from = files::open(executable)?;
+    let mut copy = files::begin(to)?;
+    io::copy(&mut from, &mut copy)?;
+    copy.set_permissions(from.metadata()?.permissions())
+}
+
+/// Asks cargo for the packages around `folder`.
+fn description(folder: &Path) -> Command {
+    MetadataCommand::new().current_dir(folder).no_deps().cargo_command()
+}
+
+/// Makes the folder of a build below that of all builds, which is below that of the run.
+fn make(folder: &Path) -> io::Result<()> {
+    folder.parent().map_or(Ok(()), files::own_folder)?;
+    files::own_folder(folder)
 }
 
 /// SHA-256 of a file, read in pieces.
@@ -365,7 +401,7 @@ fn copy(executable: &Path, folder: &Path, binary: &str) -> Result<Built, BuildEr
 /// Those of reading it.
 pub fn sha256_of(path: &Path) -> io::Result<String> {
     const PIECE: usize = 1 << 16;
-    let mut file = fs::File::open(path)?;
+    let mut file = files::open(path)?;
     let mut hasher = Sha256::new();
     let mut piece = vec![0; PIECE];
     loop {

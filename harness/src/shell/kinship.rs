@@ -99,7 +99,7 @@ pub fn kill_descendants(mut reaped: impl FnMut(Pid, WaitStatus)) -> bool {
     }
 }
 
-/// Kills what steep has adopted because a supervisor was killed: children of this process in a session other than its own
+/// Kills what steep has adopted because a supervisor and its guard were killed: children of this process in a session other than its own
 /// that are no supervisors, with all that descends from them. Returns whether none is left; bounded by [`KILL_TIMEOUT`].
 ///
 /// What steep starts by itself, such as cargo, stays in steep's session; everything below a supervisor is in the

@@ -6,7 +6,7 @@
 //! with the next, and none is lost. A line is one write, so that killing steep loses no line.
 
 use std::cell::Cell;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -17,6 +17,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriter, IntervalLogWriterBuilder, Tag};
 
+use crate::shell::files;
 use crate::traffic::latency::Interval;
 use crate::units::Bytes;
 
@@ -55,7 +56,7 @@ impl LatencyLog {
     /// The file cannot be made, or the thread not be started.
     pub fn begin(cell_folder: &Path, names: &[String], started: SystemTime) -> io::Result<Self> {
         let path = cell_folder.join(LOG_FILE);
-        let file = new_file(&path)?;
+        let file = files::create_new(&path)?;
         let (sender, receiver) = sync_channel(QUEUE);
         let parts = Parts { path: path.clone(), started, tags: names.iter().map(|name| tag(name)).collect() };
         let thread = thread::Builder::new()
@@ -178,15 +179,11 @@ impl Parts {
     fn begin_part(&self) -> io::Result<File> {
         let mut numbers = 1_u64..;
         let older = numbers.by_ref().map(|number| self.path.with_file_name(format!("latency.{number}.hlog")));
-        if let Some(older) = older.into_iter().find(|older| !older.exists()) {
+        if let Some(older) = older.into_iter().find(|older| !files::is_there(older)) {
             fs::rename(&self.path, older)?;
         }
-        new_file(&self.path)
+        files::create_new(&self.path)
     }
-}
-
-fn new_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create_new(true).open(path)
 }
 
 /// A tag has no blanks, commas and line breaks: they are written as in a URL, so that names stay different.
@@ -323,7 +320,7 @@ mod tests {
             started: SystemTime::UNIX_EPOCH,
             tags: names().iter().map(|n| tag(n)).collect(),
         };
-        let file = new_file(&path).expect("a file");
+        let file = files::create_new(&path).expect("a file");
         parts.write_all(file, &mut Intervals { receiver, joined: None }, Bytes::kib(4)).expect("a disk");
         let files = fs::read_dir(folder.path()).expect("a folder").count();
         assert!(files > 2, "{files}");

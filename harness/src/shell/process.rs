@@ -5,10 +5,11 @@ pub mod oom;
 pub mod output;
 pub mod tail;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -20,8 +21,10 @@ use tokio::time::timeout;
 use crate::scenario::{Stop, StopSignal};
 use crate::shell::cgroups;
 use crate::shell::kinship;
+use crate::shell::remains;
+use crate::shell::supervisor::guard::NAME;
 use crate::shell::supervisor::protocol::{Order, Report};
-use crate::shell::supervisor::{self, CPUS_OPTION, ON_ORDER_OPTION, SUBCOMMAND};
+use crate::shell::supervisor::{CPUS_OPTION, ON_ORDER_OPTION, SUBCOMMAND};
 use crate::trace::Exit;
 use oom::OomCounters;
 use output::Output;
@@ -108,7 +111,10 @@ pub struct Stopped {
 pub struct Process {
     pid: u32,
     supervisor_pid: u32,
-    supervisor: Child,
+    /// The guard of the supervisor, which is steep's own child.
+    guard: Child,
+    own: Own,
+    was_asked_to_end: bool,
     orders: Option<ChildStdin>,
     reports: Lines<BufReader<ChildStdout>>,
     output: Output,
@@ -126,6 +132,32 @@ pub struct Reaped {
     pub pid: u32,
     /// How it ended.
     pub exit: Exit,
+}
+
+/// The supervisors of all processes, and their guards. By their numbers, and not by what they are called: anybody may call itself
+/// a supervisor.
+static SUPERVISORS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Those of one process among [`SUPERVISORS`], for as long as they may be there.
+#[derive(Debug, Default)]
+struct Own(Vec<u32>);
+
+impl Own {
+    fn add(&mut self, pid: Option<u32>) {
+        self.0.extend(pid);
+        SUPERVISORS.lock().unwrap_or_else(PoisonError::into_inner).extend(pid);
+    }
+
+    /// Whether `pid` is a supervisor or a guard that this steep started.
+    fn has(pid: u32) -> bool {
+        SUPERVISORS.lock().unwrap_or_else(PoisonError::into_inner).contains(&pid)
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        SUPERVISORS.lock().unwrap_or_else(PoisonError::into_inner).retain(|pid| !self.0.contains(pid));
+    }
 }
 
 /// What is known of the descendants.
@@ -173,11 +205,11 @@ impl Process {
         let output = Output::start(output_reader.into(), &launch.log)
             .map_err(|source| StartError::Log { path: launch.log.clone(), source })?;
         // The command, and steep's copy of the writing end in it, are gone after this line, so that the output can end.
-        let mut supervisor =
-            supervisor_command(launch, program, output_writer.into()).spawn().map_err(supervisor_failed)?;
-        let supervisor_pid = supervisor.id().unwrap_or_default();
-        let orders = supervisor.stdin.take();
-        let stdout = supervisor.stdout.take().ok_or_else(|| unanswered("it has no standard output"))?;
+        let mut guard = supervisor_command(launch, program, output_writer.into()).spawn().map_err(supervisor_failed)?;
+        let mut own = Own::default();
+        own.add(guard.id());
+        let orders = guard.stdin.take();
+        let stdout = guard.stdout.take().ok_or_else(|| unanswered("it has no standard output"))?;
         let mut reports = BufReader::new(stdout).lines();
         let mut next = async || match timeout(START_TIMEOUT, reports.next_line()).await {
             Ok(Ok(Some(line))) => match line.parse() {
@@ -194,12 +226,17 @@ impl Process {
         let mut orders = orders.ok_or_else(|| unanswered("it takes no orders"))?;
         // One that has ended meanwhile says so in place of having started.
         let _ = orders.write_all(format!("{}\n", Order::Go).as_bytes()).await;
-        let Report::Started { pid } = next().await? else { return Err(unanswered("it was prepared twice")) };
+        let Report::Started { pid, supervisor: supervisor_pid } = next().await? else {
+            return Err(unanswered("it was prepared twice"));
+        };
+        own.add(Some(supervisor_pid));
         let oom = OomCounters::read(pid);
         Ok(Self {
             pid,
             supervisor_pid,
-            supervisor,
+            guard,
+            own,
+            was_asked_to_end: false,
             orders: Some(orders),
             reports,
             output,
@@ -220,6 +257,12 @@ impl Process {
     #[must_use]
     pub fn supervisor_pid(&self) -> u32 {
         self.supervisor_pid
+    }
+
+    /// Whether somebody asked its supervisor to end: then its end is not its own doing.
+    #[must_use]
+    pub fn was_asked_to_end(&self) -> bool {
+        self.was_asked_to_end
     }
 
     /// The last lines of its output, oldest first, bounded in number and length.
@@ -286,11 +329,13 @@ impl Process {
         };
         if timeout(GONE_TIMEOUT, all_told).await.is_err() {
             // A supervisor that hangs is ended as well; what it leaves comes to steep.
-            let _ = self.supervisor.start_kill();
+            let _ = kinship::send(self.supervisor_pid, Signal::KILL);
+            let _ = self.guard.start_kill();
         }
         self.orders = None;
         // It has nothing left to do, or was killed.
-        let _ = timeout(GONE_TIMEOUT, self.supervisor.wait()).await;
+        let _ = timeout(GONE_TIMEOUT, self.guard.wait()).await;
+        self.own = Own::default();
         if self.rest == Rest::Supervised {
             self.take_over();
         }
@@ -314,6 +359,7 @@ impl Process {
                     self.reaped.pop_front();
                 }
             }
+            Some(Ok(Report::Asked)) => self.was_asked_to_end = true,
             Some(Ok(Report::Gone)) => self.rest = Rest::Gone,
             Some(Ok(Report::Left)) => {
                 self.rest = Rest::Left;
@@ -325,10 +371,10 @@ impl Process {
         }
     }
 
-    /// The supervisor was killed: its descendants came to steep, where steep is a subreaper
-    /// (see [`supervisor::become_subreaper`]), and are killed here.
+    /// Supervisor and guard are gone: what descends from them came to steep, where steep is a subreaper
+    /// (see [`crate::shell::supervisor::become_subreaper`]), and is killed here.
     fn take_over(&mut self) {
-        let cleared = kinship::kill_adopted(supervisor::is_supervisor);
+        let cleared = kinship::kill_adopted(Own::has);
         if self.rest == Rest::Supervised {
             self.rest = if cleared { Rest::Gone } else { Rest::Left };
         }
@@ -344,12 +390,15 @@ impl Process {
 
 fn supervisor_command(launch: &Launch, program: &Path, output: Stdio) -> Command {
     let mut command = Command::new(program);
-    command.arg0("steep").arg(SUBCOMMAND).arg(ON_ORDER_OPTION);
+    command.arg0(NAME).arg(SUBCOMMAND).arg(ON_ORDER_OPTION);
     if !launch.cpus.is_empty() {
         let list: Vec<String> = launch.cpus.iter().map(usize::to_string).collect();
         command.arg(CPUS_OPTION).arg(list.join(","));
     }
     command.arg(&launch.program).args(&launch.args).current_dir(&launch.folder);
+    if let Some(mark) = remains::own_mark() {
+        command.env(remains::MARK, mark);
+    }
     for (name, value) in &launch.env {
         match value {
             Some(value) => command.env(name, value),

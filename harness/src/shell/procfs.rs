@@ -113,6 +113,13 @@ pub fn status(text: &str) -> Status {
     status
 }
 
+/// The signals that a process ignores, from `/proc/PID/status`: bit 0 is signal 1.
+#[must_use]
+pub fn ignored_signals(status: &str) -> u64 {
+    let mask = lines(status).find(|(name, _)| *name == "SigIgn").map(|(_, mask)| mask);
+    mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0)
+}
+
 /// `/proc/PID/smaps_rollup` of one process: what goes into the trace, and the shares that say which pages are counted twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SmapsRollup {
@@ -270,6 +277,12 @@ mod tests {
     fn status_of_an_ended_process_has_no_memory() {
         let zombie = status("Name:\tsh\nState:\tZ (zombie)\nTgid:\t5\nPid:\t5\nPPid:\t4\nThreads:\t1\n");
         assert_eq!(zombie, Status { process: 5, parent: 4, memory: Memory::default(), threads: 1 });
+    }
+
+    #[test]
+    fn ignored_signals_are_bits() {
+        assert_eq!(ignored_signals("Name:\tsh\nSigBlk:\t0000000000000001\nSigIgn:\t0000000001001001\n"), 0x0100_1001);
+        assert_eq!(ignored_signals("Name:\tsh\n"), 0);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! What a person sees while a run goes on: one line on a terminal that is drawn over, plain lines in a log.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::plan::Cell;
+use crate::shell::console::tell;
 use crate::units::{Bytes, SinceStart, in_words};
+use crate::visible::visible;
 
 /// How often a line goes to a log: a night of eight hours has some 500 of them.
 const LOG_EVERY: Duration = Duration::from_mins(1);
@@ -56,22 +58,22 @@ impl Progress {
     /// Says something that stays.
     pub fn say(&self, message: &str) {
         match &self.line {
-            Some(line) => line.suspend(|| write_line(message)),
-            None => write_line(message),
+            Some(line) => line.suspend(|| tell(message)),
+            None => tell(message),
         }
     }
 
     /// The build of `label` begins.
     pub fn build(&self, label: &str) {
         if self.line.is_none() {
-            write_line(&format!("building {label}"));
+            tell(&format!("building {label}"));
         }
     }
 
     /// The build of `label` goes on; cargo said this last.
     pub fn building(&mut self, label: &str, cargo: &str) {
         if let Some(line) = &self.line {
-            line.set_message(format!("building {label}: {cargo}"));
+            show(line, &format!("building {label}: {cargo}"));
         }
     }
 
@@ -80,18 +82,18 @@ impl Progress {
         self.label = format!("cell {number}/{} {}", self.cells, cell.id);
         self.logged = None;
         match &self.line {
-            Some(line) => line.set_message(format!("{} ({}): starting the service", self.label, cell.flags)),
-            None => write_line(&format!("{} ({}): starting the service", self.label, cell.flags)),
+            Some(line) => show(line, &format!("{} ({}): starting the service", self.label, cell.flags)),
+            None => tell(&format!("{} ({}): starting the service", self.label, cell.flags)),
         }
     }
 
     /// The soak has come so far.
     pub fn update(&mut self, moment: &Moment<'_>) {
         if let Some(line) = &self.line {
-            line.set_message(format!("{}: {}", self.label, told(moment)));
+            show(line, &format!("{}: {}", self.label, told(moment)));
         } else if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_EVERY) {
             self.logged = Some(Instant::now());
-            write_line(&format!("{}: {}", self.label, told(moment)));
+            tell(&format!("{}: {}", self.label, told(moment)));
         }
     }
 
@@ -112,7 +114,6 @@ fn told(moment: &Moment<'_>) -> String {
     format!("{}, {} left, {} ({grown}), {} requests", moment.phase, in_words(left), moment.memory, moment.completed)
 }
 
-fn write_line(message: &str) {
-    // Nobody to tell is no reason to stop.
-    let _ = writeln!(io::stderr().lock(), "{message}");
+fn show(line: &ProgressBar, message: &str) {
+    line.set_message(visible(message).into_owned());
 }

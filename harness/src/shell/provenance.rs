@@ -2,23 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::plan::{Cell, Plan};
 use crate::scenario::{Program, Scenario};
 use crate::shell::build::{Built, Source, Workspace, sha256_of};
+use crate::shell::console::tell;
 use crate::shell::host::HostFacts;
+use crate::shell::inquiry::{InquiryError, ask_aside};
 use crate::trace::Provenance;
 
 /// Variables that change how memory is managed, whoever set them.
 const ALLOCATOR_VARIABLES: [&str; 6] =
     ["MALLOC_ARENA_MAX", "MALLOC_CONF", "_RJEM_MALLOC_CONF", "MIMALLOC_PURGE_DELAY", "GLIBC_TUNABLES", "LD_PRELOAD"];
 
+/// How long git and rustc may take to say what they know: tens of milliseconds, and seconds on a disk that is far away.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What is the same for all cells of a run.
-#[must_use]
-pub fn of_run(scenario: &Scenario, folder: &Path, workspace: Option<&Workspace>) -> Provenance {
+pub async fn of_run(scenario: &Scenario, folder: &Path, workspace: Option<&Workspace>) -> Provenance {
     let host = HostFacts::read();
-    let git = |args: &[&str]| said_by("git", args, folder);
     let lockfile = workspace.map(|workspace| workspace.root().join("Cargo.lock"));
     let (profile, mut rustflags) = match &scenario.service.program {
         Program::Package(package) => (package.profile.clone(), package.rustflags.clone()),
@@ -28,12 +32,22 @@ pub fn of_run(scenario: &Scenario, folder: &Path, workspace: Option<&Workspace>)
     if let (true, true, Ok(flags)) = (rustflags.is_empty(), workspace.is_some(), std::env::var("RUSTFLAGS")) {
         rustflags.extend(flags.split_whitespace().map(str::to_owned));
     }
+    let git_commit = said_by("git", &["rev-parse", "HEAD"], folder).await.unwrap_or_default();
+    // A git that did not answer is not asked again.
+    let changes = match git_commit.as_str() {
+        "" => None,
+        _ => said_by("git", &["status", "--porcelain", "--untracked-files=no"], folder).await,
+    };
+    let rustc = match workspace {
+        Some(workspace) => said_by("rustc", &["--version"], workspace.root()).await.unwrap_or_default(),
+        None => String::new(),
+    };
     Provenance {
         steep: env!("CARGO_PKG_VERSION").to_owned(),
-        git_commit: git(&["rev-parse", "HEAD"]).unwrap_or_default(),
-        git_dirty: git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|changes| !changes.is_empty()),
+        git_commit,
+        git_dirty: changes.is_some_and(|changes| !changes.is_empty()),
         lockfile_sha256: lockfile.and_then(|lockfile| sha256_of(&lockfile).ok()).unwrap_or_default(),
-        rustc: workspace.and_then(|workspace| said_by("rustc", &["--version"], workspace.root())).unwrap_or_default(),
+        rustc,
         profile,
         rustflags,
         kernel: host.kernel.unwrap_or_default(),
@@ -91,15 +105,20 @@ fn found(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// What a command prints, without the last line's end; none where it fails or is missing.
-fn said_by(program: &str, args: &[&str], folder: &Path) -> Option<String> {
-    let output = Command::new(program)
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    let said = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| said.trim_end().to_owned())
+/// What a command prints, without the last line's end; none where it fails or is missing. One that does not answer is told.
+async fn said_by(program: &str, args: &[&str], folder: &Path) -> Option<String> {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder);
+    match ask_aside(command, ANSWER_TIMEOUT).await {
+        Ok(answer) => answer.said(),
+        Err(error @ (InquiryError::TooLong(_) | InquiryError::TooMuch)) => {
+            let args = args.join(" ");
+            tell(&format!(
+                "warning: `{program} {args}` in {}: {error}; the run is not stamped with it",
+                folder.display()
+            ));
+            None
+        }
+        Err(InquiryError::Start(_) | InquiryError::GivenUp) => None,
+    }
 }

@@ -1,6 +1,5 @@
 //! Reads CSV files that others recorded, a row at a time: what is kept is numbers.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use thiserror::Error;
 
 use crate::growth::Series;
 use crate::recorded::{Columns, CsvError, Recording};
+use crate::shell::files;
 
 /// Most bytes of a row, and of what is read ahead: a row of numbers has a hundred, and a file without line ends, or with a
 /// quotation mark that is never closed, would be one row.
@@ -42,7 +42,7 @@ pub enum RecordingError {
 /// # Errors
 /// See [`RecordingError`].
 pub fn read_recording(path: &Path, columns: &Columns) -> Result<Series, RecordingError> {
-    read(File::open(path)?, columns)
+    read(files::open(path)?, columns)
 }
 
 fn read(file: impl Read, columns: &Columns) -> Result<Series, RecordingError> {

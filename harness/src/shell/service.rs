@@ -110,6 +110,8 @@ pub struct Ended {
     pub who: Who,
     /// How.
     pub exit: Exit,
+    /// Whether somebody had its supervisor end it, so that it is not its own doing.
+    pub was_asked: bool,
 }
 
 /// Starts the dependencies and the service, and waits until all are ready.
@@ -366,7 +368,8 @@ impl RunningService {
     pub async fn ended(&mut self) -> Ended {
         type Waiting<'a> = Pin<Box<dyn Future<Output = Ended> + 'a>>;
         async fn end_of(who: Who, process: &mut Process) -> Ended {
-            Ended { who, exit: process.wait().await }
+            let exit = process.wait().await;
+            Ended { who, exit, was_asked: process.was_asked_to_end() }
         }
         let mut waiting: Vec<Waiting<'_>> = vec![Box::pin(end_of(Who::Service, &mut self.process))];
         for dependency in &mut self.dependencies {

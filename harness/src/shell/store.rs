@@ -3,8 +3,10 @@
 //! Everything is appended or replaced whole, so that a run that was killed at any moment can be read.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -14,7 +16,9 @@ use thiserror::Error;
 use crate::flags::CellId;
 use crate::plan::Plan;
 use crate::scenario::{Scenario, Supplies};
+use crate::shell::{files, remains};
 use crate::trace::{Provenance, Record, Trace, TraceError};
+use crate::visible::visible;
 
 /// Version of `run.json` and the traces beside it: the first number rises when what was recorded before cannot be read any more.
 const RUN_FORMAT: &str = "2.0";
@@ -26,6 +30,12 @@ const SCENARIO_FILE: &str = "scenario.toml";
 const LOCK_FILE: &str = "run.lock";
 /// The trace of a cell.
 pub const TRACE_FILE: &str = "trace.jsonl";
+/// What earlier attempts at a cell left, in its folder.
+const ATTEMPTS: &str = "attempts";
+/// The largest `run.json`: a scenario of at most 16 MiB with its plan.
+const LARGEST_RECORD: u64 = 256 << 20;
+/// The largest trace: a line a second of 1 KiB, for three weeks.
+const LARGEST_TRACE: u64 = 2 << 30;
 /// Lines of a trace between two times that the disk is waited for: a machine that dies loses at most this.
 const LINES_PER_SYNC: u32 = 120;
 
@@ -65,6 +75,14 @@ pub enum StoreError {
     /// A folder that another steep soaks into.
     #[error("another steep is soaking into {path}: wait for it, or give another --out")]
     InUse {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file that is written and not there any more.
+    #[error(
+        "{path} is not there any more: its folder was removed or moved while steep wrote to it, and nothing more can be kept"
+    )]
+    Gone {
         /// Which.
         path: PathBuf,
     },
@@ -155,7 +173,7 @@ impl RunFolder {
             None => unused(&run.scenario.name, &run.started),
         };
         let mut folder = Self { path, lock: None };
-        if folder.path.join(RUN_FILE).exists() {
+        if files::is_there(&folder.path.join(RUN_FILE)) {
             return Err(StoreError::Taken { path: folder.path });
         }
         fs::create_dir_all(&folder.path).map_err(|source| StoreError::File { path: folder.path.clone(), source })?;
@@ -172,7 +190,8 @@ impl RunFolder {
     pub fn open(path: &Path) -> Result<(Self, RunRecord), StoreError> {
         let folder = Self { path: path.to_owned(), lock: None };
         let file = folder.path.join(RUN_FILE);
-        let text = fs::read_to_string(&file).map_err(|source| StoreError::File { path: file.clone(), source })?;
+        let text = files::read_text(&file, LARGEST_RECORD);
+        let text = text.map_err(|source| StoreError::File { path: file.clone(), source })?;
         // Before the rest, which another version may have otherwise.
         let Stamp { format: found } = from_json(&file, &text)?;
         if found.split('.').next() != RUN_FORMAT.split('.').next() {
@@ -187,9 +206,10 @@ impl RunFolder {
     /// Another process does so already.
     pub fn lock(&mut self) -> Result<(), StoreError> {
         let path = self.path.join(LOCK_FILE);
-        let file = File::create(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+        let mut file = files::lock_file(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
         match file.try_lock() {
             Ok(()) => {
+                remains::take_over(&mut file).map_err(|source| StoreError::File { path, source })?;
                 self.lock = Some(file);
                 Ok(())
             }
@@ -216,31 +236,14 @@ impl RunFolder {
         self.path.join(id.as_str())
     }
 
-    /// Makes the folder of `cell` ready for a new attempt, and says which it is: what an earlier one left is moved into
-    /// `attempts/<n>/`, never thrown away.
+    /// Makes the folder of `cell` ready for a new attempt, and says which it is: what is in it is moved into `attempts/<n>/`, never
+    /// thrown away, so that nothing stands where the attempt will write.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn begin_attempt(&self, cell: &CellId) -> Result<u32, StoreError> {
         let folder = self.cell(cell);
-        let failed = |source| StoreError::File { path: folder.clone(), source };
-        fs::create_dir_all(&folder).map_err(failed)?;
-        let mut attempt = 1;
-        while folder.join("attempts").join(attempt.to_string()).exists() {
-            attempt += 1;
-        }
-        if !folder.join(TRACE_FILE).exists() {
-            return Ok(attempt);
-        }
-        let kept = folder.join("attempts").join(attempt.to_string());
-        fs::create_dir_all(&kept).map_err(failed)?;
-        for entry in fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            if entry.file_name() != "attempts" {
-                fs::rename(entry.path(), kept.join(entry.file_name())).map_err(failed)?;
-            }
-        }
-        Ok(attempt + 1)
+        move_away(&folder).map_err(|source| StoreError::File { path: folder, source })
     }
 
     /// The trace of `cell`; none if it was never begun, or steep was killed before the first line.
@@ -265,9 +268,9 @@ impl RunFolder {
     pub fn write_json(&self, name: impl AsRef<Path>, value: &impl Serialize) -> Result<(), StoreError> {
         let path = self.path.join(name);
         let mut text =
-            serde_json::to_vec_pretty(value).map_err(|source| StoreError::Json { path: path.clone(), source })?;
-        text.push(b'\n');
-        replace(&path, &text)
+            serde_json::to_string_pretty(value).map_err(|source| StoreError::Json { path: path.clone(), source })?;
+        text.push('\n');
+        replace(&path, visible(&text).as_bytes())
     }
 }
 
@@ -277,10 +280,39 @@ impl RunFolder {
 /// It cannot be read, or is broken.
 pub fn read_trace(path: &Path) -> Result<Trace, StoreError> {
     let path = if path.is_dir() { path.join(TRACE_FILE) } else { path.to_owned() };
-    let bytes = fs::read(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+    let bytes = files::read(&path, LARGEST_TRACE).map_err(|source| StoreError::File { path: path.clone(), source })?;
     // A machine that died may leave anything in the last line.
     let text = String::from_utf8_lossy(&bytes);
     Trace::read(&text).map_err(|source| StoreError::Trace { path, source })
+}
+
+/// Moves what is in the folder of a cell away, and gives the number of the attempt that begins.
+fn move_away(folder: &Path) -> io::Result<u32> {
+    files::own_folder(folder)?;
+    let attempts = folder.join(ATTEMPTS);
+    let mut left: Vec<OsString> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<_>>()?;
+    left.retain(|name| name != ATTEMPTS);
+    let place = |attempt: u32| attempts.join(attempt.to_string());
+    let mut last = 0;
+    while files::is_there(&place(last + 1)) {
+        last += 1;
+    }
+    if left.is_empty() {
+        return Ok(last + 1);
+    }
+    // The trace goes first: where it is gone already, steep was killed while it moved the others, which belong to it.
+    left.sort_by_key(|name| name != TRACE_FILE);
+    let is_half_moved = left[0] != TRACE_FILE
+        && files::is_there(&place(last).join(TRACE_FILE))
+        && left.iter().all(|name| !files::is_there(&place(last).join(name)));
+    let attempt = if is_half_moved { last } else { last + 1 };
+    files::own_folder(&attempts)?;
+    files::own_folder(&place(attempt))?;
+    for name in left {
+        fs::rename(folder.join(&name), place(attempt).join(&name))?;
+    }
+    Ok(attempt + 1)
 }
 
 /// A folder below `results` for a run called `name` that began at `started`; runs that begin in the same second get numbers.
@@ -293,13 +325,7 @@ fn unused(name: &str, started: &str) -> PathBuf {
 
 /// Writes `bytes` to `path` whole: a reader sees the old file or the new one.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let failed = |source| StoreError::File { path: path.to_owned(), source };
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
-    let mut file = File::create(&temporary).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&temporary, path).map_err(failed)
+    files::replace(path, bytes).map_err(|source| StoreError::File { path: path.to_owned(), source })
 }
 
 /// A trace that is being written, a line for each record.
@@ -318,24 +344,27 @@ impl TraceWriter {
     /// The file cannot be made.
     pub fn create(cell: &Path) -> Result<Self, StoreError> {
         let path = cell.join(TRACE_FILE);
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|source| StoreError::File { path: path.clone(), source })?;
+        let file = files::create_new(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
         Ok(Self { file, path, line: Vec::new(), unsynced: 0 })
     }
 
     /// Appends `record`. The line is handed to the kernel at once and whole, so that killing steep loses nothing.
     ///
     /// # Errors
-    /// The disk is full, or the like.
+    /// The disk is full, or the file is not in its place any more: what goes on into it would be lost with it.
     pub fn write(&mut self, record: &Record) -> Result<(), StoreError> {
         let failed = |path: &Path, source| StoreError::File { path: path.to_owned(), source };
         self.line.clear();
         serde_json::to_writer(&mut self.line, record)
             .map_err(|source| StoreError::Json { path: self.path.clone(), source })?;
         self.line.push(b'\n');
+        if !self.line.is_ascii() {
+            let shown = visible(&String::from_utf8_lossy(&self.line)).into_owned();
+            self.line = shown.into_bytes();
+        }
+        if !self.is_in_place() {
+            return Err(StoreError::Gone { path: self.path.clone() });
+        }
         self.file.write_all(&self.line).map_err(|source| failed(&self.path, source))?;
         self.unsynced += 1;
         if self.unsynced >= LINES_PER_SYNC || matches!(record, Record::Header(_) | Record::End(_)) {
@@ -343,5 +372,14 @@ impl TraceWriter {
             self.file.sync_data().map_err(|source| failed(&self.path, source))?;
         }
         Ok(())
+    }
+
+    fn is_in_place(&self) -> bool {
+        match (self.file.metadata(), fs::symlink_metadata(&self.path)) {
+            (Ok(own), Ok(there)) => (own.dev(), own.ino()) == (there.dev(), there.ino()),
+            (_, Err(error)) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+            // A disk that fails tells when it is written to.
+            (Err(_), Ok(_)) => true,
+        }
     }
 }

@@ -1,12 +1,16 @@
 //! The hidden program `steep supervise`: starts one process, and sees to it that nothing which descends from it stays behind,
 //! however steep, the process or this supervisor's own part in it ends.
 //!
+//! It is two processes, a [`guard`] and the supervisor proper below it. Any one of steep, guard and supervisor may be killed, and any
+//! two at the same moment: whoever is left kills all that descends from it.
+//!
 //! steep starts itself again as this program with three pipes: orders come in on standard input, reports go out on standard
 //! output (both in the words of [`protocol`]), and standard error becomes standard output and error of the process. It is a
 //! subreaper, so that grandchildren which outlive their parents become its children. When steep closes its end of the orders, or dies by
 //! whatever means, all descendants are killed. It uses no runtime and a single thread, and takes about as much memory as an
 //! empty program does.
 
+pub mod guard;
 pub mod protocol;
 
 use std::ffi::OsString;
@@ -33,20 +37,24 @@ pub const CPUS_OPTION: &str = "--cpus";
 /// Says that the process is to be started when steep orders it, and not at once.
 pub const ON_ORDER_OPTION: &str = "--on-order";
 
+/// Comes before all else where the guard is there already.
+const GUARDED_OPTION: &str = "--guarded";
+
 /// Orders are a few bytes. More than this without a line end is not from steep.
 const ORDERS_MAX_BYTES: usize = 256;
 
 /// Supervises: `args` are what follows `steep supervise`, that is `[--on-order] [--cpus 0,1] PROGRAM ARG…`. The folder and the
 /// environment of the process are those of the supervisor.
 pub fn supervise(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let mut reports = io::stdout();
-    let mut tell = |report: Report| {
-        // When steep is dead nobody reads the report; then the orders have ended too, and that is what counts.
-        let _ = writeln!(reports, "{report}").and_then(|()| reports.flush());
-    };
+    let mut args = args.into_iter().peekable();
+    if args.next_if(|arg| arg == GUARDED_OPTION).is_none() {
+        return guard::guard(args);
+    }
+    let mut tell = |report: Report| tell(&report);
     match Supervised::start(args, &mut tell) {
         Ok(supervised) => {
-            tell(Report::Started { pid: supervised.main.as_raw_nonzero().get().unsigned_abs() });
+            let supervisor = std::process::id();
+            tell(Report::Started { pid: supervised.main.as_raw_nonzero().get().unsigned_abs(), supervisor });
             supervised.watch(&mut tell);
             ExitCode::SUCCESS
         }
@@ -55,6 +63,12 @@ pub fn supervise(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn tell(report: &Report) {
+    let mut reports = io::stdout().lock();
+    // When steep is dead nobody reads the report; then the orders have ended too, and that is what counts.
+    let _ = writeln!(reports, "{report}").and_then(|()| reports.flush());
 }
 
 /// A process and the means to notice what happens to it.
@@ -115,6 +129,10 @@ impl Supervised {
         while let Ok([orders, child, end]) =
             readable([self.orders.stdin.as_fd(), self.child_ended.as_fd(), self.asked_to_end.as_fd()])
         {
+            if end {
+                // Whoever ends a whole group of processes ends the main process as well: that is told as this.
+                tell(Report::Asked);
+            }
             if child {
                 drain(&mut self.child_ended);
                 if self.reap(tell) {
@@ -237,13 +255,6 @@ pub fn become_subreaper() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether process `pid` is a supervisor of steep, by its command line.
-#[must_use]
-pub fn is_supervisor(pid: u32) -> bool {
-    let Ok(command_line) = std::fs::read(format!("/proc/{pid}/cmdline")) else { return false };
-    command_line.split(|&byte| byte == 0).nth(1) == Some(SUBCOMMAND.as_bytes())
-}
-
 /// Sockets that become readable when a child ends, and when this process is asked to end.
 ///
 /// Handling a signal has a second purpose: what was inherited as ignored, as SIGINT is behind `&` in a script and SIGHUP behind
@@ -252,6 +263,7 @@ fn hear_signals() -> io::Result<(UnixStream, UnixStream)> {
     let (child_ended, child_waker) = UnixStream::pair()?;
     let (asked_to_end, end_waker) = UnixStream::pair()?;
     child_ended.set_nonblocking(true)?;
+    asked_to_end.set_nonblocking(true)?;
     // SIGUSR1 and SIGUSR2 only wake the loop, which then finds nothing to do.
     for signal in [SIGCHLD, SIGUSR1, SIGUSR2] {
         signal_hook::low_level::pipe::register(signal, child_waker.try_clone()?)?;

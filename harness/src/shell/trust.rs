@@ -16,6 +16,7 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedSt
 use thiserror::Error;
 
 use crate::scenario::{Protocol, Tls};
+use crate::shell::files::{self, LARGEST_TEXT};
 
 /// What a client needs for TLS.
 #[derive(Debug, Clone)]
@@ -88,12 +89,7 @@ impl Trust {
         let mut config = match &tls.client {
             Some(client) => {
                 let certificates = certificates("http.tls.client_certificate", &folder.join(&client.certificate))?;
-                let path = folder.join(&client.key);
-                let key = PrivateKeyDer::from_pem_file(&path).map_err(|error| TrustError::File {
-                    key: "http.tls.client_key",
-                    path,
-                    reason: format!("no private key in PEM: {error}"),
-                })?;
+                let key = private_key("http.tls.client_key", &folder.join(&client.key))?;
                 builder.with_client_auth_cert(certificates, key).map_err(|error| unusable(&error))?
             }
             None => builder.with_no_client_auth(),
@@ -128,11 +124,23 @@ pub fn of_nobody() -> Result<ClientConfig, rustls::Error> {
     Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
+fn pem(key: &'static str, path: &Path) -> Result<Vec<u8>, TrustError> {
+    let wrong = |error: io::Error| TrustError::File { key, path: path.to_owned(), reason: error.to_string() };
+    files::read(path, LARGEST_TEXT).map_err(wrong)
+}
+
+fn private_key(key: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, TrustError> {
+    PrivateKeyDer::from_pem_slice(&pem(key, path)?).map_err(|error| {
+        let reason = format!("no private key in PEM: {error}");
+        TrustError::File { key, path: path.to_owned(), reason }
+    })
+}
+
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let wrong = |reason: String| TrustError::File { key, path: path.to_owned(), reason };
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| wrong(format!("no certificates in PEM: {error}")))?;
+    let text = pem(key, path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| wrong(format!("no certificates in PEM: {error}")))?;
     if found.is_empty() { Err(wrong("it has no certificate in PEM".to_owned())) } else { Ok(found) }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::exposition;
 use crate::scenario::{KnownAllocator, Verify};
+use crate::shell::files;
 use crate::shell::probe::{ProbeError, ask};
 use crate::shell::process::output::LOG_FILE_MAX;
 use crate::shell::procfs::mapped_files;
@@ -143,9 +144,8 @@ async fn is_logged(text: &str, log: &Path, is_on: bool) -> Result<bool, SightErr
 
 /// The log from its beginning, as far as it reaches before it is begun anew.
 fn read_log(log: &Path) -> Result<String, SightError> {
-    let mut bytes = Vec::new();
-    let read = fs::File::open(log).and_then(|file| file.take(LOG_FILE_MAX.get()).read_to_end(&mut bytes));
-    read.map_err(|source| SightError::File { place: log.display().to_string(), source })?;
+    let read = files::read(log, LOG_FILE_MAX.get());
+    let bytes = read.map_err(|source| SightError::File { place: log.display().to_string(), source })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -4,16 +4,19 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::time::timeout;
 
-use crate::units::in_words;
+use crate::shell::inquiry::{Answer, InquiryError, ask, ask_aside};
 
 /// How long git may take to check out a revision: minutes for the largest repositories.
 const CHECKOUT_TIMEOUT: Duration = Duration::from_mins(15);
+/// How long git may take to answer a question: walking a long history on a cold disk takes seconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long git may take to forget a worktree; what it does not forget now it forgets the next time.
+const PRUNE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a commit so much names the folder of its worktree.
 const SHORT: usize = 12;
 /// Variables that a hook of git sets for its own repository.
@@ -22,9 +25,14 @@ const OF_HOOKS: [&str; 3] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"];
 /// Why a revision cannot be had.
 #[derive(Debug, Error)]
 pub enum RevisionError {
-    /// There is no git.
-    #[error("git cannot be run: {0}; is it installed?")]
-    NoGit(io::Error),
+    /// There is no git, or it does not answer.
+    #[error("`git {command}` cannot be run: {source}{}", if matches!(source, InquiryError::Start(_)) { "; is git installed?" } else { "" })]
+    NoGit {
+        /// What it was asked.
+        command: String,
+        /// Why.
+        source: InquiryError,
+    },
     /// Git refused.
     #[error("`git {command}` failed: {message}")]
     Failed {
@@ -32,12 +40,6 @@ pub enum RevisionError {
         command: String,
         /// What it said.
         message: String,
-    },
-    /// Git did not end.
-    #[error("`git {command}` did not end in {}", in_words(CHECKOUT_TIMEOUT))]
-    TooLong {
-        /// What it was asked.
-        command: String,
     },
     /// What an earlier run left cannot be removed.
     #[error("{path} cannot be removed: {source}")]
@@ -54,7 +56,11 @@ pub enum RevisionError {
 /// # Errors
 /// There is no repository, or no such revision.
 pub fn commit_of(folder: &Path, revision: &str) -> Result<String, RevisionError> {
-    asked(folder, &["rev-parse", "--verify", "--end-of-options", &format!("{revision}^{{commit}}")])
+    asked(folder, &["rev-parse", "--verify", "--end-of-options", &commit(revision)], ANSWER_TIMEOUT)
+}
+
+fn commit(revision: &str) -> String {
+    format!("{revision}^{{commit}}")
 }
 
 /// Where `folder` is in its repository: empty at its top.
@@ -62,7 +68,7 @@ pub fn commit_of(folder: &Path, revision: &str) -> Result<String, RevisionError>
 /// # Errors
 /// There is no repository.
 pub fn place_of(folder: &Path) -> Result<PathBuf, RevisionError> {
-    asked(folder, &["rev-parse", "--show-prefix"]).map(PathBuf::from)
+    asked(folder, &["rev-parse", "--show-prefix"], ANSWER_TIMEOUT).map(PathBuf::from)
 }
 
 /// Whether the commit `later` has grown out of `earlier`.
@@ -70,8 +76,9 @@ pub fn place_of(folder: &Path) -> Result<PathBuf, RevisionError> {
 /// # Errors
 /// Git cannot be run.
 pub fn has_grown_out_of(folder: &Path, later: &str, earlier: &str) -> Result<bool, RevisionError> {
-    let output = prepared(folder, &["merge-base", "--is-ancestor", earlier, later]).output();
-    output.map(|output| output.status.success()).map_err(RevisionError::NoGit)
+    let args = ["merge-base", "--is-ancestor", earlier, later];
+    let answer = ask(prepared(folder, &args), ANSWER_TIMEOUT).map_err(|source| no_git(&args, source))?;
+    Ok(answer.status.success())
 }
 
 /// A worktree of one commit. Dropping it takes it away.
@@ -89,8 +96,10 @@ impl Worktree {
     /// # Errors
     /// See [`RevisionError`].
     pub async fn check_out(folder: &Path, revision: &str, parent: &Path) -> Result<Self, RevisionError> {
-        let commit = commit_of(folder, revision)?;
-        let place = place_of(folder)?;
+        let question = commit(revision);
+        let args = ["rev-parse", "--verify", "--end-of-options", &question];
+        let commit = asked_aside(folder, &args, ANSWER_TIMEOUT).await?;
+        let place = PathBuf::from(asked_aside(folder, &["rev-parse", "--show-prefix"], ANSWER_TIMEOUT).await?);
         let path = parent.join(&commit[..SHORT.min(commit.len())]);
         // A run that was killed leaves its worktree.
         match fs::remove_dir_all(&path) {
@@ -103,13 +112,7 @@ impl Worktree {
         let to = worktree.path.display().to_string();
         // Forced where an earlier one is still known to git. Hooks are for those who work in a tree.
         let args = ["-c", "core.hooksPath=/dev/null", "worktree", "add", "--force", "--detach", &to, &worktree.commit];
-        let mut git = tokio::process::Command::from(prepared(folder, &args));
-        git.kill_on_drop(true);
-        let output = match timeout(CHECKOUT_TIMEOUT, git.output()).await {
-            Err(_) => return Err(RevisionError::TooLong { command: args.join(" ") }),
-            Ok(output) => output.map_err(RevisionError::NoGit)?,
-        };
-        said(&args, &output).map(|_| worktree)
+        asked_aside(folder, &args, CHECKOUT_TIMEOUT).await.map(|_| worktree)
     }
 
     /// What `folder` is in this revision.
@@ -129,19 +132,27 @@ impl Drop for Worktree {
     fn drop(&mut self) {
         // What cannot be removed is removed before the next checkout.
         drop(fs::remove_dir_all(&self.path));
-        drop(asked(&self.repository, &["worktree", "prune"]));
+        drop(asked(&self.repository, &["worktree", "prune"], PRUNE_TIMEOUT));
     }
 }
 
-/// What git answers at once.
-fn asked(folder: &Path, args: &[&str]) -> Result<String, RevisionError> {
-    let output = prepared(folder, args).output().map_err(RevisionError::NoGit)?;
-    said(args, &output)
+/// What git answers, within `limit`.
+fn asked(folder: &Path, args: &[&str], limit: Duration) -> Result<String, RevisionError> {
+    said(args, ask(prepared(folder, args), limit))
+}
+
+/// The same beside other work.
+async fn asked_aside(folder: &Path, args: &[&str], limit: Duration) -> Result<String, RevisionError> {
+    said(args, ask_aside(prepared(folder, args), limit).await)
+}
+
+fn no_git(args: &[&str], source: InquiryError) -> RevisionError {
+    RevisionError::NoGit { command: args.join(" "), source }
 }
 
 fn prepared(folder: &Path, args: &[&str]) -> Command {
     let mut git = Command::new("git");
-    git.args(args).current_dir(folder).stdin(Stdio::null());
+    git.args(args).current_dir(folder);
     for variable in OF_HOOKS {
         git.env_remove(variable);
     }
@@ -149,10 +160,10 @@ fn prepared(folder: &Path, args: &[&str]) -> Command {
 }
 
 /// What git printed, without the end of the line.
-fn said(args: &[&str], output: &Output) -> Result<String, RevisionError> {
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
-    }
-    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(RevisionError::Failed { command: args.join(" "), message })
+fn said(args: &[&str], answer: Result<Answer, InquiryError>) -> Result<String, RevisionError> {
+    let answer = answer.map_err(|source| no_git(args, source))?;
+    answer.said().ok_or_else(|| {
+        let message = String::from_utf8_lossy(&answer.stderr).trim().to_owned();
+        RevisionError::Failed { command: args.join(" "), message }
+    })
 }

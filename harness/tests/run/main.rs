@@ -3,12 +3,15 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
 
 mod bisect;
+mod ends;
 mod held;
 mod load;
 mod moody;
 mod night;
 mod ports;
 mod secrets;
+#[path = "../support/mod.rs"]
+mod support;
 mod switches;
 
 use std::fs;

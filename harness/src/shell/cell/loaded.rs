@@ -137,21 +137,25 @@ impl<'r> Loaded<'r> {
                     self.message = why;
                     Event::Broken
                 }
-                Woken::Ended(Ended { who, exit }) if is_raised_soon(&mut interrupted).await => {
+                Woken::Ended(Ended { who, exit, .. }) if is_raised_soon(&mut interrupted).await => {
                     // Whoever stops a whole group of processes stops the service as well: that is no crash.
                     self.exit = (who == Who::Service).then_some(exit);
                     self.soak.handle(self.now(), Event::Failed);
                     return self.finish(EndReason::Interrupted).await;
                 }
-                Woken::Ended(Ended { who: Who::Service, exit: Exit { code: None, signal: None, .. } }) => {
-                    "the supervisor of the service was killed".clone_into(&mut self.message);
+                Woken::Ended(Ended { who, was_asked: true, .. }) => {
+                    self.message = format!("the supervisor of {who} was asked to end by a signal, and ended it");
                     Event::Failed
                 }
-                Woken::Ended(Ended { who: Who::Service, exit }) => {
+                Woken::Ended(Ended { who, exit: Exit { code: None, signal: None, .. }, .. }) => {
+                    self.message = format!("the supervisor of {who} was killed");
+                    Event::Failed
+                }
+                Woken::Ended(Ended { who: Who::Service, exit, .. }) => {
                     self.exit = Some(exit);
                     Event::Exited
                 }
-                Woken::Ended(Ended { who, exit }) => {
+                Woken::Ended(Ended { who, exit, .. }) => {
                     self.message = format!("{who} ended by itself: {exit}");
                     Event::Failed
                 }

@@ -2,7 +2,7 @@
 //!
 //! A thread of its own does it: a disk that hangs stops neither the driver nor, until the pipe is full, the process.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::tail::Tail;
+use crate::shell::files;
 use crate::units::Bytes;
 
 /// A log file that has grown to this is renamed to `….1`, replacing the one before it: two files at most.
@@ -121,7 +122,7 @@ struct RotatingLog {
 
 impl RotatingLog {
     fn create(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        let file = files::begin(path)?;
         Ok(Self { path: path.to_owned(), file, size: Bytes::ZERO })
     }
 

@@ -9,6 +9,7 @@ use super::failure::{ServiceError, Who};
 use super::names::Names;
 use crate::scenario::config::Patch;
 use crate::scenario::{Dependency, Program, ReadyCheck, RenderedFile, Service};
+use crate::shell::files::{self, LARGEST_TEXT};
 use crate::shell::loopback::Endpoint;
 use crate::shell::process::Launch;
 use crate::shell::service::ready::Question;
@@ -154,7 +155,7 @@ impl Preparation<'_> {
         for file in files {
             let from = self.place.scenario_folder.join(&file.from);
             let to = self.place.cell_folder.join(self.fill("files.to", &file.to)?);
-            let text = fs::read_to_string(&from).map_err(|source| self.file_error(&from, source))?;
+            let text = files::read_text(&from, LARGEST_TEXT).map_err(|source| self.file_error(&from, source))?;
             let template = Template::parse(&text).map_err(|source| ServiceError::Template {
                 who: self.who.clone(),
                 path: from.clone(),
@@ -168,7 +169,11 @@ impl Preparation<'_> {
             if let Some(folder) = to.parent() {
                 fs::create_dir_all(folder).map_err(|source| self.file_error(folder, source))?;
             }
-            fs::write(&to, filled).map_err(|source| self.file_error(&to, source))?;
+            // Below the cell's folder all is steep's own; elsewhere the scenario's author knows what is there.
+            let is_own = to.starts_with(self.place.cell_folder);
+            let written =
+                if is_own { files::replace(&to, filled.as_bytes()) } else { files::write_output(&to, &filled) };
+            written.map_err(|source| self.file_error(&to, source))?;
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ pub enum Report {
     Started {
         /// Its number.
         pid: u32,
+        /// The number of its supervisor.
+        supervisor: u32,
     },
     /// It could not be started.
     NotStarted {
@@ -50,6 +52,8 @@ pub enum Report {
         /// Signal, where it was killed by one.
         signal: Option<i32>,
     },
+    /// Somebody asked the supervisor to end, by a signal: what is told after it is not the doing of the process.
+    Asked,
     /// No descendant is left.
     Gone,
     /// Something is left that could not be killed, by permission or because the kernel holds it.
@@ -89,12 +93,13 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Prepared => write!(f, "prepared"),
-            Self::Started { pid } => write!(f, "started {pid}"),
+            Self::Started { pid, supervisor } => write!(f, "started {pid} {supervisor}"),
             Self::NotStarted { message } => write!(f, "not-started {}", message.replace('\n', " ")),
             Self::Exited { code } => write!(f, "exited {code}"),
             Self::Signaled { signal } => write!(f, "signaled {signal}"),
             Self::Reaped { pid, code: _, signal: Some(signal) } => write!(f, "reaped {pid} signaled {signal}"),
             Self::Reaped { pid, code, signal: None } => write!(f, "reaped {pid} exited {}", code.unwrap_or_default()),
+            Self::Asked => write!(f, "asked"),
             Self::Gone => write!(f, "gone"),
             Self::Left => write!(f, "left"),
         }
@@ -107,9 +112,12 @@ impl FromStr for Report {
     fn from_str(line: &str) -> Result<Self, UnknownWord> {
         match line.split_once(' ') {
             None if line == "prepared" => Some(Self::Prepared),
+            None if line == "asked" => Some(Self::Asked),
             None if line == "gone" => Some(Self::Gone),
             None if line == "left" => Some(Self::Left),
-            Some(("started", pid)) => pid.parse().ok().map(|pid| Self::Started { pid }),
+            Some(("started", pids)) => pids.split_once(' ').and_then(|(pid, supervisor)| {
+                Some(Self::Started { pid: pid.parse().ok()?, supervisor: supervisor.parse().ok()? })
+            }),
             Some(("not-started", message)) => Some(Self::NotStarted { message: message.to_owned() }),
             Some(("exited", code)) => code.parse().ok().map(|code| Self::Exited { code }),
             Some(("reaped", rest)) => reaped(rest),
@@ -145,12 +153,13 @@ mod tests {
         }
         let reports = [
             Report::Prepared,
-            Report::Started { pid: 7 },
+            Report::Started { pid: 7, supervisor: 5 },
             Report::NotStarted { message: "`a b`: no such file".to_owned() },
             Report::Exited { code: 3 },
             Report::Signaled { signal: 9 },
             Report::Reaped { pid: 7, code: Some(3), signal: None },
             Report::Reaped { pid: 7, code: None, signal: Some(11) },
+            Report::Asked,
             Report::Gone,
             Report::Left,
         ];
