@@ -13,7 +13,7 @@ use crate::percent;
 const LONGER: usize = 16;
 
 /// Times what is advised at which is looked.
-const TIMES: [f64; 5] = [1.0, 1.5, 2.0, 3.0, 4.0];
+const TIMES: [f64; 5] = [1.0, 0.4, 0.6, 0.8, 1.25];
 
 #[derive(Default)]
 struct Tally {
@@ -51,7 +51,9 @@ pub fn advice(asked: &Asked) {
     let is_steady = |family: &Family| !matches!(family, Family::IdleMiddle | Family::LeakIdleMiddle);
     let families = || CALM.into_iter().chain(EXTRA_CALM).chain(LEAKING).chain(EXTRA_LEAKING).filter(is_steady);
     let mut by_family: BTreeMap<Family, Tally> = BTreeMap::new();
-    println!("|minutes|why|undecided|advised beyond {LONGER} times|times, middle|decided then %|at 1.5 times|2|3|4|");
+    println!(
+        "|minutes|why|undecided|advised beyond {LONGER} times|times, middle|decided then %|at 0.4 times|0.6|0.8|1.25|"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for &minutes in &asked.minutes {
         let mut by_reason: BTreeMap<&str, Tally> = BTreeMap::new();
@@ -80,7 +82,9 @@ pub fn advice(asked: &Asked) {
             println!("|{minutes}|{reason}|{}|", tally.row());
         }
     }
-    println!("\n|family|undecided|beyond|times|decided then %|1.5|2|3|4|\n|---|---|---|---|---|---|---|---|---|");
+    println!(
+        "\n|family|undecided|beyond|times|decided then %|0.4|0.6|0.8|1.25|\n|---|---|---|---|---|---|---|---|---|"
+    );
     for (family, tally) in by_family {
         println!("|{family}|{}|", tally.row());
     }

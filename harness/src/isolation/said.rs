@@ -49,6 +49,8 @@ impl Said {
             // A service that grows until it is killed is the leak that hurts most.
             Verdict::Crashed => grew(growth).then(|| Self::leaks(growth)),
             _ if outcome.cut_short.is_some() => None,
+            // Memory that is held outside of live bytes says nothing of those, unless they are bounded.
+            Verdict::Retention if growth.ceiling.get() >= growth.worth_finding.get() => Some(Self::open(growth)),
             Verdict::Plateau | Verdict::Stable | Verdict::Retention => Some(Self::clear(growth)),
             Verdict::Inconclusive => Some(Self::open(growth)),
         }
