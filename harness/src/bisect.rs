@@ -288,12 +288,12 @@ impl Bisect {
         let told_likely = |on: &[bool]| information(&posterior.hypotheses, on, self.expected_error(on, length));
         let told = candidates.iter().map(|on| (told(on), on));
         match told.max_by(|a, b| a.0.total_cmp(&b.0)) {
-            Some((bits, on)) if bits > 0.0 => {
+            Some((bits, on)) if bits >= LEAST_BITS => {
                 let is_for_unseen = is_likely || told_likely(on) < 0.5 * bits;
                 let why = if is_for_unseen { self.why_again(&unseen) } else { why(explanations, bits) };
                 Next::Soak(NextCell { flags: self.set(on), length, why })
             }
-            _ => Next::Unsure { reason: "no set of flags that can be run would tell more".to_owned() },
+            _ => Next::Unsure { reason: self.blind(&unseen, length) },
         }
     }
 
@@ -342,6 +342,15 @@ impl Bisect {
             return Next::Unsure { reason };
         }
         Next::Soak(NextCell { flags, length, why: format!("{grows}: is it so again?") })
+    }
+
+    /// Why no further cell is worth its time.
+    fn blind(&self, unseen: &[usize], length: Duration) -> String {
+        if unseen.is_empty() {
+            return format!("no set of flags that can be run would tell more in cells of {}", in_words(length));
+        }
+        let open = self.why_again(unseen);
+        format!("{open}, and no other cell of {} would tell; longer ones would", in_words(length))
     }
 
     fn why_again(&self, unseen: &[usize]) -> String {
@@ -394,6 +403,9 @@ const LARGE: f64 = 2.5;
 
 /// Growth of so many standard errors is excluded by 95 % where none is seen: of one side, as no flag is thought to take memory away.
 const EXCLUDING: f64 = 1.645;
+
+/// A cell that is expected to tell less than this, in bits, is not worth its time: "0.00 bit expected" was soaked for nine times over.
+const LEAST_BITS: f64 = 0.005;
 
 /// With less than so many cells' time left, the next cell is the last and takes all of it.
 const LAST: f64 = 1.6;

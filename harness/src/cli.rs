@@ -105,7 +105,7 @@ pub struct RunOptions {
     /// Folder of the run [default: results/<name>-<utc time>]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
-    /// Soak only this cell of the plan; may be given several times
+    /// Soak only this cell, of the plan or beside it; may be given several times, and with --resume
     #[arg(long = "cell", value_name = "ID")]
     pub cells: Vec<String>,
     /// Soak what fits into so many hours: whole replicates, the last ones left out first
@@ -214,7 +214,8 @@ Examples:
   steep run scenarios/quickstart.toml
   steep run soak.toml --cell baseline --cell sessions
   steep run soak.toml --until 07:00
-  steep run soak.toml --resume results/checkout-20261122T220000Z";
+  steep run soak.toml --resume results/checkout-20261122T220000Z
+  steep run soak.toml --resume results/checkout-20261122T220000Z --cell cache+sessions";
 
 const BISECT_HELP: &str = "\
 Each cell is as long as the phases of the scenario. Of [plan] only the exclusions are followed, and

@@ -5,12 +5,15 @@
 
 mod ambiguity;
 mod contrast;
+mod doubt;
 mod factor;
 pub(crate) mod model;
 pub(crate) mod posterior;
 mod readings;
+mod said;
 mod search;
 mod sentence;
+mod settling;
 mod suspects;
 mod tail;
 
@@ -21,6 +24,7 @@ use self::factor::Factor;
 use self::model::{Causes, Term};
 use self::posterior::Posterior;
 use self::readings::Readings;
+pub use self::settling::Settling;
 pub use self::suspects::Suspects;
 use crate::flags::{CellId, FlagSet};
 use crate::growth::Growth;
@@ -116,6 +120,12 @@ pub struct Finding {
     pub reason: String,
     /// What turning it on adds, by all cells together.
     pub effect: Option<Effect>,
+    /// Of what is undecided only because another that leaks may need it: that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needed_by: Option<String>,
+    /// Of what is undecided: the cell that would settle it; none where no single one would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settling: Option<Settling>,
 }
 
 /// Growth that is there whatever is on.
@@ -171,8 +181,11 @@ pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Isolation {
     let readings = Readings::of(flags, outcomes);
     let causes = readings.causes();
     let posterior = Posterior::of(&readings.cells, &causes);
+    // The same, unless a cell is not decided.
+    let is_careful = readings.careful != readings.cells;
+    let careful = is_careful.then(|| Posterior::of(&readings.careful, &causes));
     let unexplained = unexplained(&readings, &posterior);
-    let weighed = Weighed { readings, causes, posterior, outcomes, unexplained };
+    let weighed = Weighed { readings, causes, posterior, careful, outcomes, unexplained };
     let suspects = Suspects::of(&weighed);
     let finding = |factor: &Factor| weighed.finding(factor, suspects.as_ref());
     let is_unverified = |flag| outcomes.iter().any(|outcome| outcome.unverified_flags.contains(flag));
@@ -233,7 +246,8 @@ pub struct Measured {
 #[must_use]
 pub fn measured(flags: &[String], outcomes: &[Outcome]) -> Vec<Measured> {
     let readings = Readings::of(flags, outcomes);
-    let cells = readings.outcomes.iter().zip(&readings.cells);
+    // A search ends on what is cleared.
+    let cells = readings.outcomes.iter().zip(&readings.careful);
     cells
         .map(|(outcome, reading)| Measured { cell: outcome.cell.clone(), growth: reading.growth, error: reading.error })
         .collect()
@@ -244,6 +258,8 @@ struct Weighed<'o> {
     readings: Readings<'o>,
     causes: Causes,
     posterior: Posterior,
+    /// With the errors by which somebody is cleared, where those are others.
+    careful: Option<Posterior>,
     outcomes: &'o [Outcome],
     /// Cells among the readings that nothing explains.
     unexplained: Vec<usize>,
@@ -261,12 +277,14 @@ impl<'o> Weighed<'o> {
                 let off = contrasts.first().map(|contrast| Contrast { with: contrast.without, without: contrast.with });
                 let effect = self.posterior.effect(Term::Off(place)).map(|effect| self.effect(effect, off));
                 let reason = off.map_or_else(|| format!("memory grows where {flag} is off"), |off| off.told());
-                Finding { guilt: Guilt::LeaksOff, posterior: Some(posterior), reason, effect }
+                let finding = Finding { guilt: Guilt::LeaksOff, posterior: Some(posterior), reason, effect, ..said };
+                Finding { needed_by: None, settling: None, ..finding }
             }
             Guilt::Innocent if posterior > CLEARED => {
                 let reason =
                     format!("{}; memory grows where it is off with a posterior of {posterior:.2}", said.reason);
-                Finding { guilt: Guilt::Undecided, reason, ..said }
+                let settling = Settling::of(self, &factor, Some(place));
+                Finding { guilt: Guilt::Undecided, reason, settling, ..said }
             }
             _ => said,
         }
@@ -277,7 +295,8 @@ impl<'o> Weighed<'o> {
         let place = self.readings.factors.iter().position(|known| known == factor);
         let tested = place.filter(|&place| self.readings.cells.iter().any(|reading| reading.on[place]));
         let posterior = tested.map(|place| self.probability(place));
-        let finding = |guilt, reason, effect| Finding { guilt, posterior, reason, effect };
+        let finding =
+            |guilt, reason, effect| Finding { guilt, posterior, reason, effect, needed_by: None, settling: None };
 
         if let Some(place) = tested.filter(|&place| self.probability(place) >= NAMED) {
             let (guilt, term) = self.company(place);
@@ -291,26 +310,39 @@ impl<'o> Weighed<'o> {
                 return finding(guilt, shown.told(), effect);
             }
         }
-        let Some(place) = tested else { return finding(Guilt::Undecided, self.untested(factor), None) };
+        let Some(place) = tested else {
+            let settling = Settling::of(self, factor, None);
+            return Finding { settling, ..finding(Guilt::Undecided, self.untested(factor), None) };
+        };
         let seen = contrasts.first().copied().or_else(|| Contrast::nearest(factor, self.outcomes));
         let beside = self.posterior.beside_best(Term::One(place));
         let effect = beside.map(|effect| self.effect(effect, seen));
         let told = self.told(place, contrasts.first());
         let unexplained = self.unexplained.iter().find(|&&cell| self.readings.cells[cell].on[place]);
-        if self.probability(place) <= CLEARED && self.is_excluded(place, beside) && !self.is_retained(factor) {
+        let is_clear = self.is_unlikely(place) && self.is_excluded(place) && !self.is_retained(factor);
+        if is_clear && self.disagreeing(factor).is_none() {
             let Some(&cell) = unexplained else { return finding(Guilt::Innocent, told, effect) };
-            let reason = format!("{} grows, and no flag or pair explains it", self.readings.outcomes[cell].cell);
-            return finding(Guilt::Undecided, reason, effect);
+            let cell = self.readings.outcomes[cell];
+            let reason = format!("{} grows, and no flag or pair explains it", cell.cell);
+            let settling = Some(Settling::again(cell, self.outcomes));
+            return Finding { settling, ..finding(Guilt::Undecided, reason, effect) };
         }
+        let settling = Settling::of(self, factor, Some(place));
         let name = factor.to_string();
         let suspected = suspects.filter(|suspects| suspects.names.contains(&name)).map(Suspects::told);
-        let reason = suspected.unwrap_or_else(|| format!("{told}; {}", self.doubt(place)));
-        finding(Guilt::Undecided, reason, effect)
+        if let Some(needed_by) = self.needed_by(place).filter(|_| suspected.is_none()) {
+            let reason = self.doubt_of_company(place, &needed_by);
+            let needed_by = Some(needed_by);
+            // By itself it adds nothing, and what it adds with the other is the other's.
+            return Finding { needed_by, settling, ..finding(Guilt::Undecided, reason, None) };
+        }
+        let reason = suspected.unwrap_or_else(|| format!("{told}; {}", self.doubt(factor, place)));
+        Finding { settling, ..finding(Guilt::Undecided, reason, effect) }
     }
 
     /// Probability that a factor leaks, by itself or with others.
     fn probability(&self, place: usize) -> f64 {
-        self.posterior.probability(|hypothesis| hypothesis.terms.iter().any(|term| term.involves(place)))
+        share_of(&self.posterior, place)
     }
 
     /// Whether a factor that leaks does so by itself, only with others or only without them, and the likeliest of the causes that it is
@@ -344,10 +376,17 @@ impl<'o> Weighed<'o> {
         Some((causes.iter().map(|(share, ..)| share).sum(), partners, likeliest))
     }
 
+    /// Whether a factor hardly leaks, with all care.
+    fn is_unlikely(&self, place: usize) -> bool {
+        let is_unlikely = |posterior: &Posterior| share_of(posterior, place) <= CLEARED;
+        is_unlikely(&self.posterior) && self.careful.as_ref().is_none_or(is_unlikely)
+    }
+
     /// Whether the cells that had a factor on leave no room for an effect that is worth finding: one of them is clear, or all of them
     /// together say so.
-    fn is_excluded(&self, place: usize, beside: Option<(f64, f64)>) -> bool {
+    fn is_excluded(&self, place: usize) -> bool {
         let mut with = self.readings.outcomes.iter().zip(&self.readings.cells).filter(|(_, reading)| reading.on[place]);
+        let beside = self.careful.as_ref().unwrap_or(&self.posterior).beside_best(Term::One(place));
         with.any(|(outcome, _)| outcome.verdict().is_clear()) || beside.is_some_and(Readings::is_excluded)
     }
 
@@ -374,44 +413,11 @@ impl<'o> Weighed<'o> {
         let effect = self.posterior.effect(Term::Program).map(|effect| self.effect(effect, None));
         Some(ProgramFinding { posterior, effect })
     }
+}
 
-    /// The cells that speak of a factor, in words.
-    fn told(&self, place: usize, contrast: Option<&Contrast<'_>>) -> String {
-        /// More cells than these are not told apart.
-        const TOLD: usize = 3;
-        if let Some(contrast) = contrast {
-            return contrast.told();
-        }
-        let cells = self.readings.outcomes.iter().zip(&self.readings.cells);
-        let with: Vec<String> = cells
-            .filter(|(_, reading)| reading.on[place])
-            .map(|(outcome, _)| format!("{} is {}", outcome.cell, outcome.verdict()))
-            .collect();
-        let more = if with.len() > TOLD { format!(" and {} more", with.len() - TOLD) } else { String::new() };
-        format!("{}{more}", with[..with.len().min(TOLD)].join(", "))
-    }
-
-    /// Why a factor is not decided, in words.
-    fn doubt(&self, place: usize) -> String {
-        let posterior = self.probability(place);
-        if posterior <= CLEARED {
-            "the allocator keeps memory, or an effect worth finding is not excluded".to_owned()
-        } else {
-            format!("leaks with a posterior of {posterior:.2}")
-        }
-    }
-
-    /// Why nothing is known of a factor, in words.
-    fn untested(&self, factor: &Factor) -> String {
-        let with = self.outcomes.iter().find(|outcome| factor.is_on(outcome));
-        with.map_or_else(
-            || "no cell was soaked with it on".to_owned(),
-            |with| {
-                let cut = with.cut_short.as_ref().map_or_else(String::new, |reason| format!("; {reason}"));
-                format!("no cell with it on was judged: {} is {}{cut}", with.cell, with.verdict())
-            },
-        )
-    }
+/// Probability that a factor leaks, by itself or with others.
+fn share_of(posterior: &Posterior, place: usize) -> f64 {
+    posterior.probability(|hypothesis| hypothesis.terms.iter().any(|term| term.involves(place)))
 }
 
 fn from_contrast(

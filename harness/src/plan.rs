@@ -7,6 +7,7 @@ mod clauses;
 mod hadamard;
 mod hours;
 mod model;
+mod named;
 mod pairwise;
 mod rows;
 mod screening;

@@ -10,6 +10,7 @@ mod night;
 mod outline;
 mod plan;
 mod rehearsed;
+mod settling;
 mod table;
 mod terminal;
 

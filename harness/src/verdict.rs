@@ -2,11 +2,14 @@
 //!
 //! Pure: no files, processes, sockets, clocks, threads or output.
 
+mod need;
+
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use self::need::advised;
 use crate::growth::{AfterCap, GivenBack, Growth, Materiality, MemorySource, Series, Shape, Unjudgeable, fit};
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, in_words};
 
@@ -195,7 +198,8 @@ fn is_held_outside(live: &Judgement, held: &Judgement) -> bool {
 /// The verdict on one fit. The order of the rules is part of the method.
 fn by_growth(growth: Growth, materiality: &Materiality) -> Judgement {
     let (verdict, reason, need) = decide(&growth, materiality.strictness);
-    Judgement { verdict, reason, need: need.map(|n| n.min(LONGEST_NEED)), growth: Some(growth), anonymous: None }
+    let need = need.map(|need| advised(need, &growth, materiality.strictness).min(LONGEST_NEED));
+    Judgement { verdict, reason, need, growth: Some(growth), anonymous: None }
 }
 
 type Decision = (Verdict, String, Option<Duration>);

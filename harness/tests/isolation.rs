@@ -2,15 +2,16 @@
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use steep::flags::{CellId, FlagSet};
-use steep::growth::MemorySource;
+use steep::growth::{Jumps, MemorySource};
 use steep::isolation::{AxisFinding, Guilt, Isolation, Turn, isolate};
 use steep::outcome::Outcome;
 use steep::scenario::decode::decode;
 use steep::sim::{SimService, soak};
 use steep::trace::History;
-use steep::units::{BytesPerHour, BytesPerRequest, Estimate};
+use steep::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate};
 use steep::verdict::Verdict;
 
 /// Any cell that was judged by live bytes, at 100 requests/s: 4 B/request are worth finding.
@@ -293,4 +294,158 @@ fn a_flag_that_leaks_only_where_another_is_off_is_named_with_it_and_nothing_else
     // One at a time: any of those that are off beside it may be what cleans up where all are on.
     let cells: Vec<Outcome> = cells.into_iter().filter(|cell| [0, 1, 4].contains(&cell.flags.iter().count())).collect();
     insta::assert_snapshot!(said(&flags, &cells).sentence);
+}
+
+/// As a short cell without live bytes is judged: what the allocator may do by itself counts.
+fn short(flags: &[&str], growth: f64, interval: (f64, f64), verdict: Verdict) -> Outcome {
+    let mut outcome = cell(flags, growth, 1.0);
+    outcome.judgement.verdict = verdict;
+    let fitted = outcome.judgement.growth.as_mut().expect("growth");
+    let per_request = Estimate { value: growth, low: interval.0, high: interval.1 }.map(BytesPerRequest::new);
+    fitted.per_request = Some(per_request);
+    fitted.per_hour = per_request.map(|growth| growth.at(fitted.rate));
+    fitted.ceiling = fitted.per_hour.high;
+    fitted.floor = fitted.per_hour.low;
+    fitted.source = MemorySource::Anonymous;
+    fitted.seconds = 120.0;
+    fitted.least_growth = Bytes::mib(16);
+    outcome
+}
+
+#[test]
+fn a_leak_in_a_short_cell_names_its_flag_beside_one_that_is_clear_and_one_that_was_only_too_short() {
+    // 16 MiB in two minutes are 1.4 KiB/request: that the verdict has weighed.
+    let with = || short(&["a"], 2200.0, (2140.0, 2250.0), Verdict::Leak);
+    for verdict in [Verdict::Stable, Verdict::Inconclusive] {
+        let isolation = said(&["a"], &[short(&[], 0.0, (-2.5, 1.2), verdict), with()]);
+        let finding = &isolation.flags[0].finding;
+        assert_eq!(finding.guilt, Guilt::Leaks, "{verdict}: {}", isolation.sentence);
+        let effect = finding.effect.as_ref().and_then(|effect| effect.per_request).expect("an effect");
+        assert!(effect.low.get() > 1000.0 && effect.high.get() < 3400.0, "{effect}");
+    }
+    // A cell that could have hidden as much tells nothing.
+    let blind = short(&[], 0.0, (-3000.0, 3000.0), Verdict::Inconclusive);
+    assert_eq!(said(&["a"], &[blind, with()]).flags[0].finding.guilt, Guilt::Undecided);
+}
+
+#[test]
+fn growth_that_is_not_decided_is_no_leak_of_its_flag() {
+    // The allocator may have taken all of it.
+    let cells =
+        [short(&[], 0.0, (-2.5, 1.2), Verdict::Stable), short(&["a"], 220.0, (214.0, 225.0), Verdict::Inconclusive)];
+    let finding = &said(&["a"], &cells).flags[0].finding;
+    assert_eq!(finding.guilt, Guilt::Undecided, "{finding:?}");
+    assert!(finding.posterior.is_some_and(|posterior| posterior > 0.05), "{finding:?}");
+}
+
+/// A cell that climbed so many bytes per request in jumps; a line through them reaches to zero.
+fn staircase(flags: &[&str], climbed: f64) -> Outcome {
+    let mut outcome = cell(flags, 0.6 * climbed, 1.4 * climbed);
+    outcome.judgement.verdict = Verdict::Step;
+    let fitted = outcome.judgement.growth.as_mut().expect("growth");
+    let bytes = BytesPerRequest::new(climbed).at(fitted.rate).get_per_second() * fitted.seconds;
+    fitted.jumps = Jumps {
+        count: 4,
+        total: Bytes::new(bytes as u64),
+        last_at: 0.9,
+        dominant: true,
+        spread: true,
+        ..Jumps::default()
+    };
+    outcome
+}
+
+#[test]
+fn a_staircase_names_its_flag_and_clears_no_other_by_its_width() {
+    let isolation = said(&["a"], &[cell(&[], 0.1, 1.0), staircase(&["a"], 64.0)]);
+    assert_eq!(isolation.flags[0].finding.guilt, Guilt::Leaks, "{}", isolation.sentence);
+    let effect = isolation.flags[0].finding.effect.as_ref().and_then(|effect| effect.per_request).expect("an effect");
+    assert!(effect.low.get() > 32.0 && effect.low.get() < 64.0 && effect.high.get() > 64.0, "{effect}");
+    // More such cells make it surer, and one that leaks steadily agrees with them.
+    let cells =
+        [cell(&[], 0.1, 1.0), staircase(&["a"], 64.0), staircase(&["a", "b"], 90.0), cell(&["a", "c"], 70.0, 3.0)];
+    let isolation = said(&["a", "b", "c"], &cells);
+    let guilt: Vec<&Guilt> = isolation.flags.iter().map(|flag| &flag.finding.guilt).collect();
+    assert_eq!(guilt[0], &Guilt::Leaks, "{}", isolation.sentence);
+    assert!(
+        guilt[1..].iter().all(|guilt| matches!(guilt, Guilt::Innocent | Guilt::Undecided)),
+        "{}",
+        isolation.sentence
+    );
+}
+
+#[test]
+fn what_a_culprit_may_need_is_said_with_the_one_cell_that_would_tell_and_without_an_effect() {
+    let flags = ["a", "x", "y", "z"];
+    let cells = [cell(&[], 0.0, 1.0), cell(&flags, 220.0, 5.0), cell(&["x", "y", "z"], 0.5, 1.0)];
+    let isolation = said(&flags, &cells);
+    assert_eq!(isolation.flags[0].finding.guilt, Guilt::Leaks);
+    for flag in &isolation.flags[1..] {
+        let finding = &flag.finding;
+        assert_eq!((&finding.guilt, finding.effect.is_none()), (&Guilt::Undecided, true), "{flag:?}");
+        assert_eq!(finding.needed_by.as_deref(), Some("a"), "{flag:?}");
+        let settling = finding.settling.as_ref().expect("a cell");
+        assert_eq!((&settling.flags, settling.replicate), (&["a"].into_iter().collect(), 1), "{flag:?}");
+    }
+    insta::assert_snapshot!(format!("{}\n{}", isolation.sentence, isolation.flags[1].finding.reason));
+    let mut cells = cells.to_vec();
+    cells.push(cell(&["a"], 221.0, 5.0));
+    let isolation = said(&flags, &cells);
+    assert!(isolation.flags[1..].iter().all(|flag| flag.finding.guilt == Guilt::Innocent), "{}", isolation.sentence);
+}
+
+#[test]
+fn a_service_that_grew_until_it_ended_by_itself_has_leaked() {
+    let mut killed = cell(&["a"], 512.0, 8.0);
+    killed.judgement.verdict = Verdict::Crashed;
+    let fitted = killed.judgement.growth.as_mut().expect("growth");
+    (fitted.evidence, fitted.floor, fitted.second_half) = (60.0, fitted.per_hour.low, fitted.per_hour.value);
+    let isolation = said(&["a"], &[cell(&[], 0.0, 1.0), killed.clone()]);
+    assert_eq!(isolation.flags[0].finding.guilt, Guilt::Leaks, "{}", isolation.sentence);
+    // One that did not grow says that it ends, and nothing of growth.
+    killed.judgement.growth.as_mut().expect("growth").evidence = 0.5;
+    let finding = said(&["a"], &[cell(&[], 0.0, 1.0), killed]).flags.remove(0).finding;
+    assert_eq!((finding.guilt, finding.posterior), (Guilt::Crashes, None));
+}
+
+#[test]
+fn memory_that_falls_without_a_flag_is_no_growth_with_it() {
+    let mut falling = cell(&[], -400.0, 5.0);
+    falling.judgement.verdict = Verdict::Stable;
+    let isolation = said(&["a"], &[falling, cell(&["a"], 0.2, 1.0)]);
+    assert_eq!(isolation.flags[0].finding.guilt, Guilt::Innocent, "{}", isolation.sentence);
+}
+
+#[test]
+fn soaks_of_one_cell_that_disagree_are_told_and_another_would_settle_it() {
+    let mut again = cell(&["a"], 0.1, 1.0);
+    (again.replicate, again.cell) = (2, CellId::parse("a#2"));
+    let isolation = said(&["a"], &[cell(&[], 0.0, 1.0), cell(&["a"], 64.0, 2.0), again]);
+    let finding = &isolation.flags[0].finding;
+    assert_eq!(finding.guilt, Guilt::Undecided, "{}", isolation.sentence);
+    assert!(finding.reason.contains("the same cell was leak as a and stable as a#2"), "{}", finding.reason);
+    let settling = finding.settling.as_ref().expect("a cell");
+    assert_eq!((&settling.flags, settling.replicate), (&["a"].into_iter().collect(), 3));
+}
+
+#[test]
+fn each_flag_that_is_undecided_has_what_would_settle_it() {
+    let mut open = cell(&["c"], 6.0, 12.0);
+    open.judgement.verdict = Verdict::Inconclusive;
+    open.judgement.need = Some(Duration::from_mins(45));
+    let mut invalid = cell(&["d"], 0.0, 1.0);
+    invalid.judgement.verdict = Verdict::Invalid;
+    let cells = [cell(&[], 0.0, 1.0), cell(&["a", "b"], 64.0, 2.0), open, invalid];
+    let isolation = said(&["a", "b", "c", "d", "e"], &cells);
+    let settled: Vec<String> = isolation
+        .flags
+        .iter()
+        .map(|flag| {
+            let settling = flag.finding.settling.as_ref().expect(&flag.flag);
+            let length =
+                settling.length.map_or_else(String::new, |length| format!(" for {} min", length.as_secs() / 60));
+            format!("{}: {}#{}{length}", flag.flag, settling.flags, settling.replicate)
+        })
+        .collect();
+    assert_eq!(settled, ["a: a#1", "b: a#1", "c: c#1 for 45 min", "d: d#1", "e: e#1"]);
 }

@@ -2,7 +2,12 @@
 //! tables of docs/isolation.md.
 //!
 //! `which_flag search|plans [--seed N] [--trials N] [--flags N,N…] [--leaking CASE] [--budget HOURS]`
+//! `which_flag pairs|calm|advice [--seed N] [--trials N] [--minutes N,N…] [--list yes]`: series through all of the pipeline
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
+
+mod advice;
+mod cells;
+mod pairs;
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -12,6 +17,9 @@ use steep::flags::FlagSet;
 use steep::isolation::NAMED;
 use steep::units::BytesPerRequest;
 
+use crate::cells::Cells;
+use crate::pairs::Asked;
+
 struct Options {
     seed: u64,
     trials: u64,
@@ -19,9 +27,15 @@ struct Options {
     /// Only the case whose name begins so.
     leaking: String,
     budget: Option<f64>,
+    minutes: Vec<usize>,
+    list: bool,
 }
 
 impl Options {
+    fn asked(&self) -> Asked {
+        Asked { seed: self.seed, trials: self.trials, minutes: self.minutes.clone(), list: self.list }
+    }
+
     fn cases(&self) -> impl Iterator<Item = (&'static str, &'static [Culprit])> {
         CASES.into_iter().filter(|(name, _)| name.starts_with(&self.leaking))
     }
@@ -39,13 +53,23 @@ const CASES: [(&str, &[Culprit]); 4] = [
 ];
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
-    let mut options = Options { seed: 9001, trials: 200, flags: vec![8, 16, 32], leaking: String::new(), budget: None };
+    let mut options = Options {
+        seed: 9001,
+        trials: 200,
+        flags: vec![8, 16, 32],
+        leaking: String::new(),
+        budget: None,
+        minutes: vec![2, 5, 10, 30],
+        list: false,
+    };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} wants a value"))?;
         match name.as_str() {
             "--seed" => options.seed = value.parse()?,
             "--trials" => options.trials = value.parse()?,
             "--flags" => options.flags = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--minutes" => options.minutes = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--list" => options.list = value == "yes",
             "--leaking" => options.leaking = value,
             "--budget" => options.budget = Some(value.parse()?),
             _ => return Err(format!("no option {name}").into()),
@@ -150,7 +174,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     match what.as_deref() {
         Some("search") => search(&options),
         Some("plans") => isolate(&options),
-        _ => return Err("which: search or plans?".into()),
+        Some("pairs") => pairs::pairs(&options.asked(), &Cells::new()?),
+        Some("advice") => advice::advice(&options.asked()),
+        Some("calm") => pairs::calm(&options.asked(), &Cells::new()?),
+        _ => return Err("which: search, plans, pairs, calm or advice?".into()),
     }
     Ok(())
 }

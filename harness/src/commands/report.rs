@@ -44,7 +44,7 @@ pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
             Err(error) => missing.push(Missing { cell: cell.id.clone(), reason: in_full(&error) }),
         }
     }
-    Report::new(Results {
+    let report = Report::new(Results {
         name: run.scenario.name.clone(),
         started: run.started.clone(),
         flags: run.scenario.flags.iter().flat_map(Flag::members).collect(),
@@ -54,7 +54,8 @@ pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
         missing,
         overnight: run.plan.overnight.clone(),
         outcomes,
-    })
+    });
+    report.with_commands(&run.scenario, &run.plan, &folder.path().display().to_string())
 }
 
 /// An error with its causes.

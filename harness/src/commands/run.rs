@@ -49,23 +49,31 @@ pub fn run(options: &RunOptions) -> Status {
     if let Some(until) = options.until {
         return night::run(&loaded, options, until);
     }
-    let begun = shorten(&mut loaded, options)
-        .and_then(|()| chosen_cells(&loaded, &options.cells))
-        .map_err(Refused::usage)
-        .and_then(|chosen| {
-            Ok((chosen, open_folder(&loaded, &loaded.plan, options.out.as_deref(), options.resume.as_deref())?))
-        });
-    let (mut chosen, (folder, mut run)) = match begun {
+    let begun = shorten(&mut loaded, options).map_err(Refused::usage).and_then(|()| {
+        if options.resume.is_none() {
+            // No folder is made for a cell that cannot be.
+            chosen_cells(&loaded, &mut loaded.plan.clone(), &options.cells).map_err(Refused::usage)?;
+        }
+        open_folder(&loaded, &loaded.plan, options.out.as_deref(), options.resume.as_deref())
+    });
+    let begun = begun.and_then(|(folder, mut run)| {
+        // A run that is resumed may have been folded over.
+        let soaked = run.plan.cells.len();
+        let chosen = chosen_cells(&loaded, &mut run.plan, &options.cells).map_err(Refused::usage)?;
+        if run.plan.cells.len() > soaked {
+            folder
+                .write_json(RUN_FILE, &run)
+                .map_err(|error| Refused { status: Status::NotDone, error: error.into() })?;
+        }
+        Ok((chosen, folder, run))
+    });
+    let (chosen, folder, mut run) = match begun {
         Ok(begun) => begun,
         Err(Refused { status, error }) => {
             tell(&format!("error: {error:#}"));
             return status;
         }
     };
-    if options.cells.is_empty() {
-        // A run that is resumed may have been folded over.
-        chosen = run.plan.cells.iter().map(|cell| cell.id.clone()).collect();
-    }
     let soaked = soak_all(&loaded, &folder, &mut run, &chosen, options);
     // Whatever kept the rest from being soaked, what there is is reported.
     let soaked = status_of(soaked.map(|()| Status::Clean));
@@ -117,15 +125,19 @@ fn tell_left_out(plan: &Plan) {
     }
 }
 
-/// The cells that `--cell` names, or all.
-fn chosen_cells(loaded: &Loaded, names: &[String]) -> Result<Vec<CellId>, anyhow::Error> {
-    let all: Vec<CellId> = loaded.plan.cells.iter().map(|cell| cell.id.clone()).collect();
+/// The cells that `--cell` names, or all. One that no strategy planned is added to the plan.
+fn chosen_cells(loaded: &Loaded, plan: &mut Plan, names: &[String]) -> Result<Vec<CellId>, anyhow::Error> {
+    let planned: Vec<CellId> = plan.cells.iter().map(|cell| cell.id.clone()).collect();
     let wanted: Vec<CellId> = names.iter().map(|name| CellId::parse(name)).collect();
-    if let Some(unknown) = wanted.iter().find(|id| !all.contains(id)) {
-        let known: Vec<&str> = all.iter().map(CellId::as_str).collect();
-        bail!("the plan has no cell \"{unknown}\"; it has {}", known.join(", "));
+    for id in wanted.iter().filter(|id| !planned.contains(id)) {
+        let program = &loaded.scenario.service.program;
+        let features = loaded.workspace.as_ref().map(|workspace| workspace.features(program)).unwrap_or_default();
+        if plan.append_named(&loaded.scenario, &features, id).is_none() {
+            let known: Vec<&str> = planned.iter().map(CellId::as_str).collect();
+            bail!("the plan has no cell \"{id}\", and none of this name can be added; it has {}", known.join(", "));
+        }
     }
-    Ok(if wanted.is_empty() { all } else { wanted })
+    Ok(if wanted.is_empty() { planned } else { wanted })
 }
 
 async fn run_cells(

@@ -51,7 +51,12 @@ impl<'o> Contrast<'o> {
 
     /// Whether the cell with the factor grows.
     pub(super) fn grows(&self) -> bool {
-        matches!(self.with.verdict(), Verdict::Leak | Verdict::Step)
+        Self::is_growing(self.with)
+    }
+
+    /// Whether a cell was found to grow.
+    pub(super) fn is_growing(outcome: &Outcome) -> bool {
+        matches!(outcome.verdict(), Verdict::Leak | Verdict::Step)
     }
 
     /// Both cells with their verdicts, in words.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::flags::FlagSet;
 use crate::outcome::Outcome;
 
 /// A flag, a value of an axis, or a turn in the history of the service.
@@ -54,6 +55,15 @@ impl Factor {
             Self::Axis { axis, value } => outcome.axes.get(axis) == Some(value),
             Self::Since { value, .. } => has_grown_out_of(outcome, value),
             Self::Until { after, .. } => outcome.history.is_some() && !has_grown_out_of(outcome, after),
+        }
+    }
+
+    /// Whether a cell with these flags and axes would have it. What its history would be is not known.
+    pub(super) fn is_on_with(&self, flags: &FlagSet, axes: &BTreeMap<String, String>) -> bool {
+        match self {
+            Self::Flag(flag) => flags.contains(flag),
+            Self::Axis { axis, value } => axes.get(axis) == Some(value),
+            Self::Since { .. } | Self::Until { .. } => false,
         }
     }
 

@@ -2,28 +2,18 @@
 
 use super::factor::Factor;
 use super::model::{Causes, Reading};
-use crate::growth::{Growth, MemorySource};
+use super::said::{HALF_WIDTH, Said};
+use crate::growth::Growth;
 use crate::outcome::Outcome;
 use crate::units::{BytesPerHour, BytesPerRequest, Estimate, Rps};
-use crate::verdict::Verdict;
-
-/// Half the width of an interval of 95 %, in standard errors.
-const HALF_WIDTH: f64 = 1.96;
-
-/// By how much growth of the same flag differs from cell to cell, as a share of it: 95 % of the estimates from anonymous memory were
-/// within 15 % of what leaked (METHOD, real traces), those from live bytes within 4 % (METHOD.md: median error below 1.5 %).
-const ANONYMOUS_SPREAD: f64 = 0.075;
-/// See [`ANONYMOUS_SPREAD`].
-const LIVE_SPREAD: f64 = 0.02;
-/// The same of growth in jumps: what a cell shows depends on how far it was from the next one. With two to six jumps, the last of which
-/// may or may not have come, that is a quarter.
-const STEP_SPREAD: f64 = 0.25;
 
 /// The cells that say something about growth.
 pub(super) struct Readings<'o> {
     pub(super) factors: Vec<Factor>,
     pub(super) outcomes: Vec<&'o Outcome>,
     pub(super) cells: Vec<Reading>,
+    /// The same with the errors by which somebody is cleared.
+    pub(super) careful: Vec<Reading>,
     /// What is worth finding, in bytes per request, or per hour where not every cell knows its requests.
     worth: f64,
     is_per_request: bool,
@@ -32,33 +22,30 @@ pub(super) struct Readings<'o> {
 }
 
 impl<'o> Readings<'o> {
-    /// Of the cells that were judged. A soak that was cut short tells what grew, and clears nothing: it is left out unless it grew.
+    /// Of the cells that say something.
     pub(super) fn of(flags: &[String], outcomes: &'o [Outcome]) -> Self {
-        let judged: Vec<(&Outcome, &Growth)> = outcomes
+        let judged: Vec<(&Outcome, &Growth, Said)> = outcomes
             .iter()
-            .filter(|outcome| match outcome.verdict() {
-                Verdict::Invalid | Verdict::Crashed => false,
-                Verdict::Leak | Verdict::Step => true,
-                Verdict::Plateau | Verdict::Stable | Verdict::Retention | Verdict::Inconclusive => {
-                    outcome.cut_short.is_none()
-                }
+            .filter_map(|outcome| {
+                let growth = outcome.growth()?;
+                Some((outcome, growth, Said::of(outcome, growth)?))
             })
-            .filter_map(|outcome| Some((outcome, outcome.growth()?)))
             .collect();
-        let is_per_request = judged.iter().all(|(_, growth)| growth.per_request.is_some());
-        let worth =
-            judged.iter().map(|(_, growth)| in_unit(growth, growth.worth_finding, is_per_request)).fold(0.0, f64::max);
-        let outcomes: Vec<&Outcome> = judged.iter().map(|(outcome, _)| *outcome).collect();
+        let is_per_request = judged.iter().all(|(_, growth, _)| growth.per_request.is_some());
+        let worth = judged.iter().map(|(_, growth, _)| in_unit(growth, growth.worth_finding, is_per_request));
+        let worth = worth.fold(0.0, f64::max);
+        let outcomes: Vec<&Outcome> = judged.iter().map(|(outcome, ..)| *outcome).collect();
         let factors = Factor::all(flags, &outcomes);
-        let reading = |(outcome, growth): &(&Outcome, &Growth)| Reading {
+        let reading = |(outcome, growth, said): &(&Outcome, &Growth, Said), error: BytesPerHour| Reading {
             on: factors.iter().map(|factor| factor.is_on(outcome)).collect(),
-            growth: in_unit(growth, growth.per_hour.value, is_per_request) / worth,
-            error: in_unit(growth, error(outcome, growth), is_per_request) / worth,
+            growth: in_unit(growth, said.growth, is_per_request) / worth,
+            error: in_unit(growth, error, is_per_request) / worth,
         };
-        let cells = judged.iter().map(reading).collect();
-        let rates: f64 = judged.iter().map(|(_, growth)| growth.rate.get()).sum();
+        let cells = judged.iter().map(|judged| reading(judged, judged.2.error)).collect();
+        let careful = judged.iter().map(|judged| reading(judged, judged.2.careful)).collect();
+        let rates: f64 = judged.iter().map(|(_, growth, _)| growth.rate.get()).sum();
         let rate = Rps::new(rates / judged.len().max(1) as f64);
-        Self { factors, outcomes, cells, worth, is_per_request, rate }
+        Self { factors, outcomes, cells, careful, worth, is_per_request, rate }
     }
 
     /// What may cause growth beside each factor by itself.
@@ -100,24 +87,4 @@ impl<'o> Readings<'o> {
 
 fn in_unit(growth: &Growth, per_hour: BytesPerHour, is_per_request: bool) -> f64 {
     if is_per_request { per_hour.get_per_second() / growth.rate.get() } else { per_hour.get() }
-}
-
-/// Standard error of growth between cells: that of the fit, by the longer side of the interval, with what differs from cell to cell.
-/// Where a cell without live bytes was not cleared, what allocators do by themselves comes on top; a clear verdict has weighed that.
-/// And a cell that is not decided excludes nothing that is worth finding, however narrow its interval: a load peak may hide growth. Its
-/// value is drawn towards zero (METHOD.md), so that the truth may be a whole interval away: by half of it a cache that filled through
-/// most of a minute hid leaks of 1.5 KiB/request in cell after cell, and a pair that leaked was called innocent.
-fn error(outcome: &Outcome, growth: &Growth) -> BytesPerHour {
-    let Estimate { value, low, high } = growth.per_hour.map(BytesPerHour::get);
-    let undecided = outcome.verdict() == Verdict::Inconclusive;
-    let fitted = if undecided { high - low } else { (high - value).max(value - low) } / HALF_WIDTH;
-    let spread = match (outcome.verdict(), growth.source) {
-        (Verdict::Step, _) => STEP_SPREAD,
-        (_, MemorySource::Live) => LIVE_SPREAD,
-        (_, MemorySource::Anonymous) => ANONYMOUS_SPREAD,
-    };
-    let is_open = !outcome.verdict().is_clear() && growth.source == MemorySource::Anonymous;
-    let allocator = if is_open { growth.least_growth.as_f64() / growth.seconds / HALF_WIDTH } else { 0.0 };
-    let error = fitted.hypot(spread * value).hypot(BytesPerHour::per_second(allocator).get());
-    BytesPerHour::new(if undecided { error.max(growth.worth_finding.get() / HALF_WIDTH) } else { error })
 }

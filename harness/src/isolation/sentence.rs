@@ -1,5 +1,7 @@
 //! What a run says of its flags, in one sentence.
 
+use std::collections::BTreeSet;
+
 use super::suspects::{in_words, quoted};
 use crate::flags::CellId;
 
@@ -45,8 +47,11 @@ pub(super) fn sentence(
     if !turns.is_empty() && turns.iter().all(|turn| turn.finding.guilt == Guilt::Innocent) {
         parts.push("no revision changed growth".to_owned());
     }
+    parts.extend(needed(&said));
     let is_suspect = |name: &String| suspects.is_some_and(|suspects| suspects.names.iter().any(|s| &quoted(s) == name));
-    let open: Vec<String> = named(&Guilt::Undecided).into_iter().filter(|name| !is_suspect(name)).collect();
+    let is_needed = |name: &String| said.iter().any(|(of, finding)| quoted(of) == *name && finding.needed_by.is_some());
+    let open = named(&Guilt::Undecided).into_iter().filter(|name| !is_suspect(name) && !is_needed(name));
+    let open: Vec<String> = open.collect();
     parts.extend(list(&open, "", " is undecided", " are undecided"));
     parts.extend(undecided_turns(&turns, &is_suspect));
     parts.join("; ")
@@ -54,6 +59,17 @@ pub(super) fn sentence(
 
 /// Cells that nothing explains are named up to so many.
 const MOST_CELLS: usize = 3;
+
+/// What a culprit may need to leak, which no cell tells.
+fn needed(said: &[(String, &Finding)]) -> Vec<String> {
+    let culprits: BTreeSet<&String> = said.iter().filter_map(|(_, finding)| finding.needed_by.as_ref()).collect();
+    let open = culprits.into_iter().map(|culprit| {
+        let needed = said.iter().filter(|(_, finding)| finding.needed_by.as_ref() == Some(culprit));
+        let needed: Vec<String> = needed.map(|(name, _)| quoted(name)).collect();
+        format!("whether {} leaks without {} is open", quoted(culprit), listed(&needed))
+    });
+    open.collect()
+}
 
 /// Of an allocator nobody would say that it leaks.
 fn leaking(name: &str, finding: &Finding) -> Option<String> {

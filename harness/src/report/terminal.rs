@@ -3,6 +3,7 @@
 use super::allocators::allocators;
 use super::known::known;
 use super::levels::{beside_innocent, levels, told};
+use super::settling::settled_by;
 use super::table::{columns, shortened, wrapped};
 use super::{NotRun, Report};
 use crate::exit::Status;
@@ -174,6 +175,10 @@ fn notes(report: &Report) -> String {
     for finding in &report.flags {
         text.push_str(&flag_note(finding));
     }
+    for axis in report.axes.iter().filter(|axis| axis.finding.guilt == Guilt::Undecided) {
+        let note = format!("{} is undecided: {}", axis.name(), axis.finding.reason);
+        text.push_str(&(wrapped(&note, INDENT) + &settled(&axis.finding)));
+    }
     for outcome in &report.cells {
         for note in cell_notes(outcome) {
             text.push_str(&wrapped(&format!("{}: {note}", outcome.cell), INDENT));
@@ -226,7 +231,12 @@ fn flag_note(FlagFinding { flag, finding, .. }: &FlagFinding) -> String {
         Guilt::Retains => format!("with {flag} the allocator holds more and more, live bytes do not grow: {reason}"),
         Guilt::Leaks | Guilt::LeaksOff | Guilt::Innocent => return String::new(),
     };
-    wrapped(&note, INDENT)
+    wrapped(&note, INDENT) + &settled(finding)
+}
+
+/// A line of its own: it is there to be copied.
+fn settled(finding: &Finding) -> String {
+    settled_by(finding).map_or_else(String::new, |how| wrapped(&format!("to settle it: {how}"), INDENT))
 }
 
 fn cell_notes(outcome: &Outcome) -> Vec<String> {

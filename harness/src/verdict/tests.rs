@@ -1,5 +1,6 @@
 use super::*;
 use crate::growth::planted::{Planted, in_chunks};
+use crate::simulator::{Family, Recipe, simulate};
 use crate::units::BytesPerRequest;
 
 /// What the quickstart asks for: a minute can clear a service of 512 B/request.
@@ -194,4 +195,20 @@ fn a_judgement_is_written_with_units_in_its_names() {
     for name in ["seen_at_least_bytes_per_hour", "worth_finding_bytes_per_hour", "least_growth_bytes", "evidence"] {
         assert!(json["growth"][name].is_number(), "{name}");
     }
+}
+
+#[test]
+fn a_soak_is_advised_to_last_so_long_that_it_is_mostly_decided() {
+    let families = [Family::ShortMemory, Family::WarmUp, Family::LeakLinear, Family::LeakWarmUp, Family::LeakBursty];
+    let (mut decided, mut advised) = (0, 0);
+    for (family, index) in families.into_iter().flat_map(|family| (0..8).map(move |index| (family, index))) {
+        let leak = if family.is_leaking() { 4.0 } else { 0.0 };
+        let recipe = Recipe { family, seconds: 4800, leak, rps: Some(2000.0), known: true, seed: 77, index };
+        let simulated = simulate(&recipe);
+        let at = |seconds: f64| judge(&simulated.clone().look(seconds).series, &Materiality::default());
+        let Some(need) = at(300.0).need.map(|need| need.as_secs_f64()).filter(|need| *need <= 4800.0) else { continue };
+        advised += 1;
+        decided += usize::from(at(need).verdict != Verdict::Inconclusive);
+    }
+    assert!(advised >= 10 && 5 * decided >= 4 * advised, "{decided} of {advised}");
 }

@@ -2,6 +2,7 @@
 //! service behaves and however steep ends.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
 
+mod added;
 mod bisect;
 mod ends;
 mod held;

@@ -1,0 +1,43 @@
+//! A cell that no strategy planned is added to a run by its name, and what is undecided ends with the command that does so.
+
+use std::fs;
+
+use crate::{Place, Ran};
+
+const FLAGS: &str = r#"
+[[flags]]
+name = "cache"
+kind = "env"
+var = "CACHE"
+[[flags]]
+name = "labels"
+kind = "env"
+var = "LABELS"
+[plan]
+strategy = "off"
+include = [{ flags = ["cache", "labels"] }]
+"#;
+
+#[test]
+fn a_cell_that_would_settle_what_is_undecided_is_added_to_a_run() {
+    let place = Place::new("fine", 2, FLAGS);
+    let first = place.steep(&["run", "soak.toml", "--out", "out", "--format", "json"]).output().unwrap();
+    let first = Ran::of(first);
+    let cells = first.report["cells"].as_array().unwrap().len();
+    let text = place.steep(&["report", "out"]).output().unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("to settle it: "), "{text}");
+    let with = ["run", "soak.toml", "--resume", "out", "--cell", "labels", "--format", "json"];
+    let added = Ran::of(place.steep(&with).output().unwrap());
+    assert_eq!(added.report["cells"].as_array().unwrap().len(), cells + 1, "{}", added.stderr);
+    assert!(place.path("out/labels/trace.jsonl").is_file());
+    // It is of the run from now on.
+    let again = Ran::of(place.steep(&["run", "soak.toml", "--resume", "out", "--format", "json"]).output().unwrap());
+    assert_eq!(again.report["cells"], added.report["cells"], "{}", again.stderr);
+    let run = fs::read(place.path("out/run.json")).unwrap();
+    let unknown = place.steep(&["run", "soak.toml", "--resume", "out", "--cell", "lables"]).output().unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&unknown.stderr);
+    assert!(stderr.contains("the plan has no cell \"lables\""), "{stderr}");
+    assert_eq!(fs::read(place.path("out/run.json")).unwrap(), run);
+}
