@@ -269,8 +269,8 @@ impl Growth {
         let Estimate { value, low, high } = self.per_hour;
         let bounded = |growth: BytesPerHour| BytesPerHour::new(growth.get().min(at_most.get()));
         self.per_hour = Estimate { value: bounded(value), low: bounded(low), high: bounded(high) };
-        self.per_request = (rps > 0.0)
-            .then(|| self.per_hour.map(|growth| BytesPerRequest::new(growth.get_per_second() / rps)));
+        self.per_request =
+            (rps > 0.0).then(|| self.per_hour.map(|growth| BytesPerRequest::new(growth.get_per_second() / rps)));
     }
 }
 

@@ -140,8 +140,7 @@ fn earliest_start(readings: &Readings) -> f64 {
 fn is_steady(cut: &Blocks, start: usize) -> bool {
     let rates = &cut.rate[start..];
     let typical = mean(rates);
-    typical <= 0.0
-        || (deviation(rates) / typical).powi(2) <= VARYING_LOAD.powi(2) + 1.0 / (typical * cut.width)
+    typical <= 0.0 || (deviation(rates) / typical).powi(2) <= VARYING_LOAD.powi(2) + 1.0 / (typical * cut.width)
 }
 
 fn is_disturbed(environment: &Environment, cut: &Blocks, start: usize) -> bool {

@@ -172,9 +172,8 @@ impl<'c> Staircase<'c> {
     /// Those after which one came that is about twice as high, and about twice as late.
     fn doublings(&self) -> Vec<Jump> {
         let about = |ratio: f64| ratio > 1.5 && ratio < 3.0;
-        let doubled = |pair: &&[Jump]| {
-            about(pair[1].size / pair[0].size) && about(self.share(&pair[1]) / self.share(&pair[0]))
-        };
+        let doubled =
+            |pair: &&[Jump]| about(pair[1].size / pair[0].size) && about(self.share(&pair[1]) / self.share(&pair[0]));
         let large = self.high.last().is_some_and(|last| last.size > 0.01 * median(&self.cut.level));
         if large { self.high.windows(2).filter(doubled).map(|pair| pair[0]).collect() } else { Vec::new() }
     }

@@ -125,8 +125,8 @@ use Family::{
     ArenaRatchet, CappedCache, ClosedLoop, Creep, Diurnal, EarlySteps, HardCap, IdleEnd, IdleMiddle, LeakArena,
     LeakBursty, LeakClosedLoop, LeakDiurnal, LeakDoubling, LeakHardCap, LeakIdleEnd, LeakIdleMiddle, LeakLate,
     LeakLevels, LeakLinear, LeakNoisy, LeakRamp, LeakRatchet, LeakReplaced, LeakSawtooth, LeakSpikes, LeakStalls,
-    LeakSteps, LeakTime, LeakWarmMinute, LeakWarmUp, Levels, LongMemory, MarksJump, Purge, Ramp, Ratchet, Replaced, Sawtooth, ShortMemory, SlowWarmUp,
-    Spikes, Stalls, Wandering, WarmCreep, WarmUp, White, ZipfCache,
+    LeakSteps, LeakTime, LeakWarmMinute, LeakWarmUp, Levels, LongMemory, MarksJump, Purge, Ramp, Ratchet, Replaced,
+    Sawtooth, ShortMemory, SlowWarmUp, Spikes, Stalls, Wandering, WarmCreep, WarmUp, White, ZipfCache,
 };
 
 /// The 17 families of the reference that do not leak.

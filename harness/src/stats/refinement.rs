@@ -90,14 +90,7 @@ impl Hill<'_> {
     }
 
     /// The scores of each of `places` beside the curves that stay.
-    fn scores(
-        &self,
-        stay: &[Basis],
-        places: &[Basis],
-        mean: &Mean,
-        lines: &[usize],
-        noise: usize,
-    ) -> Vec<Option<f64>> {
+    fn scores(&self, stay: &[Basis], places: &[Basis], mean: &Mean, lines: &[usize], noise: usize) -> Vec<Option<f64>> {
         let mut tried = Dictionary::of_lines(self.u, self.cumulative);
         let stay: Vec<usize> = stay.iter().map(|basis| tried.column(self.u, *basis)).collect();
         for place in places {
