@@ -18,6 +18,10 @@ lint:
 test:
     cargo test --workspace
 
+# Inputs that nobody would write, for so many seconds: harness/tests/fuzz
+fuzz SECONDS="60":
+    STEEP_FUZZ_SECONDS={{SECONDS}} cargo test --release --package steep --test fuzz -- --nocapture
+
 # The scenarios are valid
 scenarios:
     for scenario in scenarios/*.toml; do cargo steep check "$scenario"; done

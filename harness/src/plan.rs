@@ -4,6 +4,9 @@
 //! Pure.
 
 mod clauses;
+mod combinations;
+mod demands;
+mod effort;
 mod hadamard;
 mod hours;
 mod model;
@@ -12,6 +15,7 @@ mod pairwise;
 mod rows;
 mod screening;
 mod settings;
+mod solver;
 mod strategy;
 mod twins;
 
@@ -23,12 +27,13 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use self::effort::{Effort, MOST_STEPS};
 pub(crate) use self::hours::{BUILD, OVERHEAD};
 pub use self::hours::{LeftOut, Overnight, TooLong};
-use self::model::{Model, under};
+use self::model::{Model, Names, under};
 pub use self::pairwise::Impossible;
 pub use self::rows::{Dropped, Told, usual_axes};
-use self::rows::{NoRows, PlannedRow};
+use self::rows::{MOST_COMBINATIONS, NoRows, PlannedRow};
 pub use self::screening::{Aliasing, Changed};
 use self::settings::settings_of;
 pub use self::settings::{CellSettings, allocator_of, settings};
@@ -131,15 +136,15 @@ impl Build {
 /// # Errors
 /// The constraints clash or leave no cell, the strategy cannot be had, or there are more cells than `max_cells`.
 pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<Plan, Problem> {
-    let rows::Rows { kept, opposites, mut told, .. } =
-        rows::rows(scenario, features).map_err(|none| no_rows(none, spans))?;
-    if kept.is_empty() {
+    let rows::Rows { kept, count, opposites, mut told } =
+        rows::rows(scenario, features).map_err(|none| no_rows(none, scenario, spans))?;
+    if count == 0 {
         let reasons: Vec<String> = told.dropped.iter().map(|row| format!("{}: {}", row.flags, row.reason)).collect();
         let problem = Problem::error("the plan has no cell: every flag set is dropped", spans.of("plan"));
-        return Err(problem.help(reasons.join("; ")));
+        return Err(problem.help(some_of(&reasons)));
     }
     let replicates = scenario.plan.replicates;
-    let count = kept.len() * replicates as usize;
+    let count = count * replicates as usize;
     if count > scenario.plan.max_cells {
         let message = format!("the plan has {count} cells, more than max_cells = {}", scenario.plan.max_cells);
         let help = "raise max_cells, choose a smaller strategy, or exclude rows: steep never cuts a plan by itself";
@@ -180,6 +185,7 @@ pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<P
 
 /// A block of the `opposites`; those of them that are among the rows `kept` were soaked as often as there are `replicates` already.
 fn folded(kept: &[PlannedRow], opposites: &[PlannedRow], replicate: u32, replicates: u32) -> Vec<Opposite> {
+    let kept: BTreeSet<&PlannedRow> = kept.iter().collect();
     let opposite = |row: &PlannedRow| Opposite {
         flags: row.flags.clone(),
         axes: row.axes.clone(),
@@ -188,11 +194,12 @@ fn folded(kept: &[PlannedRow], opposites: &[PlannedRow], replicate: u32, replica
     opposites.iter().map(opposite).collect()
 }
 
-fn no_rows(none: NoRows, spans: &Spans) -> Problem {
+fn no_rows(none: NoRows, scenario: &Scenario, spans: &Spans) -> Problem {
     match none {
-        NoRows::Clash(reasons) => {
+        NoRows::Clash(reasons, is_smallest) => {
             let problem = Problem::error("no flag set keeps all constraints", spans.of("constraints"));
-            problem.help(format!("these clash, and without any one of them the others do not: {}", reasons.join("; ")))
+            let how = if is_smallest { ", and without any one of them the others do not" } else { "" };
+            problem.help(format!("these clash{how}: {}", some_of(&reasons)))
         }
         NoRows::Strategy(reason) => {
             let problem = Problem::error(format!("the strategy cannot be had: {reason}"), spans.of("plan.strategy"));
@@ -200,6 +207,32 @@ fn no_rows(none: NoRows, spans: &Spans) -> Problem {
                 "choose \"pairwise\" with strength 2, which takes any constraint, and flags with any number of values",
             )
         }
+        NoRows::Axes(combinations) => {
+            let count = combinations.map_or_else(|| format!("more than {}", u128::MAX), |count| count.to_string());
+            let message =
+                format!("the axes have {count} combinations of values, and max_cells = {}", scenario.plan.max_cells);
+            let help = format!(
+                "give the axes fewer values, or soak them in several scenarios: rules and exclude are looked at for up to {MOST_COMBINATIONS} combinations"
+            );
+            Problem::error(message, spans.of("axes")).help(help)
+        }
+        NoRows::TooHard(_) => {
+            let message =
+                format!("the constraints are too hard: {MOST_STEPS} steps did not tell which flag sets keep them");
+            let help = "put flags that belong together into one group, pin those that need not vary ([constraints] pinned), or take out constraints";
+            let place = ["constraints", "rules", "flags"].into_iter().find(|place| spans.has(place)).unwrap_or("plan");
+            Problem::error(message, spans.of(place)).help(help)
+        }
+    }
+}
+
+/// The first of `reasons` in one text, of which nobody reads more than a few.
+fn some_of(reasons: &[String]) -> String {
+    const MOST_TOLD: usize = 20;
+    let told = reasons[..reasons.len().min(MOST_TOLD)].join("; ");
+    match reasons.len().saturating_sub(MOST_TOLD) {
+        0 => told,
+        more => format!("{told}; and {more} more"),
     }
 }
 
@@ -274,41 +307,48 @@ impl Plan {
 }
 
 /// Which flag sets the constraints of a scenario leave, axes as in production.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Allowed {
-    model: Model,
+    /// None: a rule forbids the axes of production altogether, or the constraints are too hard there. Nothing is allowed then.
+    model: Option<Model>,
     /// What is on in every cell.
     always: FlagSet,
-    /// A rule may forbid the axes of production altogether.
-    is_possible: bool,
+    switches: Vec<String>,
 }
 
 impl Allowed {
     /// Of `scenario`, whose package has these `features`.
     #[must_use]
     pub fn of(scenario: &Scenario, features: &Features) -> Self {
-        let under = under(scenario, features, &usual_axes(scenario));
-        let model = Model::new(scenario, features, &under);
-        Self { always: model.always(), model, is_possible: under.impossible().is_none() }
+        let (names, effort) = (Names::of(scenario), Effort::default());
+        let found = under(&names, features, &usual_axes(scenario), &effort).and_then(|under| {
+            let model = Model::new(&names, features, &under, &effort)?;
+            let (always, switches) = (model.always()?, model.switches()?);
+            Ok(Self { model: under.impossible().is_none().then_some(model), always, switches })
+        });
+        found.unwrap_or_default()
     }
 
     /// What can be switched by itself: flags, values of flags, and one flag of each group. Nothing that is the same in every cell.
     #[must_use]
     pub fn switches(&self) -> Vec<String> {
-        self.model.switches()
+        self.switches.clone()
     }
 
     /// The flag set in which these `switches` are on, with the other flags of their groups, and with what is on in every cell.
     #[must_use]
     pub fn whole(&self, switches: &FlagSet) -> FlagSet {
-        self.model.with_groups(&switches.iter().chain(self.always.iter()).collect())
+        let whole = switches.iter().chain(self.always.iter()).collect();
+        self.model.as_ref().map_or_else(|| switches.clone(), |model| model.with_groups(&whole))
     }
 
     /// Whether a cell can have exactly these flags on.
     #[must_use]
     pub fn allows(&self, flags: &FlagSet) -> bool {
-        let set = self.model.numbers(flags);
-        self.is_possible && self.model.settled(&set) == set && self.model.excluding.broken_by(&set).is_none()
+        self.model.as_ref().is_some_and(|model| {
+            let set = model.numbers(flags);
+            model.settled(&set) == set && model.excluding.broken_by(&set).is_none()
+        })
     }
 }
 
@@ -322,11 +362,13 @@ struct Builds<'s> {
     scenario: &'s Scenario,
     features: &'s Features,
     distinct: Vec<Build>,
+    /// Of each of those, its features with all that they turn on.
+    whole: Vec<BTreeSet<String>>,
 }
 
 impl<'s> Builds<'s> {
     fn of(scenario: &'s Scenario, features: &'s Features) -> Self {
-        Self { scenario, features, distinct: Vec::new() }
+        Self { scenario, features, distinct: Vec::new(), whole: Vec::new() }
     }
 
     fn cell(&mut self, row: &PlannedRow, replicate: u32) -> Cell {
@@ -338,10 +380,11 @@ impl<'s> Builds<'s> {
     /// Feature sets that come to the same with everything that they turn on are one build, if rustc is told the same and the revision is one.
     fn index_of(&mut self, build: Build) -> usize {
         let all_of = |build: &Build| self.features.with(build.features.iter().map(String::as_str));
+        self.whole.extend(self.distinct[self.whole.len()..].iter().map(all_of));
         let wanted = all_of(&build);
         let is_alike = |known: &Build| known.cfgs == build.cfgs && known.revision == build.revision;
-        let known = self.distinct.iter().position(|known| is_alike(known) && all_of(known) == wanted);
-        known.unwrap_or_else(|| {
+        let mut known = self.distinct.iter().zip(&self.whole);
+        known.position(|(known, whole)| is_alike(known) && *whole == wanted).unwrap_or_else(|| {
             self.distinct.push(build);
             self.distinct.len() - 1
         })

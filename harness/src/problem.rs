@@ -95,54 +95,135 @@ impl Spans {
     }
 }
 
-/// All `problems` of the file `path` with `text`, in the order of their places. `colour`: with terminal escapes.
+/// Problems that are shown as a text. Who has more mends these first; `--format json` has all.
+const MOST_SHOWN: usize = 100;
+
+/// Bytes of a line that is shown; of a longer one only the place is told.
+const LONGEST_SHOWN_LINE: usize = 4 << 10;
+
+/// The first of all `problems` of the file `path` with `text`, in the order of their places, errors before warnings where not all are
+/// shown. `colour`: with terminal escapes.
 #[must_use]
 pub fn render(problems: &[Problem], path: &str, text: &str, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let start = |problem: &&Problem| problem.span.as_ref().map_or(0, |span| span.start);
     let mut ordered: Vec<&Problem> = problems.iter().collect();
-    ordered.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
-    let reports: Vec<String> = ordered.iter().map(|problem| renderer.render(&[group(problem, path, text)])).collect();
+    if ordered.len() > MOST_SHOWN {
+        ordered.sort_by_key(|problem| (problem.severity, start(problem)));
+        ordered.truncate(MOST_SHOWN);
+    }
+    ordered.sort_by_key(start);
+    let lines = Lines::of(text);
+    let mut reports: Vec<String> =
+        ordered.iter().map(|problem| renderer.render(&[group(problem, path, &lines)])).collect();
+    if problems.len() > MOST_SHOWN {
+        let more = problems.len() - MOST_SHOWN;
+        reports.push(format!("… and {more} more problems, which are not shown: `steep check --format json` has all"));
+    }
     reports.join("\n\n")
 }
 
+/// Where the lines of a text begin.
+#[derive(Debug)]
+pub struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    /// The lines of `text`.
+    #[must_use]
+    pub fn of(text: &'t str) -> Self {
+        let after = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { text, starts: std::iter::once(0).chain(after).collect() }
+    }
+
+    /// Line and column of the character at byte `at`, both from 1.
+    #[must_use]
+    pub fn place(&self, at: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|start| *start <= at).max(1);
+        let before = self.text.get(self.starts[line - 1]..at).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+
+    /// The number of the line that `span` begins in, from 1, the line, and `span` as far as it is in it: a whole table underlined says
+    /// nothing.
+    fn first(&self, span: &Range<usize>) -> (usize, &'t str, Range<usize>) {
+        let start = span.start.min(self.text.len());
+        let number = self.starts.partition_point(|begin| *begin <= start).max(1);
+        let begin = self.starts[number - 1];
+        let end = self.starts.get(number).map_or(self.text.len(), |next| next - 1);
+        let line = self.text[begin..end].strip_suffix('\r').unwrap_or(&self.text[begin..end]);
+        let within = |at: usize| at.saturating_sub(begin).min(line.len());
+        (number, line, within(start)..within(span.end).max(within(start)))
+    }
+}
+
 /// The renderer makes the lines of the source visible; titles, labels and helps quote texts of others, too.
-fn group<'a>(problem: &'a Problem, path: &'a str, text: &'a str) -> Group<'a> {
+fn group<'a>(problem: &'a Problem, path: &'a str, lines: &Lines<'a>) -> Group<'a> {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(visible(&problem.message));
     let group = match &problem.span {
-        Some(span) => title.element(
-            Snippet::source(text)
-                .path(visible(path))
-                .annotation(AnnotationKind::Primary.span(first_line(span, text)).label(visible(&problem.label))),
-        ),
+        // The line alone: the renderer goes through all of the text that it is given, each time.
+        Some(span) => {
+            let (number, line, underlined) = lines.first(span);
+            if line.len() > LONGEST_SHOWN_LINE {
+                let column = lines.place(span.start).1;
+                title.element(Origin::path(visible(path)).line(number).char_column(column))
+            } else {
+                let annotation = AnnotationKind::Primary.span(underlined).label(visible(&problem.label));
+                title.element(Snippet::source(line).line_start(number).path(visible(path)).annotation(annotation))
+            }
+        }
         None => title.element(Origin::path(visible(path))),
     };
     if problem.help.is_empty() { group } else { group.element(Level::HELP.message(visible(&problem.help))) }
 }
 
-/// The part of `span` on its first line: a whole table underlined says nothing.
-fn first_line(span: &Range<usize>, text: &str) -> Range<usize> {
-    let start = span.start.min(text.len());
-    let end = span.end.clamp(start, text.len());
-    let length = text.get(start..end).and_then(|part| part.find('\n')).unwrap_or(end - start);
-    start..start + length
-}
+/// Names that one which is not known is compared with.
+const MOST_COMPARED: usize = 2_000;
+/// Bytes of a name that is compared with others: the comparison takes their product.
+const LONGEST_COMPARED: usize = 100;
 
 /// The name among `known` that `given` may have been meant for, if one is near.
 #[must_use]
 pub fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // 0.75 keeps "durtion" -> "duration" and "worker" -/-> "weight" (tried on the keys of the reference).
     const NEAR: f64 = 0.75;
+    // Each character that the longer one has more is a change.
+    let may_be_near = |name: &&str| {
+        let (short, long) = (name.len().min(given.len()), name.len().max(given.len()));
+        long <= LONGEST_COMPARED && 2 * short >= long
+    };
     known
         .into_iter()
+        .take(MOST_COMPARED)
+        .filter(may_be_near)
         .map(|name| (strsim::normalized_damerau_levenshtein(given, name), name))
         .filter(|(similarity, _)| *similarity >= NEAR || similarity > &0.5 && given.len() <= 4)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
+}
+
+/// `names` as a list, of which nobody reads more than a few, and of each no more than fits in a line.
+#[must_use]
+pub fn listed<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
+    const MOST_LISTED: usize = 40;
+    const LONGEST_LISTED: usize = 100;
+    let mut names = names.into_iter();
+    let short = |name: &'k str| match name.char_indices().nth(LONGEST_LISTED) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    };
+    let told: Vec<String> = names.by_ref().take(MOST_LISTED).map(short).collect();
+    match names.count() {
+        0 => told.join(", "),
+        more => format!("{} and {more} more", told.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -170,6 +251,33 @@ mod tests {
         spans.insert("phases[0]".to_owned(), 3..9);
         assert_eq!(spans.of("phases[0].rate"), Some(3..9));
         assert_eq!(spans.of("judge"), None);
+    }
+
+    #[test]
+    fn of_many_problems_the_first_errors_are_shown() {
+        let text = "a = 1\n".repeat(300);
+        let at = |line: usize| Some(6 * line..6 * line + 1);
+        let warnings = (0..99).map(|line| Problem::warning("odd", at(line)));
+        let problems: Vec<Problem> = warnings.chain((99..300).map(|line| Problem::error("bad", at(line)))).collect();
+        let shown = render(&problems, "soak.toml", &text, false);
+        assert_eq!(shown.matches("error: bad").count(), MOST_SHOWN);
+        assert!(shown.contains("--> soak.toml:100:1") && shown.contains("… and 200 more problems"), "{shown}");
+    }
+
+    #[test]
+    fn a_place_is_a_line_and_a_column_of_characters() {
+        let lines = Lines::of("ä = 1\nb = 2\n");
+        assert_eq!([0, 5, 7, 11, 13].map(|at| lines.place(at)), [(1, 1), (1, 5), (2, 1), (2, 5), (3, 1)]);
+        assert_eq!(lines.first(&(7..40)), (2, "b = 2", 0..5));
+        assert_eq!(lines.first(&(13..13)), (3, "", 0..0));
+        assert_eq!(lines.first(&(90..95)), (3, "", 0..0));
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let names: Vec<String> = (0..50).map(|nth| format!("{nth}{}", "x".repeat(nth * 4))).collect();
+        let listed = listed(names.iter().map(String::as_str));
+        assert!(listed.ends_with("xx… and 10 more") && listed.starts_with("0, 1xxxx, "), "{listed}");
     }
 
     #[test]

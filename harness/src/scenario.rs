@@ -33,9 +33,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::check::flows::{before, no_value};
-pub(crate) use self::check::traffic::{LONGEST_PATH, unknown_name, unused_params};
+pub(crate) use self::check::traffic::{LONGEST_PATH, is_header_name, unknown_name, unused_params};
 pub use self::external::{Counter, External};
-pub use self::flow::{Capture, CapturePlace, Flow, unset, variables};
+pub use self::flow::{Capture, CapturePlace, Flow, places, unset, variables};
 pub use self::json_path::JsonPath;
 pub use self::known::{Date, Known};
 pub use self::matrix::{
@@ -184,15 +184,9 @@ impl Scenario {
     }
 
     /// What arrivals are picked from: requests and flows, with their own weights.
-    pub fn weights(&self) -> impl Iterator<Item = (&str, f64)> {
+    pub fn weights(&self) -> impl Iterator<Item = (&str, f64)> + Clone {
         let of_requests = self.requests.iter().map(|request| (request.name.as_str(), request.weight));
         of_requests.chain(self.flows.iter().map(|flow| (flow.name.as_str(), flow.weight)))
-    }
-
-    /// Whether something defines `name` in templates of requests: a parameter, or what is captured.
-    #[must_use]
-    pub fn has_value(&self, name: &str) -> bool {
-        Param::named(&self.params, name).is_some() || variables(&self.requests).contains(name)
     }
 
     /// How long the load of one cell lasts.

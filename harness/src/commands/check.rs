@@ -8,7 +8,7 @@ use super::load::{Examined, examine, tell_problems};
 use super::output::{json, printed};
 use crate::cli::ResultFormat;
 use crate::exit::Status;
-use crate::problem::{Problem, Severity};
+use crate::problem::{Lines, Problem, Severity};
 use crate::units::counted;
 
 /// A problem for programs.
@@ -29,7 +29,8 @@ pub fn check(path: &Path, format: ResultFormat) -> Status {
     let status = if examined.loaded.is_some() { Status::Clean } else { Status::Usage };
     let text = match format {
         ResultFormat::Json => {
-            let records: Vec<_> = examined.problems.iter().map(|problem| record(problem, &examined.text)).collect();
+            let lines = Lines::of(&examined.text);
+            let records: Vec<_> = examined.problems.iter().map(|problem| record(problem, &lines)).collect();
             json(&records)
         }
         ResultFormat::Terminal => {
@@ -43,7 +44,7 @@ pub fn check(path: &Path, format: ResultFormat) -> Status {
 fn summary(path: &Path, examined: &Examined) -> String {
     examined.loaded.as_ref().map_or_else(String::new, |loaded| {
         let plan = &loaded.plan;
-        let dropped = match plan.told.dropped.len() {
+        let dropped = match plan.told.dropped.len() + plan.told.more_dropped {
             0 => String::new(),
             dropped => format!(", {dropped} rows dropped (see `steep plan`)"),
         };
@@ -52,8 +53,8 @@ fn summary(path: &Path, examined: &Examined) -> String {
     })
 }
 
-fn record<'p>(problem: &'p Problem, text: &str) -> ProblemRecord<'p> {
-    let before = problem.span.as_ref().and_then(|span| text.get(..span.start));
+fn record<'p>(problem: &'p Problem, lines: &Lines<'_>) -> ProblemRecord<'p> {
+    let place = problem.span.as_ref().map(|span| lines.place(span.start));
     let severity = match problem.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -61,8 +62,8 @@ fn record<'p>(problem: &'p Problem, text: &str) -> ProblemRecord<'p> {
     ProblemRecord {
         severity,
         message: &problem.message,
-        line: before.map(|before| before.matches('\n').count() + 1),
-        column: before.map(|before| before.chars().rev().take_while(|c| *c != '\n').count() + 1),
+        line: place.map(|(line, _)| line),
+        column: place.map(|(_, column)| column),
         help: &problem.help,
     }
 }

@@ -7,6 +7,7 @@ use super::line::Line;
 use super::rates::{Curve, Rates};
 use super::requests::{Picked, percent, requests};
 use super::routes::{Learned, Routes};
+use crate::scenario::rates::HIGHEST_RATE;
 use crate::units::counted;
 
 /// The longest line that is read. Servers refuse requests of more than some KiB.
@@ -147,6 +148,7 @@ impl AccessLog {
         notes.push("Weights are percent of the requests that were answered with a status below 400. Values in [params] are from the log: ids exist where it was written, and names may be private.".to_owned());
         let mut said = said;
         said.extend(stray(&curve));
+        said.extend(outside(&curve));
         let (load, curve) = load(curve, curve_path);
         let Picked { requests, params, .. } = picked;
         Ok(Import { draft: Draft { name, notes, url, load, requests, params }, curve, said })
@@ -160,13 +162,22 @@ fn stray(curve: &Curve) -> Option<String> {
     })
 }
 
+fn outside(curve: &Curve) -> Option<String> {
+    let Curve { outside, duration_s, .. } = curve;
+    (*outside > 0).then(|| {
+        let days = duration_s.div_ceil(24 * 3600);
+        let outside = counted(*outside as usize, "request");
+        format!("{outside} left out of the rates: a phase lasts at most 30 days, and the {days} days with the most requests were taken")
+    })
+}
+
 /// The load that does as the log did, and the curve if it is needed for it.
 fn load(curve: Curve, path: Option<&str>) -> (Load, Option<Curve>) {
     let Curve { requests, duration_s, step_s, .. } = curve;
     let (mean, peak) = (curve.mean_rate(), curve.peak_rate());
     let had = format!("The log has {} in {duration_s} s: {mean:.3} per second", counted(requests as usize, "request"));
     let Some(path) = path.filter(|_| duration_s >= SHORTEST_CURVE_S) else {
-        let rate = (mean * 1e3).ceil() / 1e3;
+        let rate = ((mean * 1e3).ceil() / 1e3).min(HIGHEST_RATE);
         return (Load::Constant { rate, note: format!("{had} on average, which is held here.") }, None);
     };
     let note = format!(
@@ -195,6 +206,7 @@ impl Counts {
         };
         left_out(failed, "answered with a status from 400 up");
         left_out(picked.rare.1, &format!("to {} with less than 0.1 % each", counted(picked.rare.0, "rare route")));
+        left_out(picked.long, "to paths that are longer than most servers take");
         left_out(too_many, "to more routes than are kept apart");
         left_out(other_method, "with methods that a scenario cannot have");
         left_out(nothing, "without a request of HTTP/1 for a path");

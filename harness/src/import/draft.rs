@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::scenario::LONGEST_PATH;
+use crate::template::{Part, Template};
+
 /// What must be encoded in the value of a query: all but letters, digits and what RFC 3986 calls unreserved.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -86,7 +89,7 @@ pub struct Request {
 }
 
 /// Where the values of a name come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Param {
     /// Each whole number of a range equally often.
     Uniform {
@@ -101,6 +104,22 @@ pub enum Param {
     Choice(Vec<String>),
 }
 
+/// Whether a request can have `path` with the longest values of its parameters.
+pub(super) fn fits(path: &str, params: &BTreeMap<String, Param>) -> bool {
+    /// The digits of a number and of `unique`.
+    const DIGITS: usize = 16;
+    let longest = |name: &str| match params.get(name) {
+        Some(Param::Choice(values)) => values.iter().map(|value| 3 * value.len()).max().unwrap_or(0), // Each byte as %XX.
+        _ => DIGITS,
+    };
+    let Ok(template) = Template::parse(path) else { return false };
+    let length = |part: &Part| match part {
+        Part::Text(text) => text.len(),
+        Part::Name(name) => longest(name),
+    };
+    path.len() <= LONGEST_PATH && template.parts().iter().map(length).sum::<usize>() <= LONGEST_PATH
+}
+
 /// `text` as a name or value in a query.
 pub(super) fn in_query(text: &str) -> String {
     utf8_percent_encode(text, IN_QUERY).to_string()
@@ -109,6 +128,12 @@ pub(super) fn in_query(text: &str) -> String {
 /// `text` as a segment of a path, or as a part of one.
 pub(super) fn in_segment(text: &str) -> String {
     utf8_percent_encode(text, IN_SEGMENT).to_string()
+}
+
+/// Whether `text` can be a value of `choice`: one with `{{` looks like a template and is refused, and so are control characters where
+/// they stand in a header.
+pub(super) fn is_a_choice(text: &str) -> bool {
+    !text.contains("{{") && !text.contains(|c: char| c == char::REPLACEMENT_CHARACTER || c.is_control())
 }
 
 /// `words` as one name: lower case, other characters than letters and digits as `_`, without empty words.
@@ -128,17 +153,26 @@ pub(super) fn name_of<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
 
 /// Names that are given away once each.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeSet<String>);
+pub(super) struct Names {
+    taken: BTreeSet<String>,
+    /// Which number a name that was wanted has next.
+    next: BTreeMap<String, u64>,
+}
 
 impl Names {
+    /// Names for parameters: `env` is where secrets are.
+    pub(super) fn of_params() -> Self {
+        Self { taken: ["env".to_owned()].into(), next: BTreeMap::new() }
+    }
+
     /// `wanted`, or the first of `wanted_2`, `wanted_3` and so on that is free.
     pub(super) fn take(&mut self, wanted: &str) -> String {
         let wanted = if wanted.is_empty() { "unnamed" } else { wanted };
         let mut name = wanted.to_owned();
-        let mut nth = 2;
-        while !self.0.insert(name.clone()) {
+        while !self.taken.insert(name.clone()) {
+            let nth = self.next.entry(wanted.to_owned()).or_insert(2);
             name = format!("{wanted}_{nth}");
-            nth += 1;
+            *nth += 1;
         }
         name
     }
@@ -156,6 +190,8 @@ mod tests {
             [names.take("get"), names.take("get"), names.take("get"), names.take("")],
             ["get", "get_2", "get_3", "unnamed"]
         );
+        assert_eq!(["get_2", "get"].map(|wanted| names.take(wanted)), ["get_2_2", "get_4"]);
+        assert_eq!(Names::of_params().take("env"), "env_2");
     }
 
     #[test]

@@ -7,11 +7,14 @@ mod document;
 mod operation;
 mod value;
 
+use std::collections::BTreeSet;
+
 use thiserror::Error;
 
 use self::document::Document;
 use self::operation::{METHODS, Operations};
-use super::draft::{Draft, Load, name_of};
+use super::draft::{Draft, Load, Request, name_of};
+use crate::template::Template;
 use crate::units::counted;
 
 /// A rate that no service minds: a description says nothing of load.
@@ -58,7 +61,10 @@ pub fn import(text: &str, name: &str, url: String) -> Result<Import, OpenApiErro
             requests.extend(operations.request(path, item, method));
         }
     }
-    let (params, problems) = operations.finish();
+    let (mut params, problems) = operations.finish();
+    // Of what was left out.
+    let used: BTreeSet<String> = requests.iter().flat_map(names_in).collect();
+    params.retain(|name, _| used.contains(name));
     if requests.is_empty() {
         return Err(OpenApiError::NoOperation(problems.iter().map(|problem| format!("\n{problem}")).collect()));
     }
@@ -80,6 +86,13 @@ pub fn import(text: &str, name: &str, url: String) -> Result<Import, OpenApiErro
     let name = if title.is_empty() { "api".to_owned() } else { title };
     let load = Load::Constant { rate: FIRST_RATE, note: "A rate to begin with: take that of production.".to_owned() };
     Ok(Import { draft: Draft { name, notes, url, load, requests, params }, said })
+}
+
+/// The names in the templates of `request`.
+fn names_in(request: &Request) -> Vec<String> {
+    let texts = std::iter::once(&request.path).chain(request.headers.values()).chain(&request.body);
+    let templates: Vec<Template> = texts.filter_map(|text| Template::parse(text).ok()).collect();
+    templates.iter().flat_map(Template::names).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

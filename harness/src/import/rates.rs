@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::scenario::rates::HIGHEST_RATE;
+
 /// The finest step: below it, the second that a log rounds to and the single client show.
 const MINUTE_S: i64 = 60;
 
@@ -14,6 +16,14 @@ const STRAY_GAP_S: i64 = 24 * 3600;
 
 /// The largest share of requests that may be stray.
 const STRAY_SHARE: f64 = 0.001;
+
+/// Requests that may be stray in any log but the shortest, at either end: a line whose year is damaged.
+const MOST_STRAYS: u64 = 2;
+/// See [`MOST_STRAYS`].
+const FEWEST_FOR_STRAYS: u64 = 40;
+
+/// The longest that a phase may last: thirty days.
+const LONGEST_S: i64 = 30 * 24 * 3600;
 
 /// Requests per step of time, in bounded memory and whatever the order of the lines.
 #[derive(Debug)]
@@ -41,6 +51,8 @@ pub struct Curve {
     pub requests: u64,
     /// Requests left out because their dates are far from all others.
     pub stray: u64,
+    /// Requests left out because the log is longer than a phase can be.
+    pub outside: u64,
     /// Time that each rate is the mean of.
     pub step_s: u64,
 }
@@ -70,6 +82,7 @@ impl Rates {
     /// The curve of what was counted; none if nothing was.
     pub(super) fn curve(mut self) -> Option<Curve> {
         let stray = self.drop_stray();
+        let outside = self.keep_busiest();
         let span =
             |steps: &BTreeMap<i64, Step>| Some(steps.last_key_value()?.0.abs_diff(*steps.first_key_value()?.0) + 1);
         while span(&self.steps)? > MOST_STEPS as u64 {
@@ -95,14 +108,42 @@ impl Rates {
             duration_s: (end_s - begin_s) as u64,
             requests: self.steps.values().map(|step| step.requests).sum(),
             stray,
+            outside,
             step_s: self.step_s as u64,
         })
+    }
+
+    /// Takes out what is not in the part with the most requests that a phase can be as long as, and says how many requests that is.
+    fn keep_busiest(&mut self) -> u64 {
+        let steps: Vec<Step> = self.steps.values().copied().collect();
+        let total: u64 = steps.iter().map(|step| step.requests).sum();
+        let (mut from, mut requests) = (0, 0);
+        let mut busiest: Option<(u64, i64, i64)> = None;
+        for step in &steps {
+            requests += step.requests;
+            // A step may be longer by itself, in a log of centuries: of that its beginning.
+            while steps[from].first_s < step.first_s && step.last_s - steps[from].first_s >= LONGEST_S {
+                requests -= steps[from].requests;
+                from += 1;
+            }
+            if busiest.is_none_or(|(most, ..)| requests >= most) {
+                busiest = Some((requests, steps[from].first_s, step.first_s));
+            }
+        }
+        let Some((requests, first_s, last_s)) = busiest else { return 0 };
+        self.steps.retain(|_, step| (first_s..=last_s).contains(&step.first_s));
+        if let Some(mut last) = self.steps.last_entry() {
+            let last = last.get_mut();
+            last.last_s = last.last_s.min(first_s + LONGEST_S - 1);
+        }
+        total - requests
     }
 
     /// Takes out the few requests before the first long gap and after the last one, and says how many.
     fn drop_stray(&mut self) -> u64 {
         let total: u64 = self.steps.values().map(|step| step.requests).sum();
-        let most = (total as f64 * STRAY_SHARE) as u64;
+        let few = if total >= FEWEST_FOR_STRAYS { MOST_STRAYS } else { 0 };
+        let most = few.max((total as f64 * STRAY_SHARE) as u64);
         let times: Vec<(i64, Step)> = self.steps.iter().map(|(at, step)| (*at, *step)).collect();
         let edge = |steps: &mut dyn Iterator<Item = &(i64, Step)>| -> Vec<i64> {
             let mut requests = 0;
@@ -155,7 +196,9 @@ impl Curve {
     pub fn csv(&self) -> String {
         let mut text = String::from("time,rate\n");
         for (time, rate) in &self.points {
-            let _ = writeln!(text, "{time},{}", (rate * 1e4).round() / 1e4);
+            // What is more than none stays so: a file without any rate above 0 is none of a load.
+            let digits = if *rate < 0.01 { 1e9 } else { 1e4 };
+            let _ = writeln!(text, "{time},{}", ((rate * digits).round() / digits).min(HIGHEST_RATE));
         }
         text
     }
@@ -218,8 +261,11 @@ mod tests {
     }
 
     #[test]
-    fn a_long_log_is_counted_in_longer_steps() {
-        let year = (0..366 * 24 * 60).map(|minute| minute * 60);
+    fn of_a_log_that_is_longer_than_a_phase_the_busiest_part_is_taken() {
+        let day = 24 * 3600;
+        // A year, in which the requests from day 100 to day 130 come twice.
+        let busy = |minute: i64| if (100 * day..130 * day).contains(&(minute * 60)) { 2 } else { 1 };
+        let year = (0..366 * 24 * 60).flat_map(|minute| std::iter::repeat_n(minute * 60, busy(minute)));
         let curve = curve(year);
         assert!(
             curve.points.len() <= MOST_STEPS + 2 && curve.step_s == 32 * 60,
@@ -227,7 +273,28 @@ mod tests {
             curve.points.len(),
             curve.step_s
         );
-        assert!((area(&curve) / curve.requests as f64 - 1.0).abs() < 0.001);
+        assert!(curve.duration_s <= LONGEST_S as u64 && curve.duration_s > LONGEST_S as u64 - 2 * curve.step_s);
+        assert!((curve.mean_rate() - 2.0 / 60.0).abs() < 0.001, "{}", curve.mean_rate());
+        assert!((area(&curve) / curve.requests as f64 - 1.0).abs() < 0.01);
+        assert_eq!(curve.requests + curve.outside, 396 * 24 * 60);
+    }
+
+    #[test]
+    fn one_damaged_year_does_not_stretch_a_short_log() {
+        let year = 365 * 24 * 3600;
+        for damaged in [-30 * year, 7000 * year] {
+            let left = |curve: &Curve| (curve.duration_s, curve.stray, curve.outside);
+            assert_eq!(left(&curve((0..100).map(|nth| nth * 60).chain([damaged]))), (99 * 60 + 1, 1, 0));
+            assert_eq!(left(&curve([0, 60, 120, damaged])), (121, 0, 1));
+        }
+    }
+
+    #[test]
+    fn a_log_of_centuries_has_a_curve() {
+        let days = 3_000_000;
+        let curve = curve((0..days).map(|day| day * 24 * 3600));
+        assert!(curve.duration_s <= LONGEST_S as u64, "{}", curve.duration_s);
+        assert!(curve.csv().lines().skip(1).any(|line| !line.ends_with(",0")), "{}", curve.csv());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Names, Param, Request, in_query, in_segment, name_of};
+use super::draft::{Names, Param, Request, fits, in_query, in_segment, name_of};
 use super::routes::{End, Kind, Node, Routes, is_secret};
 use super::values::Values;
 
@@ -26,6 +26,8 @@ pub(super) struct Picked {
     pub(super) kept: u64,
     /// Routes that were too rare, with the requests of the log that went to them.
     pub(super) rare: (usize, u64),
+    /// Requests of the log whose path is longer than a scenario can have.
+    pub(super) long: u64,
 }
 
 /// A place of a path.
@@ -54,9 +56,21 @@ pub(super) fn requests(routes: &Routes) -> Picked {
     let kept = all.iter().position(is_rare).unwrap_or(all.len()).min(MOST_REQUESTS);
     let (frequent, rare) = all.split_at(kept);
     let mut writer = Writer::default();
-    let requests = frequent.iter().map(|route| writer.request(route, total)).collect();
-    let sum = |routes: &[Route<'_>]| routes.iter().map(|route| route.end.answered).sum();
-    Picked { requests, params: writer.params, kept: sum(frequent), rare: (rare.len(), sum(rare)) }
+    let mut long = 0;
+    let mut requests: Vec<Request> = Vec::new();
+    for route in frequent {
+        let request = writer.request(route, total);
+        if fits(&request.path, &writer.params) {
+            requests.push(request);
+        } else {
+            long += route.end.answered;
+        }
+    }
+    let mut params = writer.params;
+    let is_used = |name: &String| requests.iter().any(|request| request.path.contains(&format!("{{{{{name}}}}}")));
+    params.retain(|name, _| long == 0 || is_used(name));
+    let sum = |routes: &[Route<'_>]| routes.iter().map(|route| route.end.answered).sum::<u64>();
+    Picked { requests, params, kept: sum(frequent) - long, rare: (rare.len(), sum(rare)), long }
 }
 
 fn collect<'r>(node: &'r Node, parts: &mut Vec<Part<'r>>, all: &mut Vec<Route<'r>>) {
@@ -80,13 +94,20 @@ fn collect<'r>(node: &'r Node, parts: &mut Vec<Part<'r>>, all: &mut Vec<Route<'r
 }
 
 /// Gives names away.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Writer {
     requests: Names,
     names: Names,
     params: BTreeMap<String, Param>,
     /// Parameters of places that several routes share, by the place in the tree.
     shared: BTreeMap<*const Values, String>,
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        let (requests, params, shared) = (Names::default(), BTreeMap::new(), BTreeMap::new());
+        Self { requests, names: Names::of_params(), params, shared }
+    }
 }
 
 impl Writer {

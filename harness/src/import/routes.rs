@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use percent_encoding::percent_decode_str;
 
 use super::values::{Values, number};
+use crate::scenario::LONGEST_PATH;
 
 /// Different texts in one place beyond which they are values. A service has fewer routes below one prefix than a shop has
 /// articles; the sample logs of the tests lie far from it on both sides.
@@ -108,6 +109,9 @@ impl Routes {
     /// A request for `target` (path and query) that was answered with `status`.
     pub(super) fn learn(&mut self, method: &str, target: &str, status: u16) -> Learned {
         let target = target.split('#').next().unwrap_or_default();
+        if target.len() > LONGEST_PATH {
+            return if status < 400 { Learned::TooMany } else { Learned::Failed };
+        }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let segments: Vec<Cow<'_, str>> = path.trim_start_matches('/').split('/').map(decoded).collect();
         let query: BTreeMap<String, String> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();

@@ -1,6 +1,6 @@
 //! The values that stood in one place of the requests of a log, in bounded memory: the range of numbers, the most frequent texts.
 
-use super::draft::Param;
+use super::draft::{Param, is_a_choice};
 
 /// Texts that are kept of each place: enough for the names of a shop's categories, few enough to be read.
 const MOST_TEXTS: usize = 50;
@@ -11,8 +11,8 @@ const LONGEST_TEXT: usize = 200;
 /// The share of numbers that the range holds at least; the rest may be slips, such as a time stamp among ids.
 const KEPT_NUMBERS: f64 = 0.99;
 
-/// Digits of a number that a parameter of a scenario can have.
-const MOST_DIGITS: usize = 18;
+/// Digits of a number that a parameter of a scenario can have, which is below 2^53.
+const MOST_DIGITS: usize = 15;
 
 /// What stood in one place.
 #[derive(Debug, Default, Clone)]
@@ -52,9 +52,7 @@ impl Values {
     fn keep(&mut self, text: &str, count: u64) {
         if let Some(known) = self.texts.iter_mut().find(|(known, _)| known == text) {
             known.1 += count;
-        } else if text.len() > LONGEST_TEXT
-            || text.contains(|c: char| c == char::REPLACEMENT_CHARACTER || c.is_control())
-        {
+        } else if text.len() > LONGEST_TEXT || !is_a_choice(text) {
             self.is_many = true;
         } else if self.texts.len() < MOST_TEXTS {
             self.texts.push((text.to_owned(), count));
@@ -172,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_not_kept() {
-        let odd = values([&"x".repeat(LONGEST_TEXT + 1), "\u{1}", "\u{FFFD}"] as [&str; 3]);
+        let odd = values([&"x".repeat(LONGEST_TEXT + 1), "\u{1}", "\u{FFFD}", "{{7*7}}"] as [&str; 4]);
         assert_eq!((odd.param(), odd.only_one()), (Param::Unique, None));
     }
 

@@ -1,8 +1,12 @@
 //! What a plan varies: factors (flags, or groups of them) with their levels, and the constraints between them as clauses.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clauses::{Clauses, Known, Literal, Statement, any};
+use super::demands::{demand_implied, demand_of_flags, demand_of_lists, implied, needs};
+use super::effort::{Effort, TooHard};
+use super::solver::{Lit, lit};
 use crate::flags::FlagSet;
 use crate::scenario::package::Features;
 use crate::scenario::{Axis, AxisKind, Flag, Program, Row, Scenario, Switch};
@@ -21,14 +25,21 @@ pub(super) struct Factor {
 impl Factor {
     /// Marks in `known` that it is at `level`.
     pub(super) fn fix(&self, level: usize, known: &mut Known) {
-        for member in &self.members {
-            known[*member] = Some(self.levels[level].contains(member));
-        }
+        self.members.iter().for_each(|member| known[*member] = Some(false));
+        self.levels[level].iter().for_each(|member| known[*member] = Some(true));
+    }
+
+    /// That it is at `level`: what is on first, which settles most.
+    pub(super) fn literals(&self, level: usize) -> Vec<Lit> {
+        let on = &self.levels[level];
+        let off = self.members.iter().filter(|member| !on.contains(member));
+        on.iter().map(|member| lit(*member, true)).chain(off.map(|member| lit(*member, false))).collect()
     }
 
     /// The level that it has in `set`.
     pub(super) fn level_in(&self, set: &[bool]) -> usize {
-        self.levels.iter().position(|level| self.members.iter().all(|m| set[*m] == level.contains(m))).unwrap_or(0)
+        let on: Vec<usize> = self.members.iter().copied().filter(|member| set[*member]).collect();
+        self.levels.iter().position(|level| *level == on).unwrap_or(0)
     }
 }
 
@@ -47,8 +58,12 @@ pub(super) struct Model {
     pinned: Known,
     /// Members with what must be on where they are: one of these.
     needs: Vec<(usize, Vec<usize>)>,
-    /// Members with what cargo turns on together with them.
+    /// By member, the numbers of the `needs` that it serves.
+    serves: Vec<Vec<usize>>,
+    /// Members with what cargo turns on together with them, directly or by others.
     implied: Vec<(usize, usize)>,
+    /// The levels that each factor can have, once they were asked for.
+    possible: OnceCell<Result<Vec<Vec<usize>>, TooHard>>,
 }
 
 /// What the rules and `plan.exclude` come to under some values of the axes: constraints between flags, each in words.
@@ -68,15 +83,19 @@ impl Under {
 }
 
 /// From names in a scenario to statements about members.
-struct Names<'s> {
-    scenario: &'s Scenario,
+#[derive(Debug)]
+pub(super) struct Names<'s> {
+    pub(super) scenario: &'s Scenario,
+    flags: BTreeMap<&'s str, &'s Flag>,
     numbers: BTreeMap<String, usize>,
 }
 
 impl<'s> Names<'s> {
-    fn of(scenario: &'s Scenario) -> Self {
+    pub(super) fn of(scenario: &'s Scenario) -> Self {
         let members = scenario.flags.iter().flat_map(Flag::members);
-        Self { scenario, numbers: members.enumerate().map(|(number, member)| (member, number)).collect() }
+        // Of flags with the same name, which are a problem of the scenario, the first.
+        let flags = scenario.flags.iter().rev().map(|flag| (flag.name.as_str(), flag)).collect();
+        Self { scenario, flags, numbers: members.enumerate().map(|(number, member)| (member, number)).collect() }
     }
 
     /// The member for `level` of `flag`; none for its first.
@@ -100,8 +119,8 @@ impl<'s> Names<'s> {
     }
 
     /// That what `name` stands for is on, or is not: a flag, or one with a value.
-    fn is(&self, name: &str, is_on: bool) -> Statement {
-        let of_name = |name: &str| self.scenario.flags.iter().find(|flag| flag.name == name);
+    pub(super) fn is(&self, name: &str, is_on: bool) -> Statement {
+        let of_name = |name: &str| self.flags.get(name).copied();
         let (flag, value) = of_name(name).map_or_else(
             || name.split_once('=').map_or((None, None), |(name, value)| (of_name(name), Some(value))),
             |flag| (Some(flag), None),
@@ -113,14 +132,20 @@ impl<'s> Names<'s> {
     }
 
     /// The numbers that `name` stands for.
-    fn numbers_of(&self, name: &str) -> Vec<usize> {
+    pub(super) fn numbers_of(&self, name: &str) -> Vec<usize> {
         self.is(name, true).into_iter().flatten().map(|literal| literal.member).collect()
     }
 
     /// That the axis or flag `name` is, or is not, one of `values` under these `axes`.
-    fn holds(&self, name: &str, values: &[String], is_so: bool, axes: &BTreeMap<String, String>) -> Statement {
+    pub(super) fn holds(
+        &self,
+        name: &str,
+        values: &[String],
+        is_so: bool,
+        axes: &BTreeMap<String, String>,
+    ) -> Statement {
         let is_allowed = |value: &str| values.iter().any(|allowed| allowed == value) == is_so;
-        match (axes.get(name), self.scenario.flags.iter().find(|flag| flag.name == name)) {
+        match (axes.get(name), self.flags.get(name)) {
             (Some(value), _) if is_allowed(value) => Statement::new(),
             (Some(_), _) => vec![Vec::new()],
             (None, Some(flag)) => self.at(flag, is_allowed),
@@ -129,20 +154,41 @@ impl<'s> Names<'s> {
     }
 }
 
-/// What the rules and excluded rows of `scenario` come to under these `axes`, of which some turn on cargo's `features`.
-pub(super) fn under(scenario: &Scenario, features: &Features, axes: &BTreeMap<String, String>) -> Under {
-    let names = Names::of(scenario);
-    let rules = scenario.rules.iter().filter_map(|rule| {
+/// What the rules and excluded rows of a scenario come to under these `axes`, of which some turn on cargo's `features`.
+pub(super) fn under(
+    names: &Names<'_>,
+    features: &Features,
+    axes: &BTreeMap<String, String>,
+    effort: &Effort,
+) -> Result<Under, TooHard> {
+    let scenario = names.scenario;
+    let mut rules = Vec::new();
+    for rule in &scenario.rules {
+        effort.spend(STEPS_OF_A_RULE * (1 + rule.when.len() + rule.then.len()))?;
         let mut either: Vec<Statement> =
             rule.when.iter().map(|(name, values)| names.holds(name, values, false, axes)).collect();
         either.push(rule.then.iter().flat_map(|(name, values)| names.holds(name, values, true, axes)).collect());
-        let statement = any(&either);
-        (!statement.is_empty()).then(|| (format!("the rule: {} → {}", shown(&rule.when), shown(&rule.then)), statement))
-    });
+        let statement = any(&either, effort)?;
+        if !statement.is_empty() {
+            rules.push((format!("the rule: {} → {}", shown(&rule.when), shown(&rule.then)), statement));
+        }
+    }
     let fits = |row: &Row| row.axes.iter().all(|(name, value)| axes.get(name) == Some(value));
     let excluded = scenario.plan.exclude.iter().enumerate().filter(|(_, row)| fits(row)).map(|(number, _)| number);
-    let rules = rules.chain(turned_on(scenario, features, &names, axes)).collect();
-    Under { rules, excluded: excluded.collect() }
+    rules.extend(turned_on(scenario, features, names, axes));
+    Ok(Under { rules, excluded: excluded.collect() })
+}
+
+/// Steps that one condition of a rule is counted as.
+const STEPS_OF_A_RULE: usize = 20;
+
+/// The axes on which it depends what [`under`] says.
+pub(super) fn deciding_axes(scenario: &Scenario) -> Vec<bool> {
+    let rules = scenario.rules.iter().flat_map(|rule| rule.when.keys().chain(rule.then.keys()));
+    let named: BTreeSet<&String> = rules.chain(scenario.plan.exclude.iter().flat_map(|row| row.axes.keys())).collect();
+    let builds = |axis: &Axis| matches!(axis.kind, AxisKind::CargoFeature | AxisKind::Allocator);
+    let is_package = matches!(scenario.service.program, Program::Package(_));
+    scenario.axes.iter().map(|axis| named.contains(&axis.name) || is_package && builds(axis)).collect()
 }
 
 /// The flags of which the feature is on under these `axes` whatever the flag says: a cell that calls one off would be the same as the
@@ -183,28 +229,27 @@ fn shown(conditions: &BTreeMap<String, Vec<String>>) -> String {
 
 impl Model {
     /// What `scenario` varies, where cargo's `features` imply each other, and `under` the values of the axes.
-    pub(super) fn new(scenario: &Scenario, features: &Features, under: &Under) -> Self {
-        let names = Names::of(scenario);
+    pub(super) fn new(names: &Names<'_>, features: &Features, under: &Under, effort: &Effort) -> Result<Self, TooHard> {
+        let scenario = names.scenario;
         let members: Vec<String> = scenario.flags.iter().flat_map(Flag::members).collect();
         let on_in_production = |flag: &Flag| vec![flag.default; flag.members().len()];
         let production: Vec<bool> = scenario.flags.iter().flat_map(on_in_production).collect();
         // What is on in production is decided last, and of the others the first: see `Clauses`.
         let mut order: Vec<usize> = (0..members.len()).rev().collect();
         order.sort_by_key(|member| production[*member]);
-        let implied = implied(scenario, features, &names);
-        let needs = scenario.flags.iter().flat_map(|flag| {
-            let on = flag.requires.iter().map(|name| names.numbers_of(name)).collect::<Vec<_>>();
-            names
-                .numbers_of(&flag.name)
-                .into_iter()
-                .flat_map(move |member| on.clone().into_iter().map(move |on| (member, on)))
-        });
-        let needs = needs.chain(implied.iter().map(|(member, other)| (*member, vec![*other]))).collect();
-        let mut clauses = Clauses::over(order);
-        demand_implied(&mut clauses, &members, &implied);
-        demand_of_flags(&mut clauses, scenario, &names);
-        demand_of_lists(&mut clauses, scenario, &names);
-        under.rules.iter().for_each(|(reason, statement)| clauses.demand(reason.clone(), statement.clone()));
+        let implied = implied(scenario, features, names, effort)?;
+        let needs = needs(scenario, names, &implied, effort)?;
+        let mut serves = vec![Vec::new(); members.len()];
+        for (number, (_, any)) in needs.iter().enumerate() {
+            any.iter().for_each(|member| serves[*member].push(number));
+        }
+        let mut clauses = Clauses::over(order, effort.clone());
+        demand_implied(&mut clauses, &members, &implied)?;
+        demand_of_flags(&mut clauses, scenario, names)?;
+        demand_of_lists(&mut clauses, scenario, names)?;
+        for (reason, statement) in &under.rules {
+            clauses.demand(reason.clone(), statement.clone())?;
+        }
         let mut pinned = clauses.nothing_known();
         for (name, values) in &scenario.constraints.pinned {
             for literal in names.holds(name, values, true, &BTreeMap::new()).into_iter().flatten() {
@@ -212,15 +257,25 @@ impl Model {
             }
         }
         let excluding = clauses.clone();
-        let factors = factors(scenario, &names);
-        let mut model = Self { members, factors, clauses, excluding, production, pinned, needs, implied };
+        let factors = factors(scenario, names);
+        let possible = OnceCell::new();
+        let mut model =
+            Self { members, factors, clauses, excluding, production, pinned, needs, serves, implied, possible };
         for row in under.excluded.iter().map(|number| &scenario.plan.exclude[*number]) {
             let set = model.settled(&model.numbers(&row.flags.iter().cloned().collect()));
+            effort.spend(model.implied.len() + set.len())?;
             let differs = set.iter().enumerate().map(|(member, on)| Literal { member, is_on: !on }).collect();
             let axes: String = row.axes.iter().map(|(name, value)| format!(", {name} = {value:?}")).collect();
-            model.excluding.demand(format!("excluded by the row {{ flags = {:?}{axes} }}", row.flags), vec![differs]);
+            model
+                .excluding
+                .demand(format!("excluded by the row {{ flags = {:?}{axes} }}", row.flags), vec![differs])?;
         }
-        model
+        Ok(model)
+    }
+
+    /// How many members of flag sets there are.
+    pub(super) fn members(&self) -> usize {
+        self.members.len()
     }
 
     /// Which members are in `flags`.
@@ -239,21 +294,22 @@ impl Model {
     }
 
     /// What can be switched by itself: values of flags, flags, and the first flag of each group. Nothing that is the same in every cell.
-    pub(super) fn switches(&self) -> Vec<String> {
+    pub(super) fn switches(&self) -> Result<Vec<String>, TooHard> {
         let first = |(factor, levels): (usize, Vec<usize>)| {
             let levels = levels.into_iter().map(move |level| &self.factors[factor].levels[level]);
             levels.filter_map(|level| level.first()).map(|member| self.members[*member].clone())
         };
-        self.free().into_iter().flat_map(first).collect()
+        Ok(self.free()?.into_iter().flat_map(first).collect())
     }
 
     /// What is on in every cell: pinned, or needed by what is.
-    pub(super) fn always(&self) -> FlagSet {
-        let only = |factor: &Factor| match self.possible(factor).as_slice() {
+    pub(super) fn always(&self) -> Result<FlagSet, TooHard> {
+        let only = |(factor, possible): (&Factor, &Vec<usize>)| match possible.as_slice() {
             [level] => factor.levels[*level].clone(),
             _ => Vec::new(),
         };
-        self.factors.iter().flat_map(only).map(|member| self.members[member].as_str()).collect()
+        let members = self.factors.iter().zip(self.possible()?).flat_map(only);
+        Ok(members.map(|member| self.members[member].as_str()).collect())
     }
 
     /// `switches` with the other flags of their groups.
@@ -276,20 +332,23 @@ impl Model {
 
     /// `set` as it is with what is pinned and what cargo turns on with it.
     pub(super) fn settled(&self, set: &[bool]) -> Vec<bool> {
-        let mut set: Vec<bool> = set.iter().zip(&self.pinned).map(|(on, pinned)| pinned.unwrap_or(*on)).collect();
-        while let Some((_, other)) = self.implied.iter().find(|(member, other)| set[*member] && !set[*other]) {
-            set[*other] = true;
-        }
-        set
+        let set: Vec<bool> = set.iter().zip(&self.pinned).map(|(on, pinned)| pinned.unwrap_or(*on)).collect();
+        let mut whole = set.clone();
+        // What those that are turned on turn on is among the pairs of the first.
+        self.implied.iter().filter(|(member, _)| set[*member]).for_each(|(_, other)| whole[*other] = true);
+        whole
     }
 
     /// `set` without everything that needs what is not in it.
     pub(super) fn without_dependents(&self, set: &[bool]) -> Vec<bool> {
         let mut set = set.to_vec();
-        while let Some((member, _)) =
-            self.needs.iter().find(|(member, any)| set[*member] && any.iter().all(|m| !set[*m]))
-        {
-            set[*member] = false;
+        let mut open: Vec<usize> = (0..self.needs.len()).collect();
+        while let Some(number) = open.pop() {
+            let (member, any) = &self.needs[number];
+            if set[*member] && any.iter().all(|other| !set[*other]) {
+                set[*member] = false;
+                open.extend(&self.serves[*member]);
+            }
         }
         set
     }
@@ -300,19 +359,44 @@ impl Model {
     }
 
     /// Numbers of the factors that have several levels under all constraints, each with those levels.
-    pub(super) fn free(&self) -> Vec<(usize, Vec<usize>)> {
-        let free = self.factors.iter().enumerate().map(|(number, factor)| (number, self.possible(factor)));
-        free.filter(|(_, levels)| levels.len() > 1).collect()
+    pub(super) fn free(&self) -> Result<Vec<(usize, Vec<usize>)>, TooHard> {
+        let free = self.possible()?.iter().enumerate().filter(|(_, levels)| levels.len() > 1);
+        Ok(free.map(|(number, levels)| (number, levels.clone())).collect())
     }
 
-    /// The levels that a factor can have under all constraints.
-    fn possible(&self, factor: &Factor) -> Vec<usize> {
-        let is_possible = |level: &usize| {
-            let mut known = self.excluding.nothing_known();
-            factor.fix(*level, &mut known);
-            self.excluding.allow(&known)
+    /// The levels that each factor can have under all constraints.
+    fn possible(&self) -> Result<&[Vec<usize>], TooHard> {
+        self.possible.get_or_init(|| self.find_possible()).as_deref().map_err(|too_hard| *too_hard)
+    }
+
+    /// Every set that is found shows of each factor that one of its levels is possible: few are asked for by themselves.
+    fn find_possible(&self) -> Result<Vec<Vec<usize>>, TooHard> {
+        let mut seen: Vec<Vec<bool>> = self.factors.iter().map(|factor| vec![false; factor.levels.len()]).collect();
+        let mark = |seen: &mut Vec<Vec<bool>>, set: &[bool]| {
+            for (factor, seen) in self.factors.iter().zip(seen) {
+                seen[factor.level_in(set)] = true;
+            }
+            self.excluding.effort().spend(2 * set.len())
         };
-        (0..factor.levels.len()).filter(is_possible).collect()
+        let mut asking = self.excluding.ask()?;
+        for is_on in [false, true] {
+            if let Some(set) = asking.complete(&vec![is_on; self.members.len()], self.excluding.order())? {
+                mark(&mut seen, &set)?;
+            }
+        }
+        let off = vec![false; self.members.len()];
+        for (number, factor) in self.factors.iter().enumerate() {
+            for level in 0..factor.levels.len() {
+                if !seen[number][level] && asking.assume(factor.literals(level))? {
+                    if let Some(set) = asking.complete(&off, self.excluding.order())? {
+                        mark(&mut seen, &set)?;
+                    }
+                    asking.back_to(0);
+                }
+            }
+        }
+        let possible = |seen: Vec<bool>| (0..seen.len()).filter(|level| seen[*level]).collect();
+        Ok(seen.into_iter().map(possible).collect())
     }
 
     /// What `factor` is at `level`, in words of cell ids.
@@ -346,90 +430,4 @@ fn factors(scenario: &Scenario, names: &Names<'_>) -> Vec<Factor> {
         factors.push(Factor { name: flag.name.clone(), members, levels });
     }
     factors
-}
-
-/// Pairs of members of which cargo turns on the second with the first.
-fn implied(scenario: &Scenario, features: &Features, names: &Names<'_>) -> Vec<(usize, usize)> {
-    let Program::Package(_) = scenario.service.program else { return Vec::new() };
-    let feature_of = |flag: &Flag| match &flag.switch {
-        Switch::CargoFeature { feature } => Some(feature.clone()),
-        Switch::Cfg { .. } | Switch::Env { .. } | Switch::Arg { .. } | Switch::Config { .. } | Switch::Http { .. } => {
-            None
-        }
-    };
-    let switched: Vec<(usize, String)> = scenario
-        .flags
-        .iter()
-        .filter_map(|flag| Some((*names.numbers_of(&flag.name).first()?, feature_of(flag)?)))
-        .collect();
-    let of = |(number, feature): &(usize, String)| {
-        let on: BTreeSet<String> = features.with(std::iter::once(feature.as_str()));
-        let others = switched.iter().filter(|(other, feature)| other != number && on.contains(feature));
-        others.map(|(other, _)| (*number, *other)).collect::<Vec<_>>()
-    };
-    switched.iter().flat_map(of).collect()
-}
-
-fn demand_implied(clauses: &mut Clauses, members: &[String], implied: &[(usize, usize)]) {
-    for (member, other) in implied {
-        let either = vec![Literal { member: *member, is_on: false }, Literal { member: *other, is_on: true }];
-        let reason = format!("cargo turns on \"{}\" with \"{}\"", members[*other], members[*member]);
-        clauses.demand(reason, vec![either]);
-    }
-}
-
-fn demand_of_flags(clauses: &mut Clauses, scenario: &Scenario, names: &Names<'_>) {
-    let mut together: BTreeMap<&str, &Flag> = BTreeMap::new();
-    for flag in &scenario.flags {
-        let off = names.is(&flag.name, false);
-        for other in &flag.requires {
-            let reason = format!("\"{}\" requires \"{other}\"", flag.name);
-            clauses.demand(reason, any(&[off.clone(), names.is(other, true)]));
-        }
-        for other in &flag.conflicts_with {
-            let reason = format!("\"{}\" conflicts with \"{other}\"", flag.name);
-            clauses.demand(reason, any(&[off.clone(), names.is(other, false)]));
-        }
-        demand_one_at_most(clauses, &format!("\"{}\" has one value at a time", flag.name), &flag.members(), names);
-        if let Some(group) = &flag.group {
-            let first = together.entry(group).or_insert(flag);
-            if first.name != flag.name {
-                let reason = format!("\"{}\" and \"{}\" are of group \"{group}\"", first.name, flag.name);
-                let mut alike = any(&[off.clone(), names.is(&first.name, true)]);
-                alike.extend(any(&[names.is(&first.name, false), names.is(&flag.name, true)]));
-                clauses.demand(reason, alike);
-            }
-        }
-    }
-}
-
-fn demand_of_lists(clauses: &mut Clauses, scenario: &Scenario, names: &Names<'_>) {
-    let constraints = &scenario.constraints;
-    let in_words = |list: &[String]| list.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
-    for list in &constraints.mutually_exclusive {
-        demand_one_at_most(clauses, &format!("at most one of {}", in_words(list)), list, names);
-    }
-    for list in &constraints.exactly_one_of {
-        demand_one_at_most(clauses, &format!("exactly one of {}", in_words(list)), list, names);
-    }
-    for (how, lists) in [("at least", &constraints.at_least_one_of), ("exactly", &constraints.exactly_one_of)] {
-        for list in lists {
-            let each: Vec<Statement> = list.iter().map(|name| names.is(name, true)).collect();
-            clauses.demand(format!("{how} one of {}", in_words(list)), any(&each));
-        }
-    }
-    for (name, values) in &constraints.pinned {
-        let reason = format!("\"{name}\" is pinned to {}", values.join(" or "));
-        clauses.demand(reason, names.holds(name, values, true, &BTreeMap::new()));
-    }
-}
-
-fn demand_one_at_most(clauses: &mut Clauses, reason: &str, list: &[String], names: &Names<'_>) {
-    let pairs =
-        list.iter().enumerate().flat_map(|(place, one)| list[place + 1..].iter().map(move |other| (one, other)));
-    let statement: Statement =
-        pairs.flat_map(|(one, other)| any(&[names.is(one, false), names.is(other, false)])).collect();
-    if !statement.is_empty() {
-        clauses.demand(reason.to_owned(), statement);
-    }
 }

@@ -8,7 +8,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use super::clauses::Known;
+use super::combinations::{Combinations, Numbers};
+use super::effort::TooHard;
 use super::model::Model;
+use super::solver::{Lit, Solver};
 
 /// A combination that no row can have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,198 +25,221 @@ pub struct Impossible {
 /// So many rows are tried for each that is taken. With 1, 3, 10 and 30, 24 flags take 12.3, 11.3, 11.0 and 11.3 rows for any two of
 /// them, and 32.5, 30.3, 28.8 and 27.8 for any three (means over four seeds).
 const TRIED: usize = 10;
+/// The same for more levels than [`MANY_LEVELS`]: what it takes grows with their square, and the gain does not.
+const TRIED_OF_MANY: usize = 3;
+/// See [`TRIED_OF_MANY`]: 64 flags that are on or off.
+const MANY_LEVELS: usize = 128;
+/// Combinations that are told to be impossible, each with its reason. Others are counted.
+const MOST_IMPOSSIBLE: usize = 100;
 /// Keeps this stream apart from that of the order.
 const STREAM: u64 = 0x7061_6972;
 
 /// Levels of free factors by one number each, and which of their combinations still lack a row.
 struct Cover<'m> {
     model: &'m Model,
-    /// Factor and level of each number.
-    levels: Vec<(usize, usize)>,
-    /// How many stand together.
-    strength: usize,
-    /// Whether the combination lacks a row, by its numbers in ascending order.
-    lacking: Vec<bool>,
-    left: usize,
+    numbers: Numbers,
+    /// What each number stands for.
+    literals: Vec<Vec<Lit>>,
+    lacking: Combinations,
 }
 
-/// The rows, seeded with `first`, and the combinations that none can have.
+/// The rows, seeded with `first`; the combinations that none can have; and how many more of those there are.
 pub(super) fn pairwise(
     model: &Model,
     free: &[(usize, Vec<usize>)],
     strength: usize,
     first: &[bool],
     seed: u64,
-) -> (Vec<Vec<bool>>, Vec<Impossible>) {
-    let (mut cover, impossible) = Cover::new(model, free, strength.min(free.len()));
+) -> Result<(Vec<Vec<bool>>, Vec<Impossible>, usize), TooHard> {
+    let (mut cover, impossible, more) = Cover::new(model, free, strength.min(free.len()))?;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(STREAM);
     let mut rows = Vec::new();
     if model.excluding.broken_by(first).is_none() {
-        cover.count(first);
+        cover.lacking.remove_all_in(&cover.numbers_in(first));
         rows.push(first.to_vec());
     }
-    while cover.left > 0 {
-        let tried: Vec<Vec<bool>> = (0..TRIED).filter_map(|_| cover.row(&mut random)).collect();
-        let best = tried.into_iter().rev().max_by_key(|row| cover.gain(row));
-        let best = best.unwrap_or_else(|| unreachable!("what lacks a row was found to be possible"));
-        cover.count(&best);
+    let tries = if cover.literals.len() > MANY_LEVELS { TRIED_OF_MANY } else { TRIED };
+    while cover.lacking.count() > 0 {
+        let mut best: Option<(usize, Vec<usize>, Vec<bool>)> = None;
+        for _ in 0..tries {
+            let row = cover.row(&mut random)?;
+            let numbers = cover.numbers_in(&row);
+            let gain = cover.lacking.count_in(&numbers);
+            if best.as_ref().is_none_or(|(most, ..)| gain > *most) {
+                best = Some((gain, numbers, row));
+            }
+        }
+        let (_, numbers, best) = best.unwrap_or_else(|| unreachable!("several rows were tried"));
+        cover.lacking.remove_all_in(&numbers);
         rows.push(best);
     }
     if rows.is_empty() {
         // Nothing varies, and the one flag set that is possible is not that of production.
-        rows.extend(model.excluding.complete(&model.excluding.nothing_known(), first, 0));
+        rows.extend(model.excluding.complete(&model.excluding.nothing_known(), first, 0)?);
     }
-    (rows, impossible)
+    Ok((rows, impossible, more))
 }
 
 impl<'m> Cover<'m> {
-    fn new(model: &'m Model, free: &[(usize, Vec<usize>)], strength: usize) -> (Self, Vec<Impossible>) {
-        let levels: Vec<(usize, usize)> =
-            free.iter().flat_map(|(factor, levels)| levels.iter().map(move |level| (*factor, *level))).collect();
-        let size = if strength == 0 { 0 } else { levels.len().pow(strength as u32) };
-        let mut cover = Self { model, levels, strength, lacking: vec![false; size], left: 0 };
-        let mut impossible = Vec::new();
+    fn new(
+        model: &'m Model,
+        free: &[(usize, Vec<usize>)],
+        strength: usize,
+    ) -> Result<(Self, Vec<Impossible>, usize), TooHard> {
+        let numbers = Numbers::of(free);
+        let literals = numbers.levels().iter().map(|(factor, level)| model.factors[*factor].literals(*level)).collect();
+        model.excluding.effort().spend(numbers.levels().len().pow(strength as u32))?;
+        let lacking = Combinations::none(numbers.levels().len(), strength);
+        let mut cover = Self { model, numbers, literals, lacking };
+        let mut told = (Vec::new(), 0);
         if strength > 0 {
-            cover.list(&mut Vec::new(), &mut impossible);
+            let mut shown = Combinations::none(cover.literals.len(), strength);
+            let mut pairs = Combinations::none(cover.literals.len(), 2.min(strength));
+            cover.list(&mut Vec::new(), &mut *model.excluding.ask()?, (&mut shown, &mut pairs), &mut told)?;
         }
-        (cover, impossible)
+        let (impossible, more) = told;
+        let impossible = impossible.into_iter().map(|chosen: Vec<usize>| cover.impossible(&chosen));
+        let impossible = impossible.collect::<Result<Vec<_>, _>>()?;
+        Ok((cover, impossible, more))
     }
 
-    /// Lists every combination that begins with `chosen`.
-    fn list(&mut self, chosen: &mut Vec<usize>, impossible: &mut Vec<Impossible>) {
+    /// Lists every combination that begins with `chosen`, which `asking` assumes. Each set that is found shows that many combinations
+    /// are possible: those in `shown` and `pairs` are not asked for.
+    fn list(
+        &mut self,
+        chosen: &mut Vec<usize>,
+        asking: &mut Solver,
+        (shown, pairs): (&mut Combinations, &mut Combinations),
+        told: &mut (Vec<Vec<usize>>, usize),
+    ) -> Result<(), TooHard> {
         let from = chosen.last().map_or(0, |last| last + 1);
-        for number in from..self.levels.len() {
-            if chosen.last().is_some_and(|last| self.levels[*last].0 == self.levels[number].0) {
+        for number in from..self.literals.len() {
+            if chosen.last().is_some_and(|last| self.numbers.are_of_one_factor(*last, number)) {
                 continue;
             }
             chosen.push(number);
-            let known = self.known(chosen);
-            if !self.model.excluding.allow(&known) {
-                if self.is_smallest(chosen) {
-                    let together = chosen.iter().map(|number| self.name(*number)).collect();
-                    impossible.push(Impossible { together, reason: self.model.excluding.clash(&known).join("; ") });
+            let is_whole = chosen.len() == self.lacking.strength();
+            let is_shown = match chosen.len() {
+                length if length == shown.strength() => shown.has(chosen),
+                length if length == pairs.strength() => pairs.has(chosen),
+                _ => false,
+            };
+            if is_whole && is_shown {
+                self.lacking.add(chosen);
+            } else if asking.assume(self.literals[number].iter().copied())? {
+                let mut is_possible = is_shown;
+                if !is_shown && let Some(set) = self.shown_by(chosen, asking)? {
+                    is_possible = true;
+                    let numbers = self.numbers_in(&set);
+                    shown.add_all_in(&numbers);
+                    pairs.add_all_in(&numbers);
+                    self.model.excluding.effort().spend(shown.steps_of_all_in(numbers.len()))?;
                 }
-            } else if chosen.len() < self.strength {
-                self.list(chosen, impossible);
+                if is_possible && is_whole {
+                    self.lacking.add(chosen);
+                } else if is_possible {
+                    self.list(chosen, asking, (shown, pairs), told)?;
+                } else {
+                    note(chosen, pairs, told);
+                }
+                asking.back_to(chosen.len() - 1);
             } else {
-                let place = self.place(chosen);
-                self.lacking[place] = true;
-                self.left += 1;
+                note(chosen, pairs, told);
             }
             chosen.pop();
         }
+        Ok(())
     }
 
-    /// Whether each two of `chosen` could be together: if not, those are told, and not all that they are part of.
-    fn is_smallest(&self, chosen: &[usize]) -> bool {
-        let without = |left_out: usize| chosen.iter().copied().filter(|number| *number != left_out).collect::<Vec<_>>();
-        chosen.len() < 3 || chosen.iter().all(|number| self.model.excluding.allow(&self.known(&without(*number))))
+    /// A set with what `asking` assumes, and with more of what was not seen together yet than the one before: each begins with another
+    /// wish.
+    fn shown_by(&self, chosen: &[usize], asking: &mut Solver) -> Result<Option<Vec<bool>>, TooHard> {
+        let mut random = ChaCha8Rng::seed_from_u64(chosen.iter().fold(0, |seed, number| seed << 20 ^ *number as u64));
+        let wish: Vec<bool> = (0..self.model.members()).map(|_| random.next_u32() & 1 == 1).collect();
+        asking.complete(&wish, self.model.excluding.order())
     }
 
-    fn name(&self, number: usize) -> String {
-        let (factor, level) = self.levels[number];
-        self.model.level_name(factor, level)
+    fn impossible(&self, chosen: &[usize]) -> Result<Impossible, TooHard> {
+        let clash = self.model.excluding.clash(&self.known(chosen))?;
+        let name = |number: &usize| {
+            let (factor, level) = self.numbers.levels()[*number];
+            self.model.level_name(factor, level)
+        };
+        Ok(Impossible { together: chosen.iter().map(name).collect(), reason: clash.unwrap_or_default().told() })
     }
 
     fn known(&self, chosen: &[usize]) -> Known {
         let mut known = self.model.excluding.nothing_known();
-        for (factor, level) in chosen.iter().map(|number| self.levels[*number]) {
+        for (factor, level) in chosen.iter().map(|number| self.numbers.levels()[*number]) {
             self.model.factors[factor].fix(level, &mut known);
         }
         known
     }
 
-    fn place(&self, numbers: &[usize]) -> usize {
-        numbers.iter().fold(0, |place, number| place * self.levels.len() + number)
-    }
-
-    /// How many combinations that lack a row `number` makes with `chosen`, which are in ascending order.
-    fn gain_of(&self, number: usize, chosen: &[usize]) -> usize {
-        let lacks = |numbers: &mut [usize]| {
-            numbers.sort_unstable();
-            usize::from(self.lacking[self.place(numbers)])
-        };
-        match self.strength {
-            1 => lacks(&mut [number]),
-            2 => chosen.iter().map(|other| lacks(&mut [number, *other])).sum(),
-            _ => {
-                let pairs = chosen
-                    .iter()
-                    .enumerate()
-                    .flat_map(|(at, one)| chosen[at + 1..].iter().map(move |two| (*one, *two)));
-                pairs.map(|(one, two)| lacks(&mut [number, one, two])).sum()
-            }
-        }
-    }
-
     /// The numbers of the levels in `row`, in ascending order.
     fn numbers_in(&self, row: &[bool]) -> Vec<usize> {
-        let has = |number: &usize| {
-            let (factor, level) = self.levels[*number];
-            self.model.factors[factor].level_in(row) == level
+        let number = |(factor, numbers): (usize, std::ops::Range<usize>)| {
+            let level = self.model.factors[factor].level_in(row);
+            numbers.clone().find(|number| self.numbers.levels()[*number].1 == level)
         };
-        (0..self.levels.len()).filter(has).collect()
-    }
-
-    /// How many combinations that lack a row stand in `row`.
-    fn gain(&self, row: &[bool]) -> usize {
-        let numbers = self.numbers_in(row);
-        (0..numbers.len()).map(|at| self.gain_of(numbers[at], &numbers[..at])).sum()
-    }
-
-    /// Notes that `row` is taken.
-    fn count(&mut self, row: &[bool]) {
-        let numbers = self.numbers_in(row);
-        let mut combinations: Vec<Vec<usize>> = vec![Vec::new()];
-        for number in numbers {
-            let longer = combinations.iter().filter(|chosen| chosen.len() < self.strength);
-            let longer: Vec<Vec<usize>> =
-                longer.map(|chosen| chosen.iter().copied().chain([number]).collect()).collect();
-            combinations.extend(longer);
-        }
-        for chosen in combinations.iter().filter(|chosen| chosen.len() == self.strength && !chosen.is_empty()) {
-            let place = self.place(chosen);
-            self.left -= usize::from(std::mem::take(&mut self.lacking[place]));
-        }
+        self.numbers.by_factor().filter_map(number).collect()
     }
 
     /// A row with a combination that lacks one, and with as many more as a greedy choice in random order finds.
-    fn row(&self, random: &mut ChaCha8Rng) -> Option<Vec<bool>> {
-        let mut chosen = self.combination(below(random, self.left))?;
-        let mut known = self.known(&chosen);
-        let mut factors: Vec<usize> = self.levels.iter().map(|(factor, _)| *factor).collect();
-        factors.dedup();
-        factors.retain(|factor| chosen.iter().all(|number| self.levels[*number].0 != *factor));
+    fn row(&self, random: &mut ChaCha8Rng) -> Result<Vec<bool>, TooHard> {
+        let model = self.model;
+        let first = self.lacking.nth(below(random, self.lacking.count()));
+        let mut asking = model.excluding.ask()?;
+        let mut chosen = self.lacking.chosen(&first);
+        let mut is_possible = true;
+        for number in &first {
+            is_possible &= asking.assume(self.literals[*number].iter().copied())?;
+        }
+        debug_assert!(is_possible, "what lacks a row was found to be possible");
+        let is_chosen = |factor: usize| first.iter().any(|number| self.numbers.levels()[*number].0 == factor);
+        let mut factors: Vec<_> = self.numbers.by_factor().filter(|(factor, _)| !is_chosen(*factor)).collect();
         while !factors.is_empty() {
-            let factor = factors.swap_remove(below(random, factors.len()));
-            let mut options: Vec<usize> =
-                (0..self.levels.len()).filter(|number| self.levels[*number].0 == factor).collect();
+            let (_, numbers) = factors.swap_remove(below(random, factors.len()));
+            let mut options: Vec<(usize, usize)> =
+                numbers.map(|number| (self.lacking.gain_of(number, &chosen), number)).collect();
+            model.excluding.effort().spend(options.len() * self.lacking.steps_of_gain(&chosen))?;
             let turn = below(random, options.len());
             options.rotate_left(turn);
-            options.sort_by_key(|number| std::cmp::Reverse(self.gain_of(*number, &chosen)));
-            let fitting = options.into_iter().find_map(|number| {
-                let mut tried = known.clone();
-                self.model.factors[factor].fix(self.levels[number].1, &mut tried);
-                self.model.excluding.allow(&tried).then_some((number, tried))
-            });
-            let (number, tried) = fitting?;
-            known = tried;
-            chosen.push(number);
+            options.sort_by_key(|(gain, _)| std::cmp::Reverse(*gain));
+            for (_, number) in options {
+                if asking.assume(self.literals[number].iter().copied())? {
+                    chosen.add(number);
+                    break;
+                }
+            }
         }
-        self.model.excluding.complete(&known, &vec![false; known.len()], 0)
+        let off = vec![false; model.members()];
+        if let Some(row) = asking.complete(&off, model.excluding.order())? {
+            return Ok(row);
+        }
+        // What follows at once left a choice that is none: the row nearest to it, which begins as it did.
+        let mut wish = off;
+        for number in chosen.numbers() {
+            let (factor, level) = self.numbers.levels()[number];
+            model.factors[factor].levels[level].iter().for_each(|member| wish[*member] = true);
+        }
+        asking.back_to(first.len());
+        let row = asking.complete(&wish, model.excluding.order())?;
+        Ok(row.unwrap_or_else(|| unreachable!("what lacks a row was found to be possible")))
     }
+}
 
-    /// The combination that lacks a row as the `nth` of those.
-    fn combination(&self, nth: usize) -> Option<Vec<usize>> {
-        let mut place = self.lacking.iter().enumerate().filter(|(_, lacks)| **lacks).nth(nth)?.0;
-        let mut numbers = Vec::new();
-        for _ in 0..self.strength {
-            numbers.push(place % self.levels.len());
-            place /= self.levels.len();
-        }
-        numbers.reverse();
-        Some(numbers)
+/// Notes that `chosen` is impossible, unless two of it are already: those are told, and not all that they are part of.
+fn note(chosen: &[usize], pairs: &Combinations, told: &mut (Vec<Vec<usize>>, usize)) {
+    let without = |left_out: usize| chosen.iter().copied().filter(|number| *number != left_out).collect::<Vec<_>>();
+    if chosen.len() == 3 && !chosen.iter().all(|number| pairs.has(&without(*number))) {
+        return;
+    }
+    if told.0.len() < MOST_IMPOSSIBLE {
+        told.0.push(chosen.to_vec());
+    } else {
+        told.1 += 1;
     }
 }
 

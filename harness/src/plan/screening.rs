@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::effort::{Effort, TooHard};
 use super::hadamard;
 use super::model::Model;
+use super::rows::NoRows;
 use crate::flags::FlagSet;
 
 /// Which design.
@@ -53,14 +55,16 @@ pub(super) struct Screened {
 /// `design` over the `free` factors of `model`, each row changed as little as its constraints demand.
 ///
 /// # Errors
-/// Why the constraints leave no such design, in words.
-pub(super) fn screened(model: &Model, free: &[(usize, Vec<usize>)], design: Design) -> Result<Screened, String> {
+/// Why the constraints leave no such design, in words; or that it takes too many steps.
+pub(super) fn screened(model: &Model, free: &[(usize, Vec<usize>)], design: Design) -> Result<Screened, NoRows> {
     if let Some((factor, _)) = free.iter().find(|(_, levels)| levels.len() > 2) {
-        return Err(format!("\"{}\" has more than two values", model.factors[*factor].name));
+        return Err(NoRows::Strategy(format!("\"{}\" has more than two values", model.factors[*factor].name)));
     }
-    let off = vec![false; model.production().len()];
+    // A design has about as many rows as columns, and a matrix of them is looked for among the first that are large enough.
+    model.excluding.effort().spend(free.len() * free.len() * STEPS_OF_AN_ENTRY)?;
+    let off = vec![false; model.members()];
     // What is not free has one level that is possible.
-    let fixed = model.excluding.complete(&model.excluding.nothing_known(), &off, 0).unwrap_or(off);
+    let fixed = model.excluding.complete(&model.excluding.nothing_known(), &off, 0)?.unwrap_or(off);
     let rows = match design {
         _ if free.is_empty() => vec![Vec::new()],
         Design::Plain => hadamard::screening(free.len()),
@@ -77,7 +81,7 @@ pub(super) fn screened(model: &Model, free: &[(usize, Vec<usize>)], design: Desi
             factor.members.iter().for_each(|member| wanted[*member] = level.contains(member));
         }
         // Each row begins elsewhere, so that it is not always the same flag that gives way.
-        let Some(soaked) = model.excluding.complete(&model.excluding.nothing_known(), &wanted, number) else {
+        let Some(soaked) = model.excluding.complete(&model.excluding.nothing_known(), &wanted, number)? else {
             continue;
         };
         if let Some(reason) = model.excluding.broken_by(&wanted) {
@@ -94,62 +98,94 @@ pub(super) fn screened(model: &Model, free: &[(usize, Vec<usize>)], design: Desi
             || format!("\"{one}\" would not vary"),
             |other| format!("\"{one}\" and \"{other}\" would only vary together"),
         );
-        return Err(format!("{what} in what the constraints leave of a balanced design"));
+        return Err(NoRows::Strategy(format!("{what} in what the constraints leave of a balanced design")));
     }
-    screened.aliasing = aliasing(&columns);
+    screened.aliasing = aliasing(&columns, model.excluding.effort())?;
     Ok(screened)
 }
 
-/// Of each free factor its name, and its level in each row as −1 or 1.
-fn columns(model: &Model, free: &[(usize, Vec<usize>)], rows: &[Vec<bool>]) -> Vec<(String, Vec<i32>)> {
+/// Steps that an entry of a design is counted as: rows are compared with each other.
+const STEPS_OF_AN_ENTRY: usize = 8;
+
+/// A column of a design, a bit for each row. The first is 0: a column and its opposite are the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Column(Vec<u64>);
+
+impl Column {
+    fn of(levels: impl ExactSizeIterator<Item = bool>) -> Self {
+        let mut bits = vec![0; levels.len().div_ceil(64)];
+        let mut first = None;
+        for (row, level) in levels.enumerate() {
+            if level != *first.get_or_insert(level) {
+                bits[row / 64] |= 1 << (row % 64);
+            }
+        }
+        Self(bits)
+    }
+
+    /// In which rows the two are the same, or the opposite of that.
+    fn times(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(one, other)| one ^ other).collect())
+    }
+
+    fn is_constant(&self) -> bool {
+        self.0.iter().all(|bits| *bits == 0)
+    }
+
+    /// How much of the one shows up as the other, over so many `rows`: from 0 to 1.
+    fn share(&self, other: &Self, rows: usize) -> f64 {
+        let differing: u32 = self.0.iter().zip(&other.0).map(|(one, other)| (one ^ other).count_ones()).sum();
+        (rows as f64 - 2.0 * f64::from(differing)).abs() / rows as f64
+    }
+}
+
+/// Of each free factor its name, and whether it is at its second level in each row.
+fn columns(model: &Model, free: &[(usize, Vec<usize>)], rows: &[Vec<bool>]) -> Columns {
     let column = |(number, levels): &(usize, Vec<usize>)| {
         let factor = &model.factors[*number];
-        let sign = |row: &Vec<bool>| if factor.level_in(row) == levels[1] { 1 } else { -1 };
-        (factor.name.clone(), rows.iter().map(sign).collect())
+        (factor.name.clone(), Column::of(rows.iter().map(|row| factor.level_in(row) == levels[1])))
     };
-    free.iter().map(column).collect()
+    Columns { rows: rows.len(), of: free.iter().map(column).collect() }
+}
+
+/// The columns of a design, each with the name of its factor.
+struct Columns {
+    rows: usize,
+    of: Vec<(String, Column)>,
 }
 
 /// A factor that does not vary, or two of which each tells the other.
-fn inseparable(columns: &[(String, Vec<i32>)]) -> Option<(&str, Option<&str>)> {
-    let constant = columns.iter().find(|(_, column)| column.iter().all(|sign| *sign == column[0]));
+fn inseparable(columns: &Columns) -> Option<(&str, Option<&str>)> {
+    let constant = columns.of.iter().find(|(_, column)| column.is_constant());
     if let Some((name, _)) = constant {
         return Some((name, None));
     }
-    let mut seen: BTreeMap<Vec<i32>, &str> = BTreeMap::new();
-    columns
-        .iter()
-        .find_map(|(name, column)| seen.insert(unsigned(column), name).map(|other| (other, Some(name.as_str()))))
+    let mut seen: BTreeMap<&Column, &str> = BTreeMap::new();
+    columns.of.iter().find_map(|(name, column)| seen.insert(column, name).map(|other| (other, Some(name.as_str()))))
 }
 
-/// The same for a column and its opposite.
-fn unsigned(column: &[i32]) -> Vec<i32> {
-    let first = column.first().copied().unwrap_or(1);
-    column.iter().map(|sign| sign * first).collect()
-}
-
-fn aliasing(columns: &[(String, Vec<i32>)]) -> Aliasing {
-    let mut effects: Vec<(String, Vec<i32>)> = columns.to_vec();
-    for (place, (one, signs)) in columns.iter().enumerate() {
-        for (other, others) in &columns[place + 1..] {
-            let product = signs.iter().zip(others).map(|(a, b)| a * b).collect();
-            effects.push((format!("{one}×{other}"), product));
-        }
+fn aliasing(columns: &Columns, effort: &Effort) -> Result<Aliasing, TooHard> {
+    let (count, words) = (columns.of.len(), columns.rows.div_ceil(64));
+    let pairs = count * count.saturating_sub(1) / 2;
+    effort.spend(pairs.saturating_mul(count + STEPS_OF_AN_ENTRY).saturating_mul(words))?;
+    let mut effects: Vec<(String, Column)> = columns.of.clone();
+    for (place, (one, signs)) in columns.of.iter().enumerate() {
+        let others = columns.of[place + 1..].iter();
+        effects.extend(others.map(|(other, others)| (format!("{one}×{other}"), signs.times(others))));
     }
-    let mut alike: BTreeMap<Vec<i32>, Vec<String>> = BTreeMap::new();
+    let mut alike: BTreeMap<&Column, Vec<String>> = BTreeMap::new();
     for (name, column) in &effects {
-        alike.entry(unsigned(column)).or_default().push(name.clone());
+        alike.entry(column).or_default().push(name.clone());
     }
-    let (single, pairs) = effects.split_at(columns.len());
+    let (single, pairs) = effects.split_at(count);
     let mut largest_share: f64 = 0.0;
     for (_, column) in single {
         for (_, pair) in pairs {
-            let product: i32 = column.iter().zip(pair).map(|(a, b)| a * b).sum();
-            let share = f64::from(product.abs()) / column.len() as f64;
+            let share = column.share(pair, columns.rows);
             largest_share = if share < 1.0 { largest_share.max(share) } else { largest_share };
         }
     }
     let mut alike: Vec<Vec<String>> = alike.into_values().filter(|names| names.len() > 1).collect();
     alike.sort();
-    Aliasing { alike, largest_share }
+    Ok(Aliasing { alike, largest_share })
 }

@@ -68,11 +68,17 @@ fn remarks(plan: &Plan) -> String {
     let changed = told.changed.iter().map(|row| format!("changed: {} to {} ({})", row.wanted, row.soaked, row.reason));
     let impossible = told.impossible.iter();
     let impossible = impossible.map(|one| format!("never together: {} ({})", one.together.join(", "), one.reason));
-    [shown(dropped), shown(changed), shown(impossible), aliases(&told.aliasing)].concat()
+    [
+        shown(dropped, told.more_dropped),
+        shown(changed, 0),
+        shown(impossible, told.more_impossible),
+        aliases(&told.aliasing),
+    ]
+    .concat()
 }
 
 fn aliases(aliasing: &Aliasing) -> String {
-    let mut text = shown(aliasing.alike.iter().map(|effects| format!("not told apart: {}", effects.join(" = "))));
+    let mut text = shown(aliasing.alike.iter().map(|effects| format!("not told apart: {}", effects.join(" = "))), 0);
     if aliasing.largest_share > 0.0 {
         text.push_str(&format!(
             "partly mixed: up to {:.0} % of what a pair adds shows up as that of a single flag\n",
@@ -82,8 +88,9 @@ fn aliases(aliasing: &Aliasing) -> String {
     text
 }
 
-fn shown(lines: impl ExactSizeIterator<Item = String>) -> String {
-    let more = lines.len().saturating_sub(MOST_LINES);
+/// The first of `lines`, of which there are some that are not listed in any format.
+fn shown(lines: impl ExactSizeIterator<Item = String>, unlisted: usize) -> String {
+    let more = lines.len().saturating_sub(MOST_LINES) + unlisted;
     let mut text: String = lines.take(MOST_LINES).map(|line| wrapped(&line, 2)).collect();
     if more > 0 {
         text.push_str(&format!("… and {more} more: see --format json\n"));

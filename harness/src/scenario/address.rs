@@ -1,5 +1,6 @@
 //! Where load and questions may go: to this host, by HTTP with or without TLS, and nowhere else.
 
+use hyper::Uri;
 use url::{Host, ParseError, Url};
 
 use crate::template::{Part, Template};
@@ -30,7 +31,7 @@ pub(super) fn check_url(url: &Template) -> Result<(), BadAddress> {
         ParseError::InvalidPort => BadAddress::new("\"url\" has a port that is no number up to 65535", EXAMPLES),
         error => BadAddress::new(format!("\"url\" is no address: {error}"), EXAMPLES),
     })?;
-    if !["http", "https"].contains(&parsed.scheme()) {
+    if !["http://", "https://"].iter().any(|begin| text.starts_with(begin)) {
         return Err(BadAddress::new("\"url\" must begin with http:// or https://", EXAMPLES));
     }
     if !parsed.username().is_empty() || parsed.password().is_some() || text.contains('@') {
@@ -42,10 +43,25 @@ pub(super) fn check_url(url: &Template) -> Result<(), BadAddress> {
     if !is_loopback(parsed.host().as_ref()) || parsed.port_or_known_default() == Some(0) {
         return Err(BadAddress::new("\"url\" must name a loopback address and a port", EXAMPLES));
     }
+    // What connects reads it more strictly than browsers do, which mend what stands there: `http://127。0。0。1`, `http://127.1`.
+    if !is_read_alike(&text, &parsed) {
+        return Err(BadAddress::new("\"url\" is no address as it stands there", EXAMPLES));
+    }
     if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
         return Err(BadAddress::new("\"url\" must not have a path", "put it into the \"path\" of each request"));
     }
     Ok(())
+}
+
+/// Whether a client of HTTP finds the same host in `text` as `parsed` has.
+fn is_read_alike(text: &str, parsed: &Url) -> bool {
+    let uri: Option<Uri> = text.parse().ok();
+    let Some(host) = uri.as_ref().and_then(Uri::host) else { return false };
+    match parsed.host() {
+        Some(Host::Ipv6(address)) => host.trim_matches(['[', ']']).parse() == Ok(address),
+        Some(read) => read.to_string().eq_ignore_ascii_case(host),
+        None => false,
+    }
 }
 
 /// That `address` is `host:port` on a loopback address.
@@ -127,6 +143,8 @@ mod tests {
             "http://127.0.0.1:{{port}}",
             "http://localhost:8080",
             "http://[::1]:{{port}}/",
+            "http://[0:0:0:0:0:0:0:1]:80",
+            "http://LOCALHOST:80",
             "http://127.0.0.2:80",
             "https://localhost",
         ] {
@@ -146,6 +164,17 @@ mod tests {
             "http://127.0.0.1:99999",
             "http://127.0.0.1:abc",
             "http://127.0.0.300:80",
+            "http:127.0.0.1:80",
+            "http:/127.0.0.1:80",
+            "http:///127.0.0.1:80",
+            "HTTP://127.0.0.1:80",
+            "http:\\\\127.0.0.1:80",
+            "http://127。0。0。1:80",
+            "http://①②⑦.0.0.1:80",
+            "http://127.1:80",
+            "http://0x7f000001:80",
+            "http://2130706433:80",
+            "http://%31%32%37.0.0.1:80",
             "http://127.0.0.1:80?x=1",
             "http://127.0.0.1:80#f",
             "http://127.0.0.1:80/api",

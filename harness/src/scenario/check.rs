@@ -12,14 +12,16 @@ mod service;
 mod switches;
 pub(crate) mod traffic;
 mod transport;
+mod weights;
 
 pub(crate) use matrix::RESERVED_FLAGS;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::Scenario;
+use self::matrix::Known;
+use super::{Flag, Scenario};
 use crate::flags::may_be_in_id;
-use crate::problem::{Problem, Spans, nearest};
+use crate::problem::{Problem, Spans, listed, nearest};
 use crate::template::Template;
 
 /// The least that can be judged at all (METHOD: 40 blocks of at least a second, and a warm-up to model).
@@ -50,8 +52,12 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.axes(scenario);
     check.constraints(scenario);
     check.rules(scenario);
+    let members: Vec<String> = scenario.flags.iter().flat_map(Flag::members).collect();
+    let members = Known::of(members.iter().map(String::as_str));
     for (list, rows) in [("include", &scenario.plan.include), ("exclude", &scenario.plan.exclude)] {
-        rows.iter().enumerate().for_each(|(index, row)| check.row(scenario, &format!("plan.{list}[{index}]"), row));
+        for (index, row) in rows.iter().enumerate() {
+            check.row(scenario, &format!("plan.{list}[{index}]"), row, &members);
+        }
     }
     check.sampling(scenario);
     check.judge(scenario);
@@ -103,11 +109,12 @@ impl Check<'_> {
 
     /// That each name in `template` is one of `known`.
     fn names(&mut self, path: &str, template: &Template, known: &[String], where_defined: &str) {
-        for name in template.names().filter(|name| !known.iter().any(|known| known == name)) {
+        let is_known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+        for name in template.names().filter(|name| !is_known.contains(name)) {
             let help = match nearest(name, known.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean {{{{{near}}}}}?"),
                 None if known.is_empty() => where_defined.to_owned(),
-                None => format!("{where_defined}; known here: {}", known.join(", ")),
+                None => format!("{where_defined}; known here: {}", listed(known.iter().map(String::as_str))),
             };
             self.error(path, format!("nothing defines {{{{{name}}}}}"), help);
         }

@@ -162,7 +162,7 @@ impl Patch {
         let help = match nearest(&names[depth], there.iter().map(String::as_str)) {
             Some(near) => format!("did you mean \"{near}\"? {place} has it"),
             None if there.is_empty() => format!("{place} has nothing in it"),
-            None => format!("{place} has {}", there.join(", ")),
+            None => format!("{place} has {}", crate::problem::listed(there.iter().map(String::as_str))),
         };
         Flaw::new(format!("{file} has no \"{}\"", self.key), help)
     }

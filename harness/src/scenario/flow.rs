@@ -48,22 +48,26 @@ pub fn variables(requests: &[Request]) -> BTreeSet<&str> {
     requests.iter().flat_map(|request| request.capture.keys().map(String::as_str)).collect()
 }
 
-/// Which names of captured values a step uses before any answer gave them one: the place of the step, and the name.
-/// `names_of` tells the names in the templates of a request.
+/// Where each request stands, by its name; of requests with the same name the last.
+#[must_use]
+pub fn places(requests: &[Request]) -> BTreeMap<&str, usize> {
+    requests.iter().enumerate().map(|(place, request)| (request.name.as_str(), place)).collect()
+}
+
+/// Which names of captured values (`variables`) a step uses before any answer gave them one: the place of the step, and the name.
+/// `names_of` tells the names in the templates of a request, which stands in one of `places`.
 pub fn unset<'n>(
     flow: &Flow,
     requests: &'n [Request],
+    (places, variables): (&BTreeMap<&str, usize>, &BTreeSet<&'n str>),
     names_of: impl Fn(usize) -> BTreeSet<&'n str>,
 ) -> Vec<(usize, &'n str)> {
-    let variables = variables(requests);
-    let places: BTreeMap<&str, usize> =
-        requests.iter().enumerate().map(|(place, request)| (request.name.as_str(), place)).collect();
     let mut set: BTreeSet<&str> = BTreeSet::new();
     let mut unset = Vec::new();
     for (step, name) in flow.steps.iter().enumerate() {
         let Some(&request) = places.get(name.as_str()) else { continue };
         let used = names_of(request);
-        unset.extend(used.intersection(&variables).filter(|name| !set.contains(*name)).map(|name| (step, *name)));
+        unset.extend(used.intersection(variables).filter(|name| !set.contains(*name)).map(|name| (step, *name)));
         set.extend(requests[request].capture.keys().map(String::as_str));
     }
     unset

@@ -7,7 +7,12 @@ mod matrix;
 mod service;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use toml::Spanned;
+use toml::de::DeValue;
 
 /// A key.
 #[derive(Debug, Clone, Copy)]
@@ -125,10 +130,22 @@ pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
 /// The key at `schema` (a path with `[]` and `*`), or the one for a name that the user chooses.
 #[must_use]
 pub fn find(schema: &str) -> Option<&'static Key> {
-    keys().find(|key| key.path == schema).or_else(|| {
+    /// Each key is asked for once for every table of a file.
+    static BY_PATH: LazyLock<BTreeMap<&str, &Key>> = LazyLock::new(|| keys().map(|key| (key.path, key)).collect());
+    BY_PATH.get(schema).copied().or_else(|| {
         let (table, _) = schema.rsplit_once('.')?;
-        keys().find(|key| key.path.strip_suffix(".*") == Some(table))
+        BY_PATH.get(format!("{table}.*").as_str()).copied()
     })
+}
+
+/// The value that `default` stands for, which is that of a key.
+pub(super) fn default_value(default: &'static str) -> &'static DeValue<'static> {
+    static PARSED: LazyLock<BTreeMap<&str, Spanned<DeValue<'static>>>> = LazyLock::new(|| {
+        let defaults = keys().filter_map(|key| if let Default(text) = key.presence { Some(text) } else { None });
+        let parsed = |text| DeValue::parse(text).unwrap_or_else(|error| unreachable!("the default {text}: {error}"));
+        defaults.map(|text| (text, parsed(text))).collect()
+    });
+    PARSED[default].get_ref()
 }
 
 /// Names of the keys in the table at `schema` (empty: the top).

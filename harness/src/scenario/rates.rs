@@ -54,7 +54,7 @@ impl Rates {
         let names = reader.headers().map_err(|error| broken_csv(path, &error))?.clone();
         let place = |name: &str| {
             names.iter().position(|found| found == name).ok_or_else(|| {
-                let there = names.iter().collect::<Vec<_>>().join(", ");
+                let there = crate::problem::listed(names.iter());
                 Flaw::new(
                     format!("{path} has no column \"{name}\""),
                     format!("\"time\" and \"rate\" are read; it has {there}"),

@@ -132,8 +132,8 @@ impl Reader {
         }
         match key.presence {
             Presence::Default(text) => {
-                let value = DeValue::parse(text).unwrap_or_else(|error| unreachable!("default of {schema}: {error}"));
-                Some(convert(key, value.get_ref()).unwrap_or_else(|wrong| unreachable!("{schema}: {}", wrong.message)))
+                let value = keys::default_value(text);
+                Some(convert(key, value).unwrap_or_else(|wrong| unreachable!("{schema}: {}", wrong.message)))
             }
             Presence::Required => {
                 let place = if section.path.is_empty() { "the scenario".into() } else { format!("[{}]", section.path) };

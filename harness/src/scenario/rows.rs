@@ -66,7 +66,7 @@ impl Rows {
         let names = reader.headers().map_err(|error| broken_csv(path, &error))?.clone();
         let place_of = |column: &&str| {
             names.iter().position(|name| name == *column).ok_or_else(|| {
-                let there = names.iter().collect::<Vec<_>>().join(", ");
+                let there = crate::problem::listed(names.iter());
                 Flaw::new(format!("{path} has no column \"{column}\""), format!("it has {there}"))
             })
         };
@@ -134,7 +134,7 @@ pub(super) fn broken_csv(path: &str, error: &csv::Error) -> Flaw {
 
 fn fields_of(value: &Value) -> String {
     let Some(fields) = value.as_object() else { return String::new() };
-    format!("; it has {}", fields.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+    format!("; it has {}", crate::problem::listed(fields.keys().map(String::as_str)))
 }
 
 #[cfg(test)]

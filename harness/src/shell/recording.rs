@@ -45,7 +45,11 @@ pub fn read_recording(path: &Path, columns: &Columns) -> Result<Series, Recordin
     read(files::open(path)?, columns)
 }
 
-fn read(file: impl Read, columns: &Columns) -> Result<Series, RecordingError> {
+/// The same of what `file` gives.
+///
+/// # Errors
+/// See [`RecordingError`].
+pub fn read(file: impl Read, columns: &Columns) -> Result<Series, RecordingError> {
     let bounded = Bounded { file, since_row: 0 };
     let mut reader = ReaderBuilder::new()
         .buffer_capacity(LONGEST_ROW)

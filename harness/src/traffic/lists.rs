@@ -9,7 +9,11 @@ use crate::template::Template;
 
 /// The rows of each parameter, in the order of their names.
 #[derive(Debug, Clone, Default)]
-pub struct Lists(Vec<List>);
+pub struct Lists {
+    of: Vec<List>,
+    /// Where each parameter stands among them.
+    places: BTreeMap<String, usize>,
+}
 
 /// The rows of one parameter: only the columns that some template names.
 #[derive(Debug, Clone, Default)]
@@ -39,20 +43,27 @@ impl Lists {
                 List::default()
             })
         };
-        let lists = params.iter().map(&mut list).collect();
-        (Self(lists), flaws)
+        let of = params.iter().map(&mut list).collect();
+        let places = params.keys().enumerate().map(|(place, name)| (name.clone(), place)).collect();
+        (Self { of, places }, flaws)
+    }
+
+    /// The place of a parameter.
+    #[must_use]
+    pub fn place(&self, param: &str) -> Option<usize> {
+        self.places.get(param).copied()
     }
 
     /// How many rows the parameter at this place has; 0 where its values are numbers.
     #[must_use]
     pub fn rows(&self, param: usize) -> u64 {
-        self.0.get(param).map_or(0, |list| list.rows)
+        self.of.get(param).map_or(0, |list| list.rows)
     }
 
     /// The texts of a column, where the parameter has rows.
     #[must_use]
     pub fn column(&self, param: usize, column: Option<&str>) -> Option<&Arc<Column>> {
-        self.0.get(param)?.columns.get(column.unwrap_or_default())
+        self.of.get(param)?.columns.get(column.unwrap_or_default())
     }
 }
 

@@ -1,11 +1,12 @@
 //! What is wrong with the files that a scenario names, found by making its traffic of them. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::problem::{Problem, Spans};
 use crate::scenario::rates::Rates;
 use crate::scenario::{
-    Flaw, Flow, Param, Pick, Request, Scenario, Shape, Supplies, before, no_value, unknown_name, unset, unused_params,
+    Flaw, Flow, Param, Pick, Request, Scenario, Shape, Supplies, before, no_value, places, unknown_name, unset,
+    unused_params, variables,
 };
 use crate::template::Template;
 use crate::units::in_words;
@@ -42,8 +43,11 @@ pub fn problems(scenario: &Scenario, spans: &Spans, supplies: &Supplies) -> Vec<
         let (params, variables) = (&scenario.params, &Variables::of(&scenario.requests));
         let names = Names { params, lists: &lists, variables, cell_value: |_: &str| Some(String::new()) };
         for (index, (request, file)) in scenario.requests.iter().zip(&files).enumerate() {
-            if let Err(ScheduleError::Unfit { key, flaw, .. }) = RequestText::compile(request, file.clone(), &names) {
-                tell(&format!("requests[{index}].{key}"), flaw);
+            match RequestText::compile(request, file.clone(), &names) {
+                Err(ScheduleError::Unfit { key, flaw, .. }) => tell(&format!("requests[{index}].{key}"), flaw),
+                // A name that nothing defines is told below and by the checks of the scenario.
+                Ok(_) | Err(ScheduleError::UnknownName { .. }) => {}
+                Err(other) => tell(&format!("requests[{index}]"), Flaw::new(other.to_string(), "")),
             }
         }
     }
@@ -61,8 +65,10 @@ fn names_in_files(scenario: &Scenario, spans: &Spans, files: &[Option<FileBody>]
     });
     let mut problems = Vec::new();
     let mut in_files: Vec<Template> = Vec::new();
+    let (places, captured) = (places(&scenario.requests), variables(&scenario.requests));
+    let has_value = |name: &str| Param::named(&scenario.params, name).is_some() || captured.contains(name);
     for (index, template) in bodies {
-        let unknown = template.names().filter(|name| !scenario.has_value(name));
+        let unknown = template.names().filter(|name| !has_value(name));
         let span = spans.of(&format!("requests[{index}].body_file"));
         problems.extend(unknown.map(|name| Problem { span: span.clone(), ..unknown_name(name, scenario) }));
         in_files.push(template.clone());
@@ -73,7 +79,7 @@ fn names_in_files(scenario: &Scenario, spans: &Spans, files: &[Option<FileBody>]
             Some(FileBody::Raw(_)) | None => BTreeSet::new(),
         };
         let span = spans.of(&format!("flows[{index}].steps"));
-        let unset = unset(flow, &scenario.requests, names_of);
+        let unset = unset(flow, &scenario.requests, (&places, &captured), names_of);
         problems.extend(
             unset.into_iter().map(|(step, name)| {
                 Problem::error(no_value(flow, step, name), span.clone()).help(before(name, scenario))
@@ -111,17 +117,16 @@ fn rates(scenario: &Scenario, spans: &Spans, supplies: &Supplies) -> Vec<Problem
 fn short_queues(scenario: &Scenario, spans: &Spans, lists: &Lists, files: &[Option<FileBody>]) -> Vec<Problem> {
     let total = Curve::new(&scenario.phases).total();
     let weights: f64 = scenario.weights().map(|(_, weight)| weight).sum();
+    let mut using_of: BTreeMap<&str, Vec<&Request>> = BTreeMap::new();
+    for (request, file) in scenario.requests.iter().zip(files) {
+        let all = templates(std::slice::from_ref(request), std::slice::from_ref(file)).flat_map(Template::names);
+        let named = all.filter_map(|name| Param::named(&scenario.params, name).map(|(param, _)| param));
+        named.collect::<BTreeSet<_>>().into_iter().for_each(|param| using_of.entry(param).or_default().push(request));
+    }
     let mut problems = Vec::new();
     for (place, (name, param)) in scenario.params.iter().enumerate() {
         let (Param::Csv { pick: Pick::Queue, .. } | Param::Jsonl { pick: Pick::Queue, .. }) = param else { continue };
-        let is_about = |template: &Template| {
-            template.names().any(|other| Param::named(&scenario.params, other).is_some_and(|(param, _)| param == name))
-        };
-        let uses = |(request, file): &(&Request, &Option<FileBody>)| {
-            templates(std::slice::from_ref(*request), std::slice::from_ref(*file)).any(is_about)
-        };
-        let using: Vec<&Request> =
-            scenario.requests.iter().zip(files).filter(uses).map(|(request, _)| request).collect();
+        let using: &[&Request] = using_of.get(name.as_str()).map_or(&[], Vec::as_slice);
         // A session needs one row, however many of its steps use it.
         let is_used_in = |flow: &&Flow| using.iter().any(|request| flow.steps.contains(&request.name));
         let in_flows = scenario.flows.iter().filter(is_used_in).map(|flow| flow.weight);

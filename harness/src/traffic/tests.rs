@@ -71,7 +71,8 @@ pub(crate) fn text_of(template: &Template) -> text::Text {
     let params = template.names().map(|name| (name.to_owned(), Param::Uniform { min: 1, max: 99 })).collect();
     let mut request = request("r", 1.0, "GET", "/", None);
     request.body = Some(template.clone());
-    let (lists, variables) = (Lists::default(), Variables::default());
+    let (lists, _) = Lists::new(&params, std::iter::empty(), &Supplies::default());
+    let variables = Variables::default();
     let names = Names { params: &params, lists: &lists, variables: &variables, cell_value: |_: &str| None };
     match RequestText::compile(&request, None, &names).expect("a request").body() {
         Some(text::Body::Text(text)) => text.clone(),

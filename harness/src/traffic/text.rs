@@ -84,6 +84,22 @@ pub struct Names<'n, F> {
     pub cell_value: F,
 }
 
+/// The parameters of a request, each once, by the order in which they are used first.
+#[derive(Debug, Default)]
+struct Slots {
+    params: Vec<usize>,
+    by_param: BTreeMap<usize, usize>,
+}
+
+impl Slots {
+    fn of(&mut self, param: usize) -> usize {
+        *self.by_param.entry(param).or_insert_with(|| {
+            self.params.push(param);
+            self.params.len() - 1
+        })
+    }
+}
+
 impl RequestText {
     /// Compiles the templates of `request`. `file` is the body, where it is in a file.
     ///
@@ -94,7 +110,7 @@ impl RequestText {
         file: Option<FileBody>,
         names: &Names<'_, impl Fn(&str) -> Option<String>>,
     ) -> Result<Self, ScheduleError> {
-        let mut slots = Vec::new();
+        let mut slots = Slots::default();
         let mut text = |template: &Template, escape| {
             Text::compile(template, names, escape, &mut slots)
                 .map_err(|name| ScheduleError::UnknownName { request: request.name.clone(), name })
@@ -116,7 +132,7 @@ impl RequestText {
         };
         let expect = Expectation::compile(&request.expect, |template| text(template, Escape::No))?;
         let captures = Captures::compile(request, names.variables)?;
-        Ok(Self { path, headers, body, expect, captures, params: slots })
+        Ok(Self { path, headers, body, expect, captures, params: slots.params })
     }
 
     /// Path and query.
@@ -198,7 +214,7 @@ impl Text {
         template: &Template,
         names: &Names<'_, impl Fn(&str) -> Option<String>>,
         escape: Escape,
-        slots: &mut Vec<usize>,
+        slots: &mut Slots,
     ) -> Result<Self, String> {
         let mut text = Self::default();
         for part in template.parts() {
@@ -206,10 +222,7 @@ impl Text {
                 Part::Text(fixed) => text.push_fixed(fixed),
                 Part::Name(name) => match names.form(name, escape) {
                     Some((param, form)) => {
-                        let slot = slots.iter().position(|used| *used == param).unwrap_or_else(|| {
-                            slots.push(param);
-                            slots.len() - 1
-                        });
+                        let slot = slots.of(param);
                         text.pieces.push(Piece::Value { slot, form });
                     }
                     None => match names.variables.place(name) {
@@ -309,7 +322,7 @@ impl<F> Names<'_, F> {
     /// The place of the parameter that `name` is about, and how its value is written.
     fn form(&self, name: &str, escape: Escape) -> Option<(usize, Form)> {
         let (param, column) = Param::named(self.params, name)?;
-        let (place, (_, kind)) = self.params.iter().enumerate().find(|(_, (known, _))| *known == param)?;
+        let (place, kind) = (self.lists.place(param)?, self.params.get(param)?);
         let form = match (kind, self.lists.column(place, column)) {
             (Param::Uniform { .. } | Param::Zipf { .. } | Param::Sequential { .. }, _) => Form::Decimal,
             (Param::Unique, _) => Form::SixteenHexDigits,

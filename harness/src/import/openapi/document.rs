@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value as Json};
 
 use super::OpenApiError;
+use crate::scenario::LONGEST_PATH;
 
 /// References that lead to references: a description has one or two.
 const MOST_HOPS: usize = 16;
@@ -69,10 +70,20 @@ impl Document {
     /// The path of the first server, which stands before all others; empty, or with a `/` before and none after.
     pub(super) fn base_path(&self) -> String {
         let server = &self.0["servers"][0];
-        let mut url = server["url"].as_str().unwrap_or_default().to_owned();
-        for (name, variable) in server["variables"].as_object().into_iter().flatten() {
-            url = url.replace(&format!("{{{name}}}"), variable["default"].as_str().unwrap_or_default());
+        // Each once: what a variable stands for may look like another one.
+        let mut url = String::new();
+        let mut rest = server["url"].as_str().unwrap_or_default();
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((name, after)) = after.split_once('}') else { break };
+            url.push_str(before);
+            match server["variables"][name]["default"].as_str() {
+                Some(value) if url.len() + value.len() <= LONGEST_PATH => url.push_str(value),
+                Some(_) => {}
+                None => url.push_str(&format!("{{{name}}}")),
+            }
+            rest = after;
         }
+        url.push_str(rest);
         let after_host = url.split_once("://").map(|(_, rest)| rest.find('/').map_or("", |slash| &rest[slash..]));
         let path = after_host.unwrap_or(&url).split(['?', '#']).next().unwrap_or_default().trim_matches('/');
         if path.is_empty() { String::new() } else { format!("/{path}") }
@@ -112,6 +123,30 @@ pub(super) fn type_of(schema: &Json) -> &str {
         Some(schema) if schema.contains_key("minimum") || schema.contains_key("maximum") => "number",
         _ => "string",
     })
+}
+
+/// How many values `value` has, counted as far as `most` and one more; a text counts for its length, too.
+pub(super) fn size(value: &Json, most: usize) -> usize {
+    /// Bytes of text that are counted as one value.
+    const BYTES: usize = 16;
+    let mut open = vec![value];
+    let mut size = 0;
+    while let Some(value) = open.pop() {
+        size += 1;
+        match value {
+            Json::Array(values) => open.extend(values.iter().take(most)),
+            Json::Object(values) => {
+                size += values.keys().take(most).map(|name| name.len() / BYTES).sum::<usize>();
+                open.extend(values.values().take(most));
+            }
+            Json::String(text) => size += text.len() / BYTES,
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
+        }
+        if size > most {
+            break;
+        }
+    }
+    size
 }
 
 /// A value that stands in `described` (a schema, a parameter or a media type) as an example or as the only one possible.

@@ -1,13 +1,14 @@
 //! One operation as a request: its path, parameters, credentials, body, and the statuses that it documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
 use super::body::Writer;
 use super::document::{Document, Found, example};
 use super::value::{Place, Values, without_names};
-use crate::import::draft::{Names, Param, Request, in_query, in_segment, name_of};
+use crate::import::draft::{Names, Param, Request, fits, in_query, in_segment, name_of};
+use crate::scenario::is_header_name;
 
 /// Methods that a scenario can have, as descriptions write them.
 pub(super) const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
@@ -16,7 +17,11 @@ pub(super) const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "d
 const CREDENTIAL: &str = "CHANGE-ME";
 
 /// Headers that the driver, or the body, decides.
-const NOT_PARAMETERS: [&str; 6] = ["accept", "authorization", "connection", "content-length", "content-type", "host"];
+const NOT_PARAMETERS: [&str; 7] =
+    ["accept", "authorization", "connection", "content-length", "content-type", "host", "transfer-encoding"];
+
+/// What could not be understood is told so often.
+const MOST_SAID: usize = 100;
 
 /// Turns operations into requests, one after the other, with names that are theirs alone.
 pub(super) struct Operations<'d> {
@@ -24,6 +29,8 @@ pub(super) struct Operations<'d> {
     names: Names,
     values: Values,
     said: Vec<String>,
+    /// The same, to tell each once.
+    told: BTreeSet<String>,
 }
 
 /// What the parameters and credentials of an operation come to.
@@ -39,7 +46,7 @@ struct Asked {
 
 impl<'d> Operations<'d> {
     pub(super) fn new(document: &'d Document) -> Self {
-        Self { document, names: Names::default(), values: Values::default(), said: Vec::new() }
+        Self { document, names: Names::default(), values: Values::default(), said: Vec::new(), told: BTreeSet::new() }
     }
 
     /// The parameters that the requests use, and what could not be understood.
@@ -74,11 +81,16 @@ impl<'d> Operations<'d> {
         if !asked.cookies.is_empty() {
             asked.headers.insert("cookie".to_owned(), asked.cookies.join("; "));
         }
+        let text = self.path(path, &place, &mut asked);
+        if !fits(&text, self.values.params()) {
+            self.say(format!("{place}: left out: with its parameters the path is longer than servers take."));
+            return None;
+        }
         Some(Request {
             name: self.names.take(&name_of([method, path])),
             weight: if is_delete { 0.0 } else { 1.0 },
             method: method.to_ascii_uppercase(),
-            path: self.path(path, &place, &mut asked),
+            path: text,
             headers: asked.headers,
             body,
             statuses: statuses(&operation["responses"]),
@@ -99,20 +111,27 @@ impl<'d> Operations<'d> {
     }
 
     fn lost(&mut self, place: &str, reference: &str) {
-        let problem = format!("{place}: the reference {reference:?} leads nowhere in this file.");
-        if !self.said.contains(&problem) {
+        self.say(format!("{place}: the reference {reference:?} leads nowhere in this file."));
+    }
+
+    /// Tells `problem`, once; of too many only that there are more.
+    fn say(&mut self, problem: String) {
+        if self.said.len() < MOST_SAID && self.told.insert(problem.clone()) {
             self.said.push(problem);
+            if self.said.len() == MOST_SAID {
+                self.said.push("There is more of this kind, which is not told.".to_owned());
+            }
         }
     }
 
     /// The parameters of `operation`, and those of `item` that it does not say anew.
     fn parameters(&mut self, item: &'d Json, operation: &'d Json, place: &str) -> Vec<&'d Json> {
         let mut all: Vec<&Json> = Vec::new();
+        let mut known: BTreeSet<(Option<&str>, Option<&str>)> = BTreeSet::new();
         let lists = [operation, item].map(|level| level["parameters"].as_array());
         for parameter in lists.into_iter().flatten().flatten() {
             let Some(parameter) = self.resolved(parameter, place) else { continue };
-            let is_known = all.iter().any(|known| known["name"] == parameter["name"] && known["in"] == parameter["in"]);
-            if !is_known {
+            if known.insert((parameter["name"].as_str(), parameter["in"].as_str())) {
                 all.push(parameter);
             }
         }
@@ -134,10 +153,13 @@ impl<'d> Operations<'d> {
         match position {
             "path" => drop(asked.segments.insert(name.to_owned(), text(Place::Segment))),
             "query" => asked.query.push(format!("{}={}", in_query(name), text(Place::Query))),
+            "header" if !is_header_name(name) => {
+                asked.notes.push(format!("{name:?} cannot be the name of a header, and is left out."));
+            }
             "header" if !NOT_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()) => {
                 drop(asked.headers.insert(name.to_ascii_lowercase(), text(Place::Header)));
             }
-            "cookie" => asked.cookies.push(format!("{name}={}", text(Place::Query))),
+            "cookie" => asked.cookies.push(format!("{}={}", Place::Header.literal(name), text(Place::Query))),
             _ => {}
         }
     }
@@ -153,7 +175,7 @@ impl<'d> Operations<'d> {
             if let Some(value) = asked.segments.get(name) {
                 text.push_str(value);
             } else {
-                self.said.push(format!("{place}: nothing says what {{{name}}} is."));
+                self.say(format!("{place}: nothing says what {{{name}}} is."));
                 text.push_str(&self.values.named(name, Param::Unique));
             }
             rest = after;
@@ -176,7 +198,15 @@ impl<'d> Operations<'d> {
             let is_basic = scheme["scheme"].as_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"));
             match (scheme["type"].as_str().unwrap_or_default(), scheme["in"].as_str().unwrap_or_default()) {
                 ("apiKey", "query") => asked.query.push(format!("{}={CREDENTIAL}", in_query(key))),
-                ("apiKey", "cookie") => asked.cookies.push(format!("{key}={CREDENTIAL}")),
+                ("apiKey", "cookie") => asked.cookies.push(format!("{}={CREDENTIAL}", Place::Header.literal(key))),
+                ("apiKey", "header")
+                    if !is_header_name(key)
+                        || NOT_PARAMETERS.contains(&key.to_ascii_lowercase().as_str())
+                            && !key.eq_ignore_ascii_case("authorization") =>
+                {
+                    asked.notes.push(format!("Needs credentials ({name}) in the header {key:?}, which cannot be set."));
+                    continue;
+                }
                 ("apiKey", "header") => drop(asked.headers.insert(key.to_ascii_lowercase(), CREDENTIAL.to_owned())),
                 ("mutualTLS", _) => {
                     asked
@@ -207,7 +237,7 @@ impl<'d> Operations<'d> {
         };
         let mut writer = Writer::new(self.document, &mut self.values);
         let body = match media.as_object().and_then(example) {
-            Some(example) => Some(without_names(&example.to_string())),
+            Some(example) => writer.may_copy(example).then(|| without_names(&example.to_string())),
             None => writer.json("body", &media["schema"]),
         };
         for reference in writer.lost {
@@ -216,7 +246,7 @@ impl<'d> Operations<'d> {
         if body.is_none() {
             asked.notes.push("No body that ends could be made from the schema: write one.".to_owned());
         }
-        asked.headers.insert("content-type".to_owned(), kind(name));
+        asked.headers.insert("content-type".to_owned(), Place::Header.literal(&kind(name)));
         body
     }
 }

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::document::{example, type_of};
-use crate::import::draft::{Names, Param, in_query, in_segment, name_of};
+use super::document::{example, size, type_of};
+use crate::import::draft::{Names, Param, in_query, in_segment, is_a_choice, name_of};
 
 /// Digits of a `unique` value.
 const UNIQUE_DIGITS: u64 = 16;
 
 /// The longest text that is written where a schema asks for long ones.
 const LONGEST_TEXT: u64 = 1000;
+
+/// Largest number that a parameter of a scenario can have.
+const LARGEST: u64 = (1 << 53) - 1;
 
 /// Numbers from which to draw where a schema names no end.
 const GUESSED_NUMBERS: u64 = 1000;
@@ -32,7 +35,14 @@ impl Place {
         match self {
             Self::Segment => in_segment(text),
             Self::Query => in_query(text),
-            Self::Header => text.replace("{{", "{ {").chars().filter(|c| !c.is_control()).collect(),
+            Self::Header => {
+                let mut line = String::new();
+                for c in text.chars().filter(|c| !c.is_control()) {
+                    line.extend((c == '{' && line.ends_with('{')).then_some(' '));
+                    line.push(c);
+                }
+                line
+            }
             Self::Json => {
                 let quoted = Json::from(text).to_string();
                 without_names(&quoted[1..quoted.len() - 1])
@@ -46,39 +56,68 @@ pub(super) fn without_names(json: &str) -> String {
     json.replace("{{", "{\\u007b")
 }
 
+/// Values of the description that are copied at most, over all requests: a description of 64 MB has some millions, and parts of it may
+/// stand in the bodies of many operations.
+const MOST_COPIED: usize = 5_000_000;
+
 /// Parameters, each with a name of its own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Values {
     names: Names,
     params: BTreeMap<String, Param>,
     /// What each wanted name was given as, so that places that want the same share it.
-    given: Vec<(String, Param, String)>,
+    given: BTreeMap<(String, Param), String>,
+    /// What of [`MOST_COPIED`] is left.
+    left: usize,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Self::copying(MOST_COPIED)
+    }
 }
 
 impl Values {
+    /// Of a description of which so many values may be copied.
+    pub(super) fn copying(left: usize) -> Self {
+        Self { names: Names::of_params(), params: BTreeMap::new(), given: BTreeMap::new(), left }
+    }
+
+    /// Takes so many values off what may be copied; none: that is used up.
+    pub(super) fn spend(&mut self, values: usize) -> Option<()> {
+        let left = self.left.checked_sub(values);
+        self.left = left.unwrap_or(0);
+        left.map(drop)
+    }
+
+    /// The same for `value` with all that is in it.
+    pub(super) fn spend_on(&mut self, value: &Json) -> Option<()> {
+        self.spend(size(value, self.left))
+    }
+
+    /// The parameters so far.
+    pub(super) fn params(&self) -> &BTreeMap<String, Param> {
+        &self.params
+    }
+
     pub(super) fn into_params(self) -> BTreeMap<String, Param> {
         self.params
     }
 
     /// `{{name}}` for `param`, with a name like `wanted`.
     pub(super) fn named(&mut self, wanted: &str, param: Param) -> String {
-        let wanted = name_of([wanted]);
-        let known = self.given.iter().find(|(name, known, _)| *name == wanted && *known == param);
-        let name = if let Some((_, _, name)) = known {
-            name.clone()
-        } else {
-            let name = self.names.take(&wanted);
-            self.params.insert(name.clone(), param.clone());
-            self.given.push((wanted, param, name.clone()));
+        let (names, params) = (&mut self.names, &mut self.params);
+        let name = self.given.entry((name_of([wanted]), param)).or_insert_with_key(|(wanted, param)| {
+            let name = names.take(wanted);
+            params.insert(name.clone(), param.clone());
             name
-        };
+        });
         format!("{{{{{name}}}}}")
     }
 
     /// A text for what `schema` (references resolved) asks for, under the name `wanted`. `given` is an example from outside the schema.
     pub(super) fn text(&mut self, wanted: &str, schema: &Json, given: Option<&Json>, place: Place) -> String {
-        let choices = |values: &[Json]| values.iter().filter_map(plain).collect::<Vec<String>>();
-        let listed = schema["enum"].as_array().map(|values| choices(values)).unwrap_or_default();
+        let listed = self.choices(schema);
         let example = given.or_else(|| schema.as_object().and_then(example)).and_then(plain);
         match (listed.as_slice(), type_of(schema)) {
             ([only], _) => place.literal(only),
@@ -87,7 +126,7 @@ impl Values {
                 (Some(min), Some(max)) => self.named(wanted, Param::Uniform { min, max: max.max(min) }),
                 (min, max) => {
                     let min = min.or(max.map(|max| max.min(1))).unwrap_or(1);
-                    let max = max.unwrap_or(min + GUESSED_NUMBERS - 1);
+                    let max = max.unwrap_or((min + GUESSED_NUMBERS - 1).min(LARGEST));
                     let guessed = || self.named(wanted, Param::Uniform { min, max });
                     example.map_or_else(guessed, |example| place.literal(&example))
                 }
@@ -98,6 +137,17 @@ impl Values {
                 None => self.string(wanted, schema, place),
             },
         }
+    }
+
+    /// The values that `schema` lists, without those that no parameter can have; all of them where there are no others.
+    fn choices(&mut self, schema: &Json) -> Vec<String> {
+        let Some(values) = schema["enum"].as_array().filter(|_| self.spend_on(&schema["enum"]).is_some()) else {
+            return Vec::new();
+        };
+        let all: Vec<String> = values.iter().filter_map(plain).collect();
+        let possible: Vec<String> = all.iter().filter(|text| is_a_choice(text)).cloned().collect();
+        // One alone is written as it is, and need not be a value of a parameter.
+        if possible.is_empty() { all.into_iter().take(1).collect() } else { possible }
     }
 
     fn string(&mut self, wanted: &str, schema: &Json, place: Place) -> String {
@@ -142,9 +192,7 @@ fn plain(value: &Json) -> Option<String> {
 
 /// The whole numbers from 0 that `schema` allows.
 pub(super) fn range(schema: &Json) -> (Option<u64>, Option<u64>) {
-    /// Largest number that a parameter of a scenario can have.
-    const LARGEST: f64 = i64::MAX as f64;
-    let bound = |key: &str| schema[key].as_f64().map(|bound| bound.clamp(0.0, LARGEST));
+    let bound = |key: &str| schema[key].as_f64().map(|bound| bound.clamp(0.0, LARGEST as f64));
     // In 3.0 the exclusive bounds are booleans beside the bounds, in 3.1 bounds of their own.
     let is_exclusive = |key: &str| schema[key].as_bool().unwrap_or(false);
     let min = bound("minimum").map(|min| min.ceil() as u64 + u64::from(is_exclusive("exclusiveMinimum")));
@@ -152,8 +200,7 @@ pub(super) fn range(schema: &Json) -> (Option<u64>, Option<u64>) {
         bound("maximum").map(|max| (max.floor() as u64).saturating_sub(u64::from(is_exclusive("exclusiveMaximum"))));
     let above = bound("exclusiveMinimum").map(|min| min.floor() as u64 + 1);
     let below = bound("exclusiveMaximum").map(|max| (max.ceil() as u64).saturating_sub(1));
-    let largest = i64::MAX as u64;
-    (min.or(above).map(|min| min.min(largest)), max.or(below).map(|max| max.min(largest)))
+    (min.or(above).map(|min| min.min(LARGEST)), max.or(below).map(|max| max.min(LARGEST)))
 }
 
 #[cfg(test)]
@@ -179,6 +226,8 @@ mod tests {
             json!({"type": "integer", "minimum": 9e18}),
             json!({"enum": ["a b", "{{c}}", 3]}),
             json!({"enum": ["{{only}}"]}),
+            json!({"enum": ["{{one}}", "two\nlines", "sound", "so\u{0}so", "well"]}),
+            json!({"type": "integer", "minimum": 1e300}),
             json!({"type": "boolean"}),
             json!({"type": "string"}),
             json!({"type": "string", "format": "uuid"}),
@@ -206,9 +255,11 @@ mod tests {
     #[test]
     fn no_text_of_a_description_becomes_a_name() {
         for place in [Place::Segment, Place::Query, Place::Header, Place::Json] {
-            let literal = place.literal("{{port}}\u{7}\"");
-            let template = crate::template::Template::parse(&literal).expect("a template");
-            assert_eq!(template.names().count(), 0, "{literal}");
+            for text in ["{{port}}\u{7}\"", "{{{port}}}", "{\u{1}{port}}", "a{\u{7f}{{"] {
+                let literal = place.literal(text);
+                let template = crate::template::Template::parse(&literal).expect("a template");
+                assert_eq!(template.names().count(), 0, "{literal}");
+            }
         }
         let back: String = serde_json::from_str(&format!("\"{}\"", Place::Json.literal("{{{port}}\""))).expect("JSON");
         assert_eq!(back, "{{{port}}\"");

@@ -1,5 +1,7 @@
 //! Thresholds that can be judged, a load that may be missing in part, a load that another program makes.
 
+use std::collections::BTreeSet;
+
 use super::super::{Judged, Request, Scenario, Shape, Threshold};
 use super::Check;
 use crate::units::in_words;
@@ -20,9 +22,9 @@ impl Check<'_> {
                 );
             }
         }
-        let is_step = |request: &Request| {
-            scenario.flows.iter().any(|flow| flow.weight > 0.0 && flow.steps.contains(&request.name))
-        };
+        let sending = scenario.flows.iter().filter(|flow| flow.weight > 0.0);
+        let steps: BTreeSet<&String> = sending.flat_map(|flow| &flow.steps).collect();
+        let is_step = |request: &Request| steps.contains(&request.name);
         let sent = || scenario.requests.iter().filter(|request| request.weight > 0.0 || is_step(request));
         let refused = |request: &Request| {
             !request.expect.status.is_empty() && request.expect.status.iter().all(|status| *status >= REFUSAL)
@@ -63,12 +65,13 @@ impl Check<'_> {
     }
 
     pub(super) fn thresholds(&mut self, scenario: &Scenario) {
+        let requests: BTreeSet<&str> = scenario.requests.iter().map(|request| request.name.as_str()).collect();
         for (index, threshold) in scenario.thresholds.iter().enumerate() {
-            self.threshold(&format!("thresholds[{index}]"), threshold, scenario);
+            self.threshold(&format!("thresholds[{index}]"), threshold, scenario, &requests);
         }
     }
 
-    fn threshold(&mut self, path: &str, threshold: &Threshold, scenario: &Scenario) {
+    fn threshold(&mut self, path: &str, threshold: &Threshold, scenario: &Scenario, requests: &BTreeSet<&str>) {
         let Threshold { metric, request, window, abort_after, .. } = threshold;
         let name = metric.name();
         let lasts = scenario.soak_duration();
@@ -83,7 +86,7 @@ impl Check<'_> {
             self.error(&format!("{path}.abort_after"), message, "without it the threshold is judged at the end");
         }
         if let Some(request) = request
-            && !scenario.requests.iter().any(|known| known.name == *request)
+            && !requests.contains(request.as_str())
         {
             self.error(
                 &format!("{path}.request"),

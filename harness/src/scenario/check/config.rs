@@ -3,7 +3,7 @@
 use super::super::config::{Format, file_of};
 use super::super::{Scenario, Switch};
 use super::Check;
-use crate::problem::nearest;
+use crate::problem::{listed, nearest};
 
 impl Check<'_> {
     pub(super) fn changed_files(&mut self, scenario: &Scenario) {
@@ -47,7 +47,7 @@ impl Check<'_> {
             None if known.is_empty() => {
                 "files = [{ from = \"app.toml\", to = \"{{dir}}/app.toml\" }] in [service], and {{dir}}/app.toml in its args".to_owned()
             }
-            None => format!("file = one of {}", known.join(", ")),
+            None => format!("file = one of {}", listed(known.iter().map(String::as_str))),
         };
         self.error(path, message, help);
     }

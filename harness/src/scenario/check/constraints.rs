@@ -1,16 +1,16 @@
 //! What constraints between flags, and rules between axes and flags, must hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
-use super::matrix::known_flags;
-use crate::problem::nearest;
+use super::matrix::{Known, known_flags};
+use crate::problem::{listed, nearest};
 use crate::scenario::Scenario;
 
 impl Check<'_> {
     pub(super) fn constraints(&mut self, scenario: &Scenario) {
         let known = known_flags(scenario);
-        let names: Vec<&str> = known.iter().map(String::as_str).collect();
+        let names = Known::of(known.iter().map(String::as_str));
         let constraints = &scenario.constraints;
         for (key, lists) in [
             ("mutually_exclusive", &constraints.mutually_exclusive),
@@ -25,7 +25,8 @@ impl Check<'_> {
                 if list.is_empty() {
                     self.error(&path, "a list names no flag", "[[\"tls-ring\", \"tls-aws-lc\"]]");
                 }
-                if let Some((_, twice)) = list.iter().enumerate().find(|(place, name)| list[..*place].contains(name)) {
+                let mut before = BTreeSet::new();
+                if let Some(twice) = list.iter().find(|name| !before.insert(*name)) {
                     self.error(&path, format!("\"{twice}\" stands twice in a list"), "");
                 }
             }
@@ -40,14 +41,19 @@ impl Check<'_> {
     }
 
     pub(super) fn groups(&mut self, scenario: &Scenario) {
+        let mut defaults: BTreeMap<&String, BTreeSet<bool>> = BTreeMap::new();
+        for flag in &scenario.flags {
+            if let Some(group) = &flag.group {
+                defaults.entry(group).or_default().insert(flag.default);
+            }
+        }
         for (index, flag) in scenario.flags.iter().enumerate() {
             let path = format!("flags[{index}].group");
             let Some(group) = &flag.group else { continue };
-            let mut others = scenario.flags.iter().filter(|other| other.group.as_ref() == Some(group));
             if !flag.values.is_empty() {
                 let help = "switch it alone, or give the others of its group no values";
                 self.error(&path, format!("\"{}\" has values and cannot be of a group", flag.name), help);
-            } else if others.any(|other| other.default != flag.default) {
+            } else if defaults[group].len() > 1 {
                 let message = format!("the flags of group \"{group}\" differ in \"default\"");
                 self.error(&path, message, "they are switched together: all are on in production, or none");
             }
@@ -81,7 +87,7 @@ impl Check<'_> {
                     let known = axes.chain(scenario.flags.iter().map(|flag| flag.name.as_str()));
                     let help = match nearest(name, known.clone()) {
                         Some(near) => format!("did you mean \"{near}\"?"),
-                        None => format!("axes and flags: {}", known.collect::<Vec<_>>().join(", ")),
+                        None => format!("axes and flags: {}", listed(known)),
                     };
                     self.error(path, format!("there is no axis or flag \"{name}\""), help);
                 }
@@ -95,17 +101,19 @@ impl Check<'_> {
             let levels: Vec<String> = flag.levels().into_iter().map(str::to_owned).collect();
             self.one_of(path, name, values, &levels);
         } else {
-            let names: Vec<&str> = scenario.flags.iter().map(|flag| flag.name.as_str()).collect();
+            let names = Known::of(scenario.flags.iter().map(|flag| flag.name.as_str()));
             self.flag_exists(path, name, &names);
         }
     }
 
     fn one_of(&mut self, path: &str, name: &str, values: &[String], known: &[String]) {
+        let help = format!("its values: {}", listed(known.iter().map(String::as_str)));
         if values.is_empty() {
-            self.error(path, format!("\"{name}\" may be nothing here"), format!("its values: {}", known.join(", ")));
+            self.error(path, format!("\"{name}\" may be nothing here"), help.clone());
         }
-        for value in values.iter().filter(|value| !known.contains(value)) {
-            let help = format!("its values: {}", known.join(", "));
+        let is_known: BTreeSet<&String> = known.iter().collect();
+        for value in values.iter().filter(|value| !is_known.contains(value)) {
+            let help = help.clone();
             self.error(path, format!("\"{name}\" has no value \"{value}\""), help);
         }
     }

@@ -1,14 +1,15 @@
 //! Flows: that their steps are requests, and that what a step needs was captured before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex::bytes::Regex;
 
 use super::super::transport::variable_of;
-use super::super::{CapturePlace, Flow, Param, Request, Scenario, ThinkTime, unset, variables};
+use super::super::{CapturePlace, Flow, Param, Request, Scenario, ThinkTime, places, unset, variables};
 use super::Check;
+use super::matrix::Known;
 use super::traffic::is_header_name;
-use crate::problem::nearest;
+use crate::problem::{listed, nearest};
 use crate::template::Template;
 
 /// More is a mistake in a generated file: sessions of users have a few steps.
@@ -17,12 +18,14 @@ const MOST_STEPS: usize = 100;
 impl Check<'_> {
     pub(super) fn flows(&mut self, scenario: &Scenario) {
         self.distinct_names("flows", scenario.flows.iter().map(|flow| flow.name.as_str()));
+        let requests = Known::of(scenario.requests.iter().map(|request| request.name.as_str()));
+        let (places, captured) = (places(&scenario.requests), variables(&scenario.requests));
         for (index, flow) in scenario.flows.iter().enumerate() {
             let at = |key: &str| format!("flows[{index}].{key}");
             if flow.name.is_empty() {
                 self.error(&at("name"), "a flow needs a name", "it is the label in every report");
             }
-            if scenario.requests.iter().any(|request| request.name == flow.name) {
+            if requests.has(&flow.name) {
                 let message = format!("\"{}\" is the name of a request", flow.name);
                 self.error(&at("name"), message, "weights of phases go by name: choose another");
             }
@@ -31,15 +34,17 @@ impl Check<'_> {
             {
                 self.error(&at("think_time.max"), "\"max\" is below \"min\"", "");
             }
-            self.steps(&at("steps"), flow, scenario);
+            self.steps(&at("steps"), flow, scenario, &requests);
+            self.order_of_steps(&at("steps"), flow, scenario, (&places, &captured));
         }
+        let steps: BTreeSet<&str> = scenario.flows.iter().flat_map(|flow| &flow.steps).map(String::as_str).collect();
         for (index, request) in scenario.requests.iter().enumerate() {
-            self.captures(&format!("requests[{index}]"), request, scenario);
-            self.alone(&format!("requests[{index}]"), request, scenario);
+            self.captures(&format!("requests[{index}]"), request, scenario, &steps);
+            self.alone(&format!("requests[{index}]"), request, scenario, &captured);
         }
     }
 
-    fn steps(&mut self, path: &str, flow: &Flow, scenario: &Scenario) {
+    fn steps(&mut self, path: &str, flow: &Flow, scenario: &Scenario, requests: &Known<'_>) {
         if flow.steps.is_empty() && self.spans.has(path) {
             self.error(
                 path,
@@ -51,26 +56,34 @@ impl Check<'_> {
             let message = format!("{} steps, and {MOST_STEPS} are the most", flow.steps.len());
             self.error(path, message, "make several flows of them");
         }
-        let known = || scenario.requests.iter().map(|request| request.name.as_str());
-        for name in flow.steps.iter().filter(|name| known().all(|known| known != name.as_str())) {
-            let help = match nearest(name, known()) {
+        for name in flow.steps.iter().filter(|name| !requests.has(name)) {
+            let help = match nearest(name, requests.all()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None if scenario.requests.is_empty() => format!("add it: [[requests]] with name = \"{name}\""),
-                None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
+                None => format!("there are {}", listed(requests.all())),
             };
             self.error(path, format!("there is no request \"{name}\""), help);
         }
-        for (step, name) in unset(flow, &scenario.requests, |place| names_of(&scenario.requests[place])) {
+    }
+
+    fn order_of_steps(
+        &mut self,
+        path: &str,
+        flow: &Flow,
+        scenario: &Scenario,
+        known: (&BTreeMap<&str, usize>, &BTreeSet<&str>),
+    ) {
+        for (step, name) in unset(flow, &scenario.requests, known, |place| names_of(&scenario.requests[place])) {
             self.error(path, no_value(flow, step, name), before(name, scenario));
         }
     }
 
-    fn captures(&mut self, place: &str, request: &Request, scenario: &Scenario) {
+    fn captures(&mut self, place: &str, request: &Request, scenario: &Scenario, steps: &BTreeSet<&str>) {
         if request.capture.is_empty() {
             return;
         }
         let at = format!("{place}.capture");
-        if !scenario.flows.iter().any(|flow| flow.steps.contains(&request.name)) {
+        if !steps.contains(request.name.as_str()) {
             let message = format!("\"{}\" captures values and is a step of no flow", request.name);
             self.error(&at, message, "name it in steps = […] of [[flows]], or take \"capture\" out");
         }
@@ -117,12 +130,12 @@ impl Check<'_> {
     }
 
     /// That what is sent outside flows needs nothing that is captured.
-    fn alone(&mut self, place: &str, request: &Request, scenario: &Scenario) {
+    fn alone(&mut self, place: &str, request: &Request, scenario: &Scenario, captured: &BTreeSet<&str>) {
         let in_phases = scenario.phases.iter().filter_map(|phase| phase.weights.get(&request.name));
         if request.weight <= 0.0 && in_phases.copied().all(|weight| weight <= 0.0) {
             return;
         }
-        for name in names_of(request).intersection(&variables(&scenario.requests)) {
+        for name in names_of(request).intersection(captured) {
             let message = format!("\"{}\" is sent outside flows too, where {{{{{name}}}}} has no value", request.name);
             let help = "a step without \"weight\" is sent in its flow only; write another request for the rest";
             let path =

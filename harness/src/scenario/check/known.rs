@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::Check;
+use super::matrix::Known;
 use crate::scenario::{Flag, Scenario};
 
 impl Check<'_> {
     pub(super) fn known(&mut self, scenario: &Scenario) {
         // A flag with values is named by the value that leaks.
         let members: Vec<String> = scenario.flags.iter().flat_map(Flag::members).collect();
-        let names: Vec<&str> = members.iter().map(String::as_str).collect();
-        let mut filed: Vec<BTreeSet<&String>> = Vec::new();
+        let names = Known::of(members.iter().map(String::as_str));
+        let mut filed: BTreeSet<BTreeSet<&String>> = BTreeSet::new();
         for (index, known) in scenario.known.iter().enumerate() {
             let at = |key: &str| format!("known[{index}].{key}");
             let place = if self.spans.has(&at("flags")) { at("flags") } else { at("flag") };
@@ -24,14 +25,13 @@ impl Check<'_> {
             if flags.len() < known.flags.len() {
                 self.error(&place, "a flag stands twice in the list", "");
             }
-            if !flags.is_empty() && filed.contains(&flags) {
+            if !flags.is_empty() && !filed.insert(flags) {
                 self.error(
                     &place,
                     "growth of the same flags is known twice",
                     "make one of both, with the larger limit",
                 );
             }
-            filed.push(flags);
             if known.issue.trim().is_empty() {
                 self.error(&at("issue"), "known growth is filed somewhere", "give the address of the issue");
             }

@@ -1,10 +1,12 @@
 //! What flags, axes and rows of a plan must hold.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use super::{Check, LONGEST_NAME};
 use crate::flags::in_id;
-use crate::problem::nearest;
+use crate::problem::{listed, nearest};
 use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, SYSTEM, Scenario, Switch, SwitchRequest, Verify};
 
 /// Names of the run's folder, and the id of the cell in which all is as in production.
@@ -18,7 +20,7 @@ impl Check<'_> {
     pub(super) fn flags(&mut self, scenario: &Scenario) {
         self.distinct_names("flags", scenario.flags.iter().map(|flag| flag.name.as_str()));
         let known = known_flags(scenario);
-        let names: Vec<&str> = known.iter().map(String::as_str).collect();
+        let names = Known::of(known.iter().map(String::as_str));
         for (index, flag) in scenario.flags.iter().enumerate() {
             let at = |key: &str| format!("flags[{index}].{key}");
             self.file_name(&at("name"), &flag.name);
@@ -141,9 +143,10 @@ impl Check<'_> {
         if flag.values.len() == 1 {
             self.error(&at("values"), "a flag with values needs at least two", "the first is that of production");
         }
-        for (position, value) in flag.values.iter().enumerate() {
+        let mut before = BTreeSet::new();
+        for value in &flag.values {
             self.file_name(&at("values"), value);
-            if flag.values[..position].contains(value) {
+            if !before.insert(value) {
                 self.error(&at("values"), format!("\"{value}\" stands twice"), "");
             }
         }
@@ -170,11 +173,11 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn flag_exists(&mut self, path: &str, name: &str, names: &[&str]) {
-        if !names.contains(&name) {
-            let help = match nearest(name, names.iter().copied()) {
+    pub(super) fn flag_exists(&mut self, path: &str, name: &str, names: &Known<'_>) {
+        if !names.has(name) {
+            let help = match nearest(name, names.all()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("flags: {}", names.join(", ")),
+                None => format!("flags: {}", listed(names.all())),
             };
             self.error(path, format!("there is no flag \"{name}\""), help);
         }
@@ -207,15 +210,15 @@ impl Check<'_> {
             if axis.values.is_empty() {
                 self.error(&at("values"), "an axis needs at least one value", "");
             }
-            for (position, value) in axis.values.iter().enumerate() {
-                let before = &axis.values[..position];
+            let (mut before, mut in_ids) = (BTreeSet::new(), BTreeMap::new());
+            for value in &axis.values {
                 if matches!(axis.kind, AxisKind::Env { .. } | AxisKind::Arg { .. }) {
-                    self.axis_text(&at("values"), value, before);
+                    self.axis_text(&at("values"), value, &mut in_ids);
                     self.switched_text(&at("values"), value, scenario, None);
                 } else {
                     self.file_name(&at("values"), value);
                 }
-                if before.contains(value) {
+                if !before.insert(value) {
                     self.error(&at("values"), format!("\"{value}\" stands twice"), "");
                 }
                 if axis.kind == AxisKind::Allocator && value != SYSTEM {
@@ -242,12 +245,13 @@ impl Check<'_> {
     }
 
     /// A value that the service is given as it is, while ids have it without what a folder's name cannot have.
-    fn axis_text(&mut self, path: &str, value: &str, before: &[String]) {
+    fn axis_text<'v>(&mut self, path: &str, value: &'v str, before: &mut BTreeMap<String, &'v str>) {
         if value.is_empty() || value.len() > LONGEST_NAME || value.contains(char::is_control) {
             let help = format!("at most {LONGEST_NAME} bytes, at least one, and all in a line");
             self.error(path, format!("{value:?} cannot be a value of an axis"), help);
         }
-        if let Some(other) = before.iter().find(|other| *other != value && in_id(other) == in_id(value)) {
+        let other = *before.entry(in_id(value)).or_insert(value);
+        if other != value {
             let message = format!("{other:?} and {value:?} would both be \"{}\" in the ids of cells", in_id(value));
             self.error(path, message, "let them differ in a letter or a digit too");
         }
@@ -284,10 +288,8 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn row(&mut self, scenario: &Scenario, path: &str, row: &Row) {
-        let members: Vec<String> = scenario.flags.iter().flat_map(Flag::members).collect();
-        let names: Vec<&str> = members.iter().map(String::as_str).collect();
-        row.flags.iter().for_each(|flag| self.flag_exists(&format!("{path}.flags"), flag, &names));
+    pub(super) fn row(&mut self, scenario: &Scenario, path: &str, row: &Row, members: &Known<'_>) {
+        row.flags.iter().for_each(|flag| self.flag_exists(&format!("{path}.flags"), flag, members));
         for (name, value) in &row.axes {
             match scenario.axes.iter().find(|axis| &axis.name == name) {
                 None => self.error(
@@ -296,7 +298,7 @@ impl Check<'_> {
                     "a row has \"flags\" and names of axes",
                 ),
                 Some(axis) if !axis.values.contains(value) => {
-                    let help = format!("its values: {}", axis.values.join(", "));
+                    let help = format!("its values: {}", listed(axis.values.iter().map(String::as_str)));
                     self.error(
                         &format!("{path}.{name}"),
                         format!("the axis \"{name}\" has no value \"{value}\""),
@@ -306,6 +308,27 @@ impl Check<'_> {
                 Some(_) => {}
             }
         }
+    }
+}
+
+/// Names that may stand somewhere, in the order of the file.
+pub(super) struct Known<'n> {
+    all: Vec<&'n str>,
+    known: BTreeSet<&'n str>,
+}
+
+impl<'n> Known<'n> {
+    pub(super) fn of(names: impl Iterator<Item = &'n str>) -> Self {
+        let all: Vec<&str> = names.collect();
+        Self { known: all.iter().copied().collect(), all }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.known.contains(name)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &'n str> + Clone + '_ {
+        self.all.iter().copied()
     }
 }
 

@@ -1,11 +1,12 @@
 //! Phases: that they load something, can be judged, and have shapes that can be.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::rates::{HIGHEST_RATE, MOST_STRETCHES};
 use super::super::{Model, Phase, Role, Scenario, Shape, ThinkTime};
 use super::{Check, SHORTEST_FIT};
-use crate::problem::nearest;
+use crate::problem::{listed, nearest};
 
 /// The longest soak, as keys have it.
 const LONGEST_PHASE: Duration = Duration::from_hours(720);
@@ -143,18 +144,23 @@ impl Check<'_> {
     }
 
     fn weights(&mut self, place: &str, phase: &Phase, scenario: &Scenario) {
+        if phase.weights.is_empty() {
+            return;
+        }
         let known = || scenario.weights().map(|(name, _)| name);
+        let is_known: BTreeSet<&str> = known().collect();
         let or_flow = if scenario.flows.is_empty() { "" } else { " or flow" };
-        for name in phase.weights.keys().filter(|name| known().all(|known| known != name.as_str())) {
+        for name in phase.weights.keys().filter(|name| !is_known.contains(name.as_str())) {
             let help = match nearest(name, known()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
+                None => format!("there are {}", listed(known())),
             };
             self.error(&format!("{place}.weights.{name}"), format!("there is no request{or_flow} \"{name}\""), help);
         }
         let of = |name: &str, own: f64| phase.weights.get(name).copied().unwrap_or(own);
+        self.shares(&format!("{place}.weights"), scenario.weights().map(|(name, own)| (name, of(name, own))));
         let nothing = scenario.weights().all(|(name, own)| of(name, own) <= 0.0);
-        if nothing && !phase.weights.is_empty() {
+        if nothing {
             self.error(
                 &format!("{place}.weights"),
                 format!("the weight of every request{or_flow} is 0 here"),

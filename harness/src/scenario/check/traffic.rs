@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::transport::variable_of;
 use super::super::{Param, Request, Scenario, variables};
 use super::{Check, is_of_a_path};
-use crate::problem::{Problem, Spans, nearest};
+use crate::problem::{Problem, Spans, listed, nearest};
 use crate::template::Template;
 
 /// Already at 10 the second value comes once in a thousand.
@@ -33,6 +33,8 @@ impl Check<'_> {
                 "nothing would be sent: give one a weight above 0",
             );
         }
+        self.shares("requests", scenario.weights());
+        let captured = variables(&scenario.requests);
         for (index, request) in scenario.requests.iter().enumerate() {
             let at = |key: &str| format!("requests[{index}].{key}");
             if request.name.is_empty() {
@@ -50,7 +52,7 @@ impl Check<'_> {
                 self.error(&at("headers"), format!("the value of {name:?} has control characters"), help);
             }
             for (key, template) in request.templates() {
-                self.names_in(&at(key), template, scenario, key == "headers");
+                self.names_in(&at(key), template, scenario, &captured, key == "headers");
             }
             self.body_and_expect(&at, request);
             self.conduct(index, request, scenario.http.request_timeout);
@@ -78,8 +80,16 @@ impl Check<'_> {
     }
 
     /// That each name in `template` is a parameter, a column of one that has columns, a captured value, or a secret where they may stand.
-    fn names_in(&mut self, path: &str, template: &Template, scenario: &Scenario, has_secrets: bool) {
-        let is_known = |name: &str| scenario.has_value(name) || has_secrets && variable_of(name).is_some();
+    fn names_in(
+        &mut self,
+        path: &str,
+        template: &Template,
+        scenario: &Scenario,
+        captured: &BTreeSet<&str>,
+        has_secrets: bool,
+    ) {
+        let has_value = |name: &str| Param::named(&scenario.params, name).is_some() || captured.contains(name);
+        let is_known = |name: &str| has_value(name) || has_secrets && variable_of(name).is_some();
         for name in template.names().filter(|name| !is_known(name)) {
             let problem = unknown_name(name, scenario);
             self.problems.push(Problem { span: self.spans.of(path), ..problem });
@@ -126,11 +136,14 @@ impl Check<'_> {
             self.error(&at("weights"), message, "give each value one, or none to any");
         } else if !weights.is_empty() && weights.iter().all(|weight| *weight <= 0.0) {
             self.error(&at("weights"), "the weight of every value is 0", "give one a weight above 0");
+        } else {
+            self.shares(&at("weights"), values.iter().map(String::as_str).zip(weights.iter().copied()));
         }
     }
 }
 
-pub(super) fn is_header_name(name: &str) -> bool {
+/// Whether HTTP takes `name` as that of a header.
+pub(crate) fn is_header_name(name: &str) -> bool {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     !name.is_empty() && name.chars().all(token)
 }
@@ -153,7 +166,7 @@ pub(crate) fn unknown_name(name: &str, scenario: &Scenario) -> Problem {
             Some(near) => format!("did you mean {{{{{near}}}}}?"),
             None if params.is_empty() && captured().next().is_none() => "add a table [params.<name>]".to_owned(),
             None => {
-                let known = params.keys().map(String::as_str).chain(captured()).collect::<Vec<_>>().join(", ");
+                let known = listed(params.keys().map(String::as_str).chain(captured()));
                 format!("add a table [params.<name>]; known here: {known}")
             }
         }),

@@ -1,0 +1,50 @@
+//! How much a plan may be thought about: one measure for everything whose time could grow faster than the scenario.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use thiserror::Error;
+
+/// Steps that a plan may take, each a clause looked at, a literal written, or as much of something else. A release build takes some five
+/// seconds for so many; plans of 300 flags that imply each other take less than a tenth (see `tests/explosions.rs`).
+pub(super) const MOST_STEPS: u64 = 400_000_000;
+
+/// Steps that a literal of a clause is counted as where it is made and kept: it takes memory, some hundred bytes with all copies. 600,000
+/// pairs of flags that exclude each other are the most.
+pub(super) const STEPS_OF_A_LITERAL: usize = 128;
+
+/// What is left of [`MOST_STEPS`], shared by all that works on one plan.
+#[derive(Debug, Clone)]
+pub(super) struct Effort(Rc<Cell<u64>>);
+
+/// The steps were used up before there was an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("after {MOST_STEPS} steps it was not known which flag sets keep all constraints")]
+pub(super) struct TooHard;
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self::of(MOST_STEPS)
+    }
+}
+
+impl Effort {
+    /// So many steps.
+    pub(super) fn of(steps: u64) -> Self {
+        Self(Rc::new(Cell::new(steps)))
+    }
+
+    /// Takes `steps` off what is left.
+    pub(super) fn spend(&self, steps: usize) -> Result<(), TooHard> {
+        let left = self.0.get().checked_sub(steps as u64);
+        self.0.set(left.unwrap_or(0));
+        left.map(drop).ok_or(TooHard)
+    }
+
+    /// At most `steps` of what is left, kept apart: what they are used for may fail without the rest.
+    pub(super) fn part(&self, steps: u64) -> Self {
+        let part = steps.min(self.0.get());
+        self.0.set(self.0.get() - part);
+        Self::of(part)
+    }
+}
