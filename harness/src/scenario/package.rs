@@ -81,7 +81,7 @@ impl Features {
     /// Whether `feature` is one of this package and stands for itself alone.
     #[must_use]
     pub fn turns_on_nothing(&self, feature: &str) -> bool {
-        self.0.get(feature).is_some_and(Vec::is_empty)
+        self.by_name.get(feature).is_some_and(Vec::is_empty)
     }
 
     /// `features` with everything that they turn on in this package.
