@@ -1,5 +1,5 @@
-//! Load, readiness and memory belong to the same processes: whoever else listens on the port is told from the service, in every way in
-//! which a port can be shared, moved, taken or handed down.
+//! Load, readiness and memory belong to the same processes: whoever else listens on the port is told from the service,
+//! in every way in which a port can be shared, moved, taken or handed down.
 
 mod support;
 
@@ -31,7 +31,8 @@ fn worker() {
     }
 }
 
-/// No test, but a service whose parent listens and lets a worker answer, and closes its own end once `STEEP_TEST_FILE` is there.
+/// No test, but a service whose parent listens and lets a worker answer, and closes its own end once `STEEP_TEST_FILE`
+/// is there.
 #[test]
 fn parent_of_a_worker() {
     let Some(file) = std::env::var_os("STEEP_TEST_FILE").map(PathBuf::from) else { return };
@@ -99,7 +100,8 @@ fn listening(address: &str, url: &str) -> Service {
     service
 }
 
-/// A listener of this process that shares its port with whoever wants to, and hears IPv4 as well where it is of IPv6 and `is_dual`.
+/// A listener of this process that shares its port with whoever wants to, and hears IPv4 as well where it is of IPv6
+/// and `is_dual`.
 fn sharing(address: SocketAddr, is_dual: bool) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let fd = socket(family, SocketType::STREAM, None)?;
@@ -112,7 +114,7 @@ fn sharing(address: SocketAddr, is_dual: bool) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-fn address(text: String) -> SocketAddr {
+fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
 
@@ -169,7 +171,8 @@ async fn another_program_that_comes_while_the_service_starts_is_told() {
 async fn a_service_that_ends_because_its_port_is_taken_need_not_say_so() {
     let port = port();
     let number = port.number();
-    // Held by the test, from which steep descends: it might hand its listener down, so the service is started all the same.
+    // Held by the test, from which steep descends: it might hand its listener down, so the service is started all the
+    // same.
     let _listener = TcpListener::bind(("127.0.0.1", number)).expect("it is free");
     let folders = Folders::new();
     let error = folders.failure(&at(&format!("http://127.0.0.1:{number}"), script("exit 1")), &[]).await;
@@ -191,7 +194,7 @@ async fn a_program_that_shares_the_port_is_told_once_it_does() {
     service.env.insert("STEEP_TEST_SHARED_PORT".to_owned(), template(&number.to_string()));
     let mut running = folders.start(&service, &[]).await.expect("it runs");
     assert_eq!(running.stranger(), None);
-    let shared = sharing(address(format!("127.0.0.1:{number}")), false).expect("the port is shared");
+    let shared = sharing(address(&format!("127.0.0.1:{number}")), false).expect("the port is shared");
     let stranger = running.stranger().expect("a stranger");
     assert!(stranger.is_shared && stranger.to_string().contains("SO_REUSEPORT"), "{stranger}");
     drop(shared);
@@ -203,7 +206,7 @@ async fn a_program_that_shares_the_port_is_told_once_it_does() {
 #[test]
 fn sharing_service() {
     let Ok(port) = std::env::var("STEEP_TEST_SHARED_PORT") else { return };
-    serve(&TcpListener::from(sharing(address(format!("127.0.0.1:{port}")), false).expect("a port")));
+    serve(&TcpListener::from(sharing(address(&format!("127.0.0.1:{port}")), false).expect("a port")));
 }
 
 #[tokio::test]
@@ -275,7 +278,7 @@ async fn a_name_is_settled_at_the_address_at_which_the_service_answers() {
         let service = listening(&format!("{own}:{number}"), &format!("http://localhost:{number}"));
         match folders.start(&service, &[]).await {
             Ok(mut running) => {
-                assert_eq!(running.endpoint.addresses(), [address(format!("{own}:{number}"))]);
+                assert_eq!(running.endpoint.addresses(), [address(&format!("{own}:{number}"))]);
                 assert_eq!(running.stranger(), None);
                 running.stop().await;
             }
@@ -289,7 +292,7 @@ async fn a_name_is_settled_at_the_address_at_which_the_service_answers() {
 async fn a_listener_of_ipv6_alone_does_not_answer_what_comes_by_ipv4() {
     let port = port();
     let number = port.number();
-    let _deaf = sharing(address(format!("[::]:{number}")), false).expect("a port");
+    let _deaf = sharing(address(&format!("[::]:{number}")), false).expect("a port");
     let folders = Folders::new();
     let service = listening(&format!("127.0.0.1:{number}"), &format!("http://127.0.0.1:{number}"));
     let mut running = folders.start(&service, &[]).await.expect("it runs");

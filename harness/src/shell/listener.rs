@@ -1,10 +1,11 @@
-//! Who listens where the load goes: the processes that are sampled, or another program. Load, readiness and memory must belong to
-//! the same processes, or a stranger's answers would clear a service that never listened.
+//! Who listens where the load goes: the processes that are sampled, or another program. Load, readiness and memory must
+//! belong to the same processes, or a stranger's answers would clear a service that never listened.
 //!
-//! The kernel tells each listening socket with its number (`/proc/net/tcp`), and each process's open files have those numbers. A look reads the
-//! listeners and one link for each that counts. The kernel goes through its tables for it, empty or not: 2.4 ms of CPU where they have 262,144
-//! places, 5.7 ms with 16,000 connections in them (measured on Linux 6.18), so that looks under load rest in between. Only where
-//! a socket was not seen before, or is not where it was, are all open files of the processes read.
+//! The kernel tells each listening socket with its number (`/proc/net/tcp`), and each process's open files have those
+//! numbers. A look reads the listeners and one link for each that counts. The kernel goes through its tables for it,
+//! empty or not: 2.4 ms of CPU where they have 262,144 places, 5.7 ms with 16,000 connections in them (measured on
+//! Linux 6.18), so that looks under load rest in between. Only where a socket was not seen before, or is not where it
+//! was, are all open files of the processes read.
 
 mod holders;
 
@@ -88,14 +89,19 @@ impl fmt::Display for Stranger {
         }
         let is_of_containers = process.as_ref().is_some_and(Named::forwards_to_containers);
         if kin.is_some() {
-            f.write_str("; where it stands in front of the service, name its port in service.url: \"http://127.0.0.1:{{<dependency>.port}}\"")
+            f.write_str(
+                "; where it stands in front of the service, name its port in service.url: \
+                 \"http://127.0.0.1:{{<dependency>.port}}\"",
+            )
         } else if is_of_containers {
             f.write_str(
-                "; what runs in a container is no child of the command that asks for it, and its memory would not be seen: start the program itself",
+                "; what runs in a container is no child of the command that asks for it, and its memory would not be seen: \
+                 start the program itself",
             )
         } else {
             f.write_str(
-                "; end that program, or give the service another port: {{port}} in its arguments and in service.url is one that steep picks and holds; a proxy in front of it is one of [[dependencies]], whose port service.url names",
+                "; end that program, or give the service another port: {{port}} in its arguments and in service.url is one \
+                 that steep picks and holds; a proxy in front of it is one of [[dependencies]], whose port service.url names",
             )
         }
     }
@@ -159,8 +165,8 @@ impl Watch {
         self.look()
     }
 
-    /// The first address at which one of those who may answers: whoever answers at the others is not asked. Where there is none, who
-    /// answers instead.
+    /// The first address at which one of those who may answers: whoever answers at the others is not asked. Where there
+    /// is none, who answers instead.
     pub fn settle(&mut self) -> (Answerer, Option<SocketAddr>) {
         let addresses = self.addresses.clone();
         let listeners = match self.listeners() {
@@ -276,8 +282,8 @@ impl Watch {
         processes_below(&self.may_answer).iter().any(|process| namespace(&process.pid.to_string()) != own)
     }
 
-    /// A process outside of those who may answer that has one of their listening sockets as well, as one that handed it down: who of
-    /// them takes a connection cannot be seen. Reads the open files of all processes.
+    /// A process outside of those who may answer that has one of their listening sockets as well, as one that handed it
+    /// down: who of them takes a connection cannot be seen. Reads the open files of all processes.
     #[must_use]
     pub fn shared_with(&self) -> Option<Named> {
         let own: Vec<u32> = processes_below(&self.may_answer).iter().map(|process| process.pid).collect();
@@ -310,8 +316,8 @@ fn cannot_be_known(address: SocketAddr, pid: u32) -> Answerer {
     ))
 }
 
-/// Who listens on one of `addresses` before anything was started that may: it would answer in the service's place. A process that
-/// steep descends from is none of them: it may hand its socket down.
+/// Who listens on one of `addresses` before anything was started that may: it would answer in the service's place. A
+/// process that steep descends from is none of them: it may hand its socket down.
 #[must_use]
 pub fn taken(addresses: &[SocketAddr], may_answer: Vec<u32>, others: Vec<(String, u32)>) -> Option<Stranger> {
     let own = std::process::id();
@@ -324,7 +330,8 @@ pub fn taken(addresses: &[SocketAddr], may_answer: Vec<u32>, others: Vec<(String
     }
 }
 
-/// Whether this host shows listening sockets and whose they are: looked up for one of steep's own. Some that only resemble Linux do not.
+/// Whether this host shows listening sockets and whose they are: looked up for one of steep's own. Some that only
+/// resemble Linux do not.
 #[must_use]
 pub fn is_sighted() -> bool {
     let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) else { return false };

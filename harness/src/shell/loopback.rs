@@ -1,8 +1,9 @@
-//! Where steep connects to: addresses of this host, and nothing else. Every connection of steep begins here, those of the load and
-//! those of questions; `tests/tidy.rs` holds it.
+//! Where steep connects to: addresses of this host, and nothing else. Every connection of steep begins here, those of
+//! the load and those of questions; `tests/tidy.rs` holds it.
 //!
-//! A name is looked up once, and whoever is asked later is asked at the addresses found then. So what was seen to be ready is what is
-//! loaded and read, and a `localhost` that stands for another host gets neither a question nor a credential.
+//! A name is looked up once, and whoever is asked later is asked at the addresses found then. So what was seen to be
+//! ready is what is loaded and read, and a `localhost` that stands for another host gets neither a question nor a
+//! credential.
 
 use std::fmt;
 use std::io;
@@ -17,10 +18,12 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 use url::{Host, Url};
 
-/// How long looking up `localhost` may take: it stands in a file, unless this host asks a name server that does not answer.
+/// How long looking up `localhost` may take: it stands in a file, unless this host asks a name server that does not
+/// answer.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a listener of this host may take to be reached. A full queue drops what comes, and is a listener all the same.
+/// How long a listener of this host may take to be reached. A full queue drops what comes, and is a listener all the
+/// same.
 const REACH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// An address that steep may connect to.

@@ -1,10 +1,12 @@
-//! Free ports, held from picking until their process starts, and claimed among all steeps of this host until the cell is over.
+//! Free ports, held from picking until their process starts, and claimed among all steeps of this host until the cell
+//! is over.
 //!
-//! Two things take a port between its picking and its use. Another steep that picks at the same time: so each picked port is claimed by a
-//! socket of that name, which lives as long as the port is wanted and ends with the process, however it ends. And a connection that any
-//! program opens, which gets some port for its own end: so ports are picked from where the kernel takes none for that. Until its process starts
-//! the port is bound besides, without being listened on: nobody is answered there. What is left is a program with a fixed port of its own that starts
-//! in the very moment; then the service says "address in use", and is started once more with another port.
+//! Two things take a port between its picking and its use. Another steep that picks at the same time: so each picked
+//! port is claimed by a socket of that name, which lives as long as the port is wanted and ends with the process,
+//! however it ends. And a connection that any program opens, which gets some port for its own end: so ports are picked
+//! from where the kernel takes none for that. Until its process starts the port is bound besides, without being
+//! listened on: nobody is answered there. What is left is a program with a fixed port of its own that starts in the
+//! very moment; then the service says "address in use", and is started once more with another port.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -14,7 +16,8 @@ use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, ipproto, socket_with, sockopt};
 
-/// Below lie ports that people give to their programs; from 30000 on a node of Kubernetes sends elsewhere what comes to it.
+/// Below lie ports that people give to their programs; from 30000 on a node of Kubernetes sends elsewhere what comes to
+/// it.
 const PORTS: RangeInclusive<u16> = 10_240..=29_999;
 
 /// With fewer ports than this outside of the kernel's own the kernel picks.
@@ -140,7 +143,8 @@ fn range_in(text: &str) -> Option<RangeInclusive<u16>> {
     Some(numbers.next()??..=numbers.next()??)
 }
 
-/// The larger part of [`PORTS`] that is not the kernel's; none where that is too small, or what is the kernel's is not known.
+/// The larger part of [`PORTS`] that is not the kernel's; none where that is too small, or what is the kernel's is not
+/// known.
 fn outside(own: Option<RangeInclusive<u16>>) -> Option<RangeInclusive<u16>> {
     let own = own?;
     let below = *PORTS.start()..=(*PORTS.end()).min(own.start().saturating_sub(1));

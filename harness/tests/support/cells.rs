@@ -1,5 +1,5 @@
-//! A cell's folders, and services and dependencies in them. The service is the test program itself, which has a test `service` that calls
-//! [`serve_if_asked`].
+//! A cell's folders, and services and dependencies in them. The service is the test program itself, which has a test
+//! `service` that calls [`serve_if_asked`].
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -13,7 +13,8 @@ use steep::shell::service::failure::ServiceError;
 use steep::shell::service::{CellPlace, RunningService, start};
 use steep::template::Template;
 
-/// Listens on `STEEP_TEST_ADDRESS`, or on `STEEP_TEST_PORT` of 127.0.0.1, and gives each connection the answer of `ANSWER`.
+/// Listens on `STEEP_TEST_ADDRESS`, or on `STEEP_TEST_PORT` of 127.0.0.1, and gives each connection the answer of
+/// `ANSWER`.
 #[expect(clippy::print_stdout, reason = "a service logs")]
 pub fn serve_if_asked() {
     let at_port = std::env::var("STEEP_TEST_PORT").map(|port| format!("127.0.0.1:{port}"));

@@ -1,9 +1,9 @@
-//! Listening sockets in the texts of `/proc/net/tcp` and `/proc/net/tcp6`, and which of them the kernel gives a connection to.
-//! Pure.
+//! Listening sockets in the texts of `/proc/net/tcp` and `/proc/net/tcp6`, and which of them the kernel gives a
+//! connection to. Pure.
 //!
-//! The lines are those of the kernel's `Documentation/networking/proc_net_tcp.rst`. The kernel looks for a listener of the very
-//! address first, then for one of all addresses, and of the latter takes one of IPv4 before one of IPv6 that hears both
-//! (`__inet_lookup_listener` and `compute_score` of `net/ipv4/inet_hashtables.c`).
+//! The lines are those of the kernel's `Documentation/networking/proc_net_tcp.rst`. The kernel looks for a listener of
+//! the very address first, then for one of all addresses, and of the latter takes one of IPv4 before one of IPv6 that
+//! hears both (`__inet_lookup_listener` and `compute_score` of `net/ipv4/inet_hashtables.c`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

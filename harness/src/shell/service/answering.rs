@@ -1,4 +1,5 @@
-//! Who is to answer where a process of a cell is asked and loaded: the service, and what the scenario puts in front of it.
+//! Who is to answer where a process of a cell is asked and loaded: the service, and what the scenario puts in front of
+//! it.
 
 use super::RunningDependency;
 use super::failure::{LastWords, ServiceError, Who};
@@ -9,8 +10,8 @@ use crate::shell::loopback::Endpoint;
 /// The parts that the processes of a cell have, before the service itself is started.
 #[derive(Debug)]
 pub(super) struct Cast {
-    /// Supervisors of the dependencies that the scenario puts in front of the service: those whose port its address names, or that say to
-    /// be ready on it.
+    /// Supervisors of the dependencies that the scenario puts in front of the service: those whose port its address
+    /// names, or that say to be ready on it.
     front: Vec<u32>,
     front_names: Vec<String>,
     /// The other dependencies, as they are named in messages.

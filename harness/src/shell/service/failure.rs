@@ -149,7 +149,9 @@ pub enum ServiceError {
     },
     /// Something answers, and nobody listens that can be seen.
     #[error(
-        "something answers on {address}, and no program in steep's network namespace listens there: it is forwarded to another one, by a container or by a rule of the firewall, whose memory would not be seen; let the service listen on that address itself"
+        "something answers on {address}, and no program in steep's network namespace listens there: it is forwarded to \
+         another one, by a container or by a rule of the firewall, whose memory would not be seen; let the service \
+         listen on that address itself"
     )]
     Unseen {
         /// Where.

@@ -1,4 +1,5 @@
-//! Waits until a process that was started is up, or has ended, or its time is over. Nobody is asked but who is to answer.
+//! Waits until a process that was started is up, or has ended, or its time is over. Nobody is asked but who is to
+//! answer.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,7 +25,8 @@ const POLL_MAX: Duration = Duration::from_millis(200);
 /// How long one question may take, so that a service which hangs on its first connection is asked again.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// So often a connection may be taken though nobody is seen to listen: a listener may come between the look and the connection.
+/// So often a connection may be taken though nobody is seen to listen: a listener may come between the look and the
+/// connection.
 const UNSEEN_MAX: u32 = 3;
 
 /// What is asked.
