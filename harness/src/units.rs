@@ -28,7 +28,6 @@ impl Bytes {
 
     /// Whether it is none.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the field")]
     pub const fn is_zero(&self) -> bool {
         self.0 == 0
     }

@@ -92,7 +92,9 @@ impl Sampler {
             take_in(&mut trees, &first);
             let of_service: Vec<ProcessId> = trees.first().map(|tree| tree.ids().collect()).unwrap_or_default();
             // Who is there at the beginning replaces nobody.
-            trees.iter_mut().for_each(|tree| drop(tree.take_passing()));
+            for tree in &mut trees {
+                drop(tree.take_passing());
+            }
             let held = HeldMemory::begin(pids, &of_service, None);
             let workers = Workers::begin(&of_service);
             let surveyed_at = SinceStart::ZERO;
@@ -218,7 +220,7 @@ impl Cadence {
                     self.survey_took = survey.took;
                     rollup = take_in(trees, &survey);
                     if let Some(mapped) = survey.mapped.take() {
-                        self.held.take_in(mapped);
+                        self.held.take_in(&mapped);
                     }
                 }
                 // Its thread failed; the next one is due in its time.

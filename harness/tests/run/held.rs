@@ -3,19 +3,19 @@
 use super::*;
 
 #[test]
-fn what_a_service_keeps_in_a_memfd_is_in_its_memory_and_in_the_report() {
+fn what_a_service_keeps_in_a_deleted_file_on_tmpfs_is_in_its_memory_and_in_the_report() {
     let place = Place::new("spools", 4, "");
     let ran = place.run();
     let cell = &ran.report["cells"][0];
     let bytes = |key: &str| cell["held"][key].as_u64().unwrap_or_else(|| panic!("no {key}: {cell}"));
     // 400 requests of 64 KiB, unless the machine was too busy to send them all.
     let kept = ran.requests("ok") * (64 << 10);
-    assert!(bytes("memfd_bytes") > kept / 2, "{kept} {cell}");
+    assert!(bytes("tmpfs_bytes") > kept / 2, "{kept} {cell}");
     assert!(bytes("unmapped_end_bytes") > kept / 2 && cell["peak_bytes"].as_u64() > Some(kept / 2), "{kept} {cell}");
     assert!(cell["not_counted"].as_array().is_some_and(|list| !list.is_empty()));
     let told = place.steep(&["report", "out"]).output().unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
-    assert!(told.contains("of memory that no process has mapped (memfd"), "{told}");
+    assert!(told.contains("of memory that no process has mapped (tmpfs"), "{told}");
     assert!(told.contains("not counted as memory of the service: "), "{told}");
 }
 

@@ -18,7 +18,7 @@ static SWITCHED: AtomicBool = AtomicBool::new(false);
 /// Number of the process that it loses.
 static WORKER: AtomicU64 = AtomicU64::new(0);
 
-/// A memfd that is never mapped.
+/// A file on tmpfs that has no name any more.
 static SPOOL: Mutex<Option<File>> = Mutex::new(None);
 
 /// Secrets that a guarded service wants: in a header, as a password, and user and password as they are sent.
@@ -122,8 +122,13 @@ fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
         }
         "spools" => {
             let mut spool = SPOOL.lock().unwrap();
-            let memfd = || rustix::fs::memfd_create("spool", rustix::fs::MemfdFlags::CLOEXEC).unwrap().into();
-            spool.get_or_insert_with(memfd).write_all(&[b'y'; 64 << 10]).unwrap();
+            let deleted = || {
+                let path = format!("/dev/shm/moody-{}", std::process::id());
+                let file = File::create(&path).unwrap();
+                std::fs::remove_file(path).unwrap();
+                file
+            };
+            spool.get_or_insert_with(deleted).write_all(&[b'y'; 64 << 10]).unwrap();
             write(stream, "200 OK", "kept")
         }
         // One that outlives the shell which started it, so that its end is the supervisor's to see.
@@ -134,9 +139,8 @@ fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
             write(stream, "200 OK", "started")
         }
         "loses-worker" if answered == 250 => {
-            let pid = i32::try_from(WORKER.load(Ordering::Relaxed)).unwrap();
-            rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::SEGV)
-                .unwrap();
+            let script = format!("kill -SEGV {}", WORKER.load(Ordering::Relaxed));
+            std::process::Command::new("sh").args(["-c", &script]).status().unwrap();
             write(stream, "200 OK", "killed")
         }
         "crashes" if answered >= 50 => std::process::abort(),

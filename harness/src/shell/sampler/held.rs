@@ -199,9 +199,9 @@ impl HeldMemory {
     }
 
     /// Takes in what a survey found mapped.
-    pub fn take_in(&mut self, found: mapped::Found) {
+    pub fn take_in(&mut self, found: &mapped::Found) {
         self.descriptors.take_in(&found.objects);
-        self.mapped.take_in(&found);
+        self.mapped.take_in(found);
     }
 
     /// Looks whether all `processes` are still in the service's own cgroup.
