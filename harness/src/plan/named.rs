@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Allowed, Cell, Plan, usual_axes};
 use crate::flags::{CellId, FlagSet};
-use crate::scenario::Scenario;
 use crate::scenario::package::Features;
+use crate::scenario::{Flag, Scenario};
 
 /// What an id says.
 struct Named {
@@ -33,7 +33,7 @@ impl Named {
             id.as_str().rsplit_once('#').map_or((id.as_str(), "1"), |(rest, number)| (rest, number));
         let replicate = replicate.parse().ok()?;
         let (names, values) = rest.split_once('@').unwrap_or((rest, ""));
-        let in_production = scenario.flags.iter().filter(|flag| flag.default).flat_map(|flag| flag.members());
+        let in_production = scenario.flags.iter().filter(|flag| flag.default).flat_map(Flag::members);
         let production: FlagSet = in_production.collect();
         let differing = |flags: FlagSet, name: &str| match name {
             "baseline" => flags,
