@@ -188,6 +188,19 @@ column = "count"
 }
 
 #[test]
+fn a_status_that_is_looked_for_in_headers_is_a_warning() {
+    let by_hand = r#"
+[[requests]]
+name = "call"
+method = "POST"
+path = "/shop.Shop/Buy"
+headers = { content-type = "application/grpc" }
+expect = { header = { grpc-status = "0" } }
+"#;
+    insta::assert_snapshot!(sound::and(by_hand));
+}
+
+#[test]
 fn a_call_needs_http2() {
     insta::assert_snapshot!(sound::and("\n[[requests]]\nname = \"call\"\ngrpc = { method = \"shop.Shop/Buy\" }\n"));
 }

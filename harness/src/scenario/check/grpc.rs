@@ -15,16 +15,15 @@ impl Check<'_> {
             let help = "write package.Service/Method, such as \"helloworld.Greeter/SayHello\"";
             self.error(&at("grpc.method"), format!("{:?} is no method of gRPC", grpc.method), help);
         }
-        match request.grpc_form() {
-            Some(GrpcForm::Native) if scenario.http.protocol == Protocol::Http1 => {
-                let help = "add protocol = \"http2\" to [http]; gRPC-Web is headers = { content-type = \"application/grpc-web\" }";
-                self.error(&at("grpc"), "gRPC needs HTTP/2, and http.protocol is \"http1\"", help);
-            }
-            Some(GrpcForm::Native | GrpcForm::Web) if is_of_protobuf(request) => {}
-            _ => {
-                let help = "application/grpc, or application/grpc-web; messages are written as protobuf (+proto)";
-                self.error(&at("headers"), "steep makes no calls of this \"content-type\"", help);
-            }
+        let form = request.grpc_form().filter(|form| *form != GrpcForm::WebText && is_of_protobuf(request));
+        if form.is_none() {
+            let help = "application/grpc, or application/grpc-web; messages are written as protobuf (+proto)";
+            self.error(&at("headers"), "steep makes no calls of this \"content-type\"", help);
+        }
+        if form == Some(GrpcForm::Native) && scenario.http.protocol == Protocol::Http1 {
+            let help =
+                "add protocol = \"http2\" to [http]; gRPC-Web is headers = { content-type = \"application/grpc-web\" }";
+            self.error(&at("grpc"), "gRPC needs HTTP/2, and http.protocol is \"http1\"", help);
         }
         if request.conduct.as_ref().is_some_and(|conduct| conduct.hold.is_some()) {
             let help =
@@ -57,6 +56,11 @@ impl Check<'_> {
         let expect = &request.expect;
         for name in expect.trailers.keys().filter(|name| !is_header_name(name)) {
             self.error(&at("expect.trailer"), format!("{name:?} is no trailer's name"), "");
+        }
+        if expect.headers.contains_key("grpc-status") {
+            let help =
+                "expect = { grpc_status = [\"OK\"] } finds it wherever it stands; OK is demanded of gRPC in any case";
+            self.warning(&at("expect.header"), "\"grpc-status\" is a header of calls that failed only", help);
         }
         let is_held = request.conduct.as_ref().is_some_and(|conduct| conduct.hold.is_some());
         let wanted =

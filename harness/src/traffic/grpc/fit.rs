@@ -80,5 +80,5 @@ fn flaw(encoder: &Encoder, error: &str, json: &str) -> Flaw {
     let short: String = json.chars().take(MOST_TOLD_CHARS).collect();
     let more = if short.len() < json.len() { "…" } else { "" };
     let message = format!("the body does not fit {}: {error}", encoder.type_name());
-    Flaw::new(message, format!("{}; tried with {}{more}", encoder.fields(), short.escape_debug()))
+    Flaw::new(message, format!("{}; tried with {}{more}", encoder.fields(), short.replace(char::is_control, " ")))
 }
