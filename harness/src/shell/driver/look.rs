@@ -16,7 +16,8 @@ const MESSAGE: &str = "grpc-message";
 #[derive(Debug)]
 pub(super) struct Look {
     pub(super) headers: HeaderMap,
-    trailers: Option<HeaderMap>,
+    /// Behind a pointer: most answers have none.
+    trailers: Option<Box<HeaderMap>>,
     body: Body,
 }
 
@@ -48,7 +49,7 @@ impl Look {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => {
-                self.trailers = frame.into_trailers().ok();
+                self.trailers = frame.into_trailers().ok().map(Box::new);
                 return 0;
             }
         };
@@ -119,7 +120,7 @@ impl Look {
         let in_body = in_body.into_iter().flatten();
         let in_body = in_body.filter(move |(given, _)| given.eq_ignore_ascii_case(name.as_bytes()));
         let is_all_head = self.trailers.is_none() && self.ends_with_its_head();
-        let fields = if is_all_head { Some(&self.headers) } else { self.trailers.as_ref() };
+        let fields = if is_all_head { Some(&self.headers) } else { self.trailers.as_deref() };
         let behind = fields.into_iter().flat_map(move |fields| fields.get_all(name)).map(HeaderValue::as_bytes);
         behind.chain(in_body.map(|(_, value)| value))
     }

@@ -54,7 +54,7 @@ impl CallExpectation {
     /// # Errors
     /// It did not; in words. `values` are those of the request.
     pub fn met(&self, end: &CallEnd<'_>, values: &Values) -> Result<GrpcStatus, String> {
-        let Some(status) = end.status else { return Err(self.without_status(end, values)) };
+        let Some(status) = end.status else { return Err(without_status(end, values)) };
         let message = percent_decode(end.message.unwrap_or_default()).decode_utf8_lossy();
         let said = if message.is_empty() { String::new() } else { format!(": {}", shown(&message, values)) };
         let text = String::from_utf8_lossy(status);
@@ -88,15 +88,15 @@ impl CallExpectation {
             _ => Ok(()),
         }
     }
+}
 
-    fn without_status(&self, end: &CallEnd<'_>, values: &Values) -> String {
-        match (end.form, end.content_type) {
-            (Some(_), _) => "no grpc-status, neither in trailers nor in headers".to_owned(),
-            (None, Some(other)) => {
-                let other = String::from_utf8_lossy(other);
-                format!("the answer is not gRPC: its content-type is {}", shown(&other, values))
-            }
-            (None, None) => "the answer is not gRPC: it has no content-type".to_owned(),
+fn without_status(end: &CallEnd<'_>, values: &Values) -> String {
+    match (end.form, end.content_type) {
+        (Some(_), _) => "no grpc-status, neither in trailers nor in headers".to_owned(),
+        (None, Some(other)) => {
+            let other = String::from_utf8_lossy(other);
+            format!("the answer is not gRPC: its content-type is {}", shown(&other, values))
         }
+        (None, None) => "the answer is not gRPC: it has no content-type".to_owned(),
     }
 }

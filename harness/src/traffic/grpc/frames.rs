@@ -19,8 +19,6 @@ const TRAILERS: u8 = 0x80;
 #[derive(Debug)]
 pub struct Frames {
     form: GrpcForm,
-    /// Whether what the messages hold is kept.
-    keeps: bool,
     head: [u8; HEAD_BYTES],
     /// Bytes of the head that are there.
     head_bytes: usize,
@@ -29,12 +27,21 @@ pub struct Frames {
     messages: u64,
     is_compressed: bool,
     is_garbled: bool,
-    payload: Vec<u8>,
-    is_too_long: bool,
+    payload: Payload,
     trailers: Vec<u8>,
     /// Base64 comes in groups of four, however the body is cut.
     group: [u8; 4],
     group_bytes: usize,
+}
+
+/// What the messages hold.
+#[derive(Debug)]
+enum Payload {
+    /// Nobody looks at it.
+    Passed,
+    Kept(Vec<u8>),
+    /// Longer than [`MOST_EXPECTED_BYTES`].
+    TooLong,
 }
 
 impl Frames {
@@ -43,15 +50,13 @@ impl Frames {
     pub fn new(form: GrpcForm, keeps: bool) -> Self {
         Self {
             form,
-            keeps,
             head: [0; HEAD_BYTES],
             head_bytes: 0,
             left: 0,
             messages: 0,
             is_compressed: false,
             is_garbled: false,
-            payload: Vec::new(),
-            is_too_long: false,
+            payload: if keeps { Payload::Kept(Vec::new()) } else { Payload::Passed },
             trailers: Vec::new(),
             group: [0; 4],
             group_bytes: 0,
@@ -115,10 +120,11 @@ impl Frames {
             if !self.is_garbled {
                 self.trailers.extend_from_slice(bytes);
             }
-        } else if self.keeps {
-            self.is_too_long |= self.payload.len() + bytes.len() > MOST_EXPECTED_BYTES;
-            if !self.is_too_long {
-                self.payload.extend_from_slice(bytes);
+        } else if let Payload::Kept(kept) = &mut self.payload {
+            if kept.len() + bytes.len() > MOST_EXPECTED_BYTES {
+                self.payload = Payload::TooLong;
+            } else {
+                kept.extend_from_slice(bytes);
             }
         }
     }
@@ -144,7 +150,11 @@ impl Frames {
     /// What the messages hold; none where it is longer than [`MOST_EXPECTED_BYTES`].
     #[must_use]
     pub fn payload(&self) -> Option<&[u8]> {
-        (!self.is_too_long).then_some(self.payload.as_slice())
+        match &self.payload {
+            Payload::Passed => Some(&[]),
+            Payload::Kept(kept) => Some(kept),
+            Payload::TooLong => None,
+        }
     }
 
     /// The trailers in the body, with their values.

@@ -246,7 +246,9 @@ fn what_is_captured_is_not_known_before_and_the_rest_is() {
 
 fn frames(form: GrpcForm, parts: &[&[u8]]) -> Frames {
     let mut frames = Frames::new(form, true);
-    parts.iter().for_each(|part| frames.add(part));
+    for part in parts {
+        frames.add(part);
+    }
     frames
 }
 
