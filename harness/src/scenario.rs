@@ -11,6 +11,7 @@ pub mod config;
 pub mod decode;
 mod external;
 mod flow;
+mod grpc;
 mod json_path;
 pub mod keys;
 mod known;
@@ -33,9 +34,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::check::flows::{before, no_value};
+pub(crate) use self::check::grpc::is_json_file;
 pub(crate) use self::check::traffic::{LONGEST_PATH, is_header_name, unknown_name, unused_params};
 pub use self::external::{Counter, External};
 pub use self::flow::{Capture, CapturePlace, Flow, places, unset, variables};
+pub use self::grpc::{Grpc, GrpcForm, GrpcStatus};
 pub use self::json_path::JsonPath;
 pub use self::known::{Date, Known};
 pub use self::matrix::{
@@ -205,11 +208,15 @@ impl Scenario {
         let bodies = bodies.filter_map(|(index, request)| {
             Some((format!("requests[{index}].body_file"), request.body_file.as_deref()?))
         });
+        let calls = self.requests.iter().enumerate().filter_map(|(index, request)| {
+            let descriptors = request.grpc.as_ref()?.descriptors.as_deref()?;
+            Some((format!("requests[{index}].grpc.descriptors"), descriptors))
+        });
         let params = self.params.iter().filter_map(|(name, param)| match param {
             Param::Csv { path, .. } | Param::Jsonl { path, .. } => Some((format!("params.{name}.path"), path.as_str())),
             _ => None,
         });
-        phases.chain(bodies).chain(params)
+        phases.chain(bodies).chain(calls).chain(params)
     }
 
     /// Draws the rates of its phases that are in files. Flaws are told with the key that they are about, and leave the

@@ -172,7 +172,7 @@ pub struct Counts {
     pub crowded: u64,
     /// Answered as expected.
     pub ok: u64,
-    /// Of those: with a status of 400 or above, which the scenario expects.
+    /// Of those: with a status of 400 or above, or a `grpc-status` other than OK, which the scenario expects.
     #[serde(default)]
     pub ok_refused: u64,
     /// Answered with another status.
@@ -180,6 +180,12 @@ pub struct Counts {
     /// Answered with the expected status, but not with what else is expected.
     #[serde(default)]
     pub failed_expect: u64,
+    /// Calls of gRPC that ended with another status than expected, or without one.
+    #[serde(default)]
+    pub failed_grpc: u64,
+    /// Not sent, because a value that came with an answer before does not fit the message that it is to stand in.
+    #[serde(default)]
+    pub failed_unsent: u64,
     /// No connection could be opened.
     pub failed_connect: u64,
     /// No whole answer in time.
@@ -200,13 +206,16 @@ impl Counts {
     /// Answered by the service, well or not, or left by the client on purpose: the work that growth per request is told by.
     #[must_use]
     pub fn completed(&self) -> u64 {
-        [self.failed_status, self.failed_expect, self.aborted].iter().fold(self.ok, |sum, n| sum.saturating_add(*n))
+        [self.failed_status, self.failed_expect, self.failed_grpc, self.aborted]
+            .iter()
+            .fold(self.ok, |sum, n| sum.saturating_add(*n))
     }
 
     /// Sent, and ended otherwise than expected.
     #[must_use]
     pub fn failed(&self) -> u64 {
-        [self.failed_expect, self.failed_connect, self.failed_timeout, self.failed_body]
+        let Self { failed_grpc, failed_unsent, failed_connect, failed_timeout, failed_body, .. } = *self;
+        [self.failed_expect, failed_grpc, failed_unsent, failed_connect, failed_timeout, failed_body]
             .iter()
             .fold(self.failed_status, |sum, n| sum.saturating_add(*n))
     }
@@ -235,6 +244,8 @@ impl Counts {
         self.ok_refused = self.ok_refused.saturating_add(other.ok_refused);
         self.failed_status = self.failed_status.saturating_add(other.failed_status);
         self.failed_expect = self.failed_expect.saturating_add(other.failed_expect);
+        self.failed_grpc = self.failed_grpc.saturating_add(other.failed_grpc);
+        self.failed_unsent = self.failed_unsent.saturating_add(other.failed_unsent);
         self.failed_connect = self.failed_connect.saturating_add(other.failed_connect);
         self.failed_timeout = self.failed_timeout.saturating_add(other.failed_timeout);
         self.failed_body = self.failed_body.saturating_add(other.failed_body);

@@ -23,6 +23,7 @@ pub mod dispatch;
 pub mod draw;
 mod escape;
 pub mod expect;
+pub mod grpc;
 pub mod hash;
 pub mod jar;
 pub mod latency;
@@ -40,6 +41,7 @@ use arrivals::Arrivals;
 use capture::Variables;
 use curve::Curve;
 use draw::{Draw, Picks, Values};
+use grpc::{Call, Descriptors};
 use lists::Lists;
 use sessions::{Session, Sessions};
 use stream::Stream;
@@ -171,12 +173,14 @@ impl Schedule {
     pub fn new(workload: Workload<'_>, cell_value: impl Fn(&str) -> Option<String>) -> Result<Self, ScheduleError> {
         let Workload { seed, load, phases, requests, flows, params, supplies } = workload;
         let (files, lists) = supplied(requests, params, supplies)?;
+        let calls = calls(requests, supplies)?;
         let variables = Variables::of(requests);
         let names = Names { params, lists: &lists, variables: &variables, cell_value };
         let texts: Arc<[RequestText]> = requests
             .iter()
             .zip(files)
-            .map(|(request, file)| RequestText::compile(request, file, &names))
+            .zip(&calls)
+            .map(|((request, file), call)| RequestText::compile(request, file, call.as_ref(), &names))
             .collect::<Result<_, _>>()?;
         let sessions = Sessions::new(flows, requests, &texts, variables.count(), phases, seed).map(Box::new);
         let of_requests = requests.iter().map(|request| (request.name.as_str(), request.weight));
@@ -354,6 +358,16 @@ fn supplied(
         Some((key, flaw)) => Err(ScheduleError::Supply { key, flaw }),
         None => Ok((files, lists)),
     }
+}
+
+/// What of gRPC each request is.
+fn calls(requests: &[Request], supplies: &Supplies) -> Result<Vec<Option<Call>>, ScheduleError> {
+    let mut descriptors = Descriptors::default();
+    let call = |(index, request): (usize, &Request)| {
+        let told = |(key, flaw)| ScheduleError::Supply { key: format!("requests[{index}].{key}"), flaw };
+        descriptors.call(request, supplies).map_err(told)
+    };
+    requests.iter().enumerate().map(call).collect()
 }
 
 #[cfg(test)]

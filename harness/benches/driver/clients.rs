@@ -158,6 +158,7 @@ fn spec(port: u64, rate: u64, seconds: u64, pacing: Pacing) -> DriverSpec {
             name: "hello".to_owned(),
             weight: 1.0,
             method: "GET".to_owned(),
+            grpc: None,
             path: Template::parse("/hello").expect("a template"),
             headers: BTreeMap::new(),
             body: None,

@@ -37,7 +37,7 @@ pub(super) fn delivered(judged: Judgement, trace: &Trace, requests: &Counts) -> 
         return judged.overruled(Verdict::Invalid, reasons.join("; "));
     }
     if judged.verdict.is_clear() && requests.ok > 0 && requests.ok_refused == requests.ok {
-        let reason = "all answers refused what was asked (status 400 and above): the service did no work that could have shown growth";
+        let reason = "all answers refused what was asked (status 400 and above, or a grpc-status other than OK): the service did no work that could have shown growth";
         return judged.overruled(Verdict::Invalid, reason);
     }
     judged
@@ -111,6 +111,8 @@ pub(super) fn failures(requests: &Counts) -> Option<String> {
     let mut classes = [
         (requests.failed_status, "with another status than expected"),
         (requests.failed_expect, "with another answer than expected"),
+        (requests.failed_grpc, "by their grpc-status, or for want of one"),
+        (requests.failed_unsent, "before they were sent (a value did not fit the message)"),
         (requests.failed_timeout, "without an answer in time"),
         (requests.failed_connect, "without a connection"),
         (requests.failed_body, "with a broken answer (the connection ended in it, or it is no HTTP)"),

@@ -265,7 +265,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     }
     if outcome.verdict() == Verdict::Crashed && !outcome.message.is_empty() {
         notes.push(format!("its last lines:\n{}", outcome.message));
-    } else if outcome.verdict() != Verdict::Invalid && !outcome.message.is_empty() {
+    } else if !outcome.message.is_empty() && !outcome.judgement.reason.contains(&outcome.message) {
         notes.push(outcome.message.clone());
     }
     if outcome.probe && outcome.growth().is_some_and(|growth| growth.source == MemorySource::Anonymous) {

@@ -5,6 +5,7 @@ mod accounting;
 mod config;
 mod constraints;
 pub(crate) mod flows;
+pub(crate) mod grpc;
 mod known;
 mod matrix;
 mod phases;

@@ -5,6 +5,7 @@
 
 mod accounting;
 mod flow;
+mod grpc;
 mod known;
 mod matrix;
 mod phase;

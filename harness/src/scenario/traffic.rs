@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
 use super::transport::{Auth, Conduct, Protocol, Storm, Tls};
-use super::{Capture, JsonPath};
+use super::{Capture, Grpc, GrpcForm, GrpcStatus, JsonPath};
 use crate::template::Template;
 use crate::units::seconds;
 
@@ -191,6 +191,9 @@ pub struct Request {
     pub weight: f64,
     /// HTTP method, in capitals.
     pub method: String,
+    /// The call that it is, where path and frame follow from that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<Grpc>,
     /// Path and query.
     pub path: Template,
     /// Headers, names in lower case.
@@ -216,6 +219,12 @@ pub struct Expect {
     pub status: Vec<u16>,
     /// Headers, names in lower case, with what each contains.
     pub headers: BTreeMap<String, Template>,
+    /// Trailers, names in lower case, with what each contains.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub trailers: BTreeMap<String, Template>,
+    /// One of these statuses of gRPC; empty: OK, where the answer is one of gRPC.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grpc_status: Vec<GrpcStatus>,
     /// What its body contains.
     pub body_contains: Option<Template>,
     /// What stands at these places of its body.
@@ -325,9 +334,15 @@ impl Param {
 }
 
 impl Request {
+    /// The form of gRPC that its content type names, as far as no value stands in it.
+    #[must_use]
+    pub fn grpc_form(&self) -> Option<GrpcForm> {
+        GrpcForm::of_content_type(self.headers.get("content-type")?.to_string().as_bytes())
+    }
+
     /// Every template in it, with the key that it stands in.
     pub fn templates(&self) -> impl Iterator<Item = (&'static str, &Template)> {
-        let Expect { headers, body_contains, json, .. } = &self.expect;
+        let Expect { headers, trailers, body_contains, json, .. } = &self.expect;
         let wanted = json.values().filter_map(|wanted| match wanted {
             Wanted::Text(text) => Some(("expect.json", text)),
             Wanted::Scalar(_) => None,
@@ -336,6 +351,7 @@ impl Request {
             .chain(self.headers.values().map(|text| ("headers", text)))
             .chain(self.body.iter().map(|text| ("body", text)))
             .chain(headers.values().map(|text| ("expect.header", text)))
+            .chain(trailers.values().map(|text| ("expect.trailer", text)))
             .chain(body_contains.iter().map(|text| ("expect.body_contains", text)))
             .chain(wanted)
     }

@@ -30,6 +30,7 @@ mod alarm;
 mod aside;
 mod connection;
 mod line;
+mod look;
 mod message;
 mod meter;
 mod multiplexed;

@@ -28,12 +28,16 @@ pub enum Fate {
 pub enum Outcome {
     /// Answered as expected.
     Ok,
-    /// Answered as expected, with a status of 400 or above.
+    /// Answered as expected, with a status of 400 or above or a `grpc-status` other than OK.
     Refused,
     /// Answered with another status.
     FailedStatus,
     /// Answered with the expected status, but not with what else is expected.
     FailedExpect,
+    /// A call of gRPC that ended with another status than expected, or without one.
+    FailedGrpc,
+    /// Its values fit no message of its type: it was not sent.
+    FailedUnsent,
     /// No connection could be had.
     FailedConnect,
     /// No whole answer in time.
@@ -48,7 +52,7 @@ impl Outcome {
     /// Whether the service answered, well or not.
     #[must_use]
     pub fn is_answered(self) -> bool {
-        matches!(self, Self::Ok | Self::Refused | Self::FailedStatus | Self::FailedExpect)
+        matches!(self, Self::Ok | Self::Refused | Self::FailedStatus | Self::FailedExpect | Self::FailedGrpc)
     }
 }
 
@@ -176,6 +180,8 @@ impl Dispatch {
             Outcome::Ok | Outcome::Refused => &mut counts.ok,
             Outcome::FailedStatus => &mut counts.failed_status,
             Outcome::FailedExpect => &mut counts.failed_expect,
+            Outcome::FailedGrpc => &mut counts.failed_grpc,
+            Outcome::FailedUnsent => &mut counts.failed_unsent,
             Outcome::FailedConnect => &mut counts.failed_connect,
             Outcome::FailedTimeout => &mut counts.failed_timeout,
             Outcome::FailedBody => &mut counts.failed_body,

@@ -1,12 +1,15 @@
 //! What the answer to a request must be, beside arriving in time. Pure.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use crate::scenario::{Expect, JsonPath, Wanted};
+use crate::scenario::{JsonPath, Request, Wanted};
 use crate::template::Template;
 
 use super::ScheduleError;
 use super::draw::Values;
+use super::grpc::CallExpectation;
 use super::text::Text;
 
 /// The longest body that is looked at. It is held in memory for each request in flight; one that is longer is not as expected.
@@ -20,6 +23,8 @@ const MOST_TOLD_CHARS: usize = 80;
 pub struct Expectation {
     status: Vec<u16>,
     headers: Vec<(String, Text)>,
+    trailers: Vec<(String, Text)>,
+    call: CallExpectation,
     body_contains: Option<Text>,
     json: Vec<(JsonPath, Written)>,
 }
@@ -32,13 +37,16 @@ enum Written {
 }
 
 impl Expectation {
-    /// Compiles the templates of `expect`.
+    /// Compiles the templates of what `request` expects.
     pub(super) fn compile(
-        expect: &Expect,
+        request: &Request,
         mut text: impl FnMut(&Template) -> Result<Text, ScheduleError>,
     ) -> Result<Self, ScheduleError> {
-        let headers =
-            expect.headers.iter().map(|(name, value)| Ok((name.clone(), text(value)?))).collect::<Result<_, _>>()?;
+        let expect = &request.expect;
+        let mut texts = |templates: &BTreeMap<String, Template>| {
+            templates.iter().map(|(name, value)| Ok((name.clone(), text(value)?))).collect::<Result<_, _>>()
+        };
+        let (headers, trailers) = (texts(&expect.headers)?, texts(&expect.trailers)?);
         let body_contains = expect.body_contains.as_ref().map(&mut text).transpose()?;
         let mut wanted = |(place, wanted): (&JsonPath, &Wanted)| {
             let written = match wanted {
@@ -48,7 +56,8 @@ impl Expectation {
             Ok((place.clone(), written))
         };
         let json = expect.json.iter().map(&mut wanted).collect::<Result<_, _>>()?;
-        Ok(Self { status: expect.status.clone(), headers, body_contains, json })
+        let call = CallExpectation::of(request);
+        Ok(Self { status: expect.status.clone(), headers, trailers, call, body_contains, json })
     }
 
     /// Whether an answer with this status can be a success.
@@ -66,15 +75,23 @@ impl Expectation {
         self.body_contains.is_some() || !self.json.is_empty()
     }
 
+    /// How the call must end, where the answer is one of gRPC.
+    #[must_use]
+    pub fn call(&self) -> &CallExpectation {
+        &self.call
+    }
+
     /// What of the answer's headers is not as expected, in words. `values` are those of the request; `has_header` tells
     /// whether a header of a name contains a text.
     #[must_use]
     pub fn unmet_by_head(&self, values: &Values, has_header: impl Fn(&str, &str) -> bool) -> Option<String> {
-        self.headers.iter().find_map(|(name, wanted)| {
-            let wanted = wanted.written(values);
-            let is_unmet = !has_header(name, &wanted);
-            is_unmet.then(|| format!("header \"{name}\" does not contain {}", told(&wanted, values)))
-        })
+        unmet_fields(&self.headers, "header", values, has_header)
+    }
+
+    /// The same of its trailers.
+    #[must_use]
+    pub fn unmet_by_trailers(&self, values: &Values, has_trailer: impl Fn(&str, &str) -> bool) -> Option<String> {
+        unmet_fields(&self.trailers, "trailer", values, has_trailer)
     }
 
     /// What of the answer's body is not as expected, in words; it is none where it is longer than
@@ -115,6 +132,19 @@ impl Expectation {
     }
 }
 
+fn unmet_fields(
+    fields: &[(String, Text)],
+    kind: &str,
+    values: &Values,
+    has: impl Fn(&str, &str) -> bool,
+) -> Option<String> {
+    fields.iter().find_map(|(name, wanted)| {
+        let wanted = wanted.written(values);
+        let is_unmet = !has(name, &wanted);
+        is_unmet.then(|| format!("{kind} \"{name}\" does not contain {}", told(&wanted, values)))
+    })
+}
+
 impl Text {
     fn written(&self, values: &Values) -> String {
         let mut text = String::new();
@@ -147,22 +177,27 @@ fn contains(body: &[u8], wanted: &[u8]) -> bool {
 }
 
 fn told(text: &str, values: &Values) -> String {
+    format!("`{}`", shown(text, values))
+}
+
+/// A text of an answer as it may stand in a message: short, in one line, and without what was captured.
+pub(super) fn shown(text: &str, values: &Values) -> String {
     let text = values.redacted(text);
     let short: String = text.chars().take(MOST_TOLD_CHARS).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
-    format!("`{}{more}`", short.escape_debug())
+    format!("{}{more}", short.escape_debug())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::text_of;
+    use super::super::tests::{request, text_of};
     use super::*;
     use crate::scenario::Expect;
 
     fn expectation(build: impl FnOnce(&mut Expect)) -> Expectation {
-        let mut expect = Expect::default();
-        build(&mut expect);
-        Expectation::compile(&expect, |template| Ok(text_of(template))).expect("an expectation")
+        let mut request = request("r", 1.0, "GET", "/", None);
+        build(&mut request.expect);
+        Expectation::compile(&request, |template| Ok(text_of(template))).expect("an expectation")
     }
 
     fn template(text: &str) -> Template {

@@ -14,6 +14,7 @@ use crate::units::in_words;
 use super::ScheduleError;
 use super::capture::Variables;
 use super::curve::Curve;
+use super::grpc::Descriptors;
 use super::lists::Lists;
 use super::text::{FileBody, Names, RequestText, templates};
 
@@ -42,8 +43,16 @@ pub fn problems(scenario: &Scenario, spans: &Spans, supplies: &Supplies) -> Vec<
     if is_whole {
         let (params, variables) = (&scenario.params, &Variables::of(&scenario.requests));
         let names = Names { params, lists: &lists, variables, cell_value: |_: &str| Some(String::new()) };
+        let mut descriptors = Descriptors::default();
         for (index, (request, file)) in scenario.requests.iter().zip(&files).enumerate() {
-            match RequestText::compile(request, file.clone(), &names) {
+            let call = match descriptors.call(request, supplies) {
+                Ok(call) => call,
+                Err((key, flaw)) => {
+                    tell(&format!("requests[{index}].{key}"), flaw);
+                    continue;
+                }
+            };
+            match RequestText::compile(request, file.clone(), call.as_ref(), &names) {
                 Err(ScheduleError::Unfit { key, flaw, .. }) => tell(&format!("requests[{index}].{key}"), flaw),
                 // A name that nothing defines is told below and by the checks of the scenario.
                 Ok(_) | Err(ScheduleError::UnknownName { .. }) => {}

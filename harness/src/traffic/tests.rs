@@ -35,6 +35,7 @@ pub(crate) fn request(name: &str, weight: f64, method: &str, path: &str, body: O
         name: name.to_owned(),
         weight,
         method: method.to_owned(),
+        grpc: None,
         path: template(path),
         headers: BTreeMap::new(),
         body: body.map(template),
@@ -74,7 +75,7 @@ pub(crate) fn text_of(template: &Template) -> text::Text {
     let (lists, _) = Lists::new(&params, std::iter::empty(), &Supplies::default());
     let variables = Variables::default();
     let names = Names { params: &params, lists: &lists, variables: &variables, cell_value: |_: &str| None };
-    match RequestText::compile(&request, None, &names).expect("a request").body() {
+    match RequestText::compile(&request, None, None, &names).expect("a request").body() {
         Some(text::Body::Text(text)) => text.clone(),
         body => panic!("{body:?}"),
     }

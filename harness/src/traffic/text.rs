@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::scenario::rows::Column;
-use crate::scenario::{Flaw, LONGEST_PATH, Param, Request, Supplies};
+use crate::scenario::{Flaw, LONGEST_PATH, Param, Request, Supplies, is_json_file};
 use crate::template::{Part, Template};
 
 use super::ScheduleError;
@@ -16,6 +16,7 @@ use super::capture::{Captures, Variables};
 use super::draw::Values;
 use super::escape::Escape;
 use super::expect::Expectation;
+use super::grpc::{Call, DESCRIPTOR_HELP, Encoder, Reader, check_fit};
 use super::lists::Lists;
 
 /// How many captured values a path may have: of their greatest length and all escaped, more would make it longer than the 64 KiB
@@ -30,6 +31,7 @@ pub struct RequestText {
     body: Option<Body>,
     expect: Expectation,
     captures: Captures,
+    reader: Option<Reader>,
     params: Vec<usize>,
 }
 
@@ -38,8 +40,10 @@ pub struct RequestText {
 pub enum Body {
     /// With places for values.
     Text(Text),
-    /// The bytes of a file that is no text.
+    /// The bytes of a file that is no text, or a message that is the same in every request.
     Raw(Bytes),
+    /// JSON with places for values, of which a message is made.
+    Call(Text, Encoder),
 }
 
 /// A text with places for values.
@@ -101,13 +105,14 @@ impl Slots {
 }
 
 impl RequestText {
-    /// Compiles the templates of `request`. `file` is the body, where it is in a file.
+    /// Compiles the templates of `request`. `file` is the body, where it is in a file, and `call` what of gRPC it is.
     ///
     /// # Errors
     /// A name that is neither a parameter nor known to the cell, or a value that cannot stand where it is to.
     pub fn compile(
         request: &Request,
         file: Option<FileBody>,
+        call: Option<&Call>,
         names: &Names<'_, impl Fn(&str) -> Option<String>>,
     ) -> Result<Self, ScheduleError> {
         let mut slots = Slots::default();
@@ -124,15 +129,21 @@ impl RequestText {
             headers.push((name.clone(), text(value, Escape::No)?));
         }
         let content_type = request.headers.get("content-type").map(ToString::to_string).unwrap_or_default();
-        let escape = Escape::of_content_type(&content_type);
+        let escape = if call.is_some() { Escape::Json } else { Escape::of_content_type(&content_type) };
+        let key = if file.is_some() { "body_file" } else { "body" };
         let body = match (file, &request.body) {
             (Some(FileBody::Raw(bytes)), _) => Some(Body::Raw(bytes)),
             (Some(FileBody::Template(template)), _) => Some(Body::Text(text(&template, escape)?)),
             (None, body) => body.as_ref().map(|body| text(body, escape)).transpose()?.map(Body::Text),
         };
-        let expect = Expectation::compile(&request.expect, |template| text(template, Escape::No))?;
+        let expect = Expectation::compile(request, |template| text(template, Escape::No))?;
+        let body = match call {
+            Some(call) => Some(names.message(call, body, request, &slots.params).map_err(|flaw| unfit(key, flaw))?),
+            None => body,
+        };
         let captures = Captures::compile(request, names.variables)?;
-        Ok(Self { path, headers, body, expect, captures, params: slots.params })
+        let reader = call.and_then(Call::reader);
+        Ok(Self { path, headers, body, expect, captures, reader, params: slots.params })
     }
 
     /// Path and query.
@@ -163,6 +174,12 @@ impl RequestText {
     #[must_use]
     pub fn captures(&self) -> &Captures {
         &self.captures
+    }
+
+    /// Reads its answer's message, where that is one of a type that is known.
+    #[must_use]
+    pub fn reader(&self) -> Option<&Reader> {
+        self.reader.as_ref()
     }
 
     /// The parameters whose values it needs, as places in the scenario's (ordered) map of parameters; each once.
@@ -201,6 +218,9 @@ impl FileBody {
     pub fn of(request: &Request, supplies: &Supplies) -> Result<Option<Self>, Flaw> {
         let Some(path) = &request.body_file else { return Ok(None) };
         let bytes = supplies.bytes(path)?;
+        if request.grpc.is_some() && !is_json_file(path) {
+            return Ok(Some(Self::Raw(bytes.clone()))); // A message, also where its bytes are those of a text.
+        }
         let Ok(text) = std::str::from_utf8(bytes) else { return Ok(Some(Self::Raw(bytes.clone()))) };
         let template = Template::parse(text).map_err(|error| {
             Flaw::new(format!("{path} is no template: {error}"), "write {{name}}; single braces are taken as they are")
@@ -282,6 +302,18 @@ impl Text {
         }
     }
 
+    /// Whether what an answer gave stands in it.
+    #[must_use]
+    pub fn has_captured(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Captured { .. }))
+    }
+
+    /// Whether the value of this slot stands in it.
+    #[must_use]
+    pub fn has_slot(&self, wanted: usize) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Value { slot, .. } if *slot == wanted))
+    }
+
     fn columns(&self) -> impl Iterator<Item = &Column> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Value { form: Form::Listed(column, _), .. } => Some(&**column),
@@ -329,6 +361,28 @@ impl<F> Names<'_, F> {
             (_, column) => Form::Listed(Arc::clone(column?), escape),
         };
         Some((place, form))
+    }
+
+    /// The message that `call` sends: the bytes of a file, or made of JSON, now or with each request's values.
+    fn message(&self, call: &Call, body: Option<Body>, request: &Request, slots: &[usize]) -> Result<Body, Flaw> {
+        let text = match body {
+            None => return call.framed(b"", "an empty message").map(Body::Raw),
+            Some(Body::Raw(bytes)) => {
+                let path = request.body_file.as_deref().unwrap_or_default();
+                return call.framed(&bytes, path).map(Body::Raw);
+            }
+            Some(Body::Text(text) | Body::Call(text, _)) => text,
+        };
+        let Some(encoder) = call.encoder() else {
+            return Err(Flaw::new("the body is JSON, and nothing says of which type its message is", DESCRIPTOR_HELP));
+        };
+        let kinds: Vec<&Param> = self.params.values().collect();
+        let slots: Vec<_> = slots.iter().map(|place| (kinds[*place], self.lists.rows(*place))).collect();
+        check_fit(&text, &encoder, &slots, self.variables.count())?;
+        match text.fixed() {
+            Some(json) => encoder.frame(json).map(Body::Raw).map_err(|error| Flaw::new(error, "")),
+            None => Ok(Body::Call(text, encoder)),
+        }
     }
 
     /// Whether all values in `template` can stand in the header `header`.

@@ -148,7 +148,15 @@ impl Ran {
     }
 
     fn accounts_balance(&self) -> bool {
-        let failed = ["failed_status", "failed_expect", "failed_connect", "failed_timeout", "failed_body"];
+        let failed = [
+            "failed_status",
+            "failed_expect",
+            "failed_grpc",
+            "failed_unsent",
+            "failed_connect",
+            "failed_timeout",
+            "failed_body",
+        ];
         let ended = self.requests("ok")
             + self.requests("aborted")
             + failed.iter().map(|class| self.requests(class)).sum::<u64>();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Judged, Request, Scenario, Shape, Threshold};
+use super::super::{Expect, GrpcStatus, Judged, Request, Scenario, Shape, Threshold};
 use super::Check;
 use crate::units::in_words;
 
@@ -27,10 +27,12 @@ impl Check<'_> {
         let is_step = |request: &Request| steps.contains(&request.name);
         let sent = || scenario.requests.iter().filter(|request| request.weight > 0.0 || is_step(request));
         let refused = |request: &Request| {
-            !request.expect.status.is_empty() && request.expect.status.iter().all(|status| *status >= REFUSAL)
+            let Expect { status, grpc_status, .. } = &request.expect;
+            !status.is_empty() && status.iter().all(|status| *status >= REFUSAL)
+                || !grpc_status.is_empty() && !grpc_status.contains(&GrpcStatus::Ok)
         };
         if sent().next().is_some() && sent().all(refused) {
-            let message = "every request expects to be refused (status 400 and above)";
+            let message = "every request expects to be refused (status 400 and above, or a grpc-status other than OK)";
             self.warning("requests", message, "no cell will be cleared: let one expect that the service does its work");
         }
     }

@@ -55,6 +55,7 @@ impl Check<'_> {
                 self.names_in(&at(key), template, scenario, &captured, key == "headers");
             }
             self.body_and_expect(&at, request);
+            self.call(index, request, scenario);
             self.conduct(index, request, scenario.http.request_timeout);
             for name in request.headers.keys() {
                 if !is_header_name(name) {

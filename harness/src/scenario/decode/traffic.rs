@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::read::{Reader, Section};
 use super::super::{Arrival, Expect, Flow, JsonPath, Load, Model, Pacing, Param, Pick, Request, ThinkTime};
 use super::flow::captures;
+use super::grpc::{add_headers, target};
 use super::transport::conduct;
 use super::{cpu_numbers, table, unnamed, whole};
 use crate::problem::Problem;
@@ -58,15 +59,20 @@ pub(super) fn request(reader: &mut Reader, section: &Section<'_>, flows: &[Flow]
     let name = reader.text(section, "name").unwrap_or_else(|| unnamed(section));
     let is_step = flows.iter().any(|flow| flow.steps.contains(&name));
     let weight = reader.number(section, "weight").unwrap_or(1.0);
+    let target = target(reader, section);
+    let mut headers = headers(reader, section, "headers");
+    let expect = expect(reader, section);
+    add_headers(&mut headers, target.grpc.is_some(), !expect.trailers.is_empty());
     Request {
         name,
         weight: if is_step && !Reader::has(section, "weight") { 0.0 } else { weight },
-        method: reader.choice(section, "method").unwrap_or_else(|| "GET".to_owned()),
-        path: reader.template(section, "path").unwrap_or_else(|| Template::parse("/").unwrap_or_default()),
-        headers: headers(reader, section, "headers"),
+        method: target.method,
+        grpc: target.grpc,
+        path: target.path,
+        headers,
         body: reader.template(section, "body"),
         body_file: reader.text(section, "body_file"),
-        expect: expect(reader, section),
+        expect,
         capture: captures(reader, section),
         conduct: (!conduct.is_plain()).then_some(conduct),
     }
@@ -79,6 +85,8 @@ fn expect(reader: &mut Reader, request: &Section<'_>) -> Expect {
         // The list of keys bounds each to 100..=599.
         status: statuses.into_iter().map(|status| status as u16).collect(),
         headers: headers(reader, section, "header"),
+        trailers: headers(reader, section, "trailer"),
+        grpc_status: reader.choices(section, "grpc_status").unwrap_or_default(),
         body_contains: reader.template(section, "body_contains"),
         json: reader.json_map(section, "json").unwrap_or_default(),
     }

@@ -20,7 +20,8 @@ use crate::scenario::{Abort, Conduct, Farewell, Http, Protocol};
 
 use super::connection::{MAX_ANSWER_BYTES, READ_BUFFER_BYTES};
 use super::line::Answer;
-use super::message::{HttpRequest, Kept, Look};
+use super::look::Look;
+use super::message::HttpRequest;
 use super::multiplexed::handshake;
 use super::slow::Rates;
 use super::switchboard::Switchboard;
@@ -124,8 +125,8 @@ impl Own {
             Err(_) => return (Answer::TooLate(0), None),
         };
         let (head, body) = response.into_parts();
-        let mut look = Look { headers: head.headers, body: Kept::default() };
-        if !switchboard.expects(line, head.status, &look.headers) {
+        let mut look = Look::begin(head.headers, switchboard.needs_body(line));
+        if !switchboard.expects(line, head.status, &look) {
             return (Answer::Whole(head.status, 0), Some(look));
         }
         let is_patient = conduct.hold.is_some() || conduct.read_bytes_per_second.is_some();
@@ -133,11 +134,10 @@ impl Own {
             switchboard.is_as_wanted(line);
         }
         let mut received = 0;
-        let kept = switchboard.needs_body(line).then_some(&mut look.body);
         let until = conduct.hold.map_or(http.request_timeout, |hold| hold.time);
         // What is held is bounded by its time; it is read, and kept no longer than is looked at.
         let most = if conduct.hold.is_some() { u64::MAX } else { MAX_ANSWER_BYTES };
-        match timeout(until, drain(body, kept, most, &mut received)).await {
+        match timeout(until, drain(body, &mut look, most, &mut received)).await {
             Ok(true) => (Answer::Whole(head.status, received), Some(look)),
             Ok(false) => (Answer::Broken(received), None),
             // Who reads slowly has not seen what the body holds; who waited for it has.
@@ -180,15 +180,11 @@ fn sending_time(request: &HttpRequest, conduct: &Conduct) -> Duration {
     Duration::from_secs_f64(bytes as f64 / rate.as_f64())
 }
 
-/// Reads a body to its end, keeping it where that is wanted; false if it is cut off or larger than `most`.
-async fn drain(mut body: Incoming, mut kept: Option<&mut Kept>, most: u64, received: &mut u64) -> bool {
+/// Reads a body to its end; false if it is cut off or larger than `most`.
+async fn drain(mut body: Incoming, look: &mut Look, most: u64, received: &mut u64) -> bool {
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let Ok(frame) = frame else { return false };
-        let data = frame.data_ref().map_or(&[][..], |data| data);
-        *received += data.len() as u64;
-        if let Some(kept) = &mut kept {
-            kept.add(data);
-        }
+        *received += look.take(frame);
         if *received > most {
             return false;
         }

@@ -21,7 +21,8 @@ use tokio::time::{Instant, Sleep};
 use crate::scenario::{Farewell, Http};
 
 use super::line::Answer;
-use super::message::{HttpRequest, Kept, Look};
+use super::look::Look;
+use super::message::HttpRequest;
 use super::slow::Rates;
 use super::stream::Stream;
 use super::switchboard::Switchboard;
@@ -130,21 +131,18 @@ impl Single {
             }
             None => return Exchange::Failed(Answer::TooLate(0)),
         };
-        let mut kept = keep.then(Kept::default);
-        match self.drain(body, &mut kept, deadline).await {
-            Ok(received) => {
-                let look = Look { headers: head.headers, body: kept.unwrap_or_default() };
-                Exchange::Answered(Answer::Whole(head.status, received), look)
-            }
+        let mut look = Look::begin(head.headers, keep);
+        match self.drain(body, &mut look, deadline).await {
+            Ok(received) => Exchange::Answered(Answer::Whole(head.status, received), look),
             Err(cut) => Exchange::Failed(cut),
         }
     }
 
-    /// Reads a body to its end and gives its size.
+    /// Reads a body and what follows it to the end, and gives its size.
     async fn drain(
         &mut self,
         mut body: Incoming,
-        kept: &mut Option<Kept>,
+        look: &mut Look,
         mut deadline: Pin<&mut Sleep>,
     ) -> Result<u64, Answer> {
         let mut received = 0;
@@ -155,10 +153,7 @@ impl Single {
                     Poll::Ready(None) => return Poll::Ready(Ok(received)),
                     Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(Answer::Broken(received))),
                     Poll::Ready(Some(Ok(frame))) => {
-                        received += frame.data_ref().map_or(0, |data| data.len() as u64);
-                        if let (Some(kept), Some(data)) = (kept.as_mut(), frame.data_ref()) {
-                            kept.add(data);
-                        }
+                        received += look.take(frame);
                         if received > MAX_ANSWER_BYTES {
                             return Poll::Ready(Err(Answer::Broken(received)));
                         }
@@ -194,7 +189,11 @@ impl Single {
             if !self.next_request(line, switchboard, give_up).await {
                 return Farewell::Close;
             }
-            let Some((request, abort)) = switchboard.request(line, std::mem::take(&mut headers)) else { continue };
+            let Some((request, abort)) = switchboard.request(line, std::mem::take(&mut headers)) else {
+                // It fits no message: others, the pacer among them, come before the next.
+                tokio::task::yield_now().await;
+                continue;
+            };
             let patience = abort.map_or(http.request_timeout, |abort| abort.after);
             deadline.as_mut().reset(Instant::now() + patience);
             match self.exchange(request, switchboard.needs_body(line), deadline.as_mut()).await {

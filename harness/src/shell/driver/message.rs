@@ -1,25 +1,28 @@
 //! Requests as hyper sends them: all that is the same in each of a kind is built once, and only the rest anew.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use hyper::{Method, StatusCode, Uri};
-use memchr::memmem;
 
-use crate::scenario::{Abort, Conduct, Protocol, Request};
+use crate::scenario::{Abort, Conduct, GrpcStatus, Protocol, Request};
 use crate::shell::access::{Access, shown};
 use crate::traffic::Due;
 use crate::traffic::capture::Captures;
 use crate::traffic::conduct::Aborts;
 use crate::traffic::dispatch::Outcome;
 use crate::traffic::draw::Values;
-use crate::traffic::expect::{Expectation, MOST_EXPECTED_BYTES};
+use crate::traffic::expect::Expectation;
+use crate::traffic::grpc::{Encoder, Reader};
 use crate::traffic::jar::Jar;
 use crate::traffic::text::{Body, RequestText, Text};
 use crate::units::Seed;
 
 use super::DriverError;
 use super::line::Answer;
+use super::look::Look;
 use super::target::Target;
 
 /// What hyper sends.
@@ -32,43 +35,38 @@ pub(super) struct Message {
     base_path: String,
     uri: Part<Uri>,
     headers: Vec<(HeaderName, Part<HeaderValue>)>,
-    body: Option<Part<Bytes>>,
+    body: Option<Payload>,
     expect: Expectation,
     captures: Captures,
-    /// Whether more than the status of an answer is looked at.
-    looks_further: bool,
+    /// Makes JSON of an answer's message.
+    reader: Option<Reader>,
     access: Access,
     conduct: Option<Conduct>,
     aborts: Option<Aborts>,
 }
 
-/// What of an answer may be looked at.
+/// The body of a request.
 #[derive(Debug)]
-pub(super) struct Look {
-    pub(super) headers: HeaderMap,
-    /// What was kept of the body.
-    pub(super) body: Kept,
+enum Payload {
+    Plain(Part<Bytes>),
+    /// A message that is made of JSON.
+    Call(Text, Encoder),
 }
 
-/// A body that is kept to be looked at.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    bytes: Vec<u8>,
-    is_too_long: bool,
-}
-
-impl Kept {
-    /// Adds a part of the body, as far as there is room.
-    pub(super) fn add(&mut self, part: &[u8]) {
-        self.is_too_long |= self.bytes.len() + part.len() > MOST_EXPECTED_BYTES;
-        if !self.is_too_long {
-            self.bytes.extend_from_slice(part);
+impl Payload {
+    /// The bytes with `values`; or, in words, why these make no message.
+    fn get(&self, values: &Values, scratch: &mut String) -> Result<Bytes, String> {
+        match self {
+            Self::Plain(body) => Ok(body.get("", values, scratch, body_bytes)),
+            Self::Call(text, encoder) => {
+                scratch.clear();
+                text.write(values, scratch);
+                encoder.frame(scratch).map_err(|error| {
+                    let error = values.redacted(&error);
+                    format!("not sent, because its body does not fit {}: {error}", encoder.type_name())
+                })
+            }
         }
-    }
-
-    /// All of it, if there was room.
-    fn whole(&self) -> Option<&[u8]> {
-        (!self.is_too_long).then_some(self.bytes.as_slice())
     }
 }
 
@@ -155,13 +153,14 @@ impl Message {
             headers.push((name, Part::new(value, "", |value| header_value(access, value))?));
         }
         let body = match text.body() {
-            Some(Body::Text(body)) => Some(Part::new(body, "", body_bytes)?),
-            Some(Body::Raw(bytes)) => Some(Part::Fixed(bytes.clone())),
+            Some(Body::Text(body)) => Some(Payload::Plain(Part::new(body, "", body_bytes)?)),
+            Some(Body::Raw(bytes)) => Some(Payload::Plain(Part::Fixed(bytes.clone()))),
+            Some(Body::Call(text, encoder)) => Some(Payload::Call(text.clone(), encoder.clone())),
             None => None,
         };
         let expect = text.expect().clone();
         let captures = text.captures().clone();
-        let looks_further = expect.needs_body() || !request.expect.headers.is_empty();
+        let reader = text.reader().cloned();
         let base_path = target.base_path.clone();
         let path = text.path().sample();
         if !path.starts_with('/') {
@@ -176,7 +175,7 @@ impl Message {
             body,
             expect,
             captures,
-            looks_further,
+            reader,
             access: access.clone(),
             conduct: request.conduct.clone(),
             aborts: Aborts::of(request, seed),
@@ -184,13 +183,21 @@ impl Message {
     }
 
     /// The request with `values`, in the headers' memory of an answer before it. `scratch` holds texts meanwhile.
-    pub(super) fn build(&self, values: &Values, mut headers: HeaderMap, scratch: &mut String) -> HttpRequest {
+    ///
+    /// # Errors
+    /// The values fit no message of its type; in words.
+    pub(super) fn build(
+        &self,
+        values: &Values,
+        mut headers: HeaderMap,
+        scratch: &mut String,
+    ) -> Result<HttpRequest, String> {
         headers.clear();
         for (name, value) in &self.headers {
             // What the scenario says comes later and replaces ours.
             headers.insert(name.clone(), value.get("", values, scratch, |value| header_value(&self.access, value)));
         }
-        let body = self.body.as_ref().map(|body| body.get("", values, scratch, body_bytes));
+        let body = self.body.as_ref().map(|body| body.get(values, scratch)).transpose()?;
         if let Some(body) = &body {
             // Of an empty body hyper would not say that it is empty.
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -199,7 +206,7 @@ impl Message {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.get(&self.base_path, values, scratch, uri);
         *request.headers_mut() = headers;
-        request
+        Ok(request)
     }
 
     /// How it is treated, where it takes a connection of its own for that.
@@ -218,8 +225,10 @@ impl Message {
     }
 
     /// Whether an answer with this head can be as expected.
-    pub(super) fn expects(&self, values: &Values, status: StatusCode, headers: &HeaderMap) -> bool {
-        self.allows(status) && (!self.looks_further || self.unmet_by_head(values, headers).is_none())
+    pub(super) fn expects(&self, values: &Values, status: StatusCode, look: &Look) -> bool {
+        self.allows(status)
+            && self.unmet_by_head(values, look).is_none()
+            && (!look.ends_with_its_head() || self.expect.call().met(&look.call_end(), values).is_ok())
     }
 
     /// How the request `due` ended, and what of its answer is not as expected though the status is, in words. Its session
@@ -233,15 +242,54 @@ impl Message {
             Answer::Broken(_) => return (Outcome::FailedBody, None),
             Answer::NotConnected => return (Outcome::FailedConnect, None),
         };
-        let is_refused = status.is_some_and(|status| status.is_client_error() || status.is_server_error());
-        match look.and_then(|look| self.unmet(&due.values, look).or_else(|| self.take_out(due, look).err())) {
-            Some(unmet) => (Outcome::FailedExpect, Some(unmet)),
-            None => (if is_refused { Outcome::Refused } else { met }, None),
+        let mut is_refused = status.is_some_and(|status| status.is_client_error() || status.is_server_error());
+        let Some(look) = look else { return (if is_refused { Outcome::Refused } else { met }, None) };
+        // What was left before its end does not say how the call ended.
+        if status.is_some() && (look.is_of_grpc() || self.expect.call().is_demanded()) {
+            match self.expect.call().met(&look.call_end(), &due.values) {
+                Ok(status) => is_refused |= status != GrpcStatus::Ok,
+                Err(failed) => return (Outcome::FailedGrpc, Some(failed)),
+            }
+        }
+        match self.look_at(due, look) {
+            Err(unmet) => (Outcome::FailedExpect, Some(unmet)),
+            Ok(()) => (if is_refused { Outcome::Refused } else { met }, None),
+        }
+    }
+
+    /// That an answer is what is expected beside its status; what later steps need is taken out of it. Or says what is not.
+    fn look_at(&self, due: &mut Due, look: &Look) -> Result<(), String> {
+        if let Some(unmet) = self
+            .unmet_by_head(&due.values, look)
+            .or_else(|| self.expect.unmet_by_trailers(&due.values, |name, wanted| look.has_trailer(name, wanted)))
+        {
+            return Err(unmet);
+        }
+        if !self.needs_body() {
+            return self.take_out(due, look, None);
+        }
+        let body = self.readable(look)?;
+        match self.expect.unmet_by_body(&due.values, body.as_deref()) {
+            Some(unmet) => Err(unmet),
+            None => self.take_out(due, look, body.as_deref()),
+        }
+    }
+
+    /// The body as it is looked at: of a call whose types are known, the JSON of its message. None where it is too long.
+    fn readable<'l>(&self, look: &'l Look) -> Result<Option<Cow<'l, [u8]>>, String> {
+        if let Some(encoding) = look.compression() {
+            return Err(format!(
+                "the message is compressed (grpc-encoding {encoding}), and steep reads plain ones only"
+            ));
+        }
+        match (look.kept(), &self.reader) {
+            (Some(message), Some(reader)) => reader.json(message).map(|json| Some(Cow::Owned(json))),
+            (kept, _) => Ok(kept.map(Cow::Borrowed)),
         }
     }
 
     /// Takes cookies and captured values out of an answer; or says which value is not there.
-    fn take_out(&self, due: &mut Due, look: &Look) -> Result<(), String> {
+    fn take_out(&self, due: &mut Due, look: &Look, body: Option<&[u8]>) -> Result<(), String> {
         if let Some(jar) = due.session.as_mut().and_then(|session| session.jar_mut()) {
             let set = look.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
             set.for_each(|cookie| jar.take_in(cookie));
@@ -250,7 +298,7 @@ impl Message {
             return Ok(());
         }
         let header = |name: &str| look.headers.get(name).map(HeaderValue::as_bytes);
-        for (variable, value) in self.captures.find(header, look.body.whole())? {
+        for (variable, value) in self.captures.find(header, body)? {
             due.values.capture(variable, value);
         }
         Ok(())
@@ -260,18 +308,8 @@ impl Message {
         self.expect.allows(status.as_u16())
     }
 
-    fn unmet(&self, values: &Values, look: &Look) -> Option<String> {
-        if !self.looks_further {
-            return None;
-        }
-        self.unmet_by_head(values, &look.headers).or_else(|| self.expect.unmet_by_body(values, look.body.whole()))
-    }
-
-    fn unmet_by_head(&self, values: &Values, headers: &HeaderMap) -> Option<String> {
-        self.expect.unmet_by_head(values, |name, wanted| {
-            let mut given = headers.get_all(name).iter();
-            given.any(|value| memmem::find(value.as_bytes(), wanted.as_bytes()).is_some())
-        })
+    fn unmet_by_head(&self, values: &Values, look: &Look) -> Option<String> {
+        self.expect.unmet_by_head(values, |name, wanted| look.has_header(name, wanted))
     }
 }
 
@@ -315,7 +353,8 @@ mod tests {
         let message = Message::new(&load.requests[0], &schedule.texts()[0], &target, &Access::default(), Seed(1));
         let mut values = Values::default().with_captured(vec![String::new()]);
         values.capture(0, value.to_owned());
-        message.expect("a message").build(&values, HeaderMap::new(), &mut String::new())
+        let message = message.expect("a message");
+        message.build(&values, HeaderMap::new(), &mut String::new()).expect("a request")
     }
 
     fn path_and_json(built: HttpRequest) -> (String, serde_json::Value) {
@@ -361,13 +400,13 @@ mod tests {
             let message = Message::new(&load.requests[0], &schedule.texts()[0], &target, &Access::default(), Seed(1))
                 .expect("a message");
             let due = schedule.next().expect("a request");
-            let built = message.build(&due.values, HeaderMap::new(), &mut String::new());
+            let built = message.build(&due.values, HeaderMap::new(), &mut String::new()).expect("a request");
             let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().map(String::from).ok();
             prop_assert_eq!(decoded(&built.uri().path()[3..]), Some(value.clone()));
             prop_assert_eq!(decoded(&built.uri().query().expect("a query")[2..]), Some(value.clone()));
             let header = format!("<{value}>");
             prop_assert_eq!(built.headers()["x-value"].as_bytes(), header.as_bytes());
-            let body = message.body.expect("a body").get("", &due.values, &mut String::new(), body_bytes);
+            let body = message.body.expect("a body").get(&due.values, &mut String::new()).expect("bytes");
             let json: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
             prop_assert_eq!(json["v"].as_str(), Some(value.as_str()));
         }

@@ -21,7 +21,8 @@ use crate::scenario::{Farewell, Http};
 
 use super::connection::{MAX_ANSWER_BYTES, Wire};
 use super::line::Answer;
-use super::message::{HttpRequest, Kept, Look};
+use super::look::Look;
+use super::message::HttpRequest;
 use super::slow::Rates;
 use super::stream::Stream;
 use super::switchboard::Switchboard;
@@ -181,6 +182,10 @@ impl Wire for Multiplexed {
                     streams.push(async move { (line, exchange(answer, keep, patience, abort.is_some()).await) });
                     self.sent += 1;
                     offered = None;
+                } else {
+                    // It fits no message: others, the pacer among them, come before the next.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
             }
             if let (Some(longest), true) = (http.max_idle, streams.is_empty()) {
@@ -222,14 +227,10 @@ async fn exchange(
             }
         };
         let (head, mut body) = response.into_parts();
-        let mut look = Look { headers: head.headers, body: Kept::default() };
+        let mut look = Look::begin(head.headers, keep);
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             let Ok(frame) = frame else { return Ended::With(Answer::Broken(received.get()), None) };
-            let data = frame.data_ref().map_or(&[][..], |data| data);
-            received.set(received.get() + data.len() as u64);
-            if keep {
-                look.body.add(data);
-            }
+            received.set(received.get() + look.take(frame));
             if received.get() > MAX_ANSWER_BYTES {
                 return Ended::With(Answer::Broken(received.get()), None);
             }

@@ -3,6 +3,7 @@
 
 mod conduct;
 mod flows;
+mod grpc;
 mod http2;
 mod servers;
 mod tls;

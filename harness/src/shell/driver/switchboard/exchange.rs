@@ -6,12 +6,14 @@ use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
 use crate::scenario::{Abort, Conduct};
+use crate::traffic::Due;
 use crate::traffic::dispatch::{Ended, Outcome};
 use crate::units::SinceStart;
 
 use super::super::line::{Answer, State};
-use super::super::message::{HttpRequest, Look, add_cookies};
-use super::Switchboard;
+use super::super::look::Look;
+use super::super::message::{HttpRequest, add_cookies};
+use super::{Board, Switchboard};
 
 impl Switchboard {
     /// A connection was opened.
@@ -123,7 +125,7 @@ impl Switchboard {
     }
 
     /// Builds the request given to `line`, whose sending begins now, and says whether it is to be left. `headers` lends its
-    /// memory.
+    /// memory. None: there is none, or its values fit no message, and it has failed.
     pub(in crate::shell::driver) fn request(
         &self,
         line: usize,
@@ -132,7 +134,13 @@ impl Switchboard {
         let board = &mut *self.board.borrow_mut();
         let State::Given { due, is_told } = std::mem::take(&mut board.lines[line].state) else { return None };
         let message = &self.messages[due.request];
-        let mut request = message.build(&due.values, headers, &mut board.scratch);
+        let mut request = match message.build(&due.values, headers, &mut board.scratch) {
+            Ok(request) => request,
+            Err(unfit) => {
+                self.fail_unsent(board, due, is_told, &unfit);
+                return None;
+            }
+        };
         if let Some(jar) = due.session.as_ref().and_then(|session| session.jar()) {
             add_cookies(jar, &mut request, &mut board.scratch);
         }
@@ -144,6 +152,24 @@ impl Switchboard {
         }
         board.lines[line].state = State::Busy { due, sent, body_bytes, is_as_wanted: false };
         Some((request, abort))
+    }
+
+    /// Ends a request that cannot be sent.
+    fn fail_unsent(&self, board: &mut Board, due: Due, is_told: bool, unfit: &str) {
+        let now = board.now();
+        if !is_told {
+            board.latencies.sent(now.since(due.at));
+        }
+        self.note_unmet(board, due.request, unfit);
+        board.fail(due, Outcome::FailedUnsent, 0);
+        if board.dispatch.follows_answers() {
+            board.go_on(now);
+        }
+    }
+
+    fn note_unmet(&self, board: &mut Board, request: usize, unmet: &str) {
+        let (name, _) = &self.completed.0[request];
+        board.first_unmet.get_or_insert_with(|| format!("request \"{name}\": {unmet}"));
     }
 
     /// Whether the body of the answer on `line` is to be kept, to be looked at when the request has ended.
@@ -167,9 +193,9 @@ impl Switchboard {
     }
 
     /// Whether the answer to the request on `line` begins as expected.
-    pub(in crate::shell::driver) fn expects(&self, line: usize, status: StatusCode, headers: &HeaderMap) -> bool {
+    pub(in crate::shell::driver) fn expects(&self, line: usize, status: StatusCode, look: &Look) -> bool {
         match &self.board.borrow().lines[line].state {
-            State::Busy { due, .. } => self.messages[due.request].expects(&due.values, status, headers),
+            State::Busy { due, .. } => self.messages[due.request].expects(&due.values, status, look),
             State::Away | State::Free | State::Given { .. } => false,
         }
     }
@@ -193,8 +219,7 @@ impl Switchboard {
         let now = board.now();
         let (outcome, unmet) = self.messages[due.request].outcome(&mut due, answer, look);
         if let Some(unmet) = unmet {
-            let (name, _) = &self.completed.0[due.request];
-            board.first_unmet.get_or_insert_with(|| format!("request \"{name}\": {unmet}"));
+            self.note_unmet(board, due.request, &unmet);
         }
         if outcome.is_answered() {
             board.latencies.answered(due.request, now.since(due.at), now.since(sent));

@@ -43,7 +43,7 @@ pub(super) struct Seen {
 
 /// Runs on a thread of the tests' runtime.
 #[derive(Clone, Copy)]
-struct Spawn;
+pub(super) struct Spawn;
 
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Spawn {
     fn execute(&self, task: F) {
@@ -129,7 +129,7 @@ async fn service(conversation: Conversation) -> (String, Arc<Seen>) {
     (url, seen)
 }
 
-fn http2(url: &str, load: &TestLoad, connections: usize) -> DriverSpec {
+pub(super) fn http2(url: &str, load: &TestLoad, connections: usize) -> DriverSpec {
     let mut spec = spec(url, load);
     spec.http.protocol = Protocol::Http2;
     spec.http.connections = connections;
