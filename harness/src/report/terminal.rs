@@ -10,7 +10,7 @@ use crate::exit::Status;
 use crate::flags::CellId;
 use crate::growth::MemorySource;
 use crate::isolation::{Finding, FlagFinding, Guilt, blindest, is_decided};
-use crate::outcome::{HeldMemory, OtherSeries, Outcome, WorkerEnds};
+use crate::outcome::{HeldMemory, OtherSeries, Outcome, PhaseJudgement, WorkerEnds};
 use crate::threshold::Kept;
 use crate::trace::{ExternalLoad, FlowCounts, Percentiles};
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, counted, in_words};
@@ -300,6 +300,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
             idle.phase, idle.start_bytes, idle.end_bytes
         ));
     }
+    notes.extend(outcome.phases.iter().filter_map(PhaseJudgement::hidden));
     notes
 }
 
