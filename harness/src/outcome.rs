@@ -25,8 +25,8 @@ pub use self::held::HeldMemory;
 use self::held::held_memory;
 pub use self::measure::Measure;
 pub use self::others::OtherSeries;
-use self::phases::{idle_phases, judged};
 pub use self::phases::{IdlePhase, PhaseJudgement};
+use self::phases::{idle_phases, judged};
 use self::stretches::Stretch;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
@@ -84,6 +84,9 @@ pub struct Outcome {
     pub headroom_exceeded: bool,
     /// When growth would reach the limit, counted from the end of the soak.
     pub seconds_to_limit: Option<Estimate<f64>>,
+    /// Whether nothing was sent at all, because the scenario says so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_load: bool,
     /// Users of a closed load; none: the load was open.
     pub users: Option<u32>,
     /// Answered requests: of steep's own load, or as the service counted them; none where nobody did.
@@ -195,6 +198,7 @@ impl Outcome {
                 .zip(peak_bytes)
                 .is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64()),
             seconds_to_limit,
+            without_load: header.without_load,
             users: header.users,
             figures: figures(trace),
             completed: completed(trace, &requests),
@@ -236,6 +240,13 @@ impl Outcome {
     #[must_use]
     pub fn growth(&self) -> Option<&Growth> {
         self.judgement.growth.as_ref()
+    }
+
+    /// Growth in the phases that are fitted, whatever the verdict rests on.
+    #[must_use]
+    pub fn fitted_growth(&self) -> Option<&Growth> {
+        let fitted = self.phases.iter().find(|phase| phase.fitted).filter(|_| self.grows_in.is_some());
+        fitted.map_or(&self.judgement, |fitted| &fitted.judgement).growth.as_ref()
     }
 
     /// What this cell comes to, for the exit status.

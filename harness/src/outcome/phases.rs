@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::materiality;
 use super::stretches::Stretch;
-use crate::growth::{ALLOCATOR_DRIFT, Follows, Growth, Materiality, MemorySource, SHORT_RUN_SECONDS, Series, Unjudgeable};
+use crate::growth::{ALLOCATOR_DRIFT, Follows, Growth, Materiality, MemorySource, Series, Unjudgeable};
 use crate::stats::order::median;
 use crate::trace::{Sample, Trace};
 use crate::units::{Bytes, BytesPerHour, SinceStart, in_words};
@@ -21,12 +21,17 @@ const SAME_RATE: f64 = 1.5;
 const PLAIN_RISE: Bytes = Bytes::mib(2);
 /// See [`PLAIN_RISE`].
 const PLAIN_SHARE: f64 = 0.01;
+/// The share of a line that is certain.
+const LEAST_SHARE: f64 = 0.002;
 
-/// Growth over five minutes from which on a line counts that is certain (METHOD.md, materiality: the floor of a run without what its
-/// requests make an allocator take).
-const LEAST_LINE: Bytes = Bytes::mib(1);
-/// The same as a share of the typical memory.
-const LEAST_LINE_SHARE: f64 = 0.002;
+/// A line over a stretch too short to name it is plain if its second half rose by so much of its share: what creeps slows down.
+const GOES_ON: f64 = 0.8;
+/// The same of a rise whose shape the statistics did not find.
+const STILL_RISES: f64 = 0.25;
+
+/// Each stretch beside the fitted one is one more look at the cell, and wandering memory is a line to one look in fifty at λ: it must be
+/// more certain by this (METHOD.md, phases that are not fitted).
+const MORE_EVIDENCE: f64 = 3.0;
 
 /// What a stretch of phases shows by itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,6 +51,8 @@ pub struct PhaseJudgement {
     pub start_bytes: Bytes,
     /// Memory at its end.
     pub end_bytes: Bytes,
+    /// Where memory stood at last: the median of the last third.
+    pub settled_bytes: Bytes,
     /// What it rose by, where that is plain to see and the statistics could not decide.
     pub rose_plainly_by_bytes: Option<Bytes>,
     /// Verdict, reason and growth.
@@ -82,17 +89,20 @@ pub(super) fn judged(
     fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
 ) -> Judged {
     let materiality = materiality(&trace.header.judge);
+    let surer = Materiality { strictness: materiality.strictness + MORE_EVIDENCE, ..materiality };
     let stretches = Stretch::all(trace);
     let series = stretches.iter().find(|stretch| stretch.is_fitted).map(|fitted| fitted.series(trace));
     let fitted = judge_by(&series.unwrap_or_default(), &materiality, fit);
     let told = stretches.iter().filter(|stretch| stretch.is_fitted || stretch.is_judged()).map(|stretch| {
-        let judgement =
-            if stretch.is_fitted { fitted.clone() } else { judge(&stretch.series(trace), &materiality) };
-        PhaseJudgement::new(stretch, judgement, &materiality)
+        let judgement = if stretch.is_fitted { fitted.clone() } else { judge(&stretch.series(trace), &surer) };
+        PhaseJudgement::new(stretch, judgement, &surer)
     });
     let phases: Vec<PhaseJudgement> = told.collect();
     let beside: Vec<&PhaseJudgement> = phases.iter().filter(|phase| !phase.fitted).collect();
-    let (judgement, grows_in) = combined(fitted.clone(), &beside);
+    let (mut judgement, grows_in) = combined(fitted.clone(), &beside);
+    if let Some(reason) = judgement.verdict.is_clear().then(|| climbs(&phases, &stretches, &judgement)).flatten() {
+        judgement = Judgement { verdict: Verdict::Inconclusive, reason, ..judgement };
+    }
     let phases = if beside.is_empty() { Vec::new() } else { phases };
     Judged { judgement, fitted, phases, grows_in }
 }
@@ -120,15 +130,14 @@ fn found(fitted: &Judgement, growing: &[&PhaseJudgement]) -> Judgement {
         others.iter().map(|phase| format!("by {} in {}", phase.amount(), phase.place())).collect();
     let others = if others.is_empty() { String::new() } else { format!(", and {}", others.join(" and ")) };
     let where_fitted = if worst.without_requests { "under load" } else { "where it is fitted" };
-    let reason =
-        format!("{}{others}; {where_fitted}: {} ({})", worst.finding(), fitted.verdict, fitted.reason);
+    let reason = format!("{}{others}; {where_fitted}: {} ({})", worst.finding(), fitted.verdict, fitted.reason);
     Judgement { reason, need: None, ..worst.judgement.clone() }
 }
 
 /// Growth that the fitted stretch shows, with what becomes of it where nothing is asked: one finding and not two.
 fn goes_on(mut fitted: Judgement, growing: &[&PhaseJudgement]) -> Judgement {
-    let silent = growing.iter().filter(|phase| phase.without_requests);
-    let Some((phase, idle)) = silent.filter_map(|phase| Some((phase, phase.judgement.growth.as_ref()?))).next() else {
+    let mut silent = growing.iter().filter(|phase| phase.without_requests);
+    let Some((phase, idle)) = silent.find_map(|phase| Some((phase, phase.judgement.growth.as_ref()?))) else {
         return fitted;
     };
     let Some(growth) = fitted.growth.as_mut().filter(|growth| growth.rate.get() > 0.0) else { return fitted };
@@ -174,6 +183,38 @@ fn unless_hidden(fitted: Judgement, beside: &[&PhaseJudgement]) -> Judgement {
     Judgement { reason, ..fitted }
 }
 
+/// Whether what the steady stretches settle at rises each time, by more than allocators take and by what is worth finding: growth between
+/// them, which none of them has to show. In words.
+fn climbs(phases: &[PhaseJudgement], stretches: &[Stretch<'_>], fitted: &Judgement) -> Option<String> {
+    /// Two levels are any two.
+    const FEWEST: usize = 3;
+    let is_loaded = |phase: &&PhaseJudgement| {
+        stretches.iter().any(|stretch| stretch.has_role_of_fitted() && stretch.samples[0].t_s == phase.start_s)
+    };
+    let steady: Vec<&PhaseJudgement> = phases.iter().filter(is_loaded).collect();
+    let [first, .., last] = steady.as_slice() else { return None };
+    let growth = fitted.growth.as_ref().filter(|_| steady.len() >= FEWEST)?;
+    let levels: Vec<f64> = steady.iter().map(|phase| phase.settled_bytes.as_f64()).collect();
+    let risen = levels[levels.len() - 1] - levels[0];
+    let rises_each_time = levels.windows(2).all(|pair| pair[1] - pair[0] > 0.5 * risen / (levels.len() - 1) as f64);
+    let worth = growth.worth_finding.get_per_second() * (last.end_s - first.end_s).as_secs_f64();
+    let by_itself = match growth.source {
+        MemorySource::Anonymous => ALLOCATOR_DRIFT.as_f64(),
+        MemorySource::Live => growth.least_growth.as_f64(),
+    };
+    (rises_each_time && risen > worth.max(by_itself)).then(|| {
+        let times = steady.len();
+        format!(
+            "settles higher in each of {times} steady stretches, by {} from {} to {}: give the phases between them role = \"steady\", so that all is fitted in one piece; the longest stretch: {} ({})",
+            Bytes::new(risen as u64),
+            first.place(),
+            last.place(),
+            fitted.verdict,
+            fitted.reason
+        )
+    })
+}
+
 impl PhaseJudgement {
     fn new(stretch: &Stretch<'_>, judgement: Judgement, materiality: &Materiality) -> Self {
         let (first, last) = (&stretch.samples[0], &stretch.samples[stretch.samples.len() - 1]);
@@ -188,6 +229,7 @@ impl PhaseJudgement {
             end_s: last.t_s,
             start_bytes: first.memory.judged(),
             end_bytes: last.memory.judged(),
+            settled_bytes: Bytes::new(median(&memory(last_third(stretch.samples))) as u64),
             rose_plainly_by_bytes: rise,
             judgement,
         }
@@ -242,20 +284,21 @@ impl PhaseJudgement {
         }
     }
 
-    /// What could have stayed unseen in it; none where it is decided.
+    /// What could have stayed unseen in it; none of the fitted stretch, of one that grows, and where all that is worth finding would have
+    /// been named.
     #[must_use]
     pub fn hidden(&self) -> Option<String> {
-        if self.fitted || self.judgement.verdict != Verdict::Inconclusive {
+        if self.fitted || self.grows() || self.judgement.verdict == Verdict::Invalid {
             return None;
         }
-        let place = self.place();
-        Some(match &self.judgement.growth {
-            None => format!("{place}: {} are too short to be judged", in_words(self.lasted())),
-            Some(growth) => {
-                let unseen = BytesPerHour::new(growth.ceiling.get().max(growth.seen_at_least.get()));
-                format!("{place}: growth below {unseen} would not have been seen in {}", in_words(self.lasted()))
-            }
-        })
+        let (place, lasted) = (self.place(), in_words(self.lasted()));
+        let Some(growth) = &self.judgement.growth else {
+            return Some(format!("{place}: {lasted} are too short to be judged"));
+        };
+        let excluded = if self.judgement.verdict.is_clear() { 0.0 } else { growth.ceiling.get() };
+        let unseen = BytesPerHour::new(growth.seen_at_least.get().max(excluded));
+        (unseen > growth.worth_finding)
+            .then(|| format!("{place}: growth below {unseen} would not have been named in {lasted}"))
     }
 }
 
@@ -263,30 +306,27 @@ impl PhaseJudgement {
 /// what an allocator takes under load, more than that takes, or quarters of a short stretch of which each rose.
 fn plain_rise(samples: &[Sample], growth: Option<&Growth>, materiality: &Materiality) -> Option<Bytes> {
     let Some(growth) = growth else { return rise_of_quarters(samples) };
-    let share = (growth.seconds / SHORT_RUN_SECONDS).min(1.0);
-    let least = (LEAST_LINE.as_f64() * share).max(LEAST_LINE_SHARE * growth.typical.as_f64());
-    let worth = growth.worth_finding.get();
+    let least = PLAIN_RISE.as_f64().max(LEAST_SHARE * growth.typical.as_f64());
+    let second_half = growth.second_half.get_per_second() * growth.seconds;
     let is_line = growth.evidence > growth.evidence_asked(materiality.strictness)
         && growth.over_run() >= least
-        && growth.floor.get() > worth / 4.0
+        && growth.floor.get() > growth.worth_finding.get() / 4.0
         && growth.given_back.is_none()
         && !growth.environment_noisy
-        && !growth.rests_on_models();
+        && second_half >= GOES_ON * growth.over_run();
     let most_by_itself = match growth.source {
         MemorySource::Anonymous => ALLOCATOR_DRIFT.as_f64().max(least),
         MemorySource::Live => growth.least_growth.as_f64(),
     };
+    let has_risen = growth.risen > most_by_itself && second_half >= STILL_RISES * growth.risen;
     let rise = if is_line { growth.over_run().max(growth.risen) } else { growth.risen };
-    (is_line || growth.risen > most_by_itself).then(|| Bytes::new(rise.max(0.0) as u64))
+    (is_line || has_risen).then(|| Bytes::new(rise.max(0.0) as u64))
 }
 
 /// The rise over a stretch too short for statistics, if it is large and none of its quarters had much less than its part.
 fn rise_of_quarters(samples: &[Sample]) -> Option<Bytes> {
     const QUARTERS: usize = 4;
-    let memory: Vec<f64> = samples
-        .iter()
-        .map(|sample| sample.live.map_or(sample.memory.judged(), |live| live.live_bytes).as_f64())
-        .collect();
+    let memory = memory(samples);
     if memory.len() < 2 * QUARTERS {
         return None;
     }
@@ -296,6 +336,18 @@ fn rise_of_quarters(samples: &[Sample]) -> Option<Bytes> {
     let is_steady = levels.windows(2).all(|pair| pair[1] - pair[0] > 0.5 * rise / (QUARTERS - 1) as f64);
     let least = PLAIN_RISE.as_f64().max(PLAIN_SHARE * levels[0]);
     (is_steady && rise >= least).then(|| Bytes::new(rise as u64))
+}
+
+/// Live bytes where they are known, else anonymous memory.
+fn memory(samples: &[Sample]) -> Vec<f64> {
+    let of = |sample: &Sample| {
+        sample.live.map_or(sample.memory.judged(), |live| live.live_bytes + sample.memory.shared()).as_f64()
+    };
+    samples.iter().map(of).collect()
+}
+
+fn last_third(samples: &[Sample]) -> &[Sample] {
+    &samples[samples.len() * 2 / 3..]
 }
 
 /// Memory over each phase that is not fitted.

@@ -58,6 +58,11 @@ impl<'t> Stretch<'t> {
         until(last.end_s) - until(first.start_s)
     }
 
+    /// Whether its phases are such as are fitted.
+    pub(super) fn has_role_of_fitted(&self) -> bool {
+        self.phases[0].is_fitted()
+    }
+
     /// Whether growth in it is a finding: what warms up grows.
     pub(super) fn is_judged(&self) -> bool {
         self.phases.iter().any(|phase| phase.role != Role::Warmup)
@@ -80,10 +85,7 @@ impl<'t> Stretch<'t> {
             live_bytes: if has_probe { samples.iter().map(live).collect() } else { Vec::new() },
             requests: samples.iter().map(|sample| completed(sample) as f64).collect(),
             disturbances_s: Some(
-                disturbances
-                    .filter(|at| (first.t_s..=last.t_s).contains(at))
-                    .map(SinceStart::as_secs_f64)
-                    .collect(),
+                disturbances.filter(|at| (first.t_s..=last.t_s).contains(at)).map(SinceStart::as_secs_f64).collect(),
             ),
             replaced_s: replacements(samples),
         }
