@@ -215,6 +215,10 @@ fn notes(report: &Report) -> String {
         let list = not_counted.into_iter().collect::<Vec<_>>().join("; ");
         text.push_str(&wrapped(&format!("not counted as memory of the service: {list}"), INDENT));
     }
+    if report.cells.iter().any(|outcome| outcome.without_load) {
+        let note = "nothing was asked (load.model = \"none\"): growth is known per hour only";
+        text.push_str(&wrapped(note, INDENT));
+    }
     for missing in &report.missing {
         text.push_str(&wrapped(&format!("{}: {}", missing.cell, missing.reason), INDENT));
     }

@@ -7,6 +7,7 @@ mod constraints;
 pub(crate) mod flows;
 mod known;
 mod matrix;
+mod no_load;
 mod phases;
 mod service;
 mod switches;
@@ -61,6 +62,7 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     }
     check.sampling(scenario);
     check.judge(scenario);
+    check.no_load(scenario);
     check.known(scenario);
     check.problems
 }
