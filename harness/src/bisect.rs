@@ -19,7 +19,7 @@ pub use self::rehearsal::{Rehearsal, Tally, Truth};
 use crate::flags::FlagSet;
 use crate::isolation::model::{Causes, Reading, Term};
 use crate::isolation::posterior::{Hypothesis, Posterior};
-use crate::units::{BytesPerRequest, counted, in_words};
+use crate::units::{BytesPerHour, BytesPerRequest, counted, in_words};
 
 /// Cells that a search has at most. METHOD §6's took 5 to 13; what so many do not tell, more of their length will not.
 pub const MOST_CELLS: usize = 64;
@@ -43,6 +43,8 @@ pub struct Soaked {
 pub struct Rules {
     /// The smallest growth worth finding.
     pub worth_finding: BytesPerRequest,
+    /// The same per hour, where nothing is asked of the service; only what is said of growth differs.
+    pub worth_per_hour: Option<BytesPerHour>,
     /// How long the service warms up.
     pub warm_up: Duration,
     /// Standard error of the growth of a cell of half an hour.
@@ -58,6 +60,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             worth_finding: BytesPerRequest::new(4.0),
+            worth_per_hour: None,
             warm_up: Duration::from_mins(2),
             error_of_half_hour: BytesPerRequest::new(0.5),
             fixed_length: None,
@@ -86,6 +89,15 @@ impl Rules {
         let seconds = HALF_HOUR * share.max(0.0).powf(2.0 / 3.0);
         let length = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST);
         self.warm_up + length.clamp(SHORTEST, LONGEST)
+    }
+
+    /// An amount of growth in words: per hour where there are no requests.
+    #[must_use]
+    pub fn told(&self, growth: BytesPerRequest) -> String {
+        match self.worth_per_hour {
+            None => growth.to_string(),
+            Some(worth) => BytesPerHour::new(growth.get() / self.worth_finding.get() * worth.get()).to_string(),
+        }
     }
 
     /// Standard error of the growth of a cell of this length.
@@ -354,7 +366,7 @@ impl Bisect {
     }
 
     fn why_again(&self, unseen: &[usize]) -> String {
-        let worth = self.rules.worth_finding;
+        let worth = self.rules.told(self.rules.worth_finding);
         match unseen {
             [flag] => format!("{} could leak {worth} and the cells so far would not show it", self.flags[*flag]),
             several => format!("{} flags could leak {worth} and the cells so far would not show it", several.len()),

@@ -8,6 +8,7 @@ mod contrast;
 mod doubt;
 mod factor;
 pub(crate) mod model;
+mod phases;
 pub(crate) mod posterior;
 mod readings;
 mod said;
@@ -178,6 +179,20 @@ pub struct Effect {
 /// What is said of each of `flags`, and of the axes.
 #[must_use]
 pub fn isolate(flags: &[String], outcomes: &[Outcome]) -> Isolation {
+    let places = phases::grown_in(outcomes);
+    if places.is_empty() {
+        return weighed(flags, outcomes);
+    }
+    let fitted = weighed(flags, &phases::as_fitted(outcomes));
+    let others = places.into_iter().map(|place| {
+        let isolation = weighed(flags, &phases::as_in(outcomes, &place));
+        (place, isolation)
+    });
+    phases::worse_of(fitted, others.collect())
+}
+
+/// What `outcomes` say by the growth that their verdicts rest on.
+fn weighed(flags: &[String], outcomes: &[Outcome]) -> Isolation {
     let readings = Readings::of(flags, outcomes);
     let causes = readings.causes();
     let posterior = Posterior::of(&readings.cells, &causes);
@@ -245,6 +260,19 @@ pub struct Measured {
 /// What the cells among `outcomes` that were judged say of growth: as [`isolate`] reads them.
 #[must_use]
 pub fn measured(flags: &[String], outcomes: &[Outcome]) -> Vec<Measured> {
+    let places = phases::grown_in(outcomes);
+    if places.is_empty() {
+        return read(flags, outcomes);
+    }
+    let fitted = read(flags, &phases::as_fitted(outcomes));
+    let others = places.into_iter().map(|place| {
+        let measured = read(flags, &phases::as_in(outcomes, &place));
+        (place, measured)
+    });
+    phases::measured_in(outcomes, fitted, &others.collect::<Vec<_>>())
+}
+
+fn read(flags: &[String], outcomes: &[Outcome]) -> Vec<Measured> {
     let readings = Readings::of(flags, outcomes);
     // A search ends on what is cleared.
     let cells = readings.outcomes.iter().zip(&readings.careful);

@@ -8,7 +8,9 @@ mod figures;
 mod held;
 mod measure;
 mod others;
+mod phases;
 mod process;
+mod stretches;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,9 @@ pub use self::held::HeldMemory;
 use self::held::held_memory;
 pub use self::measure::Measure;
 pub use self::others::OtherSeries;
+pub use self::phases::{IdlePhase, PhaseJudgement};
+use self::phases::{idle_phases, judged};
+use self::stretches::Stretch;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
 use crate::exit::Status;
@@ -31,11 +36,10 @@ use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit}
 use crate::scenario::{Finding, Judge, Metric, Strictness};
 use crate::threshold::{Kept, kept};
 use crate::trace::{
-    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, History, Own, Percentiles, PhaseSpan,
-    Sample, Trace,
+    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, History, Own, Percentiles, Sample, Trace,
 };
-use crate::units::{Bytes, BytesPerHour, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
-use crate::verdict::{Judgement, Verdict, judge_by};
+use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
+use crate::verdict::{Judgement, Verdict};
 
 /// A peak above this share of the limit is a finding, however flat the slope (DESIGN §6).
 const HEADROOM: f64 = 0.9;
@@ -64,6 +68,12 @@ pub struct Outcome {
     /// Verdict, reason and growth.
     #[serde(flatten)]
     pub judgement: Judgement,
+    /// What each stretch of phases shows by itself, the fitted one among them; empty where that is all there was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseJudgement>,
+    /// The phases that the verdict rests on, where those are not the fitted ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grows_in: Option<Vec<String>>,
     /// Why the soak did not last as planned; none: it did.
     pub cut_short: Option<String>,
     /// The highest resident memory, by the kernel's own mark.
@@ -74,6 +84,9 @@ pub struct Outcome {
     pub headroom_exceeded: bool,
     /// When growth would reach the limit, counted from the end of the soak.
     pub seconds_to_limit: Option<Estimate<f64>>,
+    /// Whether nothing was sent at all, because the scenario says so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_load: bool,
     /// Users of a closed load; none: the load was open.
     pub users: Option<u32>,
     /// Answered requests: of steep's own load, or as the service counted them; none where nobody did.
@@ -138,17 +151,6 @@ pub struct Outcome {
     pub certificate_unchecked: bool,
 }
 
-/// Memory over a phase that is not fitted: what stays once the load is gone is kept, by the program or the allocator.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct IdlePhase {
-    /// Its name.
-    pub phase: String,
-    /// At its beginning.
-    pub start_bytes: Bytes,
-    /// At its end.
-    pub end_bytes: Bytes,
-}
-
 impl Outcome {
     /// What is to be said of `trace`.
     #[must_use]
@@ -165,16 +167,20 @@ impl Outcome {
         let requests = totals(trace);
         let peak_bytes = trace.samples.iter().map(Sample::peak).max();
         let held = held_memory(trace);
-        let judgement = judgement(trace, &requests, fit);
+        let judged = judged(trace, fit);
+        let per_request = judged.fitted.growth.as_ref().and_then(|growth| growth.per_request);
+        let grown = judged.judgement.verdict;
+        let judgement = overruled(judged.judgement, trace, &requests);
         let judgement = match &held {
             Some(held) => held.doubted(judgement),
             None => judgement,
         };
+        let grows_in = judged.grows_in.filter(|_| judgement.verdict == grown);
         let limit = header.memory_limit_bytes;
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
         let end = trace.end.as_ref();
         let other_series = others::other_series(trace);
-        let thresholds = kept(trace, |metric| at_the_end(metric, &judgement, &other_series));
+        let thresholds = kept(trace, |metric| at_the_end(metric, &judgement, per_request, &other_series));
         Self {
             cell: header.cell.clone(),
             flags: header.flags.clone(),
@@ -183,6 +189,8 @@ impl Outcome {
             process: process::process(header),
             replicate: header.replicate,
             judgement,
+            phases: judged.phases,
+            grows_in,
             cut_short: cut_short(trace),
             peak_bytes,
             memory_limit_bytes: limit,
@@ -190,6 +198,7 @@ impl Outcome {
                 .zip(peak_bytes)
                 .is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64()),
             seconds_to_limit,
+            without_load: header.without_load,
             users: header.users,
             figures: figures(trace),
             completed: completed(trace, &requests),
@@ -233,6 +242,13 @@ impl Outcome {
         self.judgement.growth.as_ref()
     }
 
+    /// Growth in the phases that are fitted, whatever the verdict rests on.
+    #[must_use]
+    pub fn fitted_growth(&self) -> Option<&Growth> {
+        let fitted = self.phases.iter().find(|phase| phase.fitted).filter(|_| self.grows_in.is_some());
+        fitted.map_or(&self.judgement, |fitted| &fitted.judgement).growth.as_ref()
+    }
+
     /// What this cell comes to, for the exit status.
     #[must_use]
     pub fn status(&self, fail_on: &[Finding]) -> Status {
@@ -258,12 +274,17 @@ impl Outcome {
 }
 
 /// What a threshold on growth is compared with: the lower end of the interval, so that only growth that is sure breaks it.
-fn at_the_end(metric: Metric, judgement: &Judgement, others: &[OtherSeries]) -> Option<f64> {
+fn at_the_end(
+    metric: Metric,
+    judgement: &Judgement,
+    per_request: Option<Estimate<BytesPerRequest>>,
+    others: &[OtherSeries],
+) -> Option<f64> {
     let growth = judgement.growth.as_ref();
     let other = |name: &str| others.iter().find(|other| other.name == name).map(|other| other.advice.per_hour.low);
     match metric {
         Metric::GrowthPerHour => growth.map(|growth| growth.per_hour.low.get()),
-        Metric::GrowthPerRequest => growth.and_then(|growth| growth.per_request).map(|growth| growth.low.get()),
+        Metric::GrowthPerRequest => per_request.map(|growth| growth.low.get()),
         Metric::OpenFilesPerHour => other("open files"),
         Metric::ThreadsPerHour => other("threads"),
         _ => None,
@@ -284,12 +305,8 @@ pub fn materiality(judge: &Judge) -> Materiality {
     }
 }
 
-fn judgement(
-    trace: &Trace,
-    requests: &Counts,
-    fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
-) -> Judgement {
-    let judged = judge_by(&series(trace), &materiality(&trace.header.judge), fit);
+/// The judgement, unless something else than growth decides.
+fn overruled(judged: Judgement, trace: &Trace, requests: &Counts) -> Judgement {
     let Some(end) = &trace.end else { return delivered(judged, trace, requests) };
     match end.reason {
         EndReason::BuildFailed | EndReason::NotReady | EndReason::NotVerified | EndReason::Failed => {
@@ -311,52 +328,11 @@ fn judgement(
 /// What is fitted: warm-up and steady phases; the longest stretch of them, where idle ones lie between.
 #[must_use]
 pub fn series(trace: &Trace) -> Series {
-    let fitted = fitted_samples(trace);
-    let (start, end) = match fitted {
-        [first, .., last] => (first.t_s, last.t_s),
-        _ => return Series::default(),
-    };
-    let before = fitted[0].completed();
-    let disturbances = trace.disturbances.iter().map(|disturbance| disturbance.t_s);
-    // Shared memory is no allocator's, so that live bytes know nothing of it: it is the program's own as well.
-    let live =
-        |sample: &Sample| sample.live.map_or(f64::NAN, |live| (live.live_bytes + sample.memory.shared()).as_f64());
-    let has_probe = fitted.iter().any(|sample| sample.live.is_some());
-    Series {
-        t_s: fitted.iter().map(|sample| sample.t_s.as_secs_f64()).collect(),
-        memory_bytes: fitted.iter().map(|sample| sample.memory.judged().as_f64()).collect(),
-        live_bytes: if has_probe { fitted.iter().map(live).collect() } else { Vec::new() },
-        requests: fitted.iter().map(|sample| sample.completed().saturating_sub(before) as f64).collect(),
-        disturbances_s: Some(
-            disturbances.filter(|at| (start..=end).contains(at)).map(SinceStart::as_secs_f64).collect(),
-        ),
-        replaced_s: replacements(fitted),
-    }
-}
-
-/// The moments at which a process was gone and another there.
-fn replacements(samples: &[Sample]) -> Vec<f64> {
-    let is_replaced = |pair: &&[Sample]| {
-        let [before, after] = [&pair[0].processes, &pair[1].processes];
-        before.iter().any(|process| !after.contains(process)) && after.iter().any(|process| !before.contains(process))
-    };
-    samples.windows(2).filter(is_replaced).map(|pair| pair[1].t_s.as_secs_f64()).collect()
+    Stretch::fitted(trace).map(|fitted| fitted.series(trace)).unwrap_or_default()
 }
 
 fn fitted_samples(trace: &Trace) -> &[Sample] {
-    let Some((start, end)) = longest_stretch(&trace.header.phases, trace.last_moment()) else { return &[] };
-    let from = trace.samples.partition_point(|sample| sample.t_s < start);
-    let to = trace.samples.partition_point(|sample| sample.t_s <= end);
-    &trace.samples[from..to]
-}
-
-/// The longest run of fitted phases without another between, as far as the soak came.
-fn longest_stretch(phases: &[PhaseSpan], soaked: SinceStart) -> Option<(SinceStart, SinceStart)> {
-    let stretches = phases.split(|phase| !phase.is_fitted()).filter_map(|stretch| {
-        let (first, last) = (stretch.first()?, stretch.last()?);
-        Some((first.start_s.min(soaked), last.end_s.min(soaked)))
-    });
-    stretches.max_by_key(|(start, end)| *end - *start)
+    Stretch::fitted(trace).map_or(&[], |fitted| fitted.samples)
 }
 
 fn cut_short(trace: &Trace) -> Option<String> {
@@ -388,17 +364,6 @@ fn seconds_to_limit(limit: Bytes, last: &Sample, judgement: &Judgement) -> Optio
     let estimate =
         Estimate { value: seconds(per_hour.value), low: seconds(per_hour.high), high: seconds(per_hour.low) };
     estimate.value.is_finite().then_some(estimate)
-}
-
-fn idle_phases(trace: &Trace) -> Vec<IdlePhase> {
-    let idle = trace.header.phases.iter().filter(|phase| !phase.is_fitted());
-    idle.filter_map(|phase| {
-        let inside = |sample: &&Sample| (phase.start_s..=phase.end_s).contains(&sample.t_s);
-        let (first, last) = (trace.samples.iter().find(inside)?, trace.samples.iter().rfind(inside)?);
-        let (start_bytes, end_bytes) = (first.memory.judged(), last.memory.judged());
-        Some(IdlePhase { phase: phase.name.clone(), start_bytes, end_bytes })
-    })
-    .collect()
 }
 
 /// What was not seen, as of the beginning and of the end.

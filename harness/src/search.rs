@@ -9,7 +9,7 @@ use crate::flags::FlagSet;
 use crate::isolation::measured;
 use crate::outcome::Outcome;
 use crate::plan::{Allowed, Cell};
-use crate::scenario::Scenario;
+use crate::scenario::{Model, Scenario};
 use crate::units::BytesPerRequest;
 
 /// What a search goes by. Cells are as long as the scenario says: their traffic would be another one otherwise.
@@ -19,8 +19,9 @@ pub fn rules(scenario: &Scenario) -> Rules {
     let usual = Rules::default();
     // Where growth is worth finding per hour only, the unit does not matter: cells are compared with what is worth finding.
     let worth_finding = if worth > BytesPerRequest::new(0.0) { worth } else { usual.worth_finding };
+    let worth_per_hour = (scenario.load.model == Model::None).then_some(scenario.judge.min_growth_bytes_per_hour);
     let fixed_length = Some(scenario.soak_duration());
-    Rules { worth_finding, fixed_length, warm_up: Duration::ZERO, seed: scenario.seed.0, ..usual }
+    Rules { worth_finding, worth_per_hour, fixed_length, warm_up: Duration::ZERO, seed: scenario.seed.0, ..usual }
 }
 
 /// What a cell of a run told of growth.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flags::{CellId, FlagSet};
-use crate::scenario::{Scenario, Supplies};
+use crate::scenario::{Model, Scenario, Supplies};
 use crate::soak::{Action, Event, Soak};
 use crate::threshold::Watch;
 use crate::trace::{
@@ -231,6 +231,7 @@ fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         phases,
         sampling_every_s: scenario.sampling.every.as_secs_f64(),
         judge: scenario.judge.clone(),
+        without_load: scenario.load.model == Model::None,
         users: scenario.load.model.users(),
         thresholds: scenario.thresholds.clone(),
         tolerate: scenario.tolerate.clone(),
@@ -317,6 +318,33 @@ mod tests {
         let series = outcome::series(&trace);
         assert_eq!(series.t_s.last(), Some(&7200.0));
         assert_eq!(outcome::Outcome::of(&trace).idle.len(), 1);
+    }
+
+    /// Two hours in which nothing is asked, of a service without an address.
+    fn without_traffic(service: &SimService) -> outcome::Outcome {
+        let text = r#"
+            name = "quiet"
+            service = { command = ["consumer"] }
+            load = { model = "none" }
+            phases = [{ name = "quiet", role = "steady", shape = "pause", duration = "2h" }]
+        "#;
+        let decoded = decode(text);
+        assert!(decoded.problems.is_empty(), "{:?}", decoded.problems);
+        let trace = soak(&decoded.scenario.expect("a scenario"), service, &[]).expect("a trace");
+        outcome::Outcome::of(&trace)
+    }
+
+    #[test]
+    fn a_soak_without_traffic_is_judged_per_hour() {
+        let calm = without_traffic(&SimService::default());
+        assert_eq!(calm.verdict(), Verdict::Stable, "{}", calm.judgement.reason);
+        assert!(calm.judgement.reason.contains("no leak of 1.00 MiB/h or more"), "{}", calm.judgement.reason);
+        let timer = without_traffic(&SimService { leak_per_second: 2000.0, ..SimService::default() });
+        assert_eq!(timer.verdict(), Verdict::Leak, "{}", timer.judgement.reason);
+        let said = &timer.judgement.reason;
+        assert!(said.contains("grows by 6.87") && said.contains("per hour") && !said.contains("request"), "{said}");
+        assert_eq!((timer.requests.due, timer.growth().and_then(|growth| growth.per_request)), (0, None));
+        assert!(timer.without_load && timer.figures.is_some_and(|figures| figures.cpu_us_per_request.is_none()));
     }
 
     #[test]

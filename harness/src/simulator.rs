@@ -10,11 +10,13 @@ mod calm;
 mod draw;
 mod family;
 mod heap;
+mod idle;
 mod leaking;
 mod load;
 mod spoil;
 
 pub use self::family::{CALM, EXTRA_CALM, EXTRA_LEAKING, Family, LEAKING};
+pub use self::idle::{IdleFamily, idle};
 
 use self::draw::Dice;
 use self::load::Load;

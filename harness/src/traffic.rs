@@ -184,7 +184,12 @@ impl Schedule {
             .collect::<Result<_, _>>()?;
         let sessions = Sessions::new(flows, requests, &texts, variables.count(), phases, seed).map(Box::new);
         let of_requests = requests.iter().map(|request| (request.name.as_str(), request.weight));
-        let weighted: Vec<_> = of_requests.chain(flows.iter().map(|flow| (flow.name.as_str(), flow.weight))).collect();
+        let mut weighted: Vec<_> =
+            of_requests.chain(flows.iter().map(|flow| (flow.name.as_str(), flow.weight))).collect();
+        if load.model == Model::None {
+            // Nothing comes that could be picked.
+            weighted = vec![("", 1.0)];
+        }
         let picks = Picks::new(&weighted, phases, seed).ok_or(ScheduleError::NothingToPick)?;
         let draws = params
             .iter()
@@ -194,7 +199,7 @@ impl Schedule {
         let curve = Curve::new(phases);
         let load_end = curve.end();
         let source = match load.model {
-            Model::Open => {
+            Model::Open | Model::None => {
                 let mut arrivals = Arrivals::new(curve, load.arrival, Stream::new(seed, "arrivals"));
                 Source::Clock { next: arrivals.next(), arrivals }
             }

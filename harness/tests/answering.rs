@@ -88,7 +88,7 @@ impl Drop for Stranger {
 
 /// The service of `text`, asked and loaded at `url`.
 fn at(url: &str, mut service: Service) -> Service {
-    service.url = template(url);
+    service.url = Some(template(url));
     service
 }
 
@@ -431,7 +431,7 @@ fn who_takes_connections_of_a_socket_that_was_handed_down_is_said_to_be_unknown(
 async fn nobody_is_no_stranger_and_time_is_given() {
     let folders = Folders::new();
     let mut service = script("sleep 300");
-    service.ready.timeout = Duration::from_millis(50);
+    service.ready.as_mut().expect("a question").timeout = Duration::from_millis(50);
     let error = folders.failure(&service, &[]).await;
     assert!(matches!(error, ServiceError::NotReady { .. }), "{error}");
 }

@@ -449,3 +449,80 @@ fn each_flag_that_is_undecided_has_what_would_settle_it() {
         .collect();
     assert_eq!(settled, ["a: a#1", "b: a#1", "c: c#1 for 45 min", "d: d#1", "e: e#1"]);
 }
+
+/// A cell whose fitted phases are clear, and which grew by so many MiB per hour once the load was gone.
+fn after_load(flags: &[&str], mib_per_hour: f64) -> Outcome {
+    let text = r#"
+name = "shop"
+[service]
+command = ["shop"]
+url = "http://127.0.0.1:{{port}}"
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 100
+duration = "20m"
+[[phases]]
+name = "after"
+role = "idle"
+shape = "pause"
+duration = "20m"
+[[requests]]
+name = "get"
+path = "/"
+"#;
+    let scenario = decode(text).scenario.expect("a sound scenario");
+    let mut trace = soak(&scenario, &SimService::default(), &[]).expect("a trace");
+    for sample in &mut trace.samples {
+        let idle = (sample.t_s.as_secs_f64() - 1200.0).max(0.0);
+        let grown = Bytes::new((idle / 3600.0 * mib_per_hour * 1_048_576.0) as u64);
+        sample.memory.anon_bytes = sample.memory.anon_bytes + grown;
+    }
+    trace.header.flags = flags.iter().copied().collect::<FlagSet>();
+    trace.header.cell = CellId::parse(&if flags.is_empty() { "baseline".to_owned() } else { flags.join("+") });
+    Outcome::of(&trace)
+}
+
+#[test]
+fn growth_in_an_idle_phase_only_is_isolated_per_hour() {
+    let cells = [
+        after_load(&[], 0.0),
+        after_load(&["timer"], 20.0),
+        after_load(&["cache"], 0.0),
+        after_load(&["cache", "timer"], 20.0),
+    ];
+    assert_eq!(cells[1].grows_in, Some(vec!["after".to_owned()]), "{}", cells[1].judgement.reason);
+    let isolation = said(&["cache", "timer"], &cells);
+    let guilt: Vec<&Guilt> = isolation.flags.iter().map(|flag| &flag.finding.guilt).collect();
+    assert_eq!(guilt, [&Guilt::Innocent, &Guilt::Leaks], "{isolation:?}");
+    assert!(isolation.flags[1].finding.reason.starts_with("in `after`: "), "{isolation:?}");
+    assert!(
+        isolation.sentence.contains("`timer` leaks 20.0 ") && isolation.sentence.contains(" per hour"),
+        "{isolation:?}"
+    );
+    let flags = ["cache".to_owned(), "timer".to_owned()];
+    let measured = steep::isolation::measured(&flags, &cells);
+    let growth: Vec<bool> = measured.iter().map(|cell| cell.growth > 10.0).collect();
+    assert_eq!(growth, [false, true, false, true], "{measured:?}");
+}
+
+#[test]
+fn a_leak_under_load_and_another_in_idle_are_both_named() {
+    let with_growth = |flags: &[&str], growth: f64, idle: f64| {
+        let mut outcome = after_load(flags, idle);
+        let leaking = cell(flags, growth, 1.0);
+        if growth > 4.0 {
+            let fitted = outcome.phases.iter_mut().find(|phase| phase.fitted).expect("a fitted phase");
+            fitted.judgement = leaking.judgement.clone();
+            outcome.judgement = leaking.judgement;
+            outcome.grows_in = None;
+        }
+        outcome
+    };
+    let cells = [with_growth(&[], 0.0, 0.0), with_growth(&["labels"], 64.0, 0.0), with_growth(&["timer"], 0.0, 20.0)];
+    let isolation = said(&["labels", "timer"], &cells);
+    let guilt: Vec<&Guilt> = isolation.flags.iter().map(|flag| &flag.finding.guilt).collect();
+    assert_eq!(guilt, [&Guilt::Leaks, &Guilt::Leaks], "{isolation:?}");
+    assert!(isolation.sentence.contains(" per request") && isolation.sentence.contains(" per hour"), "{isolation:?}");
+}

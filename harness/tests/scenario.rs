@@ -416,3 +416,61 @@ dist = "unique"
 "#;
     insta::assert_snapshot!(and(&format!("{FLOW}{more}")));
 }
+
+/// A service without an address, of which nothing is asked.
+const QUIET: &str = r#"name = "quiet"
+[service]
+command = ["consumer"]
+[load]
+model = "none"
+[[phases]]
+name = "quiet"
+role = "steady"
+shape = "pause"
+duration = "1h"
+"#;
+
+#[test]
+fn a_soak_without_traffic_needs_the_word_and_neither_requests_nor_an_address() {
+    let decoded = decode(QUIET);
+    assert_eq!(decoded.problems, []);
+    let scenario = decoded.scenario.expect("a scenario");
+    assert!(scenario.service.url.is_none() && scenario.service.ready.is_none());
+    insta::assert_snapshot!(with("shape = \"constant\"\nrate = 100", "shape = \"constant\"\nrate = 0"));
+    insta::assert_snapshot!(problems(&QUIET.replace("model = \"none\"", "model = \"open\"")));
+}
+
+#[test]
+fn what_has_no_meaning_without_traffic_is_told() {
+    let more = r#"
+[[phases]]
+name = "load"
+role = "steady"
+shape = "constant"
+rate = 10
+duration = "10m"
+[[requests]]
+name = "get"
+path = "/"
+[[thresholds]]
+metric = "error_rate"
+max = 0.01
+[judge]
+min_growth_per_request = "512B"
+min_growth_per_hour = "0B"
+[[flags]]
+name = "verbose"
+kind = "http"
+request = { path = "/verbose" }
+off_request = { method = "DELETE", path = "/verbose" }
+"#;
+    let text = QUIET.replace("model = \"none\"", "model = \"none\"\narrival = \"poisson\"");
+    let text = text.replace("[load]", "probe = \"/memory\"\n[load]");
+    insta::assert_snapshot!(problems(&(text + more)));
+}
+
+#[test]
+fn a_soak_without_traffic_that_cannot_see_what_is_worth_finding_is_a_warning() {
+    insta::assert_snapshot!(problems(&QUIET.replace("\"1h\"", "\"75s\"")));
+    insta::assert_snapshot!(problems(&QUIET.replace("\"1h\"", "\"20m\"")));
+}

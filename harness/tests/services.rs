@@ -84,7 +84,7 @@ async fn what_a_cell_sets_comes_over_the_scenario() {
 async fn a_service_that_is_never_ready_says_what_it_answered() {
     let folders = Folders::new();
     let mut service = answering("503 Service Unavailable\nno");
-    service.ready.timeout = Duration::from_millis(700);
+    service.ready.as_mut().expect("a question").timeout = Duration::from_millis(700);
     let error = folders.failure(&service, &[]).await.to_string();
     assert!(error.starts_with("the service was not ready in 700 ms: GET http://127.0.0.1:"), "{error}");
     assert!(error.contains("/healthz said 503 last") && error.contains("listening on"), "{error}");
@@ -94,7 +94,7 @@ async fn a_service_that_is_never_ready_says_what_it_answered() {
 async fn a_service_that_listens_nowhere_is_told_from_one_that_hangs() {
     let folders = Folders::new();
     let mut service = script("sleep 300");
-    service.ready.timeout = Duration::from_millis(50);
+    service.ready.as_mut().expect("a question").timeout = Duration::from_millis(50);
     let error = folders.failure(&service, &[]).await.to_string();
     assert!(error.contains("failed last: Connection refused"), "{error}");
 }
@@ -186,4 +186,13 @@ async fn answers_without_end_and_other_statuses_are_bounded_and_told() {
     running.stop().await;
     let gone = live_bytes(&running.client, "/").await;
     assert!(gone.is_err_and(|error| error.to_string().contains("Connection refused")));
+}
+
+#[tokio::test]
+async fn a_service_without_an_address_is_up_as_soon_as_it_is_started() {
+    let folders = Folders::new();
+    let service = steep::scenario::Service { url: None, ready: None, ..script("sleep 300") };
+    let mut running = folders.start(&service, &[]).await.expect("a service");
+    assert_eq!(running.stranger(), None);
+    running.stop().await;
 }

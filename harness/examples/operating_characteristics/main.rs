@@ -2,13 +2,14 @@
 //!
 //! `operating_characteristics [--seed N] [--traces N] [--seconds N,N…] [--leaks BYTES,BYTES…] [--rate REQUESTS_PER_SECOND]
 //! [--worth BYTES_PER_REQUEST] [--families calm,leaking,extra|NAME…] [--of SECONDS] [--guess] [--list]
-//! [--early-stop] [--threads N]`
+//! [--early-stop] [--idle] [--threads N]`
 //!
 //! Without options: everything, 400 series a family. `--of`: the first `--seconds` of runs of so long, as in looks during one run. `--guess` hides the disturbances, as in a foreign file; `--list` prints every series
-//! whose verdict is wrong.
+//! whose verdict is wrong. `--idle` measures phases without load after a calm one, of 1, 5, 15 and 30 minutes unless `--seconds` says others.
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
 
 mod early;
+mod idle;
 mod tables;
 mod tally;
 
@@ -17,11 +18,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use steep::growth::Materiality;
-use steep::simulator::{CALM, EXTRA_CALM, EXTRA_LEAKING, Family, LEAKING, Recipe, simulate};
+use steep::simulator::{CALM, EXTRA_CALM, EXTRA_LEAKING, Family, IdleFamily, LEAKING, Recipe, simulate};
 use steep::units::BytesPerRequest;
 use steep::verdict::judge;
 
 use crate::early::Stop;
+use crate::idle::Idle;
 use crate::tally::{Case, Tally};
 
 /// What to measure.
@@ -37,6 +39,7 @@ struct Options {
     known: bool,
     list: bool,
     early_stop: bool,
+    idle: bool,
     threads: usize,
 }
 
@@ -46,6 +49,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     if options.early_stop {
         let stops = on_threads(&recipes(&options, 3600), options.threads, |recipe| Stop::of(recipe, &materiality));
         println!("{}", early::table(&stops));
+        return Ok(());
+    }
+    if options.idle {
+        println!("{}", idle_phases(&options)?);
         return Ok(());
     }
     for &seconds in &options.seconds {
@@ -72,6 +79,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
         known: true,
         list: false,
         early_stop: false,
+        idle: false,
         threads: 2,
     };
     while let Some(argument) = arguments.next() {
@@ -88,6 +96,11 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
             "--guess" => options.known = false,
             "--list" => options.list = true,
             "--early-stop" => options.early_stop = true,
+            "--idle" => {
+                options.idle = true;
+                options.seconds = vec![60, 300, 900, 1800];
+                options.leaks = vec![4.0, 16.0, 64.0];
+            }
             "--families" => {
                 let names = value()?;
                 let named = |name: &str| match name {
@@ -131,8 +144,26 @@ fn measure(recipes: &[Recipe], seconds: usize, materiality: &Materiality, thread
     cases
 }
 
+/// Phases without load: calm families once, leaking ones once for each size, which is in units of what is worth finding.
+fn idle_phases(options: &Options) -> Result<String, Box<dyn Error>> {
+    let mut said = Vec::new();
+    for &seconds in &options.seconds {
+        let template = idle::template(seconds).ok_or("no calm cell")?;
+        let mut cells = Vec::new();
+        for family in IdleFamily::ALL {
+            let sizes = if family.is_leaking() { options.leaks.as_slice() } else { &[0.0][..] };
+            for &times in sizes {
+                let cell = |index| Idle { family, seconds, times, seed: options.seed, index };
+                cells.extend((0..options.traces).map(cell));
+            }
+        }
+        said.extend(on_threads(&cells, options.threads, |cell| idle::said(cell, &template)));
+    }
+    Ok(idle::table(&said, options.list))
+}
+
 /// Does something with every recipe, on some threads; in no order.
-fn on_threads<T: Send>(recipes: &[Recipe], threads: usize, work: impl Fn(&Recipe) -> T + Sync) -> Vec<T> {
+fn on_threads<R: Sync, T: Send>(recipes: &[R], threads: usize, work: impl Fn(&R) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(recipes.len()));
     std::thread::scope(|scope| {

@@ -16,7 +16,7 @@ use crate::exit::Status;
 use crate::flags::CellId;
 use crate::outcome::Outcome;
 use crate::plan::{Cell, Plan};
-use crate::scenario::Program;
+use crate::scenario::{Model, Program};
 use crate::shell::build::Built;
 use crate::shell::cell::{self, Binary, Soaking};
 use crate::shell::interrupt::Interrupt;
@@ -287,12 +287,15 @@ pub(super) fn is_finished(folder: &RunFolder, id: &CellId) -> bool {
 fn announce(progress: &Progress, run: &RunRecord, folder: &RunFolder, cells: usize) {
     let each = in_words(run.plan.cell_duration);
     let judge = &run.scenario.judge;
+    let per_hour = judge.min_growth_bytes_per_hour;
+    let worth = match run.scenario.load.model {
+        Model::None => format!("{per_hour}, without requests"),
+        Model::Open | Model::Closed { .. } => format!("{} and {per_hour}", judge.min_growth_bytes_per_request),
+    };
     progress.say(&format!(
-        "{}: {cells} {} of {each}; growth worth finding: {} and {}; into {}",
+        "{}: {cells} {} of {each}; growth worth finding: {worth}; into {}",
         run.scenario.name,
         if cells == 1 { "cell" } else { "cells" },
-        judge.min_growth_bytes_per_request,
-        judge.min_growth_bytes_per_hour,
         folder.path().display()
     ));
 }

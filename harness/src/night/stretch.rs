@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::problem::Spans;
-use crate::scenario::{Phase, Role, Scenario, Shape, Supplies};
+use crate::scenario::{Model, Phase, Role, Scenario, Shape, Supplies};
 use crate::traffic::supplied;
 
 /// The time in whole multiples of which a steady phase can go on without becoming other traffic; none: it cannot.
@@ -29,7 +29,12 @@ fn rhythm(phase: &Phase) -> Option<Duration> {
 /// The longest of the phases that can go on: what is fitted is the longest stretch without idle.
 fn longest(scenario: &Scenario) -> Option<(usize, Duration)> {
     let phases = scenario.phases.iter().enumerate();
-    let able = phases.filter_map(|(index, phase)| Some((index, rhythm(phase)?)));
+    // A pause in a load has its place in the traffic; where there is none at all, it is what is soaked.
+    let quiet = |phase: &Phase| {
+        let is_soaked = scenario.load.model == Model::None && phase.role == Role::Steady;
+        (is_soaked && phase.shape == Shape::Pause).then_some(Duration::from_secs(1))
+    };
+    let able = phases.filter_map(|(index, phase)| Some((index, rhythm(phase).or_else(|| quiet(phase))?)));
     able.max_by_key(|(index, _)| scenario.phases[*index].duration)
 }
 

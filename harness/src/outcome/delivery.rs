@@ -44,6 +44,9 @@ pub(super) fn delivered(judged: Judgement, trace: &Trace, requests: &Counts) -> 
 }
 
 fn of_own(trace: &Trace, requests: &Counts) -> Vec<String> {
+    if trace.header.without_load {
+        return Vec::new();
+    }
     let Tolerate { undelivered, failed, lateness } = trace.header.tolerate;
     let mut reasons = Vec::new();
     if requests.due == 0 && trace.end.as_ref().is_some_and(|end| end.reason == EndReason::Completed) {

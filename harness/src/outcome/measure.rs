@@ -55,7 +55,7 @@ impl Measure {
             Self::PeakBytes => outcome.peak_bytes.map(Bytes::as_f64),
             Self::SettledAnonBytes => figures.map(|figures| figures.settled_anon_bytes.as_f64()),
             Self::StartAnonBytes => figures.and_then(|figures| Some(figures.start?.anon_bytes.as_f64())),
-            Self::GrowthBytesPerHour => outcome.growth().map(|growth| growth.per_hour.value.get()),
+            Self::GrowthBytesPerHour => outcome.fitted_growth().map(|growth| growth.per_hour.value.get()),
             Self::ResidentOverLive => figures.and_then(|figures| figures.resident_over_live),
             Self::P50Us => slowest(|times| times.p50_us),
             Self::P99Us => slowest(|times| times.p99_us),

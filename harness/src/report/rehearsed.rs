@@ -23,7 +23,7 @@ pub fn rehearsed(rehearsal: &Rehearsal, tallies: &[(&str, Tally)]) -> String {
         columns(&rows),
         counted(rehearsal.flags.len(), "flag"),
         in_words(rehearsal.budget),
-        rules.worth_finding,
-        rules.error_of_half_hour,
+        rules.told(rules.worth_finding),
+        rules.told(rules.error_of_half_hour),
     )
 }

@@ -10,7 +10,7 @@ use crate::exit::Status;
 use crate::flags::CellId;
 use crate::growth::MemorySource;
 use crate::isolation::{Finding, FlagFinding, Guilt, blindest, is_decided};
-use crate::outcome::{HeldMemory, OtherSeries, Outcome, WorkerEnds};
+use crate::outcome::{HeldMemory, OtherSeries, Outcome, PhaseJudgement, WorkerEnds};
 use crate::threshold::Kept;
 use crate::trace::{ExternalLoad, FlowCounts, Percentiles};
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, counted, in_words};
@@ -215,6 +215,10 @@ fn notes(report: &Report) -> String {
         let list = not_counted.into_iter().collect::<Vec<_>>().join("; ");
         text.push_str(&wrapped(&format!("not counted as memory of the service: {list}"), INDENT));
     }
+    if report.cells.iter().any(|outcome| outcome.without_load) {
+        let note = "nothing was asked (load.model = \"none\"): growth is known per hour only";
+        text.push_str(&wrapped(note, INDENT));
+    }
     for missing in &report.missing {
         text.push_str(&wrapped(&format!("{}: {}", missing.cell, missing.reason), INDENT));
     }
@@ -300,6 +304,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
             idle.phase, idle.start_bytes, idle.end_bytes
         ));
     }
+    notes.extend(outcome.phases.iter().filter_map(PhaseJudgement::hidden));
     notes
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod flows;
 pub(crate) mod grpc;
 mod known;
 mod matrix;
+mod no_load;
 mod phases;
 mod service;
 mod switches;
@@ -62,6 +63,7 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     }
     check.sampling(scenario);
     check.judge(scenario);
+    check.no_load(scenario);
     check.known(scenario);
     check.problems
 }

@@ -20,10 +20,10 @@ pub struct Service {
     pub env: BTreeMap<String, Template>,
     /// Files written before each start.
     pub files: Vec<RenderedFile>,
-    /// Base address of all requests, such as `http://127.0.0.1:{{port}}`.
-    pub url: Template,
-    /// When the service counts as up.
-    pub ready: Ready,
+    /// Base address of all requests, such as `http://127.0.0.1:{{port}}`; none: nothing is asked.
+    pub url: Option<Template>,
+    /// When the service counts as up; none: as soon as it is started.
+    pub ready: Option<Ready>,
     /// How it is asked to end.
     pub stop: Stop,
     /// What production gives it.

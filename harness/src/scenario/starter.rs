@@ -174,6 +174,13 @@ shape = "constant"
 rate = 100
 duration = "30m"
 
+# What goes on growing when nobody asks? Judged by itself, per hour. For nothing else, all night: [load] model = "none".
+# [[phases]]
+# name = "after"
+# role = "idle"
+# shape = "pause"
+# duration = "10m"
+
 # What users do, by weight. A leak is only found on a path that is asked for.
 [[requests]]
 name = "root"

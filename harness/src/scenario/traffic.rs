@@ -72,6 +72,8 @@ pub enum Model {
         /// How long they think.
         think_time: ThinkTime,
     },
+    /// Nothing: what does the service do by itself?
+    None,
 }
 
 impl Model {
@@ -79,7 +81,7 @@ impl Model {
     #[must_use]
     pub fn users(self) -> Option<u32> {
         match self {
-            Self::Open => None,
+            Self::Open | Self::None => None,
             Self::Closed { vus, .. } => Some(vus),
         }
     }

@@ -15,7 +15,7 @@ use self::source::Source;
 use crate::flags::hex;
 use crate::plan::{Cell, CellSettings, Plan, allocator_of, settings};
 use crate::scenario::transport::variable_of;
-use crate::scenario::{self, Flag, KnownAllocator, Program, Proof, SYSTEM, Scenario, Supplies};
+use crate::scenario::{self, Flag, KnownAllocator, Model, Program, Proof, SYSTEM, Scenario, Supplies};
 use crate::shell::access::{Access, placeholder};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
@@ -165,6 +165,7 @@ async fn prepare(
     };
     let connected = match switched(soaking, &settings, &service).await {
         Ok(()) => match &scenario.external {
+            None if scenario.load.model == Model::None => Ok(Source::nothing()),
             None => connect(soaking, access.clone(), &service).await.map(Source::Own),
             Some(external) => start_external(external, scenario, &service, &place).await,
         },
@@ -366,6 +367,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         phases: PhaseSpan::chain(&scenario.phases),
         sampling_every_s: scenario.sampling.every.as_secs_f64(),
         judge: scenario.judge.clone(),
+        without_load: scenario.load.model == Model::None,
         users: scenario.load.model.users(),
         thresholds: scenario.thresholds.clone(),
         tolerate: scenario.tolerate.clone(),

@@ -71,7 +71,7 @@ pub struct RunningService {
     pub process: Process,
     /// What it needs, in the order that they were started in.
     pub dependencies: Vec<RunningDependency>,
-    /// Its base address, as it was found to be answered by it.
+    /// Its base address, as it was found to be answered by it; where the scenario names none, nothing is asked there.
     pub endpoint: Endpoint,
     /// Its port, `{{port}}`; claimed until it is gone.
     pub port: Port,
@@ -81,7 +81,8 @@ pub struct RunningService {
     pub client: Client,
     /// What cannot be known of who answers, in words.
     pub unknown: Vec<String>,
-    watch: Watch,
+    /// None: nothing is asked of it.
+    watch: Option<Watch>,
     /// Whether it said that an address was in use, and became ready all the same.
     did_without_address: bool,
     stop: Stop,
@@ -184,7 +185,7 @@ struct Started {
     port: Port,
     endpoint: Endpoint,
     client: Client,
-    watch: Watch,
+    watch: Option<Watch>,
     unknown: Vec<String>,
 }
 
@@ -198,37 +199,45 @@ async fn start_service(
     let mut port = Port::pick().map_err(ServiceError::Port)?;
     let names = Names::new(port.number(), place.cell_folder, dependency_ports);
     let preparation = Preparation { who: who.clone(), place, names };
-    let endpoint = preparation.endpoint(&preparation.fill("url", &service.url)?).await?;
-    let question = preparation.question(&service.ready.check, &endpoint).await?;
+    let url = match &service.url {
+        Some(url) => preparation.fill("url", url)?,
+        None => format!("http://127.0.0.1:{}", port.number()),
+    };
+    let endpoint = preparation.endpoint(&url).await?;
+    let question = match &service.ready {
+        Some(Ready { check, timeout }) => Some((preparation.question(check, &endpoint).await?, *timeout)),
+        None => None,
+    };
     let cast = Cast::of(&endpoint, dependencies, place.is_loaded_by_name);
-    for endpoint in [&endpoint, &question.endpoint] {
+    let asked_at = question.as_ref().map(|(question, _)| &question.endpoint);
+    for endpoint in service.url.iter().map(|_| &endpoint).chain(asked_at) {
         if let Some(stranger) = cast.taken(endpoint) {
             let stranger = Box::new(stranger);
             return Err(ServiceError::PortTaken { who, stranger, port: port.number(), last: None });
         }
     }
     let launch = preparation.service(service)?;
-    let asked = Asked {
+    let asked = question.map(|(question, limit)| Asked {
         question,
-        limit: service.ready.timeout,
+        limit,
         stop: &service.stop,
         cast: &cast,
         may_be_elsewhere: false,
         access: place.access,
         protocol: place.protocol,
-    };
-    let (mut process, answered) = start_ready(&who, &launch, place, &mut port, Some(asked)).await?;
-    let mut unknown: Vec<String> = answered.and_then(|answered| answered.unknown).into_iter().collect();
-    let settled = cast.settle(&endpoint, process.supervisor_pid());
-    let settled = settled.and_then(|settled| {
-        let client = place.access.client(place.protocol, &settled.endpoint).map_err(ServiceError::Client)?;
-        Ok((settled, client))
     });
-    match settled {
-        Ok((settled, client)) => {
+    let (mut process, answered) = start_ready(&who, &launch, place, &mut port, asked).await?;
+    let mut unknown: Vec<String> = answered.and_then(|answered| answered.unknown).into_iter().collect();
+    let client = |endpoint: &Endpoint| place.access.client(place.protocol, endpoint).map_err(ServiceError::Client);
+    if service.url.is_none() {
+        return Ok(Started { process, port, client: client(&endpoint)?, endpoint, watch: None, unknown });
+    }
+    let settled = cast.settle(&endpoint, process.supervisor_pid());
+    match settled.and_then(|settled| Ok((client(&settled.endpoint)?, settled))) {
+        Ok((client, settled)) => {
             unknown.extend(settled.unknown);
             unknown.dedup();
-            Ok(Started { process, port, endpoint: settled.endpoint, client, watch: settled.watch, unknown })
+            Ok(Started { process, port, endpoint: settled.endpoint, client, watch: Some(settled.watch), unknown })
         }
         Err(error) => {
             process.stop(&service.stop).await;
@@ -390,7 +399,7 @@ impl RunningService {
 
     /// Another program that answers in the service's place, now.
     pub fn stranger(&mut self) -> Option<Stranger> {
-        match self.watch.look() {
+        match self.watch.as_mut()?.look() {
             Answerer::Stranger(stranger) => Some(stranger),
             Answerer::Nobody | Answerer::Own | Answerer::Unknown(_) => None,
         }
@@ -398,7 +407,7 @@ impl RunningService {
 
     /// As [`RunningService::stranger`], unless that was looked for a moment ago.
     pub fn stranger_if_due(&mut self) -> Option<Stranger> {
-        if self.watch.is_due() { self.stranger() } else { None }
+        if self.watch.as_ref()?.is_due() { self.stranger() } else { None }
     }
 
     /// Why a service that `exit`ed by itself did not crash, in words: it did not get an address. Once it has been stopped, so that its

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::flags::{CellId, FlagSet};
-use crate::scenario::{AxisKind, Counter, Judge, Phase, Role, Scenario, Shape, Threshold, Tolerate};
+use crate::scenario::{AxisKind, Counter, Judge, Model, Phase, Role, Scenario, Shape, Threshold, Tolerate};
 use crate::units::{Bytes, Rps, Seed, SinceStart};
 
 /// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
@@ -59,6 +59,9 @@ pub struct Header {
     pub sampling_every_s: f64,
     /// What counts as a finding.
     pub judge: Judge,
+    /// Whether nothing was sent at all, because the scenario says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_load: bool,
     /// Users of a closed load, who wait for answers; none: the load is open.
     #[serde(default)]
     pub users: Option<u32>,
@@ -147,7 +150,8 @@ impl Header {
     #[must_use]
     pub fn kept_connections(scenario: &Scenario) -> Option<u64> {
         let has_recess = scenario.phases.iter().any(|phase| phase.close_connections);
-        let is_kept = scenario.http.max_requests_per_connection == 0 && scenario.external.is_none() && !has_recess;
+        let has_load = scenario.external.is_none() && scenario.load.model != Model::None;
+        let is_kept = scenario.http.max_requests_per_connection == 0 && has_load && !has_recess;
         // Clients that go away, or open connections of their own, close them on purpose as well.
         let is_kept = is_kept
             && scenario.http.max_idle.is_none()

@@ -13,7 +13,7 @@ use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
 
-use super::{Place, begun};
+use super::{MOOD, Place, begun};
 
 /// Names the address that the program of the tests loads; without it this is no such program.
 const LOADED: &str = "MOODY_LOAD_URL";
@@ -197,4 +197,33 @@ fn a_counter_that_is_not_there_or_does_not_move_is_invalid() {
     let still = loaded_by("sleep 60", COUNTER).run();
     assert_eq!(still.verdict(), "invalid");
     assert!(still.reason().contains("did not move"), "{}", still.reason());
+}
+
+#[test]
+fn a_service_without_an_address_is_soaked_without_traffic() {
+    let place = Place::new("fine", 2, "");
+    let service = std::env::current_exe().unwrap();
+    let scenario = format!(
+        r#"
+name = "quiet"
+[service]
+command = ["{}", "--exact", "moody_service", "--nocapture"]
+env = {{ {MOOD} = "fine", PORT = "{{{{port}}}}" }}
+[load]
+model = "none"
+[[phases]]
+name = "quiet"
+role = "steady"
+shape = "pause"
+duration = "2s"
+"#,
+        service.display()
+    );
+    fs::write(place.path("soak.toml"), scenario).unwrap();
+    let ran = place.run();
+    assert_eq!((ran.verdict(), ran.status), ("inconclusive", 3), "{}", ran.stderr);
+    assert!(ran.reason().starts_with("too short"), "{}", ran.reason());
+    assert_eq!((ran.requests("due"), &ran.report["cells"][0]["without_load"]), (0, &Value::Bool(true)));
+    assert!(ran.stderr.contains("without requests"), "{}", ran.stderr);
+    assert!(place.nothing_is_left());
 }

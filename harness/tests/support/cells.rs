@@ -63,8 +63,8 @@ pub fn answering(answer: &str) -> Service {
             .map(|(name, value)| (name.to_owned(), template(value)))
             .into(),
         files: Vec::new(),
-        url: template("http://127.0.0.1:{{port}}/"),
-        ready: Ready { check: ReadyCheck::Path("/healthz".to_owned()), timeout: Duration::from_mins(1) },
+        url: Some(template("http://127.0.0.1:{{port}}/")),
+        ready: Some(Ready { check: ReadyCheck::Path("/healthz".to_owned()), timeout: Duration::from_mins(1) }),
         stop: stop(),
         memory_limit_bytes: None,
         cpus: Vec::new(),

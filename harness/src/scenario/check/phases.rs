@@ -25,8 +25,9 @@ impl Check<'_> {
         let fitted = |phase: &&Phase| matches!(phase.role, Role::Warmup | Role::Steady);
         if !phases.iter().any(|phase| phase.role == Role::Steady) {
             self.error("phases", "no phase has role = \"steady\"", "that is what growth is judged on");
-        } else if phases.iter().filter(fitted).all(is_without_load) {
-            self.error("phases", "the rate is 0 in every phase that is judged", "give a steady phase a rate above 0");
+        } else if scenario.load.model != Model::None && phases.iter().filter(fitted).all(is_without_load) {
+            let help = "give a steady phase a rate above 0; for a soak without traffic say [load] model = \"none\": growth is judged per hour then";
+            self.error("phases", "the rate is 0 in every phase that is judged", help);
         }
         for (index, phase) in phases.iter().enumerate() {
             let place = format!("phases[{index}]");
@@ -54,7 +55,7 @@ impl Check<'_> {
                 self.warning(
                     &format!("phases[{index}]"),
                     message,
-                    "only the longest stretch without idle or cooldown phases is fitted",
+                    "only the longest stretch without idle or cooldown phases is fitted; the others are judged by themselves, and see less",
                 );
             }
         }
@@ -117,6 +118,11 @@ impl Check<'_> {
             (Model::Closed { vus, .. }, Shape::Users { users: Some(users) }) if *users > vus => {
                 self.error(&format!("{place}.users"), format!("there are only {vus} users"), "raise load.vus");
             }
+            (Model::None, _) if is_without_load(phase) && !phase.close_connections && phase.storm.is_none() => {}
+            (Model::None, _) => {
+                let message = format!("\"{}\" has a load, and [load] model = \"none\" sends nothing", phase.name);
+                self.error(place, message, "write shape = \"pause\" and no more, or take model = \"none\" out");
+            }
             (Model::Open, _) | (Model::Closed { .. }, Shape::Users { .. } | Shape::Pause) => {}
             (Model::Closed { .. }, _) => {
                 let help = "users send as fast as they are answered: shape = \"users\", or [load] model = \"open\"";
@@ -170,7 +176,7 @@ impl Check<'_> {
     }
 }
 
-fn is_without_load(phase: &Phase) -> bool {
+pub(super) fn is_without_load(phase: &Phase) -> bool {
     // A file is read later, and rates above 0 are looked for then.
     let is_unknown = matches!(phase.shape, Shape::Users { .. } | Shape::External | Shape::FromFile { .. });
     !is_unknown && phase.shape.peak().get() <= 0.0

@@ -1,7 +1,7 @@
 //! The service and what it needs beside it: addresses, paths, names and files.
 
 use super::super::address::{BadAddress, check_tcp, check_url};
-use super::super::{Dependency, Program, Ready, ReadyCheck, RenderedFile, Scenario};
+use super::super::{Dependency, Flag, Model, Program, Ready, ReadyCheck, RenderedFile, Scenario, Switch, Verify};
 use super::{Check, is_of_a_path};
 use crate::template::Template;
 use crate::units::Bytes;
@@ -15,14 +15,8 @@ impl Check<'_> {
         let known = known_to_processes(scenario);
         self.process_texts("service", &service.args, &known);
         service.env.iter().for_each(|(name, value)| self.process_text(&format!("service.env.{name}"), value, &known));
-        self.process_text("service.url", &service.url, &known);
         self.files("service.files", &service.files, &known);
-        let url = check_url(&service.url);
-        // Where nothing is said of readiness, it is the address of `url` that is asked.
-        if url.is_ok() {
-            self.ready("service.ready", &service.ready, &known);
-        }
-        self.address("service.url", url);
+        self.url(scenario, &known);
         self.environment("service.env", service.env.keys());
         if service.memory_limit_bytes == Some(Bytes::ZERO) {
             self.error("service.memory_limit", "\"memory_limit\" is 0", "leave it out where there is none");
@@ -41,6 +35,49 @@ impl Check<'_> {
         }
         if let Some(probe) = &service.probe {
             self.own_path("service.probe", probe);
+        }
+    }
+
+    /// The address of the service, and what needs one.
+    fn url(&mut self, scenario: &Scenario, known: &[String]) {
+        let service = &scenario.service;
+        let url = service.url.as_ref().map_or(Ok(()), check_url);
+        // Where nothing is said of readiness, it is the address of `url` that is asked.
+        if let Some(ready) = service.ready.as_ref().filter(|_| url.is_ok()) {
+            self.ready("service.ready", ready, known);
+        }
+        if let Some(url) = &service.url {
+            self.process_text("service.url", url, known);
+        } else if scenario.load.model != Model::None {
+            let help = "add url = …: base address of all requests, such as \"http://127.0.0.1:{{port}}\"";
+            self.error("service", "[service] lacks \"url\"", help);
+        } else {
+            self.without_url(scenario);
+        }
+        self.address("service.url", url);
+    }
+
+    /// That nothing is asked of a service that has no address.
+    fn without_url(&mut self, scenario: &Scenario) {
+        let asks_ready = |ready: &Ready| matches!(ready.check, ReadyCheck::Path(_));
+        let is_asked = |verify: &Option<Verify>| matches!(verify, Some(Verify::Http { .. } | Verify::Metric { .. }));
+        let is_switched = |flag: &Flag| matches!(flag.switch, Switch::Http { .. });
+        let flags = scenario.flags.iter().enumerate();
+        let flags = flags.filter(|(_, flag)| is_switched(flag) || is_asked(&flag.verify));
+        let allocators = scenario.allocators.iter().filter(|(_, allocator)| is_asked(&allocator.verify));
+        let service = &scenario.service;
+        let asking = [
+            service.ready.as_ref().is_some_and(asks_ready).then(|| "service.ready.path".to_owned()),
+            service.probe.as_ref().map(|_| "service.probe".to_owned()),
+        ];
+        let asking = asking.into_iter().flatten().chain(flags.map(|(index, _)| format!("flags[{index}]")));
+        let asking: Vec<String> = asking.chain(allocators.map(|(name, _)| format!("allocators.{name}"))).collect();
+        for path in asking {
+            self.error(
+                &path,
+                "the service is asked here, and [service] has no \"url\"",
+                "add url = \"http://127.0.0.1:{{port}}\"",
+            );
         }
     }
 

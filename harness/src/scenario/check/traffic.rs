@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::transport::variable_of;
-use super::super::{Param, Request, Scenario, variables};
+use super::super::{Model, Param, Request, Scenario, variables};
 use super::{Check, is_of_a_path};
 use crate::problem::{Problem, Spans, listed, nearest};
 use crate::template::Template;
@@ -16,7 +16,7 @@ pub(crate) const LONGEST_PATH: usize = 8 << 10;
 
 impl Check<'_> {
     pub(super) fn requests(&mut self, scenario: &Scenario) {
-        if scenario.requests.is_empty() && scenario.external.is_some() {
+        if scenario.requests.is_empty() && (scenario.external.is_some() || scenario.load.model == Model::None) {
             return;
         }
         if scenario.requests.is_empty() {

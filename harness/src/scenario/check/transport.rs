@@ -9,7 +9,7 @@ use crate::units::Bytes;
 impl Check<'_> {
     pub(super) fn http(&mut self, scenario: &Scenario) {
         let http = &scenario.http;
-        let is_https = scenario.service.url.to_string().starts_with("https://");
+        let is_https = scenario.service.url.as_ref().is_some_and(|url| url.to_string().starts_with("https://"));
         match &http.tls {
             None if is_https => {
                 let help = "name the authority of its certificate: [http.tls] ca = \"ca.pem\"; none of the public ones vouches for a loopback address";

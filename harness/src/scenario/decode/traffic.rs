@@ -14,11 +14,12 @@ use crate::template::Template;
 pub(super) fn load(reader: &mut Reader, top: &Section<'_>) -> Load {
     let section = &table(reader, top, "load");
     Load {
-        model: model(reader, section),
         arrival: reader.choice(section, "arrival").unwrap_or(Arrival::Poisson),
         pacing: reader.choice(section, "pacing").unwrap_or(Pacing::Tick),
         max_in_flight: whole(reader.integer(section, "max_in_flight")),
         cpus: cpu_numbers(reader.integers(section, "cpus")),
+        // After all that has no meaning in some models, whose places are known then.
+        model: model(reader, section),
     }
 }
 
@@ -33,14 +34,23 @@ fn model(reader: &mut Reader, section: &Section<'_>) -> Model {
         }
         return Model::Closed { vus: vus.unwrap_or(1) as u32, think_time };
     }
+    let is_none = model.as_deref() == Some("none");
+    let load = if is_none { "where nothing is sent" } else { "in an open load" };
+    if is_none {
+        for name in ["arrival", "pacing", "max_in_flight", "cpus", "tolerate"] {
+            if Reader::has(section, name) {
+                let span = reader.spans.of(&format!("load.{name}")).or_else(|| reader.spans.of("load"));
+                let problem = Problem::error(format!("\"{name}\" has no meaning {load}"), span);
+                reader.problems.push(problem.help("take it out, or send something: model = \"open\""));
+            }
+        }
+    }
     for name in ["vus", "think_time"].into_iter().filter(|name| Reader::has(section, name)) {
-        let problem = Problem::error(
-            format!("\"{name}\" has no meaning in an open load"),
-            reader.spans.of(&format!("load.{name}")),
-        );
+        let problem =
+            Problem::error(format!("\"{name}\" has no meaning {load}"), reader.spans.of(&format!("load.{name}")));
         reader.problems.push(problem.help("it belongs to model = \"closed\""));
     }
-    Model::Open
+    if is_none { Model::None } else { Model::Open }
 }
 
 pub(super) fn think_time(reader: &mut Reader, section: &Section<'_>) -> ThinkTime {

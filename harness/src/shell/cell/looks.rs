@@ -42,9 +42,9 @@ impl Looks {
         let outcome = Outcome::of(&read_trace(&self.cell_folder)?);
         let to_come = self.phases.iter().filter(|phase| phase.end_s > now);
         let only_steady = to_come.into_iter().all(|phase| phase.role == Role::Steady);
-        let may_stop = self.early_stop.may_stop(outcome.growth(), only_steady);
+        let may_stop = self.early_stop.may_stop(outcome.fitted_growth(), only_steady);
         Ok(may_stop.then(|| {
-            let evidence = outcome.growth().map_or(0.0, |growth| growth.evidence);
+            let evidence = outcome.fitted_growth().map_or(0.0, |growth| growth.evidence);
             format!(
                 "stopped early after {}: at two looks in a row the evidence was above {:.1} ({evidence:.1} at the last); a cache that fills slowly would look the same",
                 in_words(now.elapsed()),

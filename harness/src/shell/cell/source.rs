@@ -1,7 +1,9 @@
-//! Where the load of a cell comes from: steep's own driver, or another program.
+//! Where the load of a cell comes from: steep's own driver, another program, or nowhere.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
 
 use crate::shell::driver::{Driver, DriverEvent};
 use crate::shell::external::{Counted, External, LoadEnd};
@@ -14,6 +16,8 @@ pub(super) enum Source {
     Own(Driver),
     /// Another program, and the service's count of requests, where there is one.
     External(Box<External>, Option<Counted>),
+    /// Nothing is asked; told to stop by this.
+    Nothing(watch::Sender<bool>),
 }
 
 /// What a source tells.
@@ -26,11 +30,16 @@ pub(super) enum Told {
 }
 
 impl Source {
+    /// No load at all.
+    pub(super) fn nothing() -> Self {
+        Self::Nothing(watch::Sender::new(false))
+    }
+
     /// The load begins; another program has begun already.
     pub(super) fn begin(&self, origin: Instant) {
         match self {
             Self::Own(driver) => driver.begin(origin),
-            Self::External(..) => {}
+            Self::External(..) | Self::Nothing(_) => {}
         }
     }
 
@@ -39,6 +48,7 @@ impl Source {
         match self {
             Self::Own(driver) => driver.stop(),
             Self::External(program, _) => program.stop(),
+            Self::Nothing(stopped) => drop(stopped.send_replace(true)),
         }
     }
 
@@ -47,6 +57,11 @@ impl Source {
         match self {
             Self::Own(driver) => Told::Driver(driver.next_event().await),
             Self::External(program, _) => Told::Ended(program.ended().await),
+            Self::Nothing(stopped) => {
+                // The sender lives as long as this.
+                let _ = stopped.subscribe().wait_for(|stopped| *stopped).await;
+                Told::Ended(LoadEnd::Asked)
+            }
         }
     }
 
@@ -54,7 +69,7 @@ impl Source {
     pub(super) async fn completed(&mut self, client: &Client, within: Duration) -> BTreeMap<String, u64> {
         match self {
             Self::Own(driver) => driver.completed().by_name(),
-            Self::External(_, None) => BTreeMap::new(),
+            Self::External(_, None) | Self::Nothing(_) => BTreeMap::new(),
             Self::External(_, Some(counted)) => {
                 let count = counted.read(client, within).await;
                 BTreeMap::from([(counted.name().to_owned(), count)])

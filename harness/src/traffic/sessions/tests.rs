@@ -104,7 +104,7 @@ fn by_session(came: &[(Due, String)]) -> BTreeMap<(u64, u64), String> {
 fn a_session_is_the_same_however_fast_its_answers_come() {
     for model in [Model::Open, Model::Closed { vus: 20, think_time: ThinkTime::default() }] {
         let phases = match model {
-            Model::Open => vec![constant(100.0, 5.0)],
+            Model::Open | Model::None => vec![constant(100.0, 5.0)],
             Model::Closed { .. } => vec![phase(Shape::Users { users: None }, 5.0)],
         };
         let mut load = buying(phases);
