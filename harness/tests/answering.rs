@@ -399,7 +399,7 @@ async fn handing_down() {
     rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).expect("it is handed down");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let mut service = at(&url, script("sleep 300"));
-    service.ready.check = ReadyCheck::Tcp(template(url.trim_start_matches("http://")));
+    service.ready.as_mut().expect("asked for").check = ReadyCheck::Tcp(template(url.trim_start_matches("http://")));
     let other = Command::new("sleep").arg("300").spawn();
     let running = Folders::new().start(&service, &[]).await;
     other.expect("a process").kill().expect("a child");

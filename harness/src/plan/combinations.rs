@@ -150,7 +150,7 @@ impl Combinations {
         let mut left = nth;
         let mut chosen = Vec::new();
         while chosen.len() < self.strength {
-            let from = chosen.last().map_or(0, |last| last + 1);
+            let from = chosen.last().map_or(0, |last: &usize| *last + 1);
             let found = (from..self.numbers).find(|number| {
                 chosen.push(*number);
                 let with = self.count_from(&chosen);
