@@ -126,7 +126,8 @@ impl Settling {
             .collect();
         told.sort_by(|a, b| {
             // Cells that tell about the same: the one with fewer flags shows more.
-            let in_tenths = |left: f64| (10.0 * left).floor() as i64;
+            // A hair above a tenth is that tenth: which of two flags comes first must not decide.
+            let in_tenths = |left: f64| (10.0 * left + 1e-6).floor() as i64;
             let rank = |(left, flags): &(f64, FlagSet)| (in_tenths(*left), flags.iter().count(), !flags.contains(flag));
             rank(a).cmp(&rank(b)).then(a.1.cmp(&b.1))
         });
