@@ -13,6 +13,7 @@ mod load;
 mod night;
 mod output;
 mod plan;
+mod rendered;
 mod report;
 mod revisions;
 mod run;

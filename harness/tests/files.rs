@@ -334,3 +334,20 @@ fn a_flag_says_which_file_it_changes() {
     ];
     insta::assert_snapshot!(configured(&[("app.toml", APP), ("app.ini", "fast=1\n")], &flags));
 }
+
+/// What a run would find out only after its builds.
+#[test]
+fn files_that_are_rendered_are_looked_at_before_anything_is_built() {
+    let files =
+        "\n[[dependencies]]\nname = \"db\"\ncommand = [\"db\"]\nfiles = [{ from = \"db.conf\", to = \"db.conf\" }]\n";
+    let with = |text: &[u8]| check(files, &[("db.conf", text)]);
+    assert_eq!(with(b"port {{port}} in {{dir}} { }").1, Some(0));
+    for (text, wanted) in [
+        (&b"port {{db.port}}"[..], "db.conf: nothing defines {{db.port}}"),
+        (b"a {{ b", "db.conf: is no template: `{{` at byte 2 is never closed"),
+        (b"\xff\xfe", "db.conf: cannot be read: stream did not contain valid UTF-8"),
+    ] {
+        let (said, status) = with(text);
+        assert!(said.contains(wanted) && status == Some(2), "{said}");
+    }
+}

@@ -90,3 +90,39 @@ fn what_is_no_log_and_no_description_is_told() {
     }
     assert!(import(&["openapi", "/no/such/file"], "").2.contains("open /no/such/file"));
 }
+
+/// A scenario by `steep import` of `log`, which `steep check` takes.
+fn imported(log: &str) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("soak.toml");
+    let (status, _, said) = import(&["access-log", "-", "-o", to.to_str().unwrap()], log);
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(check(&to), (0, String::new()));
+    (fs::read_to_string(to).unwrap(), said)
+}
+
+#[test]
+fn whatever_a_log_has_its_scenario_passes_check() {
+    let line = |day: u32, minute: u32, request: &str| {
+        let (month, day) = if day < 31 { ("Mar", 1 + day) } else { ("Apr", day - 30) };
+        let (hour, minute) = (minute / 60, minute % 60);
+        format!("::1 - - [{day:02}/{month}/2026:{hour:02}:{minute:02}:00 +0000] \"GET {request} HTTP/1.1\" 200 5\n")
+    };
+    // 45 days.
+    let long: String = (0..45 * 48).map(|nth| line(nth / 48, nth % 48 * 30, &format!("/items/{nth}"))).collect();
+    let (text, said) = imported(&long);
+    assert!(said.contains("720 requests left out of the rates: a phase lasts at most 30 days"), "{said}");
+    assert!(text.contains("shape = \"from_file\""), "{text}");
+    // One line with a damaged year.
+    let short: String = (0..60).map(|minute| line(0, minute, "/a")).collect();
+    let (_, said) = imported(&format!("{short}{}", line(0, 0, "/a").replace("2026", "2206")));
+    assert!(said.contains("1 request left out of the rates: more than a day away"), "{said}");
+    // What scans leave, names that mean something, numbers and paths without end.
+    let odd = ["{{7*7}}", "%7B%7Bx%7D%7D", "a\\x22b", "}}", "%00", "999999999999999999", "%F0%9F%A6%80"];
+    let asked = |nth: u32| format!("/find/{}?env={}&q=w{nth}", odd[nth as usize % 7], odd[nth as usize % 6]);
+    let scanned: String = (0..600).map(|nth| line(0, nth % 60, &asked(nth))).collect();
+    let long_path = line(0, 0, &format!("/{}", "x".repeat(9_000)));
+    let (text, said) = imported(&(scanned + &long_path));
+    assert!(!text.contains("{{7") && text.contains("[params.env_2]"), "{text}");
+    assert!(said.contains("Left out: 1 "), "{said}");
+}

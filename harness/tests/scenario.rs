@@ -258,6 +258,27 @@ fn weights_of_zero_send_nothing() {
 }
 
 #[test]
+fn weights_that_cannot_be_added_or_never_come_are_problems() {
+    let second = |weight: &str| format!("\n[[requests]]\nname = \"q\"\npath = \"/q\"\nweight = {weight}\n");
+    let first = |weight: &str| SOUND.replace("path = \"/\"", &format!("path = \"/\"\nweight = {weight}"));
+    for (one, other, wanted) in [
+        ("1e308", "1e308", "the weights are too large to be added, that of \"q\" first"),
+        ("1e300", "1", "\"q\" would never come beside \"get\": its weight is too small"),
+        ("1e-13", "1", "\"get\" would never come beside \"q\": its weight is too small"),
+    ] {
+        let said = problems(&format!("{}{}", first(one), second(other)));
+        assert!(said.contains(wanted), "{said}");
+    }
+    assert!(decode(&format!("{}{}", first("1e9"), second("0.01"))).problems.is_empty());
+    let param = "[params.id]\ndist = \"choice\"\nvalues = [\"a\", \"b\"]\nweights = [1e308, 1e308]\n";
+    let said = problems(&format!("{}{param}", SOUND.replace("path = \"/\"", "path = \"/{{id}}\"")));
+    assert!(said.contains("the weights are too large to be added, that of \"b\" first"), "{said}");
+    let phase = SOUND.replace("duration = \"5m\"", "duration = \"5m\"\nweights = { get = 1e-300 }");
+    let said = problems(&format!("{phase}{}", second("1")));
+    assert!(said.contains("\"get\" would never come beside \"q\""), "{said}");
+}
+
+#[test]
 fn a_template_that_names_nothing_is_a_problem() {
     insta::assert_snapshot!(with("path = \"/\"", "path = \"/{{item}}\"\nbody = \"{{\""));
 }

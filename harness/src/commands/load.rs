@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::configs;
 use super::output::tell;
-use super::{features, revisions, supplies};
+use super::{features, rendered, revisions, supplies};
 use crate::plan::{Plan, plan};
 use crate::problem::{Problem, Spans, any_error, render};
 use crate::scenario::decode::{Decoded, decode};
@@ -54,6 +54,7 @@ pub(super) fn examine(path: &Path) -> Examined {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     problems.extend(missing_files(&draft, &spans, &folder));
     problems.extend(configs::examine(&draft, &spans, &folder));
+    problems.extend(rendered::examine(&draft, &spans, &folder));
     problems.extend(revisions::examine(&draft, &spans, &folder));
     problems.extend(missing_cpus(&draft, &spans));
     problems.extend(missing_libraries(&draft, &spans, &folder));

@@ -88,8 +88,7 @@ impl Combinations {
 
     /// The bits for the last number of a combination that begins with `others`.
     fn row(&self, others: &[usize]) -> Range<usize> {
-        let row = others.iter().fold(0, |row, number| row * self.numbers + number);
-        row * self.words..(row + 1) * self.words
+        row(others, self.numbers, self.words)
     }
 
     pub(super) fn has(&self, chosen: &[usize]) -> bool {
@@ -123,9 +122,22 @@ impl Combinations {
         }
     }
 
-    /// Everything that `numbers` (in ascending order) make.
-    pub(super) fn add_all_in(&mut self, numbers: &[usize]) {
-        each(numbers, self.strength, |chosen| self.add(chosen));
+    /// Everything that `numbers` make; of these nobody asks how many there are.
+    pub(super) fn show_all_in(&mut self, numbers: &[usize]) {
+        let chosen = self.chosen(numbers);
+        let mut show = |row: Range<usize>| {
+            self.bits[row].iter_mut().zip(&chosen.0).for_each(|(bits, chosen)| *bits |= chosen);
+        };
+        match self.strength {
+            0 => {}
+            1 => show(0..self.words),
+            2 => numbers.iter().for_each(|one| show(row(&[*one], self.numbers, self.words))),
+            _ => {
+                for one in numbers {
+                    numbers.iter().for_each(|two| show(row(&[*one, *two], self.numbers, self.words)));
+                }
+            }
+        }
     }
 
     /// Nothing any more that `numbers` (in ascending order) make.
@@ -135,14 +147,14 @@ impl Combinations {
 
     /// How many of those that `numbers` (in ascending order) make are there.
     pub(super) fn count_in(&self, numbers: &[usize]) -> usize {
-        let mut count = 0;
-        each(numbers, self.strength, |chosen| count += usize::from(self.has(chosen)));
-        count
+        let chosen = self.chosen(numbers);
+        let gains = numbers.iter().map(|number| self.gain_of(*number, &chosen)).sum::<usize>();
+        gains / self.strength.max(1)
     }
 
-    /// What adding everything that so many numbers make is counted as.
+    /// What showing everything that so many numbers make, or counting it, is counted as.
     pub(super) fn steps_of_all_in(&self, numbers: usize) -> usize {
-        numbers.pow(self.strength as u32)
+        numbers.pow(self.strength.saturating_sub(1) as u32) * self.words
     }
 
     /// The combination in this place, in ascending order.
@@ -207,6 +219,12 @@ impl Combinations {
     }
 }
 
+/// See [`Combinations::row`].
+fn row(others: &[usize], numbers: usize, words: usize) -> Range<usize> {
+    let row = others.iter().fold(0, |row, number| row * numbers + number);
+    row * words..(row + 1) * words
+}
+
 /// Calls `found` with every choice of `strength` of `numbers`, in their order.
 fn each(numbers: &[usize], strength: usize, mut found: impl FnMut(&[usize])) {
     for (at, one) in numbers.iter().enumerate() {
@@ -240,6 +258,10 @@ mod tests {
             assert_eq!(listed, sorted);
             let turned: Vec<usize> = wanted[0].iter().rev().copied().collect();
             assert!(all.has(&turned) && !all.has(&[5, 6, 7][..strength]));
+            assert_eq!(all.count_in(&[3, 64, 65, 70, 129]), listed.iter().filter(|chosen| chosen[0] == 3).count());
+            let mut shown = Combinations::none(130, strength);
+            shown.show_all_in(&[3, 70, 129]);
+            assert!(shown.has(&wanted[0]) && shown.has(&turned) && !shown.has(&[3, 64, 65][3 - strength..]));
             all.remove_all_in(&[0, 1, 2, 3, 64, 65, 70, 129]);
             assert_eq!(all.count(), 0);
         }
@@ -248,10 +270,10 @@ mod tests {
     #[test]
     fn a_gain_is_what_a_number_makes_with_those_chosen() {
         let mut pairs = Combinations::none(70, 2);
-        pairs.add_all_in(&[1, 5, 69]);
+        each(&[1, 5, 69], 2, |pair| pairs.add(pair));
         assert_eq!(pairs.gain_of(5, &pairs.chosen(&[1, 2, 69])), 2);
         let mut triples = Combinations::none(70, 3);
-        triples.add_all_in(&[1, 5, 60, 69]);
+        each(&[1, 5, 60, 69], 3, |triple| triples.add(triple));
         assert_eq!(triples.gain_of(5, &triples.chosen(&[1, 60, 69])), 3);
         assert_eq!((triples.count(), triples.count_in(&[1, 5, 69])), (4, 1));
     }

@@ -65,6 +65,7 @@ pub(super) fn pairwise(
         for _ in 0..tries {
             let row = cover.row(&mut random)?;
             let numbers = cover.numbers_in(&row);
+            model.excluding.effort().spend(cover.lacking.steps_of_all_in(numbers.len()))?;
             let gain = cover.lacking.count_in(&numbers);
             if best.as_ref().is_none_or(|(most, ..)| gain > *most) {
                 best = Some((gain, numbers, row));
@@ -123,7 +124,8 @@ impl<'m> Cover<'m> {
             let is_shown = match chosen.len() {
                 length if length == shown.strength() => shown.has(chosen),
                 length if length == pairs.strength() => pairs.has(chosen),
-                _ => false,
+                // Levels that are not possible are none of a free factor.
+                _ => true,
             };
             if is_whole && is_shown {
                 self.lacking.add(chosen);
@@ -132,8 +134,10 @@ impl<'m> Cover<'m> {
                 if !is_shown && let Some(set) = self.shown_by(chosen, asking)? {
                     is_possible = true;
                     let numbers = self.numbers_in(&set);
-                    shown.add_all_in(&numbers);
-                    pairs.add_all_in(&numbers);
+                    shown.show_all_in(&numbers);
+                    if pairs.strength() < shown.strength() {
+                        pairs.show_all_in(&numbers);
+                    }
                     self.model.excluding.effort().spend(shown.steps_of_all_in(numbers.len()))?;
                 }
                 if is_possible && is_whole {

@@ -70,7 +70,7 @@ fn is_zero(number: &usize) -> bool {
 
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    /// As many as a plan may have, and one more.
+    /// As many as a plan may have.
     pub(super) kept: Vec<PlannedRow>,
     /// How many there are.
     pub(super) count: usize,
@@ -194,8 +194,8 @@ impl<'s> Crossing<'s> {
                 for flags in &soaked.in_order {
                     rows.add(flags, &axes, self.most);
                 }
-                let left = (self.most + 1).saturating_sub(rows.opposites.len());
-                let opposites = soaked.opposites.iter().take(left);
+                // Of a plan that is too large without them, they are not asked for.
+                let opposites = soaked.opposites.iter().filter(|_| rows.count <= self.most);
                 rows.opposites.extend(opposites.map(|flags| PlannedRow { flags: flags.clone(), axes: axes.clone() }));
                 let mut more = BTreeSet::new();
                 for (number, row) in scenario.plan.include.iter().enumerate() {

@@ -32,8 +32,8 @@ pub(super) struct Solver {
     /// First those that were given, then those that were learned.
     clauses: Vec<Vec<Lit>>,
     given: usize,
-    /// Clauses by a watched literal that has become false.
-    watches: Vec<Vec<u32>>,
+    /// By literal, the clauses that watch it, each with another of its literals: as long as that is true, the clause need not be looked at.
+    watches: Vec<Vec<(Lit, u32)>>,
     /// By literal: 1 true, -1 false, 0 open.
     values: Vec<i8>,
     level: Vec<u32>,
@@ -95,8 +95,8 @@ impl Solver {
                 // A clause with a literal and its opposite always holds, and is watched by nobody.
                 _ if clause.windows(2).any(|pair| pair[0] == not(pair[1])) => {}
                 [one, other, ..] => {
-                    solver.watches[one as usize].push(number);
-                    solver.watches[other as usize].push(number);
+                    solver.watches[one as usize].push((other, number));
+                    solver.watches[other as usize].push((one, number));
                 }
             }
             solver.clauses.push(clause);
@@ -269,8 +269,8 @@ impl Solver {
         let number = self.clauses.len() as u32;
         let first = learned[0];
         if let [first, second, ..] = learned[..] {
-            self.watches[first as usize].push(number);
-            self.watches[second as usize].push(number);
+            self.watches[first as usize].push((second, number));
+            self.watches[second as usize].push((first, number));
         }
         if learned.len() == 1 && back > 0 {
             self.units.push((first, number));
@@ -386,33 +386,41 @@ impl Solver {
         while let Some(&literal) = self.trail.get(self.followed) {
             self.followed += 1;
             let falsified = not(literal);
-            let watching = std::mem::take(&mut self.watches[falsified as usize]);
-            self.effort.spend(1 + watching.len())?;
-            let mut kept = Vec::with_capacity(watching.len());
+            let mut watching = std::mem::take(&mut self.watches[falsified as usize]);
+            let mut steps = 1 + watching.len();
+            let mut kept = 0;
             let mut failed = None;
-            for (place, &number) in watching.iter().enumerate() {
+            for place in 0..watching.len() {
+                let (guard, number) = watching[place];
+                watching[kept] = (guard, number);
+                kept += 1;
+                if failed.is_some() || self.values[guard as usize] > 0 {
+                    continue;
+                }
                 let clause = &mut self.clauses[number as usize];
                 if clause[0] == falsified {
                     clause.swap(0, 1);
                 }
                 let first = clause[0];
                 if self.values[first as usize] > 0 {
-                    kept.push(number);
+                    watching[kept - 1] = (first, number);
                     continue;
                 }
-                if let Some(other) = (2..clause.len()).find(|at| self.values[clause[*at] as usize] >= 0) {
+                let other = (2..clause.len()).find(|at| self.values[clause[*at] as usize] >= 0);
+                steps += other.unwrap_or(clause.len());
+                if let Some(other) = other {
                     clause.swap(1, other);
-                    self.watches[clause[1] as usize].push(number);
+                    self.watches[clause[1] as usize].push((first, number));
+                    kept -= 1;
                     continue;
                 }
-                kept.push(number);
                 if !self.assign(first, number) {
                     failed = Some(number);
-                    kept.extend(&watching[place + 1..]);
-                    break;
                 }
             }
-            self.watches[falsified as usize] = kept;
+            watching.truncate(kept);
+            self.watches[falsified as usize] = watching;
+            self.effort.spend(steps)?;
             if let Some(number) = failed {
                 self.conflict = number;
                 self.followed = self.trail.len();

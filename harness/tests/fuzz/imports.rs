@@ -16,8 +16,15 @@ const URL: &str = "http://127.0.0.1:{{port}}";
 
 pub fn targets() -> Vec<Target> {
     vec![
-        Target { name: "access_log", seeds: logs, tokens: words_of_logs, make: make::access_log, read: access_log },
-        Target { name: "openapi", seeds: descriptions, tokens: words, make: make::openapi, read: openapi },
+        Target {
+            name: "access_log",
+            seeds: logs,
+            tokens: words_of_logs,
+            make: make::access_log,
+            read: access_log,
+            cost: 5,
+        },
+        Target { name: "openapi", seeds: descriptions, tokens: words, make: make::openapi, read: openapi, cost: 1 },
     ]
 }
 
@@ -85,6 +92,7 @@ fn openapi(input: &[u8]) {
 
 /// That `check` finds no error in `text`, with the rates beside it.
 fn passes_check(text: &str, csv: Option<String>) {
+    super::taken();
     let decoded = decode(text);
     let shown = render(&decoded.problems, "soak.toml", text, false);
     let mut scenario = decoded.scenario.unwrap_or_else(|| panic!("{shown}\n{text}"));

@@ -18,6 +18,7 @@ use std::env;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use steep_probe::Counted;
@@ -27,8 +28,16 @@ use self::mutate::{Random, mutated};
 #[global_allocator]
 static ALLOCATOR: Counted<System> = Counted::new(System);
 
-/// Inputs of each target in `cargo test`.
+/// Inputs of each target in `cargo test`; of a slow one a part of it.
 const FEW: u64 = 150;
+
+/// Inputs that were taken for what they should be, and not refused at the door.
+static TAKEN: AtomicU64 = AtomicU64::new(0);
+
+/// Notes that an input was taken.
+fn taken() {
+    TAKEN.fetch_add(1, Ordering::Relaxed);
+}
 
 /// What an input may allocate, all together, whatever it is: the work that it may cause has bounds with names, and this is what they
 /// come to. The most that was seen in 10^7 inputs is a third of it.
@@ -48,11 +57,13 @@ struct Target {
     make: fn(&mut Random) -> String,
     /// Reads it, and checks what came out.
     read: fn(&[u8]),
+    /// How many times slower than others it is.
+    cost: u64,
 }
 
 /// How much is tried.
 struct Budget {
-    inputs: u64,
+    inputs: Option<u64>,
     time: Option<Duration>,
     first: u64,
 }
@@ -61,12 +72,15 @@ impl Budget {
     fn of_environment() -> Self {
         let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().expect("a whole number"));
         let time = number("STEEP_FUZZ_SECONDS").map(Duration::from_secs);
-        let inputs = number("STEEP_FUZZ_INPUTS").unwrap_or(if time.is_some() { u64::MAX } else { FEW });
-        Self { inputs, time, first: number("STEEP_FUZZ_FIRST").unwrap_or(0) }
+        Self { inputs: number("STEEP_FUZZ_INPUTS"), time, first: number("STEEP_FUZZ_FIRST").unwrap_or(0) }
     }
 
     fn is_large(&self) -> bool {
-        self.inputs > FEW
+        self.inputs.is_some() || self.time.is_some()
+    }
+
+    fn inputs_of(&self, target: &Target) -> u64 {
+        self.inputs.unwrap_or(if self.time.is_some() { u64::MAX } else { FEW / target.cost })
     }
 }
 
@@ -132,9 +146,10 @@ fn try_all(target: &Target, budget: &Budget, time: Option<Duration>) -> Vec<Stri
         failed.extend(tried(target, seed).err().map(|why| format!("{}, seed {nth}: {why}", target.name)));
     }
     let watch = budget.is_large().then(|| Watch::begin(target.name));
-    let began = Instant::now();
+    let (began, inputs) = (Instant::now(), budget.inputs_of(target));
+    TAKEN.store(0, Ordering::Relaxed);
     let (mut most, mut slowest, mut nth) = (0, Duration::ZERO, budget.first);
-    while nth - budget.first < budget.inputs && time.is_none_or(|time| began.elapsed() < time) && failed.len() < 20 {
+    while nth - budget.first < inputs && time.is_none_or(|time| began.elapsed() < time) && failed.len() < 20 {
         let mut random = Random::of(target.name, nth);
         let made = random.below(3) == 0;
         let input = if made { (target.make)(&mut random).into_bytes() } else { random.pick(&seeds).clone() };
@@ -149,9 +164,10 @@ fn try_all(target: &Target, budget: &Budget, time: Option<Duration>) -> Vec<Stri
         nth += 1;
     }
     eprintln!(
-        "{}: {} inputs in {:.0} s, the slowest in {:.0} ms, at most {:.1} MiB allocated, {} not borne",
+        "{}: {} inputs ({} taken) in {:.0} s, the slowest in {:.0} ms, at most {:.1} MiB allocated, {} not borne",
         target.name,
         nth - budget.first,
+        TAKEN.load(Ordering::Relaxed),
         began.elapsed().as_secs_f64(),
         slowest.as_secs_f64() * 1e3,
         most as f64 / f64::from(1 << 20),

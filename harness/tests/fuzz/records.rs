@@ -11,9 +11,9 @@ use super::make;
 
 pub fn targets() -> Vec<Target> {
     vec![
-        Target { name: "trace", seeds: traces, tokens: words_of_traces, make: make::trace, read: trace },
-        Target { name: "run_json", seeds: runs, tokens: Vec::new, make: make::run_json, read: run_json },
-        Target { name: "csv", seeds: tables, tokens: words_of_tables, make: make::csv, read: csv },
+        Target { name: "trace", seeds: traces, tokens: words_of_traces, make: make::trace, read: trace, cost: 10 },
+        Target { name: "run_json", seeds: runs, tokens: Vec::new, make: make::run_json, read: run_json, cost: 1 },
+        Target { name: "csv", seeds: tables, tokens: words_of_tables, make: make::csv, read: csv, cost: 1 },
     ]
 }
 
@@ -34,6 +34,7 @@ fn trace(input: &[u8]) {
     let mut wanted = trace.clone();
     wanted.broken_lines = 0;
     assert_eq!(back, wanted, "{written}");
+    super::taken();
     let outcome = Outcome::of(&trace);
     assert!(!outcome.judgement.reason.is_empty());
     assert!(serde_json::to_string(&outcome).is_ok());
@@ -57,6 +58,7 @@ fn runs() -> Vec<String> {
 
 fn run_json(input: &[u8]) {
     let Ok(run) = serde_json::from_slice::<RunRecord>(input) else { return };
+    super::taken();
     let written = serde_json::to_string(&run).expect("JSON");
     assert_eq!(serde_json::from_str::<RunRecord>(&written).expect("what was written"), run);
     assert!(!steep::report::plan_table(&run.plan).is_empty());
@@ -81,6 +83,7 @@ fn csv(input: &[u8]) {
     for columns in ["", "time=t_s,memory=rss_bytes,live=requests"] {
         let columns = if columns.is_empty() { Columns::default() } else { columns.parse().expect("columns") };
         if let Ok(series) = recording::read(input, &columns) {
+            super::taken();
             assert_eq!(series.t_s.len(), series.memory_bytes.len());
             assert!(series.memory_bytes.iter().all(|bytes| *bytes >= 0.0));
         }

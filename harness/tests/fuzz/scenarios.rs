@@ -15,13 +15,14 @@ use super::make;
 
 pub fn targets() -> Vec<Target> {
     vec![
-        Target { name: "scenario", seeds: scenarios, tokens: keys_of_scenarios, make: make::scenario, read },
+        Target { name: "scenario", seeds: scenarios, tokens: keys_of_scenarios, make: make::scenario, read, cost: 1 },
         Target {
             name: "plan",
             seeds: || vec![make::SOUND.to_owned()],
             tokens: words_of_plans,
             make: make::flags,
             read,
+            cost: 1,
         },
     ]
 }
@@ -59,6 +60,7 @@ fn read(input: &[u8]) {
     kept(&scenario);
     if let Ok(plan) = plan(&scenario, &Features::default(), &spans) {
         planned(&scenario, &plan);
+        super::taken();
     }
     soaked(scenario, &spans);
 }

@@ -1,5 +1,7 @@
 //! Flags that change a file of the service: which file, and that no two change the same place.
 
+use std::collections::BTreeMap;
+
 use super::super::config::{Format, file_of};
 use super::super::{Scenario, Switch};
 use super::Check;
@@ -7,7 +9,7 @@ use crate::problem::{listed, nearest};
 
 impl Check<'_> {
     pub(super) fn changed_files(&mut self, scenario: &Scenario) {
-        let mut changed = Vec::new();
+        let mut changed = BTreeMap::new();
         for (index, flag) in scenario.flags.iter().enumerate() {
             let Switch::Config { file: named, key, .. } = &flag.switch else { continue };
             let path = format!("flags[{index}].file");
@@ -24,13 +26,15 @@ impl Check<'_> {
             }
             // `/a/b` and `a.b` are one place.
             let place = (&file.from, key.names());
-            match changed.iter().find(|(known, _)| *known == place) {
-                Some((_, other)) => {
+            match changed.get(&place).copied() {
+                Some(other) => {
                     let message = format!("\"{}\" and \"{other}\" change the same value", flag.name);
                     let help = "one flag with values = [\"off\", \"lru\"] says what the value may be";
                     self.error(&format!("flags[{index}].key"), message, help);
                 }
-                None => changed.push((place, &flag.name)),
+                None => {
+                    changed.insert(place, &flag.name);
+                }
             }
         }
     }
