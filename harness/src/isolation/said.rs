@@ -43,9 +43,10 @@ impl Said {
     /// clears nothing: it says nothing unless it grew.
     pub(super) fn of(outcome: &Outcome, growth: &Growth) -> Option<Self> {
         match outcome.verdict() {
-            Verdict::Invalid => None,
-            Verdict::Step => Some(Self::in_jumps(growth)),
-            Verdict::Leak => Some(Self::leaks(growth)),
+            Verdict::Step if growth.jumps.total > Bytes::ZERO => Some(Self::in_jumps(growth)),
+            Verdict::Leak | Verdict::Step if growth.per_hour.value.get() > 0.0 => Some(Self::leaks(growth)),
+            // What could not be judged, and growth that is not what was fitted.
+            Verdict::Invalid | Verdict::Leak | Verdict::Step => None,
             // A service that grows until it is killed is the leak that hurts most.
             Verdict::Crashed => grew(growth).then(|| Self::leaks(growth)),
             _ if outcome.cut_short.is_some() => None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::growth::{Growth, SHORT_RUN_SECONDS};
 
-/// Advice is right where four of five soaks of that length are decided: it took so many times what the error of a slope, which falls
+/// Advice is meant to be right four times of five: it took so many times what the error of a slope, which falls
 /// with T^(−3/2), asks for. A longer series shows more of its noise, and more shapes compete for it (METHOD.md, what is advised).
 const TIMES: f64 = 2.5;
 /// The same below a quarter of an hour.
@@ -17,7 +17,7 @@ const TIMES_OF_SURE: f64 = 2.0;
 /// Below this, what settles and what grows are hardly told apart (METHOD.md, what decides).
 const SETTLING_SECONDS: f64 = 900.0;
 
-/// `need`, so that a soak of that length is decided four times of five; of a run of this `growth`.
+/// `need`, so that a soak of that length is mostly decided; of a run of this `growth`.
 pub(super) fn advised(need: Duration, growth: &Growth, strictness: f64) -> Duration {
     let times = if growth.seconds >= SETTLING_SECONDS {
         TIMES
