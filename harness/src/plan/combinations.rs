@@ -54,7 +54,9 @@ impl Chosen {
 
     fn of(numbers: &[usize], words: usize) -> Self {
         let mut chosen = Self(vec![0; words]);
-        numbers.iter().for_each(|number| chosen.add(*number));
+        for number in numbers {
+            chosen.add(*number);
+        }
         chosen
     }
 }
@@ -134,7 +136,9 @@ impl Combinations {
             2 => numbers.iter().for_each(|one| show(row(&[*one], self.numbers, self.words))),
             _ => {
                 for one in numbers {
-                    numbers.iter().for_each(|two| show(row(&[*one, *two], self.numbers, self.words)));
+                    for two in numbers {
+                        show(row(&[*one, *two], self.numbers, self.words));
+                    }
                 }
             }
         }
@@ -250,7 +254,9 @@ mod tests {
         for strength in 1..=3 {
             let mut all = Combinations::none(130, strength);
             let wanted = [[3, 70, 129], [3, 64, 65], [0, 1, 2]].map(|numbers| numbers[..strength].to_vec());
-            wanted.iter().for_each(|chosen| all.add(chosen));
+            for chosen in &wanted {
+                all.add(chosen);
+            }
             let mut sorted = wanted.to_vec();
             sorted.sort();
             sorted.dedup();

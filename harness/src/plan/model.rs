@@ -241,7 +241,9 @@ impl Model {
         let needs = needs(scenario, names, &implied, effort)?;
         let mut serves = vec![Vec::new(); members.len()];
         for (number, (_, any)) in needs.iter().enumerate() {
-            any.iter().for_each(|member| serves[*member].push(number));
+            for member in any {
+                serves[*member].push(number);
+            }
         }
         let mut clauses = Clauses::over(order, effort.clone());
         demand_implied(&mut clauses, &members, &implied)?;

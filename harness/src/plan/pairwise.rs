@@ -43,6 +43,9 @@ struct Cover<'m> {
     lacking: Combinations,
 }
 
+/// Rows; combinations that none can have; and how many more of those there are.
+pub(super) type Covered = (Vec<Vec<bool>>, Vec<Impossible>, usize);
+
 /// The rows, seeded with `first`; the combinations that none can have; and how many more of those there are.
 pub(super) fn pairwise(
     model: &Model,
@@ -50,7 +53,7 @@ pub(super) fn pairwise(
     strength: usize,
     first: &[bool],
     seed: u64,
-) -> Result<(Vec<Vec<bool>>, Vec<Impossible>, usize), TooHard> {
+) -> Result<Covered, TooHard> {
     let (mut cover, impossible, more) = Cover::new(model, free, strength.min(free.len()))?;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(STREAM);

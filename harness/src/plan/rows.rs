@@ -106,7 +106,14 @@ struct Soaked {
     in_order: Vec<FlagSet>,
     opposites: Vec<FlagSet>,
     /// By the row of `plan.include`, once it was asked for: its flag set, or none where a constraint is against it.
-    included: Vec<Option<Option<FlagSet>>>,
+    included: Vec<Asked>,
+}
+
+/// Whether a row of `plan.include` was asked for, and what it gave.
+#[derive(Debug, Clone)]
+enum Asked {
+    Not,
+    Found(Option<FlagSet>),
 }
 
 enum Design {
@@ -220,14 +227,13 @@ impl<'s> Crossing<'s> {
             return Ok(*number);
         }
         let under = under(&self.names, self.features, axes, &self.effort)?;
-        let number = match self.by_under.get(&under) {
-            Some(number) => *number,
-            None => {
-                let design = self.new_design(&under)?;
-                self.designs.push(design);
-                self.by_under.insert(under, self.designs.len() - 1);
-                self.designs.len() - 1
-            }
+        let number = if let Some(number) = self.by_under.get(&under) {
+            *number
+        } else {
+            let design = self.new_design(&under)?;
+            self.designs.push(design);
+            self.by_under.insert(under, self.designs.len() - 1);
+            self.designs.len() - 1
         };
         self.by_places.insert(deciding, number);
         Ok(number)
@@ -247,7 +253,7 @@ impl<'s> Crossing<'s> {
             sets: BTreeSet::new(),
             in_order: Vec::new(),
             opposites: Vec::new(),
-            included: vec![None; self.names.scenario.plan.include.len()],
+            included: vec![Asked::Not; self.names.scenario.plan.include.len()],
             model,
         };
         for set in &chosen.sets {
@@ -267,15 +273,20 @@ impl<'s> Crossing<'s> {
 impl Soaked {
     /// The flag set of the row of `plan.include` with this number and these flags; none: a constraint is against it, which is told.
     fn included(&mut self, number: usize, flags: &[String], told: &mut Told) -> Option<FlagSet> {
+        if let Asked::Found(found) = &self.included[number] {
+            return found.clone();
+        }
         let model = &self.model;
-        let find = || {
+        let mut find = || {
             let set = model.settled(&model.numbers(&flags.iter().cloned().collect()));
             let flags = model.flags(&set);
             let Some(reason) = model.excluding.broken_by(&set) else { return Some(flags) };
             told.drop_row(Dropped { flags, axes: BTreeMap::new(), reason: reason.to_owned() });
             None
         };
-        self.included[number].get_or_insert_with(find).clone()
+        let found = find();
+        self.included[number] = Asked::Found(found.clone());
+        found
     }
 }
 

@@ -258,7 +258,9 @@ impl Solver {
             clause = self.forced_by[member(literal)];
             from.push(clause);
         }
-        marked.into_iter().for_each(|member| self.marked[member] = false);
+        for member in marked {
+            self.marked[member] = false;
+        }
         // Watched beside the first: what is taken back next of the others.
         if let Some(highest) = (1..learned.len()).max_by_key(|place| self.level[member(learned[*place])]) {
             learned.swap(1, highest);

@@ -97,7 +97,9 @@ fn passes_check(text: &str, csv: Option<String>) {
     let shown = render(&decoded.problems, "soak.toml", text, false);
     let mut scenario = decoded.scenario.unwrap_or_else(|| panic!("{shown}\n{text}"));
     let mut supplies = Supplies::default();
-    csv.into_iter().for_each(|csv| supplies.insert("x.rates.csv".to_owned(), csv.into_bytes()));
+    if let Some(csv) = csv {
+        supplies.insert("x.rates.csv".to_owned(), csv.into_bytes());
+    }
     let flaws = scenario.supply(&supplies);
     assert!(flaws.is_empty(), "{flaws:?}\n{text}");
     let mut found = problems(&scenario, &decoded.spans, &supplies);

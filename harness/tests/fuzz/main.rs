@@ -154,7 +154,9 @@ fn try_all(target: &Target, budget: &Budget, time: Option<Duration>) -> Vec<Stri
         let made = random.below(3) == 0;
         let input = if made { (target.make)(&mut random).into_bytes() } else { random.pick(&seeds).clone() };
         let input = if made && random.below(2) == 0 { input } else { mutated(input, &seeds, &tokens, &mut random) };
-        watch.iter().for_each(|watch| watch.note(nth, &input));
+        for watch in &watch {
+            watch.note(nth, &input);
+        }
         let started = Instant::now();
         match tried(target, &input) {
             Ok(bytes) => most = most.max(bytes),

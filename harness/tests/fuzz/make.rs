@@ -59,11 +59,13 @@ fn value(kind: Kind, random: &mut Random) -> String {
             0 => low.to_string(),
             1 => high.to_string(),
             2 => random.number().to_owned(),
-            _ => (low + random.below(20) as i64).to_string(),
+            _ => (low + i64::try_from(random.below(20)).expect("small")).to_string(),
         },
         Kind::Number => [random.number(), "0.5", "10", "100"][random.below(4)].to_owned(),
         Kind::Numbers => list(random, &mut |random| random.number().to_owned()),
-        Kind::Integers(low, _) => list(random, &mut |random| (low + random.below(300) as i64).to_string()),
+        Kind::Integers(low, _) => {
+            list(random, &mut |random| (low + i64::try_from(random.below(300)).expect("small")).to_string())
+        }
         Kind::Duration(..) => {
             ["\"1s\"", "\"90s\"", "\"5m\"", "\"2h 30m\"", "\"720h\"", "\"1ms\"", "\"0s\""][random.below(7)].to_owned()
         }
@@ -99,7 +101,7 @@ pub fn scenario(random: &mut Random) -> String {
         })
         .map(|key| key.path)
         .collect();
-    for _ in 0..1 + random.below(6) {
+    for _ in 0..=random.below(6) {
         let table = *random.pick(&tables);
         let of = |suffix: &str| format!("{table}{suffix}.");
         let begins = [of(""), of("[]"), of(".*")];
@@ -143,7 +145,7 @@ pub fn flags(random: &mut Random) -> String {
         _ => format!("f{}", random.below(flags.max(1))),
     };
     let names = |random: &mut Random, most: usize| {
-        let names: Vec<String> = (0..1 + random.below(most)).map(|_| format!("{:?}", name(random))).collect();
+        let names: Vec<String> = (0..=random.below(most)).map(|_| format!("{:?}", name(random))).collect();
         format!("[{}]", names.join(", "))
     };
     for flag in 0..flags {
@@ -158,7 +160,7 @@ pub fn flags(random: &mut Random) -> String {
         }
     }
     for axis in 0..axes {
-        let values: Vec<String> = (0..1 + random.below(4)).map(|value| format!("\"v{value}\"")).collect();
+        let values: Vec<String> = (0..=random.below(4)).map(|value| format!("\"v{value}\"")).collect();
         let _ = writeln!(
             made,
             "\n[[axes]]\nname = \"a{axis}\"\nkind = \"env\"\nvar = \"A{axis}\"\nvalues = [{}]",
@@ -168,7 +170,7 @@ pub fn flags(random: &mut Random) -> String {
     made.push_str("\n[constraints]\n");
     for key in ["mutually_exclusive", "at_least_one_of", "exactly_one_of"] {
         if random.below(3) == 0 {
-            let lists: Vec<String> = (0..1 + random.below(2)).map(|_| names(random, 4)).collect();
+            let lists: Vec<String> = (0..=random.below(2)).map(|_| names(random, 4)).collect();
             let _ = writeln!(made, "{key} = [{}]", lists.join(", "));
         }
     }
@@ -273,7 +275,7 @@ fn number(random: &mut Random) -> Value {
 pub fn openapi(random: &mut Random) -> String {
     let schemas: Map<String, Value> = (0..5).map(|nth| (format!("S{nth}"), schema(random, 1))).collect();
     let mut paths = Map::new();
-    for _ in 0..1 + random.below(4) {
+    for _ in 0..=random.below(4) {
         let name = random.name();
         let mut item = Map::new();
         for method in ["get", "post", "put", "delete"].iter().take(1 + random.below(4)) {

@@ -101,11 +101,11 @@ impl Random {
     }
 
     pub fn number(&mut self) -> &'static str {
-        *self.pick::<&str>(&NUMBERS)
+        self.pick::<&str>(&NUMBERS)
     }
 
     pub fn nasty(&mut self) -> &'static str {
-        *self.pick::<&str>(&NASTY)
+        self.pick::<&str>(&NASTY)
     }
 
     /// A short name, now and then a nasty text.
@@ -120,7 +120,7 @@ impl Random {
 
 /// `input` with a few changes, in which `tokens` and pieces of `others` may come.
 pub fn mutated(mut input: Vec<u8>, others: &[Vec<u8>], tokens: &[String], random: &mut Random) -> Vec<u8> {
-    for _ in 0..1 + random.below(6) {
+    for _ in 0..=random.below(6) {
         change(&mut input, others, tokens, random);
         input.truncate(LARGEST);
     }

@@ -128,7 +128,7 @@ fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
                 std::fs::remove_file(path).unwrap();
                 file
             };
-            spool.get_or_insert_with(deleted).write_all(&[b'y'; 64 << 10]).unwrap();
+            spool.get_or_insert_with(deleted).write_all(&vec![b'y'; 64 << 10]).unwrap();
             write(stream, "200 OK", "kept")
         }
         // One that outlives the shell which started it, so that its end is the supervisor's to see.
