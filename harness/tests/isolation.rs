@@ -447,7 +447,7 @@ fn each_flag_that_is_undecided_has_what_would_settle_it() {
             format!("{}: {}#{}{length}", flag.flag, settling.flags, settling.replicate)
         })
         .collect();
-    assert_eq!(settled, ["a: a#1", "b: a#1", "c: c#1 for 45 min", "d: d#1", "e: e#1"]);
+    assert_eq!(settled, ["a: b#1", "b: a#1", "c: c#1 for 45 min", "d: d#1", "e: e#1"]);
 }
 
 /// A cell whose fitted phases are clear, and which grew by so many MiB per hour once the load was gone.
