@@ -345,7 +345,7 @@ fn files_that_are_rendered_are_looked_at_before_anything_is_built() {
     for (text, wanted) in [
         (&b"port {{db.port}}"[..], "db.conf: nothing defines {{db.port}}"),
         (b"a {{ b", "db.conf: is no template: `{{` at byte 2 is never closed"),
-        (b"\xff\xfe", "db.conf: cannot be read: stream did not contain valid UTF-8"),
+        (b"\xff\xfe", "db.conf: cannot be read: it is not UTF-8 text"),
     ] {
         let (said, status) = with(text);
         assert!(said.contains(wanted) && status == Some(2), "{said}");

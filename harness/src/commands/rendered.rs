@@ -1,12 +1,11 @@
 //! Reads the files that are rendered before each start, and sees that they are templates of what is known then: a run would find that out
 //! after its builds.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use crate::problem::{Problem, Spans, listed};
 use crate::scenario::{RenderedFile, Scenario};
+use crate::shell::files;
 use crate::template::Template;
 
 /// The largest file that is rendered: configuration is written by hand.
@@ -37,20 +36,15 @@ fn of(key: &str, files: &[RenderedFile], known: &[String], spans: &Spans, folder
 
 /// What is wrong with the file at `path`, and what to do.
 fn wrong(path: &Path, known: &[String]) -> Option<(String, String)> {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_string(&mut text));
-    match read {
+    let text = match files::read_text(path, LARGEST_FILE) {
+        Ok(text) => text,
         Err(error) => {
-            return Some((format!("cannot be read: {error}"), "a file that is rendered is a text".to_owned()));
-        }
-        Ok(bytes) if bytes as u64 > LARGEST_FILE => {
             return Some((
-                format!("has more than {LARGEST_FILE} bytes"),
-                "let the service read it where it is".to_owned(),
+                format!("cannot be read: {error}"),
+                "a file that is rendered is a text of at most 16 MiB".to_owned(),
             ));
         }
-        Ok(_) => {}
-    }
+    };
     let template = match Template::parse(&text) {
         Err(error) => {
             let help = "write {{name}}; single braces are taken as they are".to_owned();
