@@ -51,6 +51,7 @@ async fn stopping_leaves_no_grandchild() {
 
 #[tokio::test]
 async fn a_service_that_ignores_the_signal_is_killed_after_its_grace() {
+    let _alone = KILLS.lock().await;
     let folder = folder();
     let mut process = start(folder.path(), "trap '' TERM; echo deaf; while :; do sleep 300; done").await;
     eventually_async("the trap is set", || process.last_lines() == ["deaf"]).await;
@@ -91,6 +92,7 @@ async fn a_service_that_ends_by_itself_is_told_with_its_status_and_last_words_an
 
 #[tokio::test]
 async fn a_signal_that_kills_the_service_is_told() {
+    let _alone = KILLS.lock().await;
     let folder = folder();
     let mut process = start(folder.path(), "kill -SEGV $$").await;
     assert_eq!(process.wait().await, Exit { code: None, signal: Some(11), oom_kill: false });
@@ -273,6 +275,10 @@ async fn a_service_that_writes_without_end_is_not_held_up_and_its_log_is_bounded
     assert_eq!(process.log_problem(), None);
 }
 
+/// The kernel counts its kills for lack of memory by host and cgroup: a test that causes one and one that kills otherwise at the
+/// same moment cannot be told apart.
+static KILLS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// The folder of this process's cgroup in the memory controller of version 1 or 2.
 fn memory_cgroup() -> Option<PathBuf> {
     let cgroups = procfs::cgroups(&fs::read_to_string("/proc/self/cgroup").ok()?);
@@ -283,6 +289,7 @@ fn memory_cgroup() -> Option<PathBuf> {
 
 #[tokio::test]
 async fn a_kill_for_lack_of_memory_is_told_from_other_kills() {
+    let _alone = KILLS.lock().await;
     let Some(parent) = memory_cgroup() else { return };
     let cgroup = parent.join(format!("steep-test-{}", std::process::id()));
     // Only where this user may make a cgroup with a limit can the kernel be brought to it.
