@@ -24,7 +24,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, factor: f64, looks: &[Option<bool>; TIMES.len()]) {
+    fn count(&mut self, factor: f64, looks: [Option<bool>; TIMES.len()]) {
         self.undecided += 1;
         self.factors.push(factor);
         self.beyond += usize::from(looks[0].is_none());
@@ -74,9 +74,9 @@ pub fn advice(asked: &Asked) {
                 (then <= (LONGER * seconds) as f64).then(|| at(then + 1.0).verdict != Verdict::Inconclusive)
             });
             let factor = need / seconds as f64;
-            by_reason.entry(why(&first)).or_default().count(factor, &looks);
-            by_reason.entry("all").or_default().count(factor, &looks);
-            by_family.entry(family).or_default().count(factor, &looks);
+            by_reason.entry(why(&first)).or_default().count(factor, looks);
+            by_reason.entry("all").or_default().count(factor, looks);
+            by_family.entry(family).or_default().count(factor, looks);
         }
         for (reason, tally) in by_reason {
             println!("|{minutes}|{reason}|{}|", tally.row());

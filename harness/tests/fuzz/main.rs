@@ -154,7 +154,7 @@ fn try_all(target: &Target, budget: &Budget, time: Option<Duration>) -> Vec<Stri
         let made = random.below(3) == 0;
         let input = if made { (target.make)(&mut random).into_bytes() } else { random.pick(&seeds).clone() };
         let input = if made && random.below(2) == 0 { input } else { mutated(input, &seeds, &tokens, &mut random) };
-        for watch in &watch {
+        if let Some(watch) = &watch {
             watch.note(nth, &input);
         }
         let started = Instant::now();
