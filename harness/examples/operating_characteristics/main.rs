@@ -27,6 +27,7 @@ use crate::idle::Idle;
 use crate::tally::{Case, Tally};
 
 /// What to measure.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 struct Options {
     seed: u64,
     traces: u64,
