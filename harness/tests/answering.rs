@@ -146,6 +146,18 @@ async fn a_wildcard_listener_of_either_kind_is_another_program_too() {
     }
 }
 
+/// Listens on `port` as soon as the kernel gives it: the main thread of a process that was killed may have ended while
+/// another of its threads, which still holds the listener, has not.
+async fn taken(port: u16) -> TcpListener {
+    let mut listener = None;
+    eventually_async("the port is free", || {
+        listener = TcpListener::bind(("127.0.0.1", port)).ok();
+        listener.is_some()
+    })
+    .await;
+    listener.expect("it was waited for")
+}
+
 #[tokio::test]
 async fn another_program_that_comes_while_the_service_starts_is_told() {
     let port = port();
@@ -154,7 +166,7 @@ async fn another_program_that_comes_while_the_service_starts_is_told() {
     let service = at(&format!("http://127.0.0.1:{number}"), script("touch {{dir}}/up; sleep 300"));
     let taking = async {
         eventually_async("the service runs", || folders.path("cell/up").exists()).await;
-        TcpListener::bind(("127.0.0.1", number)).expect("it is free")
+        taken(number).await
     };
     let (error, _listener) = tokio::join!(folders.failure(&service, &[]), taking);
     let error = error.to_string();
@@ -173,7 +185,7 @@ async fn a_service_that_ends_because_its_port_is_taken_need_not_say_so() {
     let number = port.number();
     // Held by the test, from which steep descends: it might hand its listener down, so the service is started all the
     // same.
-    let _listener = TcpListener::bind(("127.0.0.1", number)).expect("it is free");
+    let _listener = taken(number).await;
     let folders = Folders::new();
     let error = folders.failure(&at(&format!("http://127.0.0.1:{number}"), script("exit 1")), &[]).await;
     assert!(error.to_string().starts_with("another program answers on the port"), "{error}");
@@ -220,7 +232,7 @@ async fn a_stranger_that_takes_over_from_a_service_that_stopped_listening_is_tol
     let service_ended = support::alive_below(running.process.supervisor_pid());
     steep::shell::kinship::send(child, rustix::process::Signal::KILL).expect("a process of the test");
     eventually_async("it is gone", || support::all_gone(&service_ended)).await;
-    let _listener = TcpListener::bind(("127.0.0.1", number)).expect("it is free");
+    let _listener = taken(number).await;
     let stranger = running.stranger().expect("a stranger");
     assert_eq!(stranger.process.as_ref().map(|process| process.pid), Some(std::process::id()));
     assert!(!stranger.is_shared);
