@@ -177,7 +177,7 @@ impl Clauses {
         let clauses = if at_once.is_some() { at_once } else { self.searched_clash(&assumed)? };
         let Some(clauses) = clauses else { return Ok(None) };
         let reasons: BTreeSet<usize> = clauses.into_iter().map(|clause| self.demanded[clause].1).collect();
-        let found = self.smallest(&assumed, &reasons);
+        let found = self.effort.with_part(MOST_STEPS_OF_A_CLASH, |part| self.smallest(&assumed, &reasons, part));
         let is_smallest = found.is_ok();
         let reasons = found.unwrap_or(reasons);
         Ok(Some(Clash {
@@ -194,8 +194,12 @@ impl Clauses {
     }
 
     /// Of `reasons`, which clash where `assumed` is so, as few as clash by themselves.
-    fn smallest(&self, assumed: &[Lit], reasons: &BTreeSet<usize>) -> Result<BTreeSet<usize>, TooHard> {
-        let effort = self.effort.part(MOST_STEPS_OF_A_CLASH);
+    fn smallest(
+        &self,
+        assumed: &[Lit],
+        reasons: &BTreeSet<usize>,
+        effort: &Effort,
+    ) -> Result<BTreeSet<usize>, TooHard> {
         let clauses: Vec<_> = self.demanded.iter().filter(|(_, reason)| reasons.contains(reason)).collect();
         let off = vec![false; self.order.len()];
         let mut needed = reasons.clone();
@@ -231,6 +235,23 @@ mod tests {
             clauses.demand(reason.to_owned(), statement).expect("few steps");
         }
         clauses
+    }
+
+    /// Each may take two million steps, and takes some hundred.
+    #[test]
+    fn many_clashes_are_told_with_the_effort_of_a_few() {
+        let pairs: Vec<(usize, usize)> = (0..20).flat_map(|one| (0..one).map(move |other| (other, one))).collect();
+        let mut clauses = Clauses::over((0..20).collect(), Effort::of(3 * MOST_STEPS_OF_A_CLASH));
+        for &(one, other) in &pairs {
+            let never = vec![vec![literal(one, false), literal(other, false)]];
+            clauses.demand(format!("{one} and {other}"), never).expect("few steps");
+        }
+        for &(one, other) in &pairs {
+            let mut known = clauses.nothing_known();
+            (known[one], known[other]) = (Some(true), Some(true));
+            let clash = clauses.clash(&known).expect("few steps").expect("they exclude each other");
+            assert!(clash.is_smallest && clash.reasons.len() == 1, "{clash:?}");
+        }
     }
 
     /// 0 requires 1, 1 requires 2, 2 conflicts with 3.

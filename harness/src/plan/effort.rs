@@ -41,10 +41,29 @@ impl Effort {
         left.map(drop).ok_or(TooHard)
     }
 
-    /// At most `steps` of what is left, kept apart: what they are used for may fail without the rest.
-    pub(super) fn part(&self, steps: u64) -> Self {
-        let part = steps.min(self.0.get());
-        self.0.set(self.0.get() - part);
-        Self::of(part)
+    /// At most `steps` of what is left, kept apart while `act` uses them: it may fail without the rest. What it leaves is left.
+    pub(super) fn with_part<T>(&self, steps: u64, act: impl FnOnce(&Self) -> T) -> T {
+        let part = Self::of(steps.min(self.0.get()));
+        self.0.set(self.0.get() - part.0.get());
+        let done = act(&part);
+        self.0.set(self.0.get() + part.0.get());
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_part_leaves_is_left() {
+        let effort = Effort::of(100);
+        assert!(effort.with_part(40, |part| part.spend(30)).is_ok());
+        assert!(effort.clone().with_part(1_000, |part| part.spend(70)).is_ok());
+        assert_eq!(effort.spend(1), Err(TooHard));
+        let effort = Effort::of(100);
+        assert_eq!(effort.with_part(40, |part| part.spend(41)), Err(TooHard));
+        assert!(effort.spend(60).is_ok());
+        assert_eq!(effort.spend(1), Err(TooHard));
     }
 }
