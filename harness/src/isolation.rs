@@ -15,6 +15,7 @@ mod said;
 mod search;
 mod sentence;
 mod settling;
+mod shortlist;
 mod suspects;
 mod tail;
 
@@ -200,7 +201,8 @@ fn weighed(flags: &[String], outcomes: &[Outcome]) -> Isolation {
     let is_careful = readings.careful != readings.cells;
     let careful = is_careful.then(|| Posterior::of(&readings.careful, &causes));
     let unexplained = unexplained(&readings, &posterior);
-    let weighed = Weighed { readings, causes, posterior, careful, outcomes, unexplained };
+    let named = (0..readings.factors.len()).filter(|&place| share_of(&posterior, place) >= NAMED).collect();
+    let weighed = Weighed { readings, causes, posterior, careful, outcomes, unexplained, named };
     let suspects = Suspects::of(&weighed);
     let finding = |factor: &Factor| weighed.finding(factor, suspects.as_ref());
     let is_unverified = |flag| outcomes.iter().any(|outcome| outcome.unverified_flags.contains(flag));
@@ -291,6 +293,8 @@ struct Weighed<'o> {
     outcomes: &'o [Outcome],
     /// Cells among the readings that nothing explains.
     unexplained: Vec<usize>,
+    /// Factors that leak as good as surely.
+    named: Vec<usize>,
 }
 
 impl<'o> Weighed<'o> {

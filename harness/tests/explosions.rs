@@ -7,10 +7,14 @@ use std::alloc::System;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use steep::plan::{Allowed, Plan, plan};
+use steep::isolation::{Guilt, Isolation, isolate};
+use steep::outcome::Outcome;
+use steep::plan::{Allowed, Cell, Plan, plan};
 use steep::problem::{any_error, render};
 use steep::scenario::decode::{Decoded, decode};
 use steep::scenario::package::Features;
+use steep::sim::{SimService, soak};
+use steep::units::{BytesPerRequest, Estimate};
 use steep_probe::Counted;
 
 #[global_allocator]
@@ -167,6 +171,39 @@ fn constraints_that_multiply_or_tangle_are_refused_with_a_sentence() {
     let refused = refused.expect_err("19^11 clauses");
     assert!(refused.starts_with("the constraints are too hard: ") && refused.contains("group"), "{refused}");
     assert!(bytes < 1024 * MIB, "{bytes}");
+}
+
+/// What the report of a run of so many flags says, in which cells with all of `culprits` grow; and the bytes that it took.
+fn reported(count: usize, culprits: &[&str]) -> (Isolation, u64) {
+    let text = format!("{COMMAND}{TRAFFIC}{}", flags(count, "env"));
+    let plan = planned(&text, &Features::default()).0.expect("a plan");
+    let scenario = decode(&format!("{COMMAND}{TRAFFIC}")).scenario.expect("a scenario");
+    let service = SimService { probe: true, ..SimService::default() };
+    let judged = Outcome::of(&soak(&scenario, &service, &[]).expect("a trace"));
+    let outcome = |cell: &Cell| {
+        let grown = if culprits.iter().all(|flag| cell.flags.contains(flag)) { 100.0 } else { 0.1 };
+        let mut outcome = judged.clone();
+        (outcome.cell, outcome.flags) = (cell.id.clone(), cell.flags.clone());
+        let fitted = outcome.judgement.growth.as_mut().expect("growth");
+        let estimate = Estimate { value: grown, low: grown - 1.0, high: grown + 1.0 }.map(BytesPerRequest::new);
+        fitted.per_request = Some(estimate);
+        fitted.per_hour = estimate.map(|growth| growth.at(fitted.rate));
+        outcome
+    };
+    let outcomes: Vec<Outcome> = plan.cells.iter().map(outcome).collect();
+    let names: Vec<String> = (0..count).map(|nth| format!("f{nth}")).collect();
+    counted(|| isolate(&names, &outcomes))
+}
+
+/// 100 flags have 15,000 causes with their pairs, whose matrix took 1.8 GB.
+#[test]
+fn the_cells_of_many_flags_are_weighed_in_little_memory() {
+    let (isolation, bytes) = reported(100, &["f7"]);
+    for finding in &isolation.flags {
+        let wanted = if finding.flag == "f7" { Guilt::Leaks } else { Guilt::Innocent };
+        assert_eq!(finding.finding.guilt, wanted, "{finding:?}");
+    }
+    assert!(bytes < 512 * MIB, "{bytes}");
 }
 
 /// The problems of `text`, and the bytes that it took to find and to show them.

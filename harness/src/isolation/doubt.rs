@@ -3,7 +3,7 @@
 use super::contrast::Contrast;
 use super::factor::Factor;
 use super::model::Term;
-use super::{CLEARED, NAMED, Weighed};
+use super::{CLEARED, Weighed};
 use crate::outcome::Outcome;
 
 /// The share of the probability that a factor leaks from which on its doubt is that of a pair.
@@ -28,9 +28,8 @@ impl Weighed<'_> {
 
     /// The other of a pair, where a factor may leak with that only, which leaks for sure.
     pub(super) fn needed_by(&self, place: usize) -> Option<String> {
-        let factors = 0..self.readings.factors.len();
         let together = |other: usize| self.posterior.share(Term::Both(place.min(other), place.max(other)));
-        let certain = factors.filter(|&other| other != place && self.probability(other) >= NAMED);
+        let certain = self.named.iter().copied().filter(|&other| other != place);
         let partner = certain.max_by(|&one, &other| together(one).total_cmp(&together(other)))?;
         let is_mostly = together(partner) > MOSTLY * self.probability(place) && together(partner) > CLEARED;
         is_mostly.then(|| self.readings.factors[partner].to_string())

@@ -3,6 +3,7 @@
 //!
 //! All growth here is in units of what is worth finding.
 
+use super::shortlist::{MOST_WEIGHED, shortlist};
 use super::tail::{ln_above, ln_all_above};
 use crate::stats::cholesky::{Triangle, dot};
 
@@ -131,7 +132,7 @@ type Matrix = [[f64; MOST_TERMS]; MOST_TERMS];
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
     pub(super) term: Term,
-    ln_prior: f64,
+    pub(super) ln_prior: f64,
 }
 
 /// All columns, whitened, in one Gram matrix: a hypothesis needs but a corner of it.
@@ -139,6 +140,37 @@ pub(super) struct Model {
     pub(super) columns: Vec<Column>,
     gram: Vec<f64>,
     with_growth: Vec<f64>,
+}
+
+/// The cells in coordinates in which their noise is independent, and of one size.
+pub(super) struct Whitened<'r> {
+    readings: &'r [Reading],
+    noise: Triangle,
+    pub(super) growth: Vec<f64>,
+}
+
+impl<'r> Whitened<'r> {
+    /// None if no covariance comes of the numbers.
+    pub(super) fn of(readings: &'r [Reading]) -> Option<Self> {
+        let noise = Triangle::factor(readings.len(), |i, j| {
+            let (one, other) = (&readings[i], &readings[j]);
+            let shared = one.on.iter().zip(&other.on).filter(|(a, b)| **a && **b).count() as f64 + 1.0;
+            let own = if i == j { one.error * one.error + CREEP * CREEP } else { 0.0 };
+            CREEP * CREEP * shared + own
+        })?;
+        let mut growth: Vec<f64> = readings.iter().map(|reading| reading.growth).collect();
+        noise.solve_rows(&mut growth, 1);
+        Some(Self { readings, noise, growth })
+    }
+
+    /// In which cells `term` is at work.
+    pub(super) fn column(&self, term: Term) -> Vec<f64> {
+        let acts = |cell: usize, on: &[bool]| term.is_active(on) || term == Term::Wrong(cell);
+        let cells = self.readings.iter().enumerate();
+        let mut column: Vec<f64> = cells.map(|(cell, reading)| f64::from(u8::from(acts(cell, &reading.on)))).collect();
+        self.noise.solve_rows(&mut column, 1);
+        column
+    }
 }
 
 /// How well a set of terms explains the cells.
@@ -160,35 +192,21 @@ struct Effects {
 }
 
 impl Model {
-    /// Of the cells, with these possible causes. None if no covariance comes of the numbers.
+    /// Of the cells, with these possible causes: all of them, or where there are too many the likely ones. None if no covariance comes of
+    /// the numbers.
     pub(super) fn new(readings: &[Reading], causes: &Causes) -> Option<Self> {
-        let cells = readings.len();
-        let noise = Triangle::factor(cells, |i, j| {
-            let (one, other) = (&readings[i], &readings[j]);
-            let shared = one.on.iter().zip(&other.on).filter(|(a, b)| **a && **b).count() as f64 + 1.0;
-            let own = if i == j { one.error * one.error + CREEP * CREEP } else { 0.0 };
-            CREEP * CREEP * shared + own
-        })?;
+        let cells = Whitened::of(readings)?;
         let columns = columns(readings, causes);
-        let mut whitened: Vec<Vec<f64>> = columns
-            .iter()
-            .map(|column| {
-                let acts = |cell: usize, on: &[bool]| column.term.is_active(on) || column.term == Term::Wrong(cell);
-                readings
-                    .iter()
-                    .enumerate()
-                    .map(|(cell, reading)| f64::from(u8::from(acts(cell, &reading.on))))
-                    .collect()
-            })
-            .collect();
-        let mut growth: Vec<f64> = readings.iter().map(|reading| reading.growth).collect();
-        for column in &mut whitened {
-            noise.solve_rows(column, 1);
-        }
-        noise.solve_rows(&mut growth, 1);
+        let columns = if columns.len() > MOST_WEIGHED { shortlist(columns, &cells, MOST_WEIGHED) } else { columns };
+        Some(Self::of(columns, &cells))
+    }
+
+    /// With these columns.
+    pub(super) fn of(columns: Vec<Column>, cells: &Whitened<'_>) -> Self {
+        let whitened: Vec<Vec<f64>> = columns.iter().map(|column| cells.column(column.term)).collect();
         let gram = whitened.iter().flat_map(|a| whitened.iter().map(|b| dot(a, b))).collect();
-        let with_growth = whitened.iter().map(|column| dot(column, &growth)).collect();
-        Some(Self { columns, gram, with_growth })
+        let with_growth = whitened.iter().map(|column| dot(column, &cells.growth)).collect();
+        Self { columns, gram, with_growth }
     }
 
     /// The place of `term`, if some cell could show it.
@@ -231,20 +249,17 @@ impl Model {
 
     /// What any column says beyond `terms`.
     pub(super) fn partial<'m>(&'m self, terms: &[usize]) -> impl Fn(usize) -> Partial + use<'m> {
-        let effects = self.effects(terms, &[WIDEST; MOST_TERMS]);
+        let beyond = self.beyond(terms);
         let terms = terms.to_vec();
         move |column| {
-            let own = self.gram(column, column);
-            let (mut weight, mut slope) = (own, self.with_growth[column]);
-            for (i, &a) in terms.iter().enumerate() {
-                slope -= self.gram(column, a) * effects.mean[i];
-                for (j, &b) in terms.iter().enumerate() {
-                    weight -= self.gram(column, a) * effects.covariance[i][j] * self.gram(b, column);
-                }
-            }
-            // What is left of a column that the others make up is rounding.
-            Partial { slope, weight: weight.max(1e-9 * own), is_told: weight > 1e-6 * own }
+            let gram = |nth: usize| self.gram(column, terms[nth]);
+            beyond.partial(self.gram(column, column), self.with_growth[column], gram)
         }
+    }
+
+    /// What `terms` leave of growth, effects being of any size.
+    pub(super) fn beyond(&self, terms: &[usize]) -> Beyond {
+        Beyond { count: terms.len(), effects: self.effects(terms, &[WIDEST; MOST_TERMS]) }
     }
 
     /// Ridge regression on `terms`: normal effects of these deviations, and the evidence for them over noise alone.
@@ -284,13 +299,43 @@ impl Model {
     /// Logarithm of the prior probability of `terms`.
     pub(super) fn ln_prior(&self, terms: &[usize]) -> f64 {
         let each: f64 = terms.iter().map(|&term| self.columns[term].ln_prior).sum();
-        let culprits = terms.iter().filter(|&&term| self.columns[term].term.is_culprit()).count();
-        if culprits == 0 {
-            return each + NOTHING.ln();
+        each + ln_prior_of(self.culprits(terms))
+    }
+
+    /// How many of `terms` are findings about factors.
+    pub(super) fn culprits(&self, terms: &[usize]) -> usize {
+        terms.iter().filter(|&&term| self.columns[term].term.is_culprit()).count()
+    }
+}
+
+/// Logarithm of the prior probability that there are so many culprits, each of which has its own share besides.
+pub(super) fn ln_prior_of(culprits: usize) -> f64 {
+    if culprits == 0 {
+        return NOTHING.ln();
+    }
+    // The same set comes of as many draws as it has orders.
+    let orders: f64 = (1..=culprits).map(|n| (n as f64).ln()).sum();
+    (1.0 - NOTHING).ln() + (1.0 - ANOTHER).ln() + (culprits as f64 - 1.0) * ANOTHER.ln() + orders
+}
+
+/// What some terms leave of growth.
+pub(super) struct Beyond {
+    count: usize,
+    effects: Effects,
+}
+
+impl Beyond {
+    /// Of a column with this product with itself, with growth, and with the `nth` of the terms.
+    pub(super) fn partial(&self, own: f64, with_growth: f64, gram: impl Fn(usize) -> f64) -> Partial {
+        let (mut weight, mut slope) = (own, with_growth);
+        for i in 0..self.count {
+            slope -= gram(i) * self.effects.mean[i];
+            for j in 0..self.count {
+                weight -= gram(i) * self.effects.covariance[i][j] * gram(j);
+            }
         }
-        // The same set comes of as many draws as it has orders.
-        let orders: f64 = (1..=culprits).map(|n| (n as f64).ln()).sum();
-        each + (1.0 - NOTHING).ln() + (1.0 - ANOTHER).ln() + (culprits as f64 - 1.0) * ANOTHER.ln() + orders
+        // What is left of a column that the others make up is rounding.
+        Partial { slope, weight: weight.max(1e-9 * own), is_told: weight > 1e-6 * own }
     }
 }
 

@@ -39,6 +39,11 @@ impl Posterior {
             // No cell, or numbers that are none: nothing is known.
             return Self { hypotheses: Vec::new(), model: None };
         };
+        Self::of_model(model)
+    }
+
+    /// Of a model of cells.
+    pub(super) fn of_model(model: Model) -> Self {
         let hypotheses = weighed(&model, search::found(&model));
         Self { hypotheses, model: Some(model) }
     }

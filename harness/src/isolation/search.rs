@@ -31,11 +31,14 @@ const HOPELESS: f64 = 30.0;
 /// Of so many sets the like is sought.
 const MOST_COMPLETED: usize = 1024;
 
+/// So many sets are weighed at most before no more of the like is sought: each takes some 350 bytes. 32 flags with all their pairs take a third.
+const MOST_FOUND: usize = 300_000;
+
 /// What is less likely than the best by this, in logarithms, is left out: 1 in 3000.
 pub(super) const NEGLIGIBLE: f64 = 8.0;
 
 /// Bound of an estimate by which most extensions are not even fitted: a prior of another scale, and the truncation, may add so much.
-const SLACK: f64 = 3.0;
+pub(super) const SLACK: f64 = 3.0;
 
 /// A set of columns, in ascending order.
 pub(super) type Set = Vec<usize>;
@@ -48,13 +51,23 @@ pub(super) struct Found {
 
 /// The sets that are worth weighing, and others.
 pub(super) fn found(model: &Model) -> Vec<Found> {
-    let mut search =
-        Search { model, best: f64::NEG_INFINITY, seen: BTreeMap::new(), extended: BTreeSet::new(), found: Vec::new() };
+    let mut search = Search::new(model);
     search.begin();
     search.build_up();
     search.refine();
     search.complete();
     search.found
+}
+
+/// The best so many sets, without all that is like them.
+pub(super) fn best(model: &Model, count: usize) -> Vec<Found> {
+    let mut search = Search::new(model);
+    search.weigh(Set::new());
+    search.begin();
+    search.refine();
+    let ranked = search.ranked(|fit| fit.score);
+    let mut found: Vec<Option<Found>> = search.found.into_iter().map(Some).collect();
+    ranked.into_iter().take(count).filter_map(|at| found[at].take()).collect()
 }
 
 struct Search<'m> {
@@ -66,7 +79,11 @@ struct Search<'m> {
     found: Vec<Found>,
 }
 
-impl Search<'_> {
+impl<'m> Search<'m> {
+    fn new(model: &'m Model) -> Self {
+        Self { model, best: f64::NEG_INFINITY, seen: BTreeMap::new(), extended: BTreeSet::new(), found: Vec::new() }
+    }
+
     /// Terms are added to the best sets of each size until more do not explain more.
     fn build_up(&mut self) {
         self.weigh(Vec::new());
@@ -144,7 +161,7 @@ impl Search<'_> {
     /// is likely was met.
     fn complete(&mut self) {
         let mut met = BTreeSet::new();
-        while met.len() < MOST_COMPLETED {
+        while met.len() < MOST_COMPLETED && self.found.len() < MOST_FOUND {
             let is_new = |at: &usize, met: &BTreeSet<Set>| !met.contains(&self.found[*at].set);
             let is_likely = |at: &usize| self.found[*at].fit.score >= self.best - NEGLIGIBLE;
             let next = (0..self.found.len()).filter(|at| is_likely(at) && is_new(at, &met));
@@ -153,6 +170,9 @@ impl Search<'_> {
                 break;
             }
             for set in next {
+                if self.found.len() >= MOST_FOUND {
+                    return;
+                }
                 let fewer: Vec<Set> = set.iter().map(|&term| without(&set, term)).collect();
                 for parent in std::iter::once(set.clone()).chain(fewer) {
                     let floor = self.best - NEGLIGIBLE;

@@ -23,6 +23,14 @@ const LEFT_IN_DOUBT: f64 = 0.25;
 /// is just told from none.
 const USUAL_ERROR: f64 = 0.5;
 
+/// With more factors than this only the likeliest explanations and culprits are compared: what is compared for all flags grows with the
+/// third power of their number.
+const LARGE: usize = 40;
+/// So many explanations with a factor, and as many without it.
+const MOST_COMPARED: usize = 32;
+/// About so many others beside a factor.
+const MOST_OTHERS: usize = 16;
+
 /// What would settle whether a factor leaks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Settling {
@@ -107,8 +115,12 @@ impl Settling {
     fn by_telling(weighed: &Weighed<'_>, factor: &Factor, place: usize) -> Option<Self> {
         let Factor::Flag(flag) = factor else { return None };
         let hypotheses = &weighed.posterior.hypotheses;
-        let (guilty, innocent): (Vec<&Hypothesis>, Vec<&Hypothesis>) =
+        let (mut guilty, mut innocent): (Vec<&Hypothesis>, Vec<&Hypothesis>) =
             hypotheses.iter().partition(|hypothesis| hypothesis.terms.iter().any(|term| term.involves(place)));
+        if is_large(weighed) {
+            guilty.truncate(MOST_COMPARED);
+            innocent.truncate(MOST_COMPARED);
+        }
         let weight = |hypotheses: &[&Hypothesis]| hypotheses.iter().map(|each| each.probability).sum::<f64>();
         let doubt = weight(&guilty) * weight(&innocent);
         if doubt <= 0.0 {
@@ -157,7 +169,7 @@ fn candidates(weighed: &Weighed<'_>, flag: &str) -> BTreeSet<FlagSet> {
         |flags: &FlagSet, flag: &str| if flags.contains(flag) { flags.without(flag) } else { flags.with(flag) };
     let alone: FlagSet = [flag].into_iter().collect();
     let mut sets: BTreeSet<FlagSet> = soaked.iter().map(|flags| turned(flags, flag)).collect();
-    for factor in &weighed.readings.factors {
+    for factor in others(weighed) {
         let Factor::Flag(other) = factor else { continue };
         sets.insert([other.as_str()].into_iter().collect());
         sets.insert(alone.with(other));
@@ -166,6 +178,29 @@ fn candidates(weighed: &Weighed<'_>, flag: &str) -> BTreeSet<FlagSet> {
     sets.insert(alone);
     sets.retain(|flags| !soaked.contains(flags));
     sets
+}
+
+/// Whether there is so much to compare for each flag that only the likeliest is.
+fn is_large(weighed: &Weighed<'_>) -> bool {
+    weighed.readings.factors.len() > LARGE
+}
+
+/// The factors that are turned beside one that is in doubt: all, or of many those of the likeliest explanations.
+fn others<'w>(weighed: &'w Weighed<'_>) -> Vec<&'w Factor> {
+    let factors = &weighed.readings.factors;
+    if !is_large(weighed) {
+        return factors.iter().collect();
+    }
+    let likely = weighed.posterior.hypotheses.iter().take(MOST_COMPARED).flat_map(|hypothesis| &hypothesis.terms);
+    let mut others: Vec<usize> = Vec::new();
+    for term in likely {
+        let involved = (0..factors.len()).filter(|factor| term.involves(*factor) && !others.contains(factor));
+        others.extend(involved.collect::<Vec<_>>());
+        if others.len() >= MOST_OTHERS {
+            break;
+        }
+    }
+    others.into_iter().map(|other| &factors[other]).collect()
 }
 
 /// The doubt that remains after a cell with these factors on: the sum over what explains growth with the factor and what does so
