@@ -12,6 +12,22 @@ use crate::plan::{Allowed, Cell};
 use crate::scenario::{Model, Scenario};
 use crate::units::BytesPerRequest;
 
+/// Flags that a search weighs at most. Of more than 60 not all pairs are weighed but the likely ones (`isolation/shortlist.rs`), and what a
+/// look takes was measured up to here: see docs/isolation.md.
+pub const MOST_SEARCHED: usize = 300;
+
+/// Why a search does not begin among so many `switches`, and what to do.
+#[must_use]
+pub fn too_many(switches: usize) -> Option<String> {
+    (switches > MOST_SEARCHED).then(|| {
+        format!(
+            "{switches} flags are too many to search among, and {MOST_SEARCHED} are the most: put flags that belong together into one \
+             group, pin those that need not vary ([constraints] pinned), or split the scenario; `steep run` soaks a plan of them all, \
+             which --max-hours bounds"
+        )
+    })
+}
+
 /// What a search goes by. Cells are as long as the scenario says: their traffic would be another one otherwise.
 #[must_use]
 pub fn rules(scenario: &Scenario) -> Rules {

@@ -184,3 +184,29 @@ fn texts_of_others_steer_no_terminal() {
         assert!(!said.is_empty() && !said.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{args:?}: {said:?}");
     }
 }
+
+/// Any two of them may leak together only.
+#[test]
+fn a_search_among_too_many_flags_is_refused_with_what_to_do() {
+    let flags: String =
+        (0..301).map(|nth| format!("[[flags]]\nname = \"f{nth}\"\nkind = \"env\"\nvar = \"F{nth}\"\n")).collect();
+    let text = "name = \"shop\"\n[service]\ncommand = [\"shop\"]\nurl = \"http://127.0.0.1:{{port}}\"\n\
+                [[phases]]\nname = \"steady\"\nrole = \"steady\"\nshape = \"constant\"\nrate = 10\nduration = \"5m\"\n\
+                [[requests]]\nname = \"get\"\npath = \"/\"\n";
+    let folder = tempfile::tempdir().unwrap();
+    let (scenario, out) = (folder.path().join("soak.toml"), folder.path().join("out"));
+    fs::write(&scenario, text.to_owned() + &flags).unwrap();
+    let (scenario, out) = (scenario.to_str().unwrap(), format!("--out={}", out.to_str().unwrap()));
+    for args in [
+        &["bisect", scenario, "--plan-only=1"][..],
+        &["bisect", scenario, &out],
+        &["plan", scenario, "--until=23:59"],
+        &["run", scenario, "--until=23:59", &out],
+    ] {
+        let output = steep(args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        let wanted = "error: 301 flags are too many to search among, and 300 are the most: put flags that belong";
+        assert!(said.contains(wanted) && output.status.code() == Some(2), "{args:?}: {said}");
+    }
+    assert!(!folder.path().join("out").exists());
+}

@@ -44,6 +44,10 @@ pub fn bisect(options: &BisectOptions) -> Status {
         tell("error: all flags are pinned, and nothing is left to search among: take some out of [constraints] pinned");
         return Status::Usage;
     }
+    if let Some(reason) = search::too_many(allowed.switches().len()) {
+        tell(&format!("error: {reason}"));
+        return Status::Usage;
+    }
     if let Some(trials) = options.plan_only {
         return status_of(rehearse(&loaded.scenario, &allowed, budget, trials));
     }

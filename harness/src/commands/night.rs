@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use jiff::Zoned;
 
 use super::load::Loaded;
@@ -17,6 +17,7 @@ use crate::outcome::Outcome;
 use crate::plan::{Allowed, Cell, Plan};
 use crate::scenario::package::Features;
 use crate::scenario::{Program, Scenario};
+use crate::search::too_many;
 use crate::shell::cell::Soaking;
 use crate::shell::clock::local_clock;
 use crate::shell::interrupt::Interrupt;
@@ -34,10 +35,15 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    pub(super) fn of(loaded: &Loaded) -> Self {
+    /// What there is to choose from, unless there is too much.
+    pub(super) fn of(loaded: &Loaded) -> Result<Self, anyhow::Error> {
         let program = &loaded.scenario.service.program;
         let features = loaded.workspace.as_ref().map(|workspace| workspace.features(program)).unwrap_or_default();
-        Self { allowed: Allowed::of(&loaded.scenario, &features), features }
+        let allowed = Allowed::of(&loaded.scenario, &features);
+        match too_many(allowed.switches().len()) {
+            Some(reason) => bail!(reason),
+            None => Ok(Self { features, allowed }),
+        }
     }
 
     pub(super) fn night<'s>(&'s self, loaded: &'s Loaded) -> Night<'s> {
@@ -69,7 +75,13 @@ fn moment(moment: &Zoned) -> String {
 
 /// Runs the scenario until then.
 pub(super) fn run(loaded: &Loaded, options: &RunOptions, until: Until) -> Status {
-    let choice = Choice::of(loaded);
+    let choice = match Choice::of(loaded) {
+        Ok(choice) => choice,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            return Status::Usage;
+        }
+    };
     let night = choice.night(loaded);
     let begun = outline(loaded, &night, until).map_err(Refused::usage).and_then(|(end, outline)| {
         let plan = Plan::of_night(&loaded.scenario, &loaded.plan, moment(&end));

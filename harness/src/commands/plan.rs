@@ -33,9 +33,9 @@ pub fn plan(path: &Path, format: PlanFormat, max_hours: Option<Duration>, until:
 }
 
 fn plan_night(loaded: &Loaded, format: PlanFormat, until: Until) -> Status {
-    let choice = Choice::of(loaded);
-    let outline = match outline(loaded, &choice.night(loaded), until) {
-        Ok((_, outline)) => outline,
+    let outline = Choice::of(loaded).and_then(|choice| Ok(outline(loaded, &choice.night(loaded), until)?.1));
+    let outline = match outline {
+        Ok(outline) => outline,
         Err(error) => {
             tell(&format!("error: {error:#}"));
             return Status::Usage;
