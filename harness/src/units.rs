@@ -271,15 +271,20 @@ impl fmt::Display for SinceStart {
 
 impl Serialize for SinceStart {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Microseconds suffice for samples a second apart and keep the lines short.
-        serializer.serialize_f64((self.0.as_secs_f64() * 1e6).round() / 1e6)
+        serializer.serialize_f64(to_microseconds(self.0.as_secs_f64()))
     }
 }
 
 impl<'de> Deserialize<'de> for SinceStart {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        f64::deserialize(deserializer).map(Self::from_secs_f64)
+        // What is read is what would be written of it, whoever wrote it.
+        f64::deserialize(deserializer).map(|seconds| Self::from_secs_f64(to_microseconds(seconds)))
     }
+}
+
+/// Microseconds suffice for samples a second apart and keep the lines short.
+fn to_microseconds(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
 }
 
 /// Where all randomness of a scenario comes from.
@@ -422,6 +427,15 @@ mod tests {
     fn bytes_are_shown_with_three_digits_and_their_unit() {
         let shown = [0, 512, 1000, 1024, 1536, 10 << 20, 1_000_000_000].map(|n| Bytes::new(n).to_string());
         assert_eq!(shown, ["0 B", "512 B", "0.98 KiB", "1.00 KiB", "1.50 KiB", "10.0 MiB", "954 MiB"]);
+    }
+
+    #[test]
+    fn a_time_is_read_as_it_would_be_written() {
+        for (written, wanted) in [("1e-7", "0.0"), ("0.0000014", "1e-6"), ("15.000000123", "15.0"), ("-1", "0.0")] {
+            let read: SinceStart = serde_json::from_str(written).expect("a time");
+            assert_eq!(serde_json::to_string(&read).expect("JSON"), wanted);
+            assert_eq!(serde_json::from_str::<SinceStart>(wanted).expect("a time"), read);
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn logs() -> Vec<String> {
             nth % 7
         )
     };
-    vec![(0..300).map(line).collect(), (0..5).map(line).collect()]
+    vec![(0..120).map(line).collect(), (0..30).map(line).collect(), (0..5).map(line).collect()]
 }
 
 fn words_of_logs() -> Vec<String> {

@@ -1,6 +1,7 @@
 //! Inputs made by their grammar: sound ones for the most part, with something odd here and there.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 use steep::plan::plan;
@@ -101,7 +102,7 @@ pub fn scenario(random: &mut Random) -> String {
         })
         .map(|key| key.path)
         .collect();
-    for _ in 0..=random.below(6) {
+    for _ in 0..=random.below(3) {
         let table = *random.pick(&tables);
         let of = |suffix: &str| format!("{table}{suffix}.");
         let begins = [of(""), of("[]"), of(".*")];
@@ -140,47 +141,65 @@ pub fn scenario(random: &mut Random) -> String {
 pub fn flags(random: &mut Random) -> String {
     let mut made = SOUND.to_owned();
     let (flags, axes) = (1 + random.below(14), 1 + random.below(3));
-    let name = |random: &mut Random| match random.below(40) {
-        0 => "f99".to_owned(),
-        _ => format!("f{}", random.below(flags.max(1))),
-    };
-    let names = |random: &mut Random, most: usize| {
-        let names: Vec<String> = (0..=random.below(most)).map(|_| format!("{:?}", name(random))).collect();
+    let has_values: Vec<bool> = (0..flags).map(|_| random.below(6) == 0).collect();
+    // Each once, and none of them the flag itself.
+    let names = |random: &mut Random, most: usize, but: usize| {
+        let mut chosen: Vec<usize> = (0..=random.below(most)).map(|_| random.below(flags)).collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        chosen.retain(|flag| *flag != but);
+        let names: Vec<String> =
+            chosen
+                .iter()
+                .map(|flag| {
+                    if has_values[*flag] && *flag % 2 == 0 {
+                        format!("\"f{flag}=lru\"")
+                    } else {
+                        format!("\"f{flag}\"")
+                    }
+                })
+                .collect();
         format!("[{}]", names.join(", "))
     };
-    for flag in 0..flags {
+    for (flag, has_values) in has_values.iter().enumerate() {
         let _ = writeln!(made, "\n[[flags]]\nname = \"f{flag}\"\nkind = \"env\"\nvar = \"F{flag}\"");
+        if *has_values {
+            made.push_str("values = [\"off\", \"lru\", \"arc\"]\n");
+            continue;
+        }
         match random.below(9) {
             0 => made.push_str("default = true\n"),
-            1 => made.push_str("values = [\"off\", \"lru\", \"arc\"]\n"),
-            2 if random.below(2) == 0 => drop(writeln!(made, "group = \"g{}\"", random.below(2))),
-            3 | 4 => drop(writeln!(made, "requires = {}", names(random, 2))),
-            5 => drop(writeln!(made, "conflicts_with = {}", names(random, 2))),
+            1 => drop(writeln!(made, "group = \"g{}\"", random.below(2))),
+            2..5 => drop(writeln!(made, "requires = {}", names(random, 2, flag))),
+            5 => drop(writeln!(made, "conflicts_with = {}", names(random, 2, flag))),
             _ => {}
         }
     }
     for axis in 0..axes {
         let values: Vec<String> = (0..=random.below(4)).map(|value| format!("\"v{value}\"")).collect();
-        let _ = writeln!(
-            made,
-            "\n[[axes]]\nname = \"a{axis}\"\nkind = \"env\"\nvar = \"A{axis}\"\nvalues = [{}]",
-            values.join(", ")
-        );
+        let values = values.join(", ");
+        let _ =
+            writeln!(made, "\n[[axes]]\nname = \"a{axis}\"\nkind = \"env\"\nvar = \"A{axis}\"\nvalues = [{values}]");
     }
+    let level = |random: &mut Random| {
+        let flag = random.below(flags);
+        let level = if has_values[flag] { "\"lru\"" } else { ["true", "false"][random.below(2)] };
+        format!("f{flag} = {level}")
+    };
     made.push_str("\n[constraints]\n");
     for key in ["mutually_exclusive", "at_least_one_of", "exactly_one_of"] {
         if random.below(3) == 0 {
-            let lists: Vec<String> = (0..=random.below(2)).map(|_| names(random, 4)).collect();
+            let lists: Vec<String> = (0..=random.below(2)).map(|_| names(random, 4, flags)).collect();
             let _ = writeln!(made, "{key} = [{}]", lists.join(", "));
         }
     }
     if random.below(4) == 0 {
-        let _ = writeln!(made, "pinned = {{ f{} = {} }}", random.below(flags.max(1)), random.below(2) == 0);
+        let _ = writeln!(made, "pinned = {{ {} }}", level(random));
     }
     for _ in 0..random.below(4) {
         let side = |random: &mut Random| match random.below(2) {
-            0 => format!("{{ a{} = \"v{}\" }}", random.below(axes.max(1)), random.below(3)),
-            _ => format!("{{ f{} = {} }}", random.below(flags.max(1)), random.below(2) == 0),
+            0 => format!("{{ a{} = \"v0\" }}", random.below(axes)),
+            _ => format!("{{ {} }}", level(random)),
         };
         let (when, then) = (side(random), side(random));
         let _ = writeln!(made, "\n[[rules]]\nwhen = {when}\nthen = {then}");
@@ -191,11 +210,10 @@ pub fn flags(random: &mut Random) -> String {
     if strategy == "pairwise" && random.below(2) == 0 {
         made.push_str("strength = 3\n");
     }
-    if random.below(3) == 0 {
-        let _ = writeln!(made, "exclude = [{{ flags = {} }}]", names(random, 3));
-    }
-    if random.below(3) == 0 {
-        let _ = writeln!(made, "include = [{{ flags = {} }}]", names(random, 3));
+    for key in ["exclude", "include"] {
+        if random.below(3) == 0 {
+            let _ = writeln!(made, "{key} = [{{ flags = {} }}]", names(random, 3, flags));
+        }
     }
     made
 }
@@ -309,13 +327,23 @@ pub fn openapi(random: &mut Random) -> String {
     text.to_string()
 }
 
-fn sound(more: &str) -> Scenario {
-    decode(&format!("{SOUND}{more}")).scenario.expect("a sound scenario")
+fn sound() -> &'static Scenario {
+    static SCENARIO: LazyLock<Scenario> = LazyLock::new(|| decode(SOUND).scenario.expect("a sound scenario"));
+    &SCENARIO
+}
+
+/// One of a quarter of a minute: most traces of it are judged like those of hours, in a fraction of the time.
+fn short() -> &'static Scenario {
+    static SCENARIO: LazyLock<Scenario> = LazyLock::new(|| {
+        let text = SOUND.replace("\"2m\"", "\"15s\"").replace("rate = 20", "rate = 2");
+        decode(&text).scenario.expect("a sound scenario")
+    });
+    &SCENARIO
 }
 
 /// A trace of a simulated service.
 pub fn trace(random: &mut Random) -> String {
-    let scenario = sound("");
+    let scenario = if random.below(8) == 0 { sound() } else { short() };
     let service = SimService {
         leak_per_request: [0.0, 40.0, 4_000.0][random.below(3)],
         leak_per_second: [0.0, 0.0, 1_000.0][random.below(3)],
@@ -324,7 +352,7 @@ pub fn trace(random: &mut Random) -> String {
         probe: random.below(2) == 0,
         ..SimService::default()
     };
-    let trace = soak(&scenario, &service, &[]).expect("a trace");
+    let trace = soak(scenario, &service, &[]).expect("a trace");
     let mut lines = vec![Record::Header(Box::new(trace.header))];
     lines.extend(trace.start.map(Record::Start));
     lines.extend(trace.phases.into_iter().map(Record::Phase));
@@ -337,9 +365,9 @@ pub fn trace(random: &mut Random) -> String {
 /// A `run.json`.
 pub fn run_json(random: &mut Random) -> String {
     let decoded = decode(&flags(random));
-    let scenario = decoded.scenario.unwrap_or_else(|| sound(""));
+    let scenario = decoded.scenario.unwrap_or_else(|| sound().clone());
     let plan = plan(&scenario, &Features::default(), &decoded.spans);
-    let plan = plan.unwrap_or_else(|_| plan_of(&sound("")));
+    let plan = plan.unwrap_or_else(|_| plan_of(sound()));
     let run = RunRecord::new(scenario, &Supplies::default(), "/scenarios".into(), plan, Provenance::default());
     serde_json::to_string(&run).expect("JSON")
 }

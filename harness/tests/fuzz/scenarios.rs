@@ -97,7 +97,7 @@ fn soaked(mut scenario: Scenario, spans: &steep::problem::Spans) {
     let schedule = Schedule::new(Workload::of(&scenario, &supplies), |_| Some("1".to_owned()));
     let schedule = schedule.unwrap_or_else(|error| panic!("check has nothing against it, and {error}"));
     let texts = schedule.texts().clone();
-    for due in schedule.take(200) {
+    for due in schedule.take(50) {
         let mut path = String::new();
         texts[due.request].path().write(&due.values, &mut path);
         assert!(path.starts_with('/'), "{path}");
