@@ -122,16 +122,8 @@ mod tests {
 
     use rand_distr::{Distribution as _, StandardNormal};
 
-    use super::super::model::{Causes, Reading};
-    use super::super::posterior::Posterior;
+    use super::super::model::Reading;
     use super::*;
-
-    fn causes(flags: usize) -> Causes {
-        let ordered = (0..flags).flat_map(|one| (0..flags).map(move |other| (one, other)));
-        let without: Vec<(usize, usize)> = ordered.filter(|(one, other)| one != other).collect();
-        let together = without.iter().copied().filter(|(one, other)| one < other).collect();
-        Causes { together, off: (0..flags).collect(), without }
-    }
 
     /// Cells with about half of the flags on, and first one with all and one with none.
     fn cells(flags: usize, count: usize, truth: &[(Term, f64)], random: &mut ChaCha8Rng) -> Vec<Reading> {
@@ -143,43 +135,6 @@ mod tests {
             Reading { growth: at_work.map(|(_, effect)| effect).sum::<f64>() + 0.15 * noise, error: 0.15, on }
         };
         (0..count).map(|nth| reading(nth, random)).collect()
-    }
-
-    /// Of each flag, how likely it is that it leaks.
-    fn by_flag(posterior: &Posterior, flags: usize) -> Vec<f64> {
-        let leaks = |flag| posterior.probability(|set| set.terms.iter().any(|term| term.involves(flag)));
-        (0..flags).map(leaks).collect()
-    }
-
-    #[test]
-    fn what_is_said_of_flags_is_the_same_as_with_all_pairs() {
-        const FLAGS: usize = 18;
-        let mut random = ChaCha8Rng::seed_from_u64(3);
-        for truth in [
-            vec![],
-            vec![(Term::One(3), 4.0)],
-            vec![(Term::One(3), 4.0), (Term::One(11), 2.0)],
-            vec![(Term::Both(3, 11), 4.0)],
-            vec![(Term::One(5), 3.0), (Term::Both(3, 11), 4.0)],
-            vec![(Term::Both(2, 7), 3.0), (Term::Both(3, 11), 4.0)],
-            vec![(Term::Without(3, 11), 4.0)],
-        ] {
-            for count in [3, 8, 20] {
-                let readings = cells(FLAGS, count, &truth, &mut random);
-                let whitened = Whitened::of(&readings).expect("a covariance");
-                let all = Model::new(&readings, &causes(FLAGS)).expect("a model");
-                let some = Model::of(shortlist(all.columns.clone(), &whitened, 260), &whitened);
-                let (some_of, of_all) = (some.columns.len(), all.columns.len());
-                // Three cells show few of them.
-                assert!(some_of <= 260 && (of_all > 400 || count == 3), "{some_of} of {of_all}");
-                let wanted = by_flag(&Posterior::of_model(all), FLAGS);
-                let found = by_flag(&Posterior::of_model(some), FLAGS);
-                for (flag, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
-                    let is_near = (found - wanted).abs() < 0.1;
-                    assert!(is_near, "{count} cells, {truth:?}, flag {flag}: {found} of {wanted}");
-                }
-            }
-        }
     }
 
     /// Of two cells no pair is likelier than another.
