@@ -14,6 +14,7 @@ mod night;
 mod output;
 mod plan;
 mod rendered;
+mod repeat;
 mod report;
 mod revisions;
 mod run;

@@ -10,6 +10,8 @@ mod measure;
 mod others;
 mod phases;
 mod process;
+mod shortage;
+mod shortfall;
 mod stretches;
 mod workers;
 
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::delivery::{completed, connections_note, delivered, failures, totals};
+use self::delivery::{completed, connections_note, delivered, failures, is_worth_repeating, short, totals};
 use self::figures::figures;
 pub use self::figures::{Figures, Start};
 pub use self::held::HeldMemory;
@@ -27,6 +29,7 @@ pub use self::measure::Measure;
 pub use self::others::OtherSeries;
 pub use self::phases::{IdlePhase, PhaseJudgement};
 use self::phases::{idle_phases, judged};
+pub use self::shortage::{Evidence, Short, Shortage, Side, Waiting};
 use self::stretches::Stretch;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
@@ -36,7 +39,8 @@ use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit}
 use crate::scenario::{Finding, Judge, Metric, Strictness};
 use crate::threshold::{Kept, kept};
 use crate::trace::{
-    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, History, Own, Percentiles, Sample, Trace,
+    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, History, Own, Percentiles, Repeated,
+    Sample, Trace,
 };
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
 use crate::verdict::{Judgement, Verdict};
@@ -96,6 +100,15 @@ pub struct Outcome {
     /// Sessions by the name of their flow.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub flows: BTreeMap<String, FlowCounts>,
+    /// Who was short, where load was not delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shortage: Option<Shortage>,
+    /// Whether the cell is `invalid` for want of load alone, and may be otherwise if it is soaked once more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub worth_repeating: bool,
+    /// That the cell was soaked before, and why that does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<Repeated>,
     /// Latency from the due time by request name: all due requests, missed and dropped ones as unanswered.
     pub latency: BTreeMap<String, Percentiles>,
     /// Of the answered requests, from sending to the end of the answer.
@@ -170,7 +183,8 @@ impl Outcome {
         let judged = judged(trace, fit);
         let per_request = judged.fitted.growth.as_ref().and_then(|growth| growth.per_request);
         let grown = judged.judgement.verdict;
-        let judgement = overruled(judged.judgement, trace, &requests);
+        let shortage = short(trace, &requests);
+        let judgement = overruled(judged.judgement, trace, &requests, shortage.as_ref());
         let judgement = match &held {
             Some(held) => held.doubted(judgement),
             None => judgement,
@@ -181,6 +195,12 @@ impl Outcome {
         let end = trace.end.as_ref();
         let other_series = others::other_series(trace);
         let thresholds = kept(trace, |metric| at_the_end(metric, &judgement, per_request, &other_series));
+        let headroom_exceeded =
+            limit.zip(peak_bytes).is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64());
+        // A threshold that was broken, or the limit all but reached, is a finding, which no second soak takes back.
+        let is_finding = headroom_exceeded || thresholds.iter().any(|kept| kept.broken);
+        let is_short = judgement.verdict == Verdict::Invalid && shortage.is_some();
+        let worth_repeating = is_short && !is_finding && is_worth_repeating(trace, &requests);
         Self {
             cell: header.cell.clone(),
             flags: header.flags.clone(),
@@ -194,15 +214,16 @@ impl Outcome {
             cut_short: cut_short(trace),
             peak_bytes,
             memory_limit_bytes: limit,
-            headroom_exceeded: limit
-                .zip(peak_bytes)
-                .is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64()),
+            headroom_exceeded,
             seconds_to_limit,
             without_load: header.without_load,
             users: header.users,
             figures: figures(trace),
             completed: completed(trace, &requests),
             failures: failures(&requests),
+            shortage,
+            worth_repeating,
+            repeated: header.repeated.clone(),
             connections_note: connections_note(trace),
             flows: trace.traffic.last().map(|traffic| traffic.flows.clone()).unwrap_or_default(),
             connections: trace.traffic.last().map(|traffic| traffic.connections).unwrap_or_default(),
@@ -306,8 +327,8 @@ pub fn materiality(judge: &Judge) -> Materiality {
 }
 
 /// The judgement, unless something else than growth decides.
-fn overruled(judged: Judgement, trace: &Trace, requests: &Counts) -> Judgement {
-    let Some(end) = &trace.end else { return delivered(judged, trace, requests) };
+fn overruled(judged: Judgement, trace: &Trace, requests: &Counts, shortage: Option<&Shortage>) -> Judgement {
+    let Some(end) = &trace.end else { return delivered(judged, trace, requests, shortage) };
     match end.reason {
         EndReason::BuildFailed | EndReason::NotReady | EndReason::NotVerified | EndReason::Failed => {
             judged.overruled(Verdict::Invalid, end.message.clone())
@@ -321,7 +342,7 @@ fn overruled(judged: Judgement, trace: &Trace, requests: &Counts) -> Judgement {
         | EndReason::StoppedEarly
         | EndReason::ThresholdBroken
         | EndReason::LoadEnded
-        | EndReason::Interrupted => delivered(judged, trace, requests),
+        | EndReason::Interrupted => delivered(judged, trace, requests, shortage),
     }
 }
 

@@ -224,6 +224,7 @@ fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         axes: BTreeMap::new(),
         replicate: 1,
         attempt: 1,
+        repeated: None,
         seed: Seed(scenario.seed.0),
         plan_hash: String::new(),
         schedule_hash: String::new(),

@@ -4,6 +4,7 @@
 //! them a line for each sample, each second of traffic, each change of phase and each disturbance. Counts are cumulative,
 //! so a lost line loses no request. Pure: `Trace::read` takes text.
 
+mod cpu;
 mod events;
 mod header;
 mod held;
@@ -15,8 +16,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::cpu::{CpuTime, Cpus, HostCpu, Pressure, ThreadTime};
 pub use self::events::{WorkerCause, WorkerEnd};
-pub use self::header::{ExternalLoad, FORMAT, Header, History, LoadStart, PhaseSpan, Provenance};
+pub use self::header::{ExternalLoad, FORMAT, Header, History, LoadStart, PhaseSpan, Provenance, Repeated};
 pub use self::held::{Held, HeldSource};
 pub use self::memory::{Live, Memory, Own, Rollup};
 pub use self::read::{Trace, TraceError};
@@ -82,6 +84,9 @@ pub struct Sample {
     pub dependencies: BTreeMap<String, Memory>,
     /// steep itself.
     pub steep: Own,
+    /// The CPUs of the host; none in older traces, and where the host does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostCpu>,
 }
 
 impl Sample {
@@ -150,6 +155,9 @@ pub struct Traffic {
     pub slower: Vec<Slower>,
     /// How late the driver sent what it sent since the record before.
     pub lateness: Percentiles,
+    /// CPU time of the driver's thread; none in older traces, and where the host does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<ThreadTime>,
 }
 
 /// What became of the requests of one name. `due = sent + missed + dropped`, always; and everything sent is ok, failed,

@@ -68,7 +68,7 @@ fn said(flags: &[&str], cells: &[Outcome]) -> Isolation {
 #[test]
 fn several_leaks_are_told_in_one_sentence() {
     let flags = ["cache", "labels", "render", "sessions", "tenants"];
-    let cells = [
+    let cells = vec![
         cell(&[], 0.1, 1.0),
         cell(&["sessions"], 3100.0, 60.0),
         cell(&["cache", "render"], -0.2, 1.0),

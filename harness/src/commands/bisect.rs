@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow, bail};
 
 use super::load::{Loaded, load};
 use super::output::{print, status_of, tell};
+use super::repeat::Repeats;
 use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, provenance_now, report, soak};
 use crate::bisect::{Look, MOST_CELLS, Next, Rehearsal};
 use crate::cli::BisectOptions;
@@ -99,6 +100,12 @@ struct Search<'l> {
     budget: Duration,
 }
 
+/// How a search ends, unless a cell that it rests on is repeated.
+struct End {
+    status: Status,
+    said: Option<String>,
+}
+
 impl Search<'_> {
     async fn run(&mut self, resumed: bool) -> Result<Status, anyhow::Error> {
         // What a supervisor leaves behind when it is killed comes to steep, and does not live on.
@@ -117,6 +124,7 @@ impl Search<'_> {
         let unfinished = |cell: &&Cell| !is_finished(&self.folder, &cell.id);
         let mut waiting: VecDeque<Cell> = self.run.plan.cells.iter().filter(unfinished).cloned().collect();
         let mut binaries = Binaries::new();
+        let mut repeats = Repeats::default();
         let status = loop {
             if interrupt.is_raised() {
                 let path = self.folder.path().display();
@@ -127,7 +135,15 @@ impl Search<'_> {
                 Some(cell) => cell,
                 None => match self.next(&progress)? {
                     Ok(cell) => cell,
-                    Err(status) => break status,
+                    Err(End { status, said }) => {
+                        let Some(cell) = repeats.next(&self.folder, &self.run, |_| true, &progress) else {
+                            if let Some(said) = said {
+                                progress.say(&said);
+                            }
+                            break status;
+                        };
+                        cell
+                    }
                 },
             };
             if cell.build.is_some_and(|build| !binaries.contains_key(&build)) {
@@ -148,15 +164,17 @@ impl Search<'_> {
                 provenance: &provenance,
                 binary: binary(&cell, &binaries)?,
                 folder: &self.folder,
+                repeated: None,
             };
-            soak(&soaking, &mut progress, interrupt.watch()).await?;
+            let outcome = soak(&soaking, &mut progress, interrupt.watch()).await?;
+            repeats.saw(&cell, &outcome, &self.run, &progress);
         };
         progress.finish();
         Ok(status)
     }
 
     /// The next cell, noted in the run's folder before it is soaked; or how the search ends.
-    fn next(&mut self, progress: &Progress) -> Result<Result<Cell, Status>, anyhow::Error> {
+    fn next(&mut self, progress: &Progress) -> Result<Result<Cell, End>, anyhow::Error> {
         let Look { explanations, flags, program_posterior, next } = self.look();
         let said: Vec<String> = explanations.iter().take(TOLD).map(ToString::to_string).collect();
         if !self.run.plan.cells.is_empty() {
@@ -173,12 +191,12 @@ impl Search<'_> {
                 progress.say(&format!("next: {} – {}", cell.id, wanted.why));
                 return Ok(Ok(cell));
             }
-            Next::Sure => return Ok(Err(Status::Clean)),
+            Next::Sure => return Ok(Err(End { status: Status::Clean, said: None })),
             Next::Unsure { reason } => reason,
         };
         let resume = self.folder.path().display();
-        progress.say(&format!("UNDECIDED: {reason}. Give more --max-hours with --resume {resume}, or longer phases"));
-        Ok(Err(Status::Undecided))
+        let said = format!("UNDECIDED: {reason}. Give more --max-hours with --resume {resume}, or longer phases");
+        Ok(Err(End { status: Status::Undecided, said: Some(said) }))
     }
 
     /// What the cells so far tell. A set of flags whose cell could not be judged is not asked for again.

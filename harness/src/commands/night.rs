@@ -8,6 +8,7 @@ use jiff::Zoned;
 
 use super::load::Loaded;
 use super::output::{status_of, tell};
+use super::repeat::Repeats;
 use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, provenance_now, report, soak};
 use crate::cli::RunOptions;
 use crate::exit::Status;
@@ -143,6 +144,7 @@ impl Vigil<'_> {
         progress.say(&format!("{name}: until {end}, which is {left} from now, cells of {short}; into {path}"));
         let provenance = provenance_now(self.loaded, &self.run, resumed, interrupt.watch()).await?;
         let mut waiting = self.unfinished();
+        let mut repeats = Repeats::default();
         loop {
             if interrupt.is_raised() {
                 let path = self.folder.path().display();
@@ -153,19 +155,30 @@ impl Vigil<'_> {
             let cell = match waiting.pop_front() {
                 Some(cell) => cell,
                 None => match self.next(&progress) {
-                    Some(cell) => cell,
-                    None => break,
+                    Ok(cell) => cell,
+                    Err(why) => {
+                        let Some(cell) = repeats.next(&self.folder, &self.run, |_| true, &progress) else {
+                            progress.say(&why);
+                            break;
+                        };
+                        cell
+                    }
                 },
             };
             self.build(&cell, &mut progress, &interrupt).await?;
             let is_long = self.run.plan.cells.first().is_some_and(|first| first.id == cell.id);
             let Some(length) = self.night.length(is_long, self.left()) else {
                 progress.say(&format!("{}: not begun, it would not be over in time", cell.id));
+                repeats.give_up();
                 // One that an earlier night began stays missing.
                 self.run.plan.cells.retain(|known| known.id != cell.id || self.folder.cell(&cell.id).exists());
                 continue;
             };
-            self.soak(&cell, length, &provenance, &mut progress, &interrupt).await?;
+            let outcome = self.soak(&cell, length, &provenance, &mut progress, &interrupt).await?;
+            repeats.saw(&cell, &outcome, &self.run, &progress);
+            // Of a cell that was soaked twice the first soak does not count.
+            self.outcomes.retain(|known| known.cell != outcome.cell);
+            self.outcomes.push(outcome);
         }
         self.folder.write_json(RUN_FILE, &self.run)?;
         progress.finish();
@@ -186,8 +199,8 @@ impl Vigil<'_> {
         left(&local_clock(), &self.end)
     }
 
-    /// The next cell, at the end of the plan; none: the night is over.
-    fn next(&mut self, progress: &Progress) -> Option<Cell> {
+    /// The next cell, at the end of the plan; or why the night is over.
+    fn next(&mut self, progress: &Progress) -> Result<Cell, String> {
         let scenario = &self.run.scenario;
         let past = past(&self.switches, &self.run.plan.cells, &self.outcomes);
         let is_built = |build: usize| self.binaries.contains_key(&build);
@@ -198,16 +211,10 @@ impl Vigil<'_> {
             Turn::Soak(Wanted { flags, axes, why }) => {
                 let cell = self.run.plan.append(scenario, self.features, &flags, &axes);
                 progress.say(&format!("next: {} – {why}", cell.id));
-                Some(cell)
+                Ok(cell)
             }
-            Turn::Sure => {
-                progress.say(&format!("everything is decided, with {} left", in_words(self.left())));
-                None
-            }
-            Turn::Unsure { reason } => {
-                progress.say(&format!("the night is over: {reason}"));
-                None
-            }
+            Turn::Sure => Err(format!("everything is decided, with {} left", in_words(self.left()))),
+            Turn::Unsure { reason } => Err(format!("the night is over: {reason}")),
         }
     }
 
@@ -236,7 +243,7 @@ impl Vigil<'_> {
         provenance: &Provenance,
         progress: &mut Progress,
         interrupt: &Interrupt,
-    ) -> Result<(), anyhow::Error> {
+    ) -> Result<Outcome, anyhow::Error> {
         let longer = stretched(&self.run.scenario, &self.loaded.supplies, length);
         let scenario = longer.as_ref().unwrap_or(&self.run.scenario);
         let mut noted = cell.clone();
@@ -262,11 +269,11 @@ impl Vigil<'_> {
             provenance,
             binary: binary(cell, &self.binaries)?,
             folder: &self.folder,
+            repeated: None,
         };
         let began = Instant::now();
         let outcome = soak(&soaking, progress, interrupt.watch()).await?;
         self.night.pace.saw_cell(began.elapsed(), scenario.soak_duration());
-        self.outcomes.push(outcome);
-        Ok(())
+        Ok(outcome)
     }
 }

@@ -1,6 +1,6 @@
 //! `steep run`: builds the service, soaks every cell, judges and reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
@@ -10,6 +10,7 @@ use super::foldover::fold;
 use super::load::{Loaded, load};
 use super::night;
 use super::output::{printed, status_of, tell};
+use super::repeat::{Repeats, is_short, repeated};
 use super::report::{assemble, rendered};
 use crate::cli::{ResultFormat, RunOptions};
 use crate::exit::Status;
@@ -90,10 +91,9 @@ fn soak_all(
     options: &RunOptions,
 ) -> Result<(), anyhow::Error> {
     let runtime = runtime::start().context("start the runtime")?;
-    let resumed = options.resume.is_some();
-    runtime.block_on(run_cells(loaded, folder, run, chosen, resumed))?;
+    runtime.block_on(run_cells(loaded, folder, run, chosen, options))?;
     let more = if options.cells.is_empty() { fold(loaded, folder, run)? } else { Vec::new() };
-    if more.is_empty() { Ok(()) } else { runtime.block_on(run_cells(loaded, folder, run, &more, resumed)) }
+    if more.is_empty() { Ok(()) } else { runtime.block_on(run_cells(loaded, folder, run, &more, options)) }
 }
 
 /// Keeps the report, and then says it: who reads stdout may be gone, or its disk full. Neither keeps the other from being tried, and
@@ -145,33 +145,52 @@ async fn run_cells(
     folder: &RunFolder,
     run: &RunRecord,
     chosen: &[CellId],
-    resumed: bool,
+    options: &RunOptions,
 ) -> Result<(), anyhow::Error> {
     // What a supervisor leaves behind when it is killed comes to steep, and does not live on.
     become_subreaper().context("become the reaper of orphaned processes")?;
     let interrupt = Interrupt::listen().context("listen for signals")?;
     let mut cells: Vec<&Cell> = run.plan.cells.iter().filter(|cell| chosen.contains(&cell.id)).collect();
-    cells.retain(|cell| !is_finished(folder, &cell.id));
+    // Who names a cell that did not have its load wants it soaked anew.
+    let is_named = |cell: &Cell| options.cells.iter().any(|name| name == cell.id.as_str());
+    let is_done = |cell: &Cell| is_finished(folder, &cell.id) && !(is_named(cell) && is_short(folder, &cell.id));
+    cells.retain(|cell| !is_done(cell));
     let mut progress = Progress::new(cells.len());
     announce(&progress, run, folder, cells.len());
-    let provenance = &provenance_now(loaded, run, resumed, interrupt.watch()).await?;
-    let binaries = build_all(loaded, folder, run, &cells, &mut progress, interrupt.watch()).await?;
-    for (index, cell) in cells.into_iter().enumerate() {
-        if interrupt.is_raised() {
+    let provenance = &provenance_now(loaded, run, options.resume.is_some(), interrupt.watch()).await?;
+    let mut binaries = build_all(loaded, folder, run, &cells, &mut progress, interrupt.watch()).await?;
+    let mut cells: VecDeque<Cell> = cells.into_iter().cloned().collect();
+    let mut repeats = Repeats::default();
+    let mut number = 0;
+    while !interrupt.is_raised() {
+        let first = cells.pop_front();
+        let Some(cell) = first.clone().or_else(|| repeats.next(folder, run, |id| chosen.contains(id), &progress))
+        else {
             break;
+        };
+        // Of a run that is resumed a cell may be repeated that was soaked before.
+        if cell.build.is_some_and(|build| !binaries.contains_key(&build)) {
+            binaries.extend(build_all(loaded, folder, run, &[&cell], &mut progress, interrupt.watch()).await?);
         }
-        progress.cell(index + 1, cell);
+        if first.is_some() {
+            number += 1;
+            progress.cell(number, &cell);
+        } else {
+            progress.again(&cell);
+        }
         let soaking = Soaking {
             scenario: &run.scenario,
             supplies: &loaded.supplies,
             plan: &run.plan,
-            cell,
+            cell: &cell,
             scenario_folder: &run.scenario_folder,
             provenance,
-            binary: binary(cell, &binaries)?,
+            binary: binary(&cell, &binaries)?,
             folder,
+            repeated: None,
         };
-        soak(&soaking, &mut progress, interrupt.watch()).await?;
+        let outcome = soak(&soaking, &mut progress, interrupt.watch()).await?;
+        repeats.saw(&cell, &outcome, run, &progress);
     }
     progress.finish();
     Ok(())
@@ -193,6 +212,8 @@ pub(super) async fn soak(
     progress: &mut Progress,
     interrupted: watch::Receiver<u32>,
 ) -> Result<Outcome, anyhow::Error> {
+    let repeated = repeated(soaking.folder, &soaking.cell.id);
+    let soaking = &Soaking { repeated: repeated.as_ref(), ..*soaking };
     let trace = cell::soak(soaking, progress, interrupted).await?;
     let outcome = Outcome::of(&trace);
     soaking.folder.write_json(Path::new(soaking.cell.id.as_str()).join("verdict.json"), &outcome)?;

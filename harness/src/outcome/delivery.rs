@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::shortage::{Shortage, shortage};
+use super::shortfall::Shortfall;
 use crate::scenario::Tolerate;
-use crate::trace::{Connections, Counts, EndReason, Trace};
+use crate::trace::{Connections, Counts, EndReason, Header, Trace};
 use crate::traffic::sessions::MOST_SESSIONS;
 use crate::units::in_words;
 use crate::verdict::{Judgement, Verdict};
@@ -31,10 +33,11 @@ pub(super) fn completed(trace: &Trace, requests: &Counts) -> Option<u64> {
 
 /// The judgement, unless the load was not what the scenario says. What the service did comes before what steep could not do: a
 /// service that burns all CPU on its failures also starves the driver.
-pub(super) fn delivered(judged: Judgement, trace: &Trace, requests: &Counts) -> Judgement {
+pub(super) fn delivered(judged: Judgement, trace: &Trace, requests: &Counts, shortage: Option<&Shortage>) -> Judgement {
     let reasons = if trace.header.external.is_some() { of_external(trace) } else { of_own(trace, requests) };
     if !reasons.is_empty() {
-        return judged.overruled(Verdict::Invalid, reasons.join("; "));
+        let who = shortage.map_or_else(String::new, |shortage| format!(". {shortage}"));
+        return judged.overruled(Verdict::Invalid, reasons.join("; ") + &who);
     }
     if judged.verdict.is_clear() && requests.ok > 0 && requests.ok_refused == requests.ok {
         let reason = "all answers refused what was asked (status 400 and above, or a grpc-status other than OK): the service did no work that could have shown growth";
@@ -43,11 +46,42 @@ pub(super) fn delivered(judged: Judgement, trace: &Trace, requests: &Counts) -> 
     judged
 }
 
+/// Who was short, where more load is missing than is tolerated, or came later; none where the load was delivered, or was missing for want of
+/// rows and sessions alone.
+pub(super) fn short(trace: &Trace, requests: &Counts) -> Option<Shortage> {
+    let Header { tolerate, external, without_load, .. } = &trace.header;
+    let is_short = is_undelivered(requests, tolerate) || late(trace, tolerate).is_some();
+    if !is_short || *without_load || external.is_some() {
+        return None;
+    }
+    let shortfall = Shortfall::of(trace, tolerate.lateness);
+    (shortfall.is_late || shortfall.is_crowded || late(trace, tolerate).is_some()).then(|| shortage(trace, &shortfall))
+}
+
+/// Whether a soak that was `short` of load may turn out otherwise if it is repeated: it lasted to its end, and nothing that the service did is
+/// among the reasons. Answers that did not come in time are what a shortage looks like.
+pub(super) fn is_worth_repeating(trace: &Trace, requests: &Counts) -> bool {
+    use EndReason::{Completed, StoppedEarly};
+    let lasted = trace.end.as_ref().is_some_and(|end| matches!(end.reason, Completed | StoppedEarly));
+    let answered = requests.failed().saturating_sub(requests.failed_timeout).saturating_sub(requests.failed_connect);
+    lasted && requests.balance() && requests.ok > 0 && share(answered, requests.sent) <= trace.header.tolerate.failed
+}
+
+fn is_undelivered(requests: &Counts, tolerate: &Tolerate) -> bool {
+    share(requests.missed.saturating_add(requests.dropped), requests.due) > tolerate.undelivered
+}
+
+/// By how much steep was late, where that is more than is tolerated.
+fn late(trace: &Trace, tolerate: &Tolerate) -> Option<Duration> {
+    let late = Duration::from_micros(trace.end.as_ref()?.lateness.p99_us);
+    (late > tolerate.lateness).then_some(late)
+}
+
 fn of_own(trace: &Trace, requests: &Counts) -> Vec<String> {
     if trace.header.without_load {
         return Vec::new();
     }
-    let Tolerate { undelivered, failed, lateness } = trace.header.tolerate;
+    let tolerate = &trace.header.tolerate;
     let mut reasons = Vec::new();
     if requests.due == 0 && trace.end.as_ref().is_some_and(|end| end.reason == EndReason::Completed) {
         reasons.push("no request came due".to_owned());
@@ -56,10 +90,10 @@ fn of_own(trace: &Trace, requests: &Counts) -> Vec<String> {
         reasons.push("the accounts do not balance: the trace was changed, or steep has a mistake".to_owned());
     }
     let all_failed = requests.sent > 0 && requests.failed() == requests.sent;
-    if all_failed || share(requests.failed(), requests.sent) > failed {
+    if all_failed || share(requests.failed(), requests.sent) > tolerate.failed {
         reasons.extend(failures(requests));
     }
-    if share(requests.missed.saturating_add(requests.dropped), requests.due) > undelivered {
+    if is_undelivered(requests, tolerate) {
         reasons.push(format!(
             "the load was not delivered: of {} due requests {} were missed (steep had no CPU) and {} dropped ({})",
             requests.due,
@@ -68,11 +102,10 @@ fn of_own(trace: &Trace, requests: &Counts) -> Vec<String> {
             why_dropped(requests)
         ));
     }
-    let late = trace.end.as_ref().map_or(Duration::ZERO, |end| Duration::from_micros(end.lateness.p99_us));
-    if late > lateness {
-        let (late, lateness) = (in_words(late), in_words(lateness));
+    if let Some(late) = late(trace, tolerate) {
+        let (late, lateness) = (in_words(late), in_words(tolerate.lateness));
         reasons.push(format!(
-            "the load was not delivered in time: steep was late by {late} or more with 1 % of the requests, where {lateness} are tolerated; give it a core of its own"
+            "the load was not delivered in time: steep was late by {late} or more with 1 % of the requests, where {lateness} are tolerated"
         ));
     }
     reasons

@@ -248,6 +248,13 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     if !outcome.verdict().is_clear() {
         notes.push(format!("{} – {}; {}", outcome.verdict(), outcome.verdict().meaning(), outcome.judgement.reason));
     }
+    if let Some(repeated) = &outcome.repeated {
+        let times = if repeated.times == 1 { "once".to_owned() } else { format!("{} times", repeated.times) };
+        notes.push(format!("soaked {times} more, after an attempt that does not count: {}", repeated.why));
+    }
+    if outcome.worth_repeating {
+        notes.push(format!("steep run FILE --resume RUN --cell '{}' soaks it anew", outcome.cell));
+    }
     if let Some(need) = outcome.judgement.need {
         notes.push(format!("a soak of about {} should decide", in_words(need)));
     }

@@ -339,10 +339,20 @@ pub struct PlanRules {
     pub replicates: u32,
     /// More cells than this are an error, never cut.
     pub max_cells: usize,
+    /// How often a cell that did not have its load is soaked once more.
+    #[serde(default = "PlanRules::usual_retries")]
+    pub retries: u32,
     /// Flag sets added.
     pub include: Vec<Row>,
     /// Flag sets taken out.
     pub exclude: Vec<Row>,
+}
+
+impl PlanRules {
+    /// What a run of an older steep is resumed with.
+    const fn usual_retries() -> u32 {
+        1
+    }
 }
 
 /// When a screening design soaks the opposite of each of its rows.

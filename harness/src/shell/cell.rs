@@ -33,7 +33,9 @@ use crate::shell::service::{CellPlace, RunningService, start};
 use crate::shell::store::{RunFolder, StoreError, TraceWriter, read_trace};
 use crate::shell::verification::{Sight, SightError, look, look_for, uses};
 use crate::threshold::latency_limits;
-use crate::trace::{End, EndReason, ExternalLoad, FORMAT, Header, History, PhaseSpan, Provenance, Record, Trace};
+use crate::trace::{
+    End, EndReason, ExternalLoad, FORMAT, Header, History, PhaseSpan, Provenance, Record, Repeated, Trace,
+};
 use crate::traffic::hash::schedule_hash;
 use crate::traffic::{Schedule, Workload};
 
@@ -56,6 +58,8 @@ pub struct Soaking<'r> {
     pub binary: Binary<'r>,
     /// Where the trace goes.
     pub folder: &'r RunFolder,
+    /// That the cell was soaked before, and why that does not count.
+    pub repeated: Option<&'r Repeated>,
 }
 
 /// What is started as the service of a cell.
@@ -359,6 +363,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         settings_sha256: hex(&Sha256::digest(settings.shown().as_bytes())),
         replicate: cell.replicate,
         attempt,
+        repeated: soaking.repeated.cloned(),
         seed: scenario.seed,
         plan_hash: plan.hash.clone(),
         // Of a load that another program makes nothing is known.

@@ -7,8 +7,10 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::shell::procfs;
+use crate::shell::procfs::cpu;
 
 /// Goes before the number of the supervisor.
 const PREFIX: &str = "steep-";
@@ -126,9 +128,71 @@ fn remove_left_over(above: &Path) {
     }
 }
 
+/// Where the CPU controller is usually mounted, of version 1 and of version 2.
+const CPU_CONTROLLERS: [&str; 4] =
+    ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+
+/// The smallest quota of CPU that steep is under, and with it all that it starts.
+#[derive(Debug)]
+pub struct CpuQuota {
+    folder: PathBuf,
+    cpus: f64,
+}
+
+impl CpuQuota {
+    /// That of steep's cgroup or of one above. In a container the path is that of the host while only the container's own part is mounted,
+    /// so that the root is looked at as well.
+    #[must_use]
+    pub fn above() -> Option<Self> {
+        let found = procfs::cgroups(&fs::read_to_string("/proc/self/cgroup").ok()?);
+        let paths: Vec<String> = found.cpu_v1.into_iter().chain(found.unified).collect();
+        let roots = CPU_CONTROLLERS.map(Path::new).into_iter();
+        let folders = roots.flat_map(|root| {
+            let below = paths.iter().flat_map(|path| Path::new(path.trim_start_matches('/')).ancestors());
+            below.map(|path| root.join(path)).collect::<Vec<_>>()
+        });
+        folders.filter_map(Self::of).min_by(|one, other| one.cpus.total_cmp(&other.cpus))
+    }
+
+    fn of(folder: PathBuf) -> Option<Self> {
+        let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+        let v1 = || cpu::quota_v1(&read("cpu.cfs_quota_us")?, &read("cpu.cfs_period_us")?);
+        let cpus = read("cpu.max").and_then(|text| cpu::quota(&text)).or_else(v1)?;
+        Some(Self { folder, cpus })
+    }
+
+    /// CPUs that it gives.
+    #[must_use]
+    pub fn cpus(&self) -> f64 {
+        self.cpus
+    }
+
+    /// For how long it held up who wanted to run.
+    #[must_use]
+    pub fn throttled(&self) -> Option<Duration> {
+        cpu::throttled(&fs::read_to_string(self.folder.join("cpu.stat")).ok()?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quota_is_read_from_either_version_and_none_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let of = || CpuQuota::of(folder.path().to_owned());
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file");
+        assert!(of().is_none());
+        write("cpu.cfs_quota_us", "50000\n");
+        write("cpu.cfs_period_us", "100000\n");
+        write("cpu.stat", "nr_throttled 2\nthrottled_time 1500000\n");
+        let quota = of().expect("a quota");
+        assert_eq!((quota.cpus(), quota.throttled()), (0.5, Some(Duration::from_micros(1500))));
+        write("cpu.max", "max 100000\n");
+        write("cpu.cfs_quota_us", "-1\n");
+        assert!(of().is_none());
+    }
 
     #[test]
     fn the_memory_controller_is_looked_for_in_both_versions() {

@@ -90,7 +90,7 @@ enum Control {
 #[derive(Debug, Clone, PartialEq)]
 pub enum DriverEvent {
     /// What it did until now: each second.
-    Traffic(Traffic),
+    Traffic(Box<Traffic>),
     /// The times of what ended since the record before, right after it.
     Interval(Box<Interval>),
     /// It got no CPU, and requests were missed.

@@ -2,6 +2,7 @@
 //!
 //! The formats are those of proc(5) and of the kernel's `Documentation/filesystems/proc.rst`.
 
+pub mod cpu;
 pub mod kernel_log;
 pub mod shared;
 pub mod sockets;
@@ -180,6 +181,8 @@ pub fn counter(text: &str, name: &str) -> Option<u64> {
 pub struct Cgroups {
     /// Below the version 1 hierarchy of the memory controller.
     pub memory_v1: Option<String>,
+    /// Below that of the CPU controller.
+    pub cpu_v1: Option<String>,
     /// Below the version 2 hierarchy.
     pub unified: Option<String>,
 }
@@ -195,8 +198,13 @@ pub fn cgroups(text: &str) -> Cgroups {
         };
         if number == "0" && controllers.is_empty() {
             found.unified = Some(path.to_owned());
-        } else if controllers.split(',').any(|controller| controller == "memory") {
+        }
+        let has = |wanted: &str| controllers.split(',').any(|controller| controller == wanted);
+        if has("memory") {
             found.memory_v1 = Some(path.to_owned());
+        }
+        if has("cpu") {
+            found.cpu_v1 = Some(path.to_owned());
         }
     }
     found
@@ -318,7 +326,8 @@ mod tests {
     #[test]
     fn cgroups_of_both_versions_are_told_apart() {
         let both = "9:name=systemd:/\n4:cpu,memory:/jobs/a:b\n0::/user.slice\n";
-        let expected = Cgroups { memory_v1: Some("/jobs/a:b".to_owned()), unified: Some("/user.slice".to_owned()) };
+        let job = Some("/jobs/a:b".to_owned());
+        let expected = Cgroups { memory_v1: job.clone(), cpu_v1: job, unified: Some("/user.slice".to_owned()) };
         assert_eq!(cgroups(both), expected);
     }
 }

@@ -19,7 +19,7 @@ pub struct Progress {
     /// None where stderr is no terminal.
     line: Option<ProgressBar>,
     cells: usize,
-    /// What is soaked: `cell 2/4 sessions`.
+    /// What is soaked: `cell 2/4 sessions`, `once more sessions`.
     label: String,
     logged: Option<Instant>,
 }
@@ -79,7 +79,16 @@ impl Progress {
 
     /// The soak of the cell with this number (from 1) begins.
     pub fn cell(&mut self, number: usize, cell: &Cell) {
-        self.label = format!("cell {number}/{} {}", self.cells, cell.id);
+        self.begin(format!("cell {number}/{} {}", self.cells, cell.id), cell);
+    }
+
+    /// The soak of a cell begins that was soaked before.
+    pub fn again(&mut self, cell: &Cell) {
+        self.begin(format!("once more {}", cell.id), cell);
+    }
+
+    fn begin(&mut self, label: String, cell: &Cell) {
+        self.label = label;
         self.logged = None;
         match &self.line {
             Some(line) => show(line, &format!("{} ({}): starting the service", self.label, cell.flags)),

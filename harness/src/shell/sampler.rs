@@ -6,6 +6,7 @@
 
 pub mod elsewhere;
 pub mod held;
+pub mod host;
 pub mod newcomers;
 pub mod process;
 pub mod survey;
@@ -17,10 +18,11 @@ use std::time::Duration;
 
 use crate::shell::clock::{Moment, own_cpu};
 use crate::shell::process::Reaped;
-use crate::trace::{Held, Memory, Own, ProcessId, Rollup, Sample, WorkerEnd};
+use crate::trace::{Cpus, Held, Memory, Own, ProcessId, Rollup, Sample, WorkerEnd};
 use crate::units::{Bytes, SinceStart};
 use elsewhere::Elsewhere;
 use held::HeldMemory;
+use host::HostCpus;
 use newcomers::{Newcomers, is_process};
 use process::OwnStatus;
 use survey::{Survey, UnderWay, survey};
@@ -51,6 +53,7 @@ pub struct Sampler {
     dependencies: Vec<String>,
     source: Source,
     own: OwnStatus,
+    host: Option<HostCpus>,
     ticks_per_second: f64,
 }
 
@@ -117,6 +120,7 @@ impl Sampler {
             dependencies: dependencies.iter().map(|(name, _)| name.clone()).collect(),
             source,
             own: OwnStatus::open(),
+            host: HostCpus::of(&[], &[]),
             ticks_per_second: rustix::param::clock_ticks_per_second() as f64,
         }
     }
@@ -130,6 +134,19 @@ impl Sampler {
             cadence.held = HeldMemory::begin(supervisors, &of_service, Some(folder));
         }
         self
+    }
+
+    /// The service and the driver are pinned to these CPUs; empty: they are not.
+    #[must_use]
+    pub fn with_cpus(mut self, service: &[usize], driver: &[usize]) -> Self {
+        self.host = HostCpus::of(service, driver);
+        self
+    }
+
+    /// How many CPUs there are for whom; none where the system does not say.
+    #[must_use]
+    pub fn cpus(&self) -> Option<Cpus> {
+        self.host.as_ref().map(HostCpus::cpus)
     }
 
     /// Processes of the service that ended while it lived, as far as all is known of them that will be; `reaped` are the ends that its
@@ -159,6 +176,7 @@ impl Sampler {
             rollup,
             held,
             dependencies: self.dependencies.iter().cloned().zip(totals.map(|total| total.memory)).collect(),
+            host: self.host.as_ref().and_then(HostCpus::read),
             steep: Own { anon_bytes: self.own.anon(), cpu_s: own_cpu().as_secs_f64() },
             read_us: u64::try_from(Moment::now().monotonic.saturating_sub(begun.monotonic).as_micros())
                 .unwrap_or(u64::MAX),

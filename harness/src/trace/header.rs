@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Cpus;
 use crate::flags::{CellId, FlagSet};
 use crate::scenario::{AxisKind, Counter, Judge, Model, Phase, Role, Scenario, Shape, Threshold, Tolerate};
 use crate::units::{Bytes, Rps, Seed, SinceStart};
 
 /// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
-pub const FORMAT: &str = "1.2";
+pub const FORMAT: &str = "1.3";
 
 /// What was soaked, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct Header {
     pub replicate: u32,
     /// Which attempt at this cell, from 1: resuming a run adds one.
     pub attempt: u32,
+    /// That it was soaked before, and why that does not count; none: it was not repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<Repeated>,
     /// Seed of the scenario.
     pub seed: Seed,
     /// Hash of the plan.
@@ -83,6 +87,15 @@ pub struct Header {
     pub probe: bool,
     /// Where the service and the machine come from.
     pub provenance: Provenance,
+}
+
+/// A cell that was soaked anew, because it did not have its load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeated {
+    /// How often.
+    pub times: u32,
+    /// What was said of the attempt before.
+    pub why: String,
 }
 
 /// The revisions that a cell's own has grown out of.
@@ -127,6 +140,9 @@ pub struct LoadStart {
     /// What is no part of the memory that is judged, in words, as this host lets steep count.
     #[serde(default)]
     pub not_counted: Vec<String>,
+    /// How many CPUs there are for whom; none in older traces, and where the host does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<Cpus>,
 }
 
 /// A phase on the cell's clock.

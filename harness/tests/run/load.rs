@@ -36,7 +36,7 @@ fn shell(script: &str) {
 }
 
 /// Lets the process `pid` rest for a second.
-fn rest(pid: i32) {
+pub(super) fn rest(pid: i32) {
     shell(&format!("kill -STOP {pid}; sleep 1; kill -CONT {pid}"));
 }
 
@@ -93,7 +93,7 @@ fn soak_with(place: &Place, this: impl FnOnce(i32, i32)) {
 #[test]
 fn a_stalled_service_leaves_closed_accounts_and_a_percentile_that_says_so() {
     // Few in flight, so that most of what is due in the stall is dropped; with no time-out before its end.
-    let place = Place::new("fine", 5, "[load]\nmax_in_flight = 8\n");
+    let place = Place::new("fine", 5, "[load]\nmax_in_flight = 8\n[plan]\nretries = 0\n");
     let scenario = fs::read_to_string(place.path("soak.toml")).unwrap();
     fs::write(place.path("soak.toml"), scenario.replace("request_timeout = \"500ms\"", "request_timeout = \"5s\""))
         .unwrap();
@@ -106,7 +106,7 @@ fn a_stalled_service_leaves_closed_accounts_and_a_percentile_that_says_so() {
 
 #[test]
 fn a_starved_driver_misses_and_says_so() {
-    let place = Place::new("fine", 4, "");
+    let place = Place::new("fine", 4, "[plan]\nretries = 0\n");
     soak_with(&place, |steep, _| rest(steep));
     let counts = accounts(&place);
     assert!(counts["missed"] > 50, "{counts:?}");

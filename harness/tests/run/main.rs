@@ -10,13 +10,14 @@ mod load;
 mod moody;
 mod night;
 mod ports;
+mod repeat;
 mod secrets;
 #[path = "../support/mod.rs"]
 mod support;
 mod switches;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -303,13 +304,18 @@ fn begun_with(place: &Place, more: &[&str]) -> (Child, BufReader<std::process::C
         .spawn()
         .unwrap();
     let mut stderr = BufReader::new(steep.stderr.take().unwrap());
-    let mut line = String::new();
     // The first progress line comes with the first sample.
-    while !line.contains("steady,") {
-        line.clear();
-        assert!(stderr.read_line(&mut line).unwrap() > 0, "steep ended before it sampled");
-    }
+    wait_for(&mut stderr, "steady,");
     (steep, stderr)
+}
+
+/// Reads what steep says until a line has `words` in it.
+fn wait_for(stderr: &mut impl BufRead, words: &str) {
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "steep ended and did not say {words:?}");
+    }
 }
 
 fn signal(child: &Child, signal: Signal) {

@@ -101,6 +101,9 @@ fn ready(stream: &TcpStream, mood: &str) -> Option<()> {
     write(stream, if mood == "never-ready" { "503 Service Unavailable" } else { "200 OK" }, "mood=fine")
 }
 
+/// What the slow one takes to answer.
+const SLOW: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// None: the connection is over.
 #[allow(clippy::print_stderr, reason = "what a service prints is part of the test")]
 fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
@@ -112,6 +115,10 @@ fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
         "hangs" => loop {
             std::thread::park();
         },
+        "slow" => {
+            std::thread::park_timeout(SLOW);
+            write(stream, "200 OK", "at last")
+        }
         "endless" => {
             write_all(stream, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
             loop {

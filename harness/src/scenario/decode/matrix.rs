@@ -156,6 +156,8 @@ pub(super) fn plan(reader: &mut Reader, top: &Section<'_>) -> PlanRules {
         // The list of keys bounds it to 1000.
         replicates: reader.integer(section, "replicates").unwrap_or(1) as u32,
         max_cells: whole(reader.integer(section, "max_cells")),
+        // The list of keys bounds it to 3.
+        retries: reader.integer(section, "retries").unwrap_or(1) as u32,
         include: each(reader, section, "include", row),
         exclude: each(reader, section, "exclude", row),
     }

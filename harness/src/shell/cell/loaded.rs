@@ -80,6 +80,7 @@ impl<'r> Loaded<'r> {
         let sampler = Sampler::begin(service.process.supervisor_pid(), &service.dependency_supervisors());
         let cell_folder = soaking.folder.cell(&soaking.cell.id);
         let sampler = sampler.with_folder(&cell_folder.canonicalize().unwrap_or_else(|_| cell_folder.clone()));
+        let sampler = sampler.with_cpus(&scenario.service.cpus, &scenario.load.cpus);
         let soak = Soak::new(PhaseSpan::chain(&scenario.phases), scenario.sampling.every);
         let phases = PhaseSpan::chain(&scenario.phases);
         let names: Vec<String> = scenario.requests.iter().map(|request| request.name.clone()).collect();
@@ -211,7 +212,7 @@ impl<'r> Loaded<'r> {
             }
             Some(DriverEvent::Traffic(traffic)) => {
                 self.watch.see_traffic(&traffic);
-                self.writer.write(&Record::Traffic(traffic))?;
+                self.writer.write(&Record::Traffic(*traffic))?;
             }
             Some(DriverEvent::Interval(interval)) => self.latency_log.push(*interval),
             Some(DriverEvent::Starved(starved)) => self.writer.write(&Record::Disturbance(starved))?,
@@ -404,5 +405,6 @@ fn load_start(sampler: &Sampler, service: &RunningService) -> LoadStart {
         started_boot_s: Moment::now().since_boot.as_secs_f64(),
         limits: sampler.limits().into_iter().map(str::to_owned).chain(service.unknown.iter().cloned()).collect(),
         not_counted: sampler.not_counted().into_iter().map(str::to_owned).collect(),
+        cpus: sampler.cpus(),
     }
 }

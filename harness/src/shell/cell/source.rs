@@ -21,7 +21,6 @@ pub(super) enum Source {
 }
 
 /// What a source tells.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, a few a second")]
 pub(super) enum Told {
     /// Steep's driver tells this; none: its thread is gone.
     Driver(Option<DriverEvent>),

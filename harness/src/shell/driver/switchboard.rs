@@ -13,6 +13,7 @@ use std::task::{Context, Waker};
 use std::time::Instant;
 
 use crate::scenario::Http;
+use crate::shell::sampler::host::own_thread;
 use crate::trace::{Connections, Disturbance, Percentiles, Traffic};
 use crate::traffic::dispatch::{Dispatch, Ended, Fate, Outcome};
 use crate::traffic::latency::{Interval, Latencies, LatencyLimit};
@@ -225,7 +226,7 @@ impl Switchboard {
         }
     }
 
-    /// What happened until `now`; the times since this was last asked.
+    /// What happened until `now`; the times since this was last asked. Asked on the driver's thread, whose CPU time it tells.
     pub(super) fn traffic(&self, now: SinceStart) -> (Traffic, Interval) {
         let board = &mut *self.board.borrow_mut();
         let interval = board.latencies.take_interval(now);
@@ -240,6 +241,7 @@ impl Switchboard {
             latency: self.by_name(interval.latency()),
             slower: board.latencies.slower().collect(),
             lateness: interval.lateness(),
+            driver: own_thread(),
         };
         (traffic, interval)
     }
