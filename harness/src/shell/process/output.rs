@@ -83,9 +83,12 @@ impl Output {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).tail.lines()
     }
 
-    /// From now on looks for a running count of requests in it. What was before is not missed: the next count includes it.
+    /// From now on looks for a running count of requests in it, and in the last lines until now.
     pub fn watch_count(&self) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).count.get_or_insert_default();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = RunningCount::default();
+        kept.tail.replay(|piece| count.feed(piece));
+        kept.count.get_or_insert(count);
     }
 
     /// The requests that it counts; none: see [`Output::watch_count`].

@@ -52,6 +52,15 @@ impl Tail {
         self.lines.iter().cloned().chain(open).skip(skipped).collect()
     }
 
+    /// Gives all that is kept to `reader`, as it came.
+    pub fn replay(&self, mut reader: impl FnMut(&[u8])) {
+        for line in &self.lines {
+            reader(line.as_bytes());
+            reader(b"\n");
+        }
+        reader(&self.open);
+    }
+
     fn lengthen(&mut self, piece: &[u8]) {
         let room = LINE_MAX_BYTES - self.open.len();
         self.open.extend_from_slice(&piece[..piece.len().min(room)]);
