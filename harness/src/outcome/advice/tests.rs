@@ -60,10 +60,10 @@ fn a_load_that_was_not_what_the_scenario_says_tells_what_to_change() {
         |_, counts| counts.due += 1,
         |_, counts| (counts.ok, counts.failed_status) = (0, counts.ok),
         |_, counts| {
-            (counts.sent, counts.ok, counts.missed) = (counts.sent / 2, counts.ok / 2, counts.due - counts.sent / 2)
+            (counts.sent, counts.ok, counts.missed) = (counts.sent / 2, counts.ok / 2, counts.due - counts.sent / 2);
         },
         |_, counts| {
-            (counts.sent, counts.ok, counts.dropped) = (counts.sent / 2, counts.ok / 2, counts.due - counts.sent / 2)
+            (counts.sent, counts.ok, counts.dropped) = (counts.sent / 2, counts.ok / 2, counts.due - counts.sent / 2);
         },
         |_, counts| {
             let left = counts.due - counts.sent / 2;
