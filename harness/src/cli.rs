@@ -206,6 +206,8 @@ Examples:
   zcat access.log.*.gz | steep import access-log - -o soak.toml";
 
 const RUN_HELP: &str = "\
+A package is built into `steep` below cargo's target folder; CARGO_TARGET_DIR moves it (docs/builds.md).
+
 With --until the night is the plan: each cell is the one that tells most after those before it, no
 cell is begun that would not be over in time, and what was not soaked is told and never counted as
 clean. With --resume such a run goes on in another night.

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod problem;
 pub mod recorded;
 pub mod report;
+pub mod running_count;
 pub mod scenario;
 pub mod search;
 pub mod shell;

@@ -3,6 +3,7 @@
 //!
 //! Pure.
 
+mod advice;
 mod delivery;
 mod figures;
 mod held;
@@ -20,7 +21,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::delivery::{completed, connections_note, delivered, failures, is_worth_repeating, short, totals};
+use self::delivery::{
+    completed, connections_note, delivered, failures, is_worth_repeating, short, standstill_note, totals,
+};
 use self::figures::figures;
 pub use self::figures::{Figures, Start};
 pub use self::held::HeldMemory;
@@ -121,6 +124,9 @@ pub struct Outcome {
     pub failures: Option<String>,
     /// What is to be said of the connections; none where they were those of the scenario.
     pub connections_note: Option<String>,
+    /// How long the count of requests stood still, where another program makes the load and somebody counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standstill_note: Option<String>,
     /// Connections of the driver.
     pub connections: Connections,
     /// The program that made the load; none: steep did.
@@ -189,6 +195,8 @@ impl Outcome {
             Some(held) => held.doubted(judgement),
             None => judgement,
         };
+        let judgement =
+            Judgement { advice: advice::advice(trace, &judgement, &requests, shortage.is_some()), ..judgement };
         let grows_in = judged.grows_in.filter(|_| judgement.verdict == grown);
         let limit = header.memory_limit_bytes;
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
@@ -225,6 +233,7 @@ impl Outcome {
             worth_repeating,
             repeated: header.repeated.clone(),
             connections_note: connections_note(trace),
+            standstill_note: standstill_note(trace),
             flows: trace.traffic.last().map(|traffic| traffic.flows.clone()).unwrap_or_default(),
             connections: trace.traffic.last().map(|traffic| traffic.connections).unwrap_or_default(),
             external: header.external.clone(),

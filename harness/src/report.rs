@@ -53,6 +53,9 @@ pub struct Report {
     pub verdicts: BTreeMap<&'static str, usize>,
     /// Cells of the plan of which nothing is known.
     pub missing: Vec<Missing>,
+    /// Cells of the plan that nobody asked for: `--cell` named others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_asked: Vec<CellId>,
     /// Of a night: what it did not come to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_run: Option<NotRun>,
@@ -111,6 +114,8 @@ pub struct Results {
     pub axes: Vec<Axis>,
     /// Cells of the plan of which nothing is known.
     pub missing: Vec<Missing>,
+    /// Cells of the plan that nobody asked for.
+    pub not_asked: Vec<CellId>,
     /// Of a night: what it chose from.
     pub overnight: Option<Overnight>,
     /// The others.
@@ -121,7 +126,8 @@ impl Report {
     /// The report on `results`.
     #[must_use]
     pub fn new(results: Results) -> Self {
-        let Results { name, started, flags, fail_on, known, axes, missing, overnight, mut outcomes } = results;
+        let Results { name, started, flags, fail_on, known, axes, missing, not_asked, overnight, mut outcomes } =
+            results;
         outcomes.sort_by_key(|outcome| (!outcome.flags.is_empty(), outcome.flags.iter().count(), outcome.cell.clone()));
         // What ran the same is compared with what ran otherwise, and not with itself.
         let (apart, alike) = told_apart(&axes, &outcomes);
@@ -147,6 +153,7 @@ impl Report {
             exit_status: status.code(),
             verdicts,
             missing,
+            not_asked,
             not_run,
             cells: outcomes,
             alike,

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::check::flows::{before, no_value};
 pub(crate) use self::check::grpc::is_json_file;
 pub(crate) use self::check::traffic::{LONGEST_PATH, is_header_name, unknown_name, unused_params};
-pub use self::external::{Counter, External};
+pub use self::external::{Counter, External, Reported};
 pub use self::flow::{Capture, CapturePlace, Flow, places, unset, variables};
 pub use self::grpc::{Grpc, GrpcForm, GrpcStatus};
 pub use self::json_path::JsonPath;

@@ -368,6 +368,9 @@ pub struct End {
     /// What happened, in words, where the reason does not say it all: a compiler's message, the last lines of a log.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// The program that makes the load counted its requests, and once told fewer than before: that number, and the one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count_fell: Option<CountFell>,
     /// How the service's main process ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<Exit>,
@@ -390,6 +393,15 @@ pub struct End {
     /// How late the driver sent.
     #[serde(default)]
     pub lateness: Percentiles,
+}
+
+/// A count of requests that went back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountFell {
+    /// What was told before.
+    pub from: u64,
+    /// What was told then.
+    pub to: u64,
 }
 
 /// Why a cell ended.

@@ -2,6 +2,7 @@
 //!
 //! Pure: no files, processes, sockets, clocks, threads or output.
 
+pub(crate) mod advice;
 mod need;
 
 use std::fmt;
@@ -117,6 +118,9 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why, in one sentence with its numbers.
     pub reason: String,
+    /// What to do so that it is decided, a command or a key of the scenario; none where it is, and where others know better.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
     /// How long a run would have to last to decide, if it is open.
     #[serde(rename = "need_seconds", serialize_with = "as_seconds")]
     pub need: Option<Duration>,
@@ -135,20 +139,27 @@ impl Judgement {
     /// The same numbers under a verdict that something else than growth decides: a crash, load not delivered.
     #[must_use]
     pub fn overruled(self, verdict: Verdict, reason: impl Into<String>) -> Self {
-        Self { verdict, reason: reason.into(), need: None, ..self }
+        Self { verdict, reason: reason.into(), need: None, advice: None, ..self }
     }
 
     /// A judgement without numbers.
     #[must_use]
     pub fn without_growth(verdict: Verdict, reason: impl Into<String>) -> Self {
-        Self { verdict, reason: reason.into(), need: None, growth: None, anonymous: None }
+        Self { verdict, reason: reason.into(), advice: None, need: None, growth: None, anonymous: None }
+    }
+
+    /// The same with what to do so that it is decided.
+    #[must_use]
+    pub fn advising(self, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..self }
     }
 }
 
 impl From<Unjudgeable> for Judgement {
     fn from(unjudgeable: Unjudgeable) -> Self {
         let verdict = if unjudgeable.is_invalid() { Verdict::Invalid } else { Verdict::Inconclusive };
-        Self { need: unjudgeable.need(), ..Self::without_growth(verdict, unjudgeable.to_string()) }
+        let judgement = Self::without_growth(verdict, unjudgeable.to_string());
+        Self { need: unjudgeable.need(), ..judgement }.advising(advice::of_unjudgeable(&unjudgeable))
     }
 }
 
@@ -178,7 +189,7 @@ pub fn judge_by(
              memory outside the heap",
             held.reason, judgement.reason
         );
-        (judgement.verdict, judgement.need) = (Verdict::Retention, None);
+        (judgement.verdict, judgement.need, judgement.advice) = (Verdict::Retention, None, None);
     } else if let Some(growth) = &held.growth {
         judgement.reason = format!("{}; resident memory grows by {}", judgement.reason, estimate(growth));
     }
@@ -199,7 +210,8 @@ fn is_held_outside(live: &Judgement, held: &Judgement) -> bool {
 fn by_growth(growth: Growth, materiality: &Materiality) -> Judgement {
     let (verdict, reason, need) = decide(&growth, materiality.strictness);
     let need = need.map(|need| advised(need, &growth, materiality.strictness).min(LONGEST_NEED));
-    Judgement { verdict, reason, need, growth: Some(growth), anonymous: None }
+    let advice = (verdict == Verdict::Inconclusive).then(|| advice::of_open(&growth, need));
+    Judgement { verdict, reason, advice, need, growth: Some(growth), anonymous: None }
 }
 
 type Decision = (Verdict, String, Option<Duration>);

@@ -116,6 +116,7 @@ fn report(outcomes: Vec<Outcome>, axis: Axis) -> String {
         axes: vec![axis],
         overnight: None,
         missing: Vec::new(),
+        not_asked: Vec::new(),
         outcomes,
     }));
     let lines = text.lines().skip_while(|line| !line.starts_with("allocators") && !line.contains("cannot be"));

@@ -82,6 +82,7 @@ fn report_on(day: &str, outcomes: &[Outcome], known: &[Known]) -> Report {
         known: known.to_vec(),
         axes: Vec::new(),
         missing: Vec::new(),
+        not_asked: Vec::new(),
         overnight: None,
         outcomes: outcomes.to_vec(),
     })

@@ -120,6 +120,7 @@ fn report(flags: &[&str], axes: Vec<Axis>, outcomes: Vec<Outcome>) -> Report {
         axes,
         overnight: None,
         missing: Vec::new(),
+        not_asked: Vec::new(),
         outcomes,
     })
 }

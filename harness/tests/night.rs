@@ -100,6 +100,7 @@ fn report(scenario: &Scenario, overnight: Option<Overnight>, outcomes: Vec<Outco
         axes: Vec::new(),
         overnight,
         missing: Vec::new(),
+        not_asked: Vec::new(),
         outcomes,
     })
 }

@@ -56,6 +56,7 @@ fn report(outcomes: Vec<Outcome>, flags: &[&str]) -> Report {
         axes: Vec::new(),
         overnight: None,
         missing: Vec::new(),
+        not_asked: Vec::new(),
         outcomes,
     })
 }

@@ -35,10 +35,11 @@ pub(super) fn rendered(report: &Report, format: ResultFormat) -> Result<String, 
 /// The report on all that `folder` holds.
 pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
     let mut outcomes = Vec::new();
-    let mut missing = Vec::new();
+    let (mut missing, mut not_asked) = (Vec::new(), Vec::new());
     for cell in &run.plan.cells {
         match folder.trace(&cell.id) {
             Ok(Some(trace)) => outcomes.push(Outcome::of(&trace)),
+            Ok(None) if !run.is_asked(&cell.id) => not_asked.push(cell.id.clone()),
             Ok(None) => missing.push(Missing { cell: cell.id.clone(), reason: "not soaked".to_owned() }),
             // One file that cannot be read takes no other cell with it.
             Err(error) => missing.push(Missing { cell: cell.id.clone(), reason: in_full(&error) }),
@@ -52,6 +53,7 @@ pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
         fail_on: run.scenario.judge.fail_on.clone(),
         known: run.scenario.known.clone(),
         missing,
+        not_asked,
         overnight: run.plan.overnight.clone(),
         outcomes,
     });

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use tokio::sync::watch;
@@ -18,7 +19,7 @@ use crate::flags::CellId;
 use crate::outcome::Outcome;
 use crate::plan::{Cell, Plan};
 use crate::scenario::{Model, Program};
-use crate::shell::build::Built;
+use crate::shell::build::{Built, Doing};
 use crate::shell::cell::{self, Binary, Soaking};
 use crate::shell::interrupt::Interrupt;
 use crate::shell::process::own_program;
@@ -59,9 +60,10 @@ pub fn run(options: &RunOptions) -> Status {
     });
     let begun = begun.and_then(|(folder, mut run)| {
         // A run that is resumed may have been folded over.
-        let soaked = run.plan.cells.len();
+        let before = (run.plan.cells.len(), run.asked.clone());
         let chosen = chosen_cells(&loaded, &mut run.plan, &options.cells).map_err(Refused::usage)?;
-        if run.plan.cells.len() > soaked {
+        run.asked = asked(&run, options, &chosen);
+        if (run.plan.cells.len(), &run.asked) != (before.0, &before.1) {
             folder
                 .write_json(RUN_FILE, &run)
                 .map_err(|error| Refused { status: Status::NotDone, error: error.into() })?;
@@ -123,6 +125,16 @@ fn tell_left_out(plan: &Plan) {
     if let Some(left_out) = &plan.left_out {
         tell(&format!("left out: {} ({})", counted(left_out.cells.len(), "cell"), left_out.reason));
     }
+}
+
+/// The cells that the run is to have: those that `--cell` named, now or when it was begun; empty where it was begun or goes on with all.
+fn asked(run: &RunRecord, options: &RunOptions, chosen: &[CellId]) -> Vec<CellId> {
+    let is_of_all = options.resume.is_some() && run.asked.is_empty();
+    if options.cells.is_empty() || is_of_all {
+        return Vec::new();
+    }
+    let new = chosen.iter().filter(|id| !run.asked.contains(id));
+    run.asked.iter().chain(new).cloned().collect()
 }
 
 /// The cells that `--cell` names, or all. One that no strategy planned is added to the plan.
@@ -347,7 +359,7 @@ pub(super) async fn build_all(
         let began = std::time::Instant::now();
         progress.build(&label);
         let place = folder.build(index);
-        let says = |line: &str| progress.building(&label, line);
+        let says = |doing: Doing<'_>| progress.building(&label, doing);
         let building = workspace.build(package, build, &place, &supervisor, says);
         let built = tokio::select! {
             built = building => built,
@@ -355,12 +367,18 @@ pub(super) async fn build_all(
             _ = interrupted.wait_for(|raised| *raised > 0) => bail!("interrupted while {label} was built; nothing was soaked"),
         };
         match &built {
-            Ok(_) => progress.say(&format!("built {label} in {}", in_words(began.elapsed()))),
+            Ok(built) => progress.say(&built_in(&label, began.elapsed(), built.waited)),
             Err(error) => progress.say(&format!("error: {error}")),
         }
         binaries.insert(index, built.map_err(|error| error.to_string()));
     }
     Ok(binaries)
+}
+
+/// What is said of a build: how long it took, without the time in which another cargo had the lock.
+fn built_in(label: &str, all: Duration, waited: Duration) -> String {
+    let built = format!("built {label} in {}", in_words(all.saturating_sub(waited)));
+    if waited.is_zero() { built } else { format!("{built}, after {} of waiting for cargo's lock", in_words(waited)) }
 }
 
 /// A cell that is done, in one line.

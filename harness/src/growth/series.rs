@@ -11,7 +11,7 @@ use crate::units::{Rps, in_words};
 pub const LEAST_SECONDS: f64 = 55.0;
 
 /// What a run must last, when it was too short.
-const LEAST_PHASE: Duration = Duration::from_mins(1);
+pub const LEAST_PHASE: Duration = Duration::from_mins(1);
 
 /// Fewest readings of a short run, and of one of [`SHORT_RUN_SECONDS`] (METHOD.md, input).
 const FEWEST_SHORT_SAMPLES: usize = 40;

@@ -2,13 +2,21 @@
 
 use std::time::Duration;
 
+use super::fitted_samples;
 use super::shortage::{Shortage, shortage};
 use super::shortfall::Shortfall;
 use crate::scenario::Tolerate;
-use crate::trace::{Connections, Counts, EndReason, Header, Trace};
+use crate::trace::{Connections, CountFell, Counts, EndReason, Header, Sample, Trace};
 use crate::traffic::sessions::MOST_SESSIONS;
 use crate::units::in_words;
 use crate::verdict::{Judgement, Verdict};
+
+/// A load of which nothing was counted for this share of the soak is not the load of the scenario.
+const STANDSTILL_OF_SOAK: f64 = 0.5;
+/// From this share on it is said.
+const STANDSTILL_TOLD: f64 = 0.1;
+/// A shorter one is the cadence of who counts: k6 and wrk tell of 10 s.
+const SHORTEST_STANDSTILL: Duration = Duration::from_secs(30);
 
 /// What became of the requests of all names.
 pub(super) fn totals(trace: &Trace) -> Counts {
@@ -24,7 +32,7 @@ pub(super) fn completed(trace: &Trace, requests: &Counts) -> Option<u64> {
     match &trace.header.external {
         None => Some(requests.completed()),
         Some(external) => {
-            external.counter.as_ref()?;
+            external.is_counted().then_some(())?;
             let (first, last) = (trace.samples.first()?, trace.samples.last()?);
             Some(last.completed().saturating_sub(first.completed()))
         }
@@ -112,15 +120,64 @@ fn of_own(trace: &Trace, requests: &Counts) -> Vec<String> {
 }
 
 fn of_external(trace: &Trace) -> Vec<String> {
-    let Some(counter) = trace.header.external.as_ref().and_then(|external| external.counter.as_ref()) else {
+    let external = trace.header.external.as_ref();
+    let Some((external, counted_by)) = external.and_then(|external| Some((external, external.counted_by()?))) else {
         return Vec::new();
     };
-    match trace.samples.as_slice() {
-        [first, .., last] if first.completed() == last.completed() => {
-            vec![format!("the counter {} did not move: no request reached the service", counter.metric)]
-        }
-        _ => Vec::new(),
+    let program = external.command.first().map_or("", String::as_str);
+    if let Some(CountFell { from, to }) = trace.end.as_ref().and_then(|end| end.count_fell) {
+        return vec![format!(
+            "{counted_by} went back from {from} to {to}: it must be of all requests since the load began, and of one program; \
+             else let the service count (load.counter)"
+        )];
     }
+    // A program that has told nothing yet has not told that nothing was done.
+    let is_counted = |sample: &&Sample| external.reported.is_none() || !sample.requests.is_empty();
+    let mut counted = trace.samples.iter().filter(is_counted);
+    match (counted.next(), counted.next_back()) {
+        (None, _) if !trace.samples.is_empty() => vec![format!(
+            "{program} told no count of requests: let it print or write a line `requests 12345` where load.requests_from says, \
+             each second"
+        )],
+        (Some(first), Some(last)) if first.completed() == last.completed() => {
+            vec![format!(
+                "{counted_by} did not move: no request reached the service; look into driver.log, and at load.command"
+            )]
+        }
+        _ => stood_still(trace)
+            .filter(|stood| stood.share >= STANDSTILL_OF_SOAK)
+            .map(|stood| format!("{counted_by} {}: what memory did meanwhile says nothing of requests; let load.command run as long as the phases", stood.words))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// How long nobody counted a request, though another program made load.
+struct Standstill {
+    /// Of the time that is fitted.
+    share: f64,
+    words: String,
+}
+
+/// The longest time without a request in the phases that are fitted, of a load that another program makes and somebody counts. Of a soak
+/// that was stopped before, of what there is.
+fn stood_still(trace: &Trace) -> Option<Standstill> {
+    trace.header.external.as_ref().filter(|external| external.is_counted())?;
+    let samples = fitted_samples(trace);
+    let lasted = |samples: &[Sample]| match samples {
+        [first, .., last] => last.t_s.elapsed().saturating_sub(first.t_s.elapsed()),
+        _ => Duration::ZERO,
+    };
+    let (all, longest) = (lasted(samples), samples.chunk_by(|a, b| a.completed() == b.completed()).map(lasted).max()?);
+    let words = format!("stood still for {} of {}", in_words(longest), in_words(all));
+    (longest >= SHORTEST_STANDSTILL).then(|| Standstill { share: longest.as_secs_f64() / all.as_secs_f64(), words })
+}
+
+/// What is to be said of a count that stood still, though not for so long that the cell cannot be judged.
+pub(super) fn standstill_note(trace: &Trace) -> Option<String> {
+    let stood = stood_still(trace).filter(|stood| (STANDSTILL_TOLD..STANDSTILL_OF_SOAK).contains(&stood.share))?;
+    let counted_by = trace.header.external.as_ref()?.counted_by()?;
+    Some(format!("{counted_by} {}", stood.words))
 }
 
 fn why_dropped(requests: &Counts) -> String {
@@ -281,7 +338,7 @@ path = "/"
     fn under_external(counter: Option<&str>) -> Outcome {
         let metric = |name: &str| Counter { path: "/metrics".into(), metric: name.into(), labels: BTreeMap::new() };
         let counter = counter.map(metric);
-        let external = ExternalLoad { command: vec!["k6".to_owned()], counter: counter.clone() };
+        let external = ExternalLoad { command: vec!["k6".to_owned()], counter: counter.clone(), reported: None };
         let service = SimService { leak_per_second: 10_000.0, ..SimService::default() };
         let mut trace = soak(&scenario(), &service, &[]).expect("a trace");
         trace.header.external = Some(external);

@@ -124,7 +124,9 @@ impl HeldMemory {
     #[must_use]
     pub fn doubted(&self, judgement: Judgement) -> Judgement {
         match self.doubt(&judgement) {
-            Some(reason) => judgement.overruled(Verdict::Inconclusive, reason),
+            Some(reason) => judgement
+                .overruled(Verdict::Inconclusive, reason)
+                .advising("let the service write below {{dir}} (service.args, service.env), then steep run FILE"),
             None => judgement,
         }
     }

@@ -101,7 +101,8 @@ pub(super) fn judged(
     let beside: Vec<&PhaseJudgement> = phases.iter().filter(|phase| !phase.fitted).collect();
     let (mut judgement, grows_in) = combined(fitted.clone(), &beside);
     if let Some(reason) = judgement.verdict.is_clear().then(|| climbs(&phases, &stretches, &judgement)).flatten() {
-        judgement = Judgement { verdict: Verdict::Inconclusive, reason, ..judgement };
+        judgement = Judgement { verdict: Verdict::Inconclusive, reason, ..judgement }
+            .advising("say phases[].role = \"steady\" of the phases between them, then steep run FILE");
     }
     let phases = if beside.is_empty() { Vec::new() } else { phases };
     Judged { judgement, fitted, phases, grows_in }
@@ -131,7 +132,7 @@ fn found(fitted: &Judgement, growing: &[&PhaseJudgement]) -> Judgement {
     let others = if others.is_empty() { String::new() } else { format!(", and {}", others.join(" and ")) };
     let where_fitted = if worst.without_requests { "under load" } else { "where it is fitted" };
     let reason = format!("{}{others}; {where_fitted}: {} ({})", worst.finding(), fitted.verdict, fitted.reason);
-    Judgement { reason, need: None, ..worst.judgement.clone() }
+    Judgement { reason, need: None, advice: None, ..worst.judgement.clone() }
 }
 
 /// Growth that the fitted stretch shows, with what becomes of it where nothing is asked: one finding and not two.
@@ -176,7 +177,8 @@ fn unless_hidden(fitted: Judgement, beside: &[&PhaseJudgement]) -> Judgement {
             fitted.verdict,
             fitted.reason
         );
-        return Judgement { verdict: Verdict::Inconclusive, reason, ..fitted };
+        return Judgement { verdict: Verdict::Inconclusive, reason, ..fitted }
+            .advising(format!("lengthen {} to that (phases[].duration), then steep run FILE", phase.place()));
     }
     let hidden: Vec<String> = beside.iter().filter_map(|phase| phase.hidden()).collect();
     let reason = [vec![fitted.reason], hidden].concat().join("; ");

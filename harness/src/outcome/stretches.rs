@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::growth::Series;
 use crate::scenario::Role;
-use crate::trace::{PhaseSpan, Sample, Trace};
+use crate::trace::{ExternalLoad, PhaseSpan, Sample, Trace};
 use crate::units::{Rps, SinceStart};
 
 /// A phase of which no rate is known has no load where fewer answers came than this share of the rate of the whole soak: the last ones
@@ -112,7 +112,7 @@ fn is_without_load(phase: &PhaseSpan) -> bool {
 
 /// Whether next to nothing was answered in phases whose rate follows from the answers, or from another program.
 fn is_not_asked(trace: &Trace, phases: &[PhaseSpan], samples: &[Sample]) -> bool {
-    let is_counted = trace.header.external.as_ref().is_none_or(|external| external.counter.is_some());
+    let is_counted = trace.header.external.as_ref().is_none_or(ExternalLoad::is_counted);
     let is_known = |phase: &PhaseSpan| phase.peak_requests_per_second.is_some();
     if !is_counted || phases.iter().any(|phase| phase.is_fitted() || is_known(phase)) {
         return false;

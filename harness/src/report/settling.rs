@@ -27,6 +27,16 @@ impl Report {
         } else {
             Resumed::ByCell
         };
+        for outcome in &mut self.cells {
+            let again = format!("steep run FILE --resume RUN --cell '{}'", outcome.cell);
+            let now = match &resumed {
+                Resumed::ByCell => format!("steep run FILE --resume {folder} --cell '{}'", outcome.cell),
+                Resumed::Alone(command) => command.clone(),
+            };
+            if let Some(advice) = &mut outcome.judgement.advice {
+                *advice = advice.replace(&again, &now);
+            }
+        }
         let allowed = Allowed::of(scenario, &Features::default());
         let findings = self.flags.iter_mut().map(|flag| &mut flag.finding);
         for finding in findings.chain(self.axes.iter_mut().map(|axis| &mut axis.finding)) {

@@ -219,6 +219,14 @@ fn notes(report: &Report) -> String {
         let note = "nothing was asked (load.model = \"none\"): growth is known per hour only";
         text.push_str(&wrapped(note, INDENT));
     }
+    if !report.not_asked.is_empty() {
+        let cells: Vec<&str> = report.not_asked.iter().map(CellId::as_str).collect();
+        let note = format!(
+            "not asked for, and nothing is known of: {} (steep run FILE --resume RUN soaks them)",
+            cells.join(", ")
+        );
+        text.push_str(&wrapped(&note, INDENT));
+    }
     for missing in &report.missing {
         text.push_str(&wrapped(&format!("{}: {}", missing.cell, missing.reason), INDENT));
     }
@@ -252,12 +260,6 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
         let times = if repeated.times == 1 { "once".to_owned() } else { format!("{} times", repeated.times) };
         notes.push(format!("soaked {times} more, after an attempt that does not count: {}", repeated.why));
     }
-    if outcome.worth_repeating {
-        notes.push(format!("steep run FILE --resume RUN --cell '{}' soaks it anew", outcome.cell));
-    }
-    if let Some(need) = outcome.judgement.need {
-        notes.push(format!("a soak of about {} should decide", in_words(need)));
-    }
     notes.extend(outcome.thresholds.iter().map(Kept::note));
     if outcome.verdict() != Verdict::Invalid {
         notes.extend(outcome.failures.clone());
@@ -266,6 +268,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     notes.extend(outcome.flows.iter().map(|(name, counts)| flow_note(name, counts)));
     if let Some(external) = &outcome.external {
         notes.push(external_note(external));
+        notes.extend(outcome.standstill_note.clone());
     }
     if let (Some(seconds), Some(limit)) = (&outcome.seconds_to_limit, outcome.memory_limit_bytes) {
         notes.push(format!("reaches the memory limit of {limit} in {}", limit_in_words(seconds)));
@@ -312,14 +315,20 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
         ));
     }
     notes.extend(outcome.phases.iter().filter_map(PhaseJudgement::hidden));
+    notes.extend(outcome.judgement.advice.as_ref().map(|advice| format!("to decide it: {advice}")));
     notes
 }
 
 fn external_note(external: &ExternalLoad) -> String {
     let program = external.command.first().map_or("", String::as_str);
-    let requests = match &external.counter {
-        Some(counter) => format!("requests are those that the service counts in {}", counter.metric),
-        None => "without a counter of the service growth is known per hour only".to_owned(),
+    let requests = match (&external.counter, &external.reported) {
+        (Some(counter), _) => format!("requests are those that the service counts in {}", counter.metric),
+        (None, Some(place)) => format!("requests are those that it counts itself in {place}"),
+        (None, None) => {
+            "growth is known per hour only: load.counter (of the service) or load.requests_from (of the program) \
+                         would tell it per request"
+                .to_owned()
+        }
     };
     format!("{program} made the load, and no due request is accounted for; {requests}")
 }
@@ -388,5 +397,9 @@ fn sentence(report: &Report) -> String {
     let broken = report.cells.iter().flat_map(|cell| &cell.thresholds).filter(|kept| kept.broken).count();
     let broken = if broken == 0 { String::new() } else { format!(", {}", counted(broken, "broken threshold")) };
     let costs = told(&report.levels, &report.flags, &report.axes);
-    format!("{status}: {counts}{excused}{broken} (exit status {}).{flags}{costs}", report.exit_status)
+    let not_asked = match report.not_asked.len() {
+        0 => String::new(),
+        count => format!(", {} not asked for", counted(count, "cell")),
+    };
+    format!("{status}: {counts}{excused}{broken}{not_asked} (exit status {}).{flags}{costs}", report.exit_status)
 }

@@ -4,6 +4,7 @@
 mod accounting;
 mod config;
 mod constraints;
+mod decides;
 pub(crate) mod flows;
 pub(crate) mod grpc;
 mod known;
@@ -64,6 +65,7 @@ pub fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.sampling(scenario);
     check.judge(scenario);
     check.no_load(scenario);
+    check.decides(scenario);
     check.known(scenario);
     check.problems
 }

@@ -1,7 +1,7 @@
 //! Builds the service: once per distinct feature set, always optimised, in one target folder of steep's own, with line tables and
 //! symbols, so that what is soaked can be profiled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +31,8 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 const BUILD_TIMEOUT: Duration = Duration::from_hours(3);
 /// The longest that cargo may take to describe a workspace: half a second, or seconds where rustup is asked first.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(15);
+/// The variable that says where cargo puts what it compiles.
+const TARGET_FOLDER: &str = "CARGO_TARGET_DIR";
 /// What cargo said, beside the binary.
 const LOG: &str = "build.log";
 
@@ -104,8 +106,22 @@ pub struct Built {
     pub path: PathBuf,
     /// SHA-256 of the file.
     pub sha256: String,
+    /// The cargo features that the program has, as cargo tells them of what it compiled: those that were asked for, defaults, and all that
+    /// these imply.
+    pub features: BTreeSet<String>,
+    /// How long cargo waited for a lock that another cargo held: no time of building.
+    pub waited: Duration,
     /// What it was built from, where that is a revision.
     pub source: Option<Source>,
+}
+
+/// What cargo does at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing<'c> {
+    /// It works; its last line.
+    Building(&'c str),
+    /// It waits for another cargo, which holds the lock of this.
+    Waiting(&'c str),
 }
 
 /// A revision that was built.
@@ -197,7 +213,7 @@ impl Workspace {
     }
 
     /// Builds `package` with the features of `build`, and copies the binary into `folder`, beside a log of what cargo said.
-    /// A revision is built from a worktree of its own. `says` is told cargo's last line from time to time. Dropping the future ends cargo and all its compilers.
+    /// A revision is built from a worktree of its own. `says` is told from time to time what cargo does. Dropping the future ends cargo and all its compilers.
     ///
     /// # Errors
     /// See [`BuildError`].
@@ -207,7 +223,7 @@ impl Workspace {
         build: &Build,
         folder: &Path,
         supervisor: &Path,
-        says: impl FnMut(&str),
+        says: impl FnMut(Doing<'_>),
     ) -> Result<Built, BuildError> {
         let Some(revision) = &build.revision else {
             return self.build_here(package, build, folder, supervisor, says).await;
@@ -227,18 +243,27 @@ impl Workspace {
         build: &Build,
         folder: &Path,
         supervisor: &Path,
-        mut says: impl FnMut(&str),
+        mut says: impl FnMut(Doing<'_>),
     ) -> Result<Built, BuildError> {
         let launch = self.launch(package, build, folder);
         let command = shown(&launch);
         make(folder).map_err(|source| BuildError::Copy { to: folder.to_owned(), source })?;
         let mut cargo = Process::start(&launch, supervisor).await?;
         let began = Instant::now();
+        let (mut told, mut waited) = (began, Duration::ZERO);
         while timeout(TELL_EVERY, cargo.wait()).await.is_err() {
-            let last = cargo.last_lines().into_iter().rfind(|line| !line.starts_with('{')).unwrap_or_default();
-            says(last.trim());
+            let (lines, now) = (cargo.last_lines(), Instant::now());
+            if let Some(lock) = waits_for(&lines) {
+                waited += now - told;
+                says(Doing::Waiting(lock));
+            }
+            told = now;
+            let last = lines.iter().rfind(|line| !line.starts_with('{')).map_or("", |line| line.trim());
+            if waits_for(&lines).is_none() {
+                says(Doing::Building(last));
+            }
             if began.elapsed() > BUILD_TIMEOUT {
-                return Err(BuildError::TooLong { command, last });
+                return Err(BuildError::TooLong { command, last: last.to_owned() });
             }
         }
         let exit = cargo.wait_until_gone().await;
@@ -250,8 +275,11 @@ impl Workspace {
         let binary = self.binary_name(package);
         match executable(&output, &binary) {
             None => Err(BuildError::NoBinary { command, binary }),
-            Some((_, opt_level)) if opt_level == "0" => Err(BuildError::NotOptimised { command }),
-            Some((executable, _)) => copy(&executable, folder, &binary),
+            Some(Executable { opt_level, .. }) if opt_level == "0" => Err(BuildError::NotOptimised { command }),
+            Some(Executable { path, features, .. }) => {
+                let built = copy(&path, folder, &binary)?;
+                Ok(Built { features, waited, ..built })
+            }
         }
     }
 
@@ -292,7 +320,7 @@ impl Workspace {
         let mut env: BTreeMap<String, Option<String>> = names.filter(is_own).map(|name| (name, None)).collect();
         let flags = rustflags(package, build);
         let mut set = |name: String, value: String| env.insert(name, Some(value));
-        set("CARGO_TARGET_DIR".to_owned(), self.target_folder(&flags).to_string_lossy().into_owned());
+        set(TARGET_FOLDER.to_owned(), self.target_folder(&flags).to_string_lossy().into_owned());
         set("CARGO_TERM_COLOR".to_owned(), "never".to_owned());
         // Stacks can be named and lines told, without the size and time of full debug information.
         let profile = package.profile.to_ascii_uppercase().replace('-', "_");
@@ -332,13 +360,25 @@ fn rustflags(package: &Package, build: &Build) -> Vec<String> {
     flags
 }
 
-/// The executable called `binary` that cargo's messages tell of, with its optimisation level.
-fn executable(output: &str, binary: &str) -> Option<(PathBuf, String)> {
+/// The lock that cargo waits for, where its last line says so: `build directory`, `package cache`.
+fn waits_for(lines: &[String]) -> Option<&str> {
+    lines.last()?.trim().strip_prefix("Blocking waiting for file lock on ")
+}
+
+/// What cargo made.
+struct Executable {
+    path: PathBuf,
+    opt_level: String,
+    features: BTreeSet<String>,
+}
+
+/// The executable called `binary` that cargo's messages tell of.
+fn executable(output: &str, binary: &str) -> Option<Executable> {
     let messages = output.lines().filter(|line| line.starts_with('{'));
     messages.filter_map(|line| serde_json::from_str(line).ok()).find_map(|message| match message {
         Message::CompilerArtifact(artifact) if artifact.target.name == binary => {
-            let opt_level = artifact.profile.opt_level;
-            artifact.executable.map(|executable| (executable.into_std_path_buf(), opt_level))
+            let (opt_level, features) = (artifact.profile.opt_level, artifact.features.into_iter().collect());
+            artifact.executable.map(|path| Executable { path: path.into_std_path_buf(), opt_level, features })
         }
         _ => None,
     })
@@ -374,7 +414,7 @@ fn copy(executable: &Path, folder: &Path, binary: &str) -> Result<Built, BuildEr
     // A run that is resumed may find an older copy, and one that is executed cannot be written over.
     copied(executable, &path).map_err(failed)?;
     let sha256 = sha256_of(&path).map_err(failed)?;
-    Ok(Built { path, sha256, source: None })
+    Ok(Built { path, sha256, features: BTreeSet::new(), waited: Duration::ZERO, source: None })
 }
 
 fn copied(executable: &Path, to: &Path) -> io::Result<()> {
@@ -386,7 +426,15 @@ fn copied(executable: &Path, to: &Path) -> io::Result<()> {
 
 /// Asks cargo for the packages around `folder`.
 fn description(folder: &Path) -> Command {
-    MetadataCommand::new().current_dir(folder).no_deps().cargo_command()
+    let mut command = MetadataCommand::new().current_dir(folder).no_deps().cargo_command();
+    // Relative it is to where steep was called, as it is to where cargo would be, and not to where the scenario is.
+    if let Some(target) = std::env::var_os(TARGET_FOLDER).map(PathBuf::from).filter(|path| path.is_relative())
+        && !target.as_os_str().is_empty()
+        && let Ok(here) = std::env::current_dir()
+    {
+        command.env(TARGET_FOLDER, here.join(target));
+    }
+    command
 }
 
 /// Makes the folder of a build below that of all builds, which is below that of the run.
@@ -409,5 +457,29 @@ pub fn sha256_of(path: &Path) -> io::Result<String> {
             0 => return Ok(hex(&hasher.finalize())),
             length => hasher.update(&piece[..length]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_waits_as_long_as_it_says_nothing_else() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let blocked = "    Updating crates.io index\n    Blocking waiting for file lock on build directory";
+        assert_eq!(waits_for(&lines(blocked)), Some("build directory"));
+        for after in ["   Compiling shop v0.1.0", "{\"reason\":\"compiler-artifact\"}"] {
+            assert_eq!(waits_for(&lines(&format!("{blocked}\n{after}"))), None);
+        }
+        assert_eq!(waits_for(&[]), None);
+    }
+
+    #[test]
+    fn of_what_was_compiled_the_features_are_known() {
+        let artifact = r#"{"reason":"compiler-artifact","package_id":"path+file:///a#0.1.0","manifest_path":"/a/Cargo.toml","target":{"kind":["bin"],"crate_types":["bin"],"name":"shop","src_path":"/a/src/main.rs","edition":"2024","doc":true,"doctest":false,"test":true},"profile":{"opt_level":"3","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false},"features":["cache","default"],"filenames":["/a/shop"],"executable":"/a/shop","fresh":true}"#;
+        let made = executable(&format!("   Compiling shop\n{artifact}\n"), "shop").expect("an executable");
+        assert_eq!(made.features.iter().map(String::as_str).collect::<Vec<_>>(), ["cache", "default"]);
+        assert!(executable(artifact, "other").is_none());
     }
 }

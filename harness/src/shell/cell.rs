@@ -15,12 +15,12 @@ use self::source::Source;
 use crate::flags::hex;
 use crate::plan::{Cell, CellSettings, Plan, allocator_of, settings};
 use crate::scenario::transport::variable_of;
-use crate::scenario::{self, Flag, KnownAllocator, Model, Program, Proof, SYSTEM, Scenario, Supplies};
+use crate::scenario::{self, Flag, KnownAllocator, Model, Program, Proof, SYSTEM, Scenario, Supplies, Switch};
 use crate::shell::access::{Access, placeholder};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
 use crate::shell::driver::{Driver, DriverError, DriverSpec};
-use crate::shell::external::{Counted, External};
+use crate::shell::external::{Counted, External, Requests, Told};
 use crate::shell::preload::{self, PreloadError};
 use crate::shell::probe;
 use crate::shell::process::own_program;
@@ -269,6 +269,16 @@ fn has_no_other(soaking: &Soaking<'_>, service: &RunningService) -> Result<(), N
     Ok(())
 }
 
+/// Whether `flag` is a cargo feature, and what steep built for this cell has it exactly if the flag is on, as cargo tells.
+fn is_built_so(soaking: &Soaking<'_>, flag: &Flag) -> bool {
+    match (&flag.switch, soaking.binary) {
+        (Switch::CargoFeature { feature }, Binary::Built(built)) => {
+            built.features.contains(feature) == soaking.cell.flags.contains(&flag.name)
+        }
+        _ => false,
+    }
+}
+
 /// Whether what was looked for is there exactly when it is to be.
 fn is_seen(who: &str, wanted_state: &str, sight: Result<Sight, SightError>, on: bool) -> Result<(), NotLoaded> {
     match sight {
@@ -294,16 +304,20 @@ async fn start_external(
     let counted = match &external.counter {
         Some(counter) => {
             let begun = Counted::begin(counter, &service.client).await;
-            Some(begun.map_err(|error| NotLoaded::new(EndReason::NotVerified, &error))?)
+            Requests::Service(begun.map_err(|error| NotLoaded::new(EndReason::NotVerified, &error))?)
         }
-        None => None,
+        None => Requests::Uncounted,
     };
     let names = Names::new(service.port.number(), place.cell_folder, &service.dependency_ports)
         .with_url(service.endpoint.text());
     let failed = |error: ServiceError| NotLoaded::new(EndReason::Failed, &error);
     let launch = Preparation { who: Who::Load, place, names }.load(&external.command, &scenario.load.cpus);
     let program = External::start(launch.map_err(failed)?, place.steep).await.map_err(failed)?;
-    Ok(Source::External(Box::new(program), counted))
+    let requests = match &external.reported {
+        Some(reported) => Requests::Program(Told::begin(reported, &program, place.cell_folder)),
+        None => counted,
+    };
+    Ok(Source::External(Box::new(program), Box::new(requests)))
 }
 
 async fn connect(soaking: &Soaking<'_>, access: Access, service: &RunningService) -> Result<Driver, NotLoaded> {
@@ -355,7 +369,12 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         cell: cell.id.clone(),
         flags: cell.flags.clone(),
         known_flags: scenario.flags.iter().flat_map(Flag::members).collect(),
-        unverified_flags: scenario.flags.iter().filter(|flag| flag.verify.is_none()).flat_map(Flag::members).collect(),
+        unverified_flags: scenario
+            .flags
+            .iter()
+            .filter(|flag| flag.verify.is_none() && !is_built_so(soaking, flag))
+            .flat_map(Flag::members)
+            .collect(),
         unverified_allocator: unproven.map(|(name, _)| name.to_owned()),
         certificate_unchecked: scenario.http.tls.as_ref().is_some_and(|tls| tls.insecure),
         axes: cell.axes.clone(),

@@ -18,6 +18,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
+use crate::running_count::RunningCount;
 use crate::scenario::{Stop, StopSignal};
 use crate::shell::cgroups;
 use crate::shell::kinship;
@@ -269,6 +270,17 @@ impl Process {
     #[must_use]
     pub fn last_lines(&self) -> Vec<String> {
         self.output.last_lines()
+    }
+
+    /// From now on looks for a running count of requests in its output.
+    pub fn watch_count(&self) {
+        self.output.watch_count();
+    }
+
+    /// The requests that it counts in its output; none: see [`Process::watch_count`].
+    #[must_use]
+    pub fn count(&self) -> Option<RunningCount> {
+        self.output.count()
     }
 
     /// What went wrong with its log file, if anything did.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::plan::Cell;
+use crate::shell::build::Doing;
 use crate::shell::console::tell;
 use crate::units::{Bytes, SinceStart, in_words};
 use crate::visible::visible;
@@ -22,6 +23,8 @@ pub struct Progress {
     /// What is soaked: `cell 2/4 sessions`, `once more sessions`.
     label: String,
     logged: Option<Instant>,
+    /// Whether cargo waited when it was heard last.
+    waits: bool,
 }
 
 /// What is known at one moment of a soak.
@@ -52,7 +55,7 @@ impl Progress {
             );
             bar
         });
-        Self { line, cells, label: String::new(), logged: None }
+        Self { line, cells, label: String::new(), logged: None, waits: false }
     }
 
     /// Says something that stays.
@@ -64,17 +67,31 @@ impl Progress {
     }
 
     /// The build of `label` begins.
-    pub fn build(&self, label: &str) {
+    pub fn build(&mut self, label: &str) {
+        self.waits = false;
         if self.line.is_none() {
             tell(&format!("building {label}"));
         }
     }
 
-    /// The build of `label` goes on; cargo said this last.
-    pub fn building(&mut self, label: &str, cargo: &str) {
-        if let Some(line) = &self.line {
-            show(line, &format!("building {label}: {cargo}"));
+    /// The build of `label` goes on; cargo does this.
+    pub fn building(&mut self, label: &str, cargo: Doing<'_>) {
+        let (told, waits) = match cargo {
+            Doing::Building(said) => (format!("building {label}: {said}"), false),
+            Doing::Waiting(lock) => (
+                format!(
+                    "{label} is not being built yet: another cargo has the lock on the {lock}, and this one waits for it"
+                ),
+                true,
+            ),
+        };
+        match &self.line {
+            Some(line) => show(line, &told),
+            // In a log once, and that it goes on.
+            None if waits != self.waits => tell(&if waits { told } else { format!("building {label}") }),
+            None => {}
         }
+        self.waits = waits;
     }
 
     /// The soak of the cell with this number (from 1) begins.

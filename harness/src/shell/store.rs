@@ -124,6 +124,9 @@ pub struct RunRecord {
     pub files_sha256: BTreeMap<String, String>,
     /// The cells.
     pub plan: Plan,
+    /// Those of them that `--cell` asked for; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<CellId>,
     /// Where the service and the machine come from.
     pub provenance: Provenance,
 }
@@ -149,8 +152,15 @@ impl RunRecord {
             scenario,
             files_sha256,
             plan,
+            asked: Vec::new(),
             provenance,
         }
+    }
+
+    /// Whether the run is to have `cell`.
+    #[must_use]
+    pub fn is_asked(&self, cell: &CellId) -> bool {
+        self.asked.is_empty() || self.asked.contains(cell)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Cpus;
 use crate::flags::{CellId, FlagSet};
-use crate::scenario::{AxisKind, Counter, Judge, Model, Phase, Role, Scenario, Shape, Threshold, Tolerate};
+use crate::scenario::{AxisKind, Counter, Judge, Model, Phase, Reported, Role, Scenario, Shape, Threshold, Tolerate};
 use crate::units::{Bytes, Rps, Seed, SinceStart};
 
 /// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
@@ -25,7 +25,7 @@ pub struct Header {
     pub flags: FlagSet,
     /// All flags that the scenario knows.
     pub known_flags: Vec<String>,
-    /// Flags without a `verify`: nothing showed that they took effect.
+    /// Flags of which nothing showed that they took effect: neither a `verify`, nor cargo's word on the features of what it built.
     pub unverified_flags: Vec<String>,
     /// The allocator of which nothing showed that it is in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,6 +124,9 @@ pub struct ExternalLoad {
     pub command: Vec<String>,
     /// Where the service's own count of requests is; none: it is not known.
     pub counter: Option<Counter>,
+    /// Where the program itself told how many requests it had made; none: it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Reported>,
 }
 
 /// The moment from which a cell's clock counts.
@@ -182,7 +185,21 @@ impl ExternalLoad {
     pub fn of(scenario: &Scenario) -> Option<Self> {
         let external = scenario.external.as_ref()?;
         let command = external.command.iter().map(ToString::to_string).collect();
-        Some(Self { command, counter: external.counter.clone() })
+        Some(Self { command, counter: external.counter.clone(), reported: external.reported.clone() })
+    }
+
+    /// Whether anybody counted requests.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.counter.is_some() || self.reported.is_some()
+    }
+
+    /// What counted them, in words; none: nobody did.
+    #[must_use]
+    pub fn counted_by(&self) -> Option<String> {
+        let program = self.command.first().map_or("", String::as_str);
+        let of_service = self.counter.as_ref().map(|counter| format!("the counter {}", counter.metric));
+        of_service.or_else(|| self.reported.as_ref().map(|place| format!("the count of {program} in {place}")))
     }
 }
 

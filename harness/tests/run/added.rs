@@ -41,3 +41,21 @@ fn a_cell_that_would_settle_what_is_undecided_is_added_to_a_run() {
     assert!(stderr.contains("the plan has no cell \"lables\""), "{stderr}");
     assert_eq!(fs::read(place.path("out/run.json")).unwrap(), run);
 }
+
+#[test]
+fn what_was_not_asked_for_is_said_and_is_not_missing() {
+    let place = Place::new("fine", 2, FLAGS);
+    let run = |args: &[&str]| {
+        let args = [&["run", "soak.toml", "--format", "json"], args].concat();
+        Ran::of(place.steep(&args).output().unwrap())
+    };
+    let asked = run(&["--out", "out", "--cell", "baseline"]);
+    assert_eq!((asked.status, asked.verdict()), (3, "inconclusive"), "{}", asked.stderr);
+    assert_eq!(asked.report["not_asked"], serde_json::json!(["cache+labels"]), "{}", asked.report);
+    let text = String::from_utf8(place.steep(&["report", "out"]).output().unwrap().stdout).unwrap();
+    assert!(text.contains("UNDECIDED: 1 inconclusive, 1 cell not asked for"), "{text}");
+    // A run that goes on with all wants all.
+    let all = run(&["--resume", "out"]);
+    assert_eq!((all.status, all.report.get("not_asked")), (3, None), "{}", all.stderr);
+    assert_eq!(all.report["cells"].as_array().unwrap().len(), 2);
+}

@@ -18,16 +18,23 @@ use super::{MOOD, Place, begun};
 /// Names the address that the program of the tests loads; without it this is no such program.
 const LOADED: &str = "MOODY_LOAD_URL";
 
+/// Where that program tells how many requests it made: on stdout after each, if this is there.
+const TELLS: &str = "MOODY_LOAD_TELLS";
+
 /// No test, but a program that makes load: steep starts this program through a shell.
 #[test]
+#[allow(clippy::print_stdout, reason = "what a program prints is part of the test")]
 fn moody_load() {
     let Ok(url) = std::env::var(LOADED) else { return };
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     let mut answer = [0; 1024];
-    loop {
+    for count in 1_u64.. {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: moody\r\n\r\n").unwrap();
         assert!(stream.read(&mut answer).unwrap() > 0, "the service has gone");
+        if std::env::var_os(TELLS).is_some() {
+            println!("requests {count}");
+        }
     }
 }
 
@@ -226,4 +233,56 @@ duration = "2s"
     assert_eq!((ran.requests("due"), &ran.report["cells"][0]["without_load"]), (0, &Value::Bool(true)));
     assert!(ran.stderr.contains("without requests"), "{}", ran.stderr);
     assert!(place.nothing_is_left());
+}
+
+/// The counts of requests in the samples of the baseline.
+fn counted(place: &Place) -> Vec<u64> {
+    let trace = fs::read_to_string(place.path("out/baseline/trace.jsonl")).unwrap();
+    let records = trace.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let samples = records.filter(|record| record["record"] == "sample");
+    samples.map(|sample| sample["requests"]["requests"].as_u64().unwrap_or_default()).collect()
+}
+
+#[test]
+fn a_program_that_makes_the_load_counts_its_requests_on_stdout() {
+    let script = format!("{TELLS}=1 {LOADED}={{{{url}}}} THIS --exact load::moody_load --nocapture & wait");
+    let place = loaded_by(&script, "requests_from = \"stdout\"");
+    let ran = place.run();
+    assert_eq!(ran.verdict(), "inconclusive", "{} {}", ran.report["cells"][0]["reason"], ran.stderr);
+    let counts = counted(&place);
+    assert!(counts.is_sorted() && counts.last().unwrap() - counts[0] > 100, "{counts:?}");
+    assert_eq!(ran.report["cells"][0]["completed"].as_u64(), Some(counts.last().unwrap() - counts[0]));
+    assert_eq!(ran.report["cells"][0]["external"]["reported"], "stdout");
+    let report = place.steep(&["report", "out"]).output().unwrap();
+    let report = String::from_utf8(report.stdout).unwrap();
+    let words = report.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("those that it counts itself in its output"), "{report}");
+    assert!(place.nothing_is_left());
+}
+
+#[test]
+fn a_program_that_makes_the_load_counts_its_requests_in_a_file() {
+    let script = "n=0; while :; do n=$((n + 7)); echo requests=$n >> {{dir}}/told; sleep 0.05; done";
+    let place = loaded_by(script, "requests_from = \"file\"\nrequests_file = \"told\"");
+    let ran = place.run();
+    assert_eq!(ran.verdict(), "inconclusive", "{} {}", ran.report["cells"][0]["reason"], ran.stderr);
+    let counts = counted(&place);
+    assert!(counts.last().is_some_and(|last| *last > 7) && counts.iter().all(|count| count % 7 == 0), "{counts:?}");
+}
+
+#[test]
+fn a_count_that_is_none_that_goes_back_or_stands_still_is_said() {
+    let told = |script: &str, keys: &str| {
+        let ran = loaded_by(script, keys).run();
+        assert_eq!((ran.status, ran.verdict()), (4, "invalid"), "{}", ran.stderr);
+        format!("{}; {}", ran.reason(), ran.report["cells"][0]["message"].as_str().unwrap())
+    };
+    let stdout = "requests_from = \"stdout\"";
+    let none = told("echo requests 1.5; echo requests many; sleep 60", stdout);
+    assert!(none.contains("told no count of requests") && none.contains("the first: requests 1.5"), "{none}");
+    let back = told("echo 500; sleep 1; echo 20; echo 900; sleep 60", stdout);
+    assert!(back.contains("went back from 500 to 20"), "{back}");
+    assert!(told("echo 500; sleep 60", stdout).contains("did not move"));
+    let pipe = told("mkfifo {{dir}}/told; sleep 60", "requests_from = \"file\"\nrequests_file = \"told\"");
+    assert!(pipe.contains("it is a named pipe (FIFO) and no regular file"), "{pipe}");
 }

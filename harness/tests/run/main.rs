@@ -4,6 +4,7 @@
 
 mod added;
 mod bisect;
+mod builds;
 mod ends;
 mod held;
 mod load;

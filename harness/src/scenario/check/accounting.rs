@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Expect, GrpcStatus, Judged, Request, Scenario, Shape, Threshold};
+use super::super::{Expect, GrpcStatus, Judged, Reported, Request, Scenario, Shape, Threshold};
 use super::Check;
 use crate::units::in_words;
 
@@ -57,12 +57,24 @@ impl Check<'_> {
         let mut known: Vec<String> = ["port", "url", "dir"].map(str::to_owned).to_vec();
         known.extend(scenario.dependencies.iter().map(|dependency| format!("{}.port", dependency.name)));
         self.command("load.command", &external.command, &known);
+        if let Some(Reported::File(name)) = &external.reported {
+            self.file_in_cell("load.requests_file", name);
+        }
         let Some(counter) = &external.counter else { return };
         self.own_path("load.counter.path", &counter.path);
         let of_a_metric = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
         if counter.metric.is_empty() || !counter.metric.chars().all(of_a_metric) {
             let help = "labels go into `labels`: { method = \"GET\" }";
             self.error("load.counter.metric", format!("{:?} is no name of a metric", counter.metric), help);
+        }
+    }
+
+    /// That `name` stays within the cell's folder.
+    fn file_in_cell(&mut self, path: &str, name: &str) {
+        let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains("{{");
+        if !name.split('/').all(is_plain) {
+            let message = format!("{name:?} is no file within the cell's folder");
+            self.error(path, message, "write a name such as \"requests\", and give the program {{dir}}/requests");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The tables of thresholds, of what a load may miss, and of a load that another program makes.
 
 use super::super::read::{Reader, Section};
-use super::super::{Bound, Counter, External, Metric, Threshold, Tolerate};
+use super::super::{Bound, Counter, External, Metric, Reported, Threshold, Tolerate};
 use super::table;
 use crate::problem::Problem;
 
@@ -27,10 +27,11 @@ pub(super) fn external(reader: &mut Reader, top: &Section<'_>) -> Option<Externa
         metric: reader.text(&section, "metric").unwrap_or_else(|| "requests".to_owned()),
         labels: reader.text_map(&section, "labels").unwrap_or_default(),
     });
+    let reported = reported(reader, load);
     if !Reader::has(load, "command") {
-        if counter.is_some() {
-            let problem =
-                Problem::error("\"counter\" has no meaning without \"command\"", reader.spans.of("load.counter"));
+        for name in ["counter", "requests_from"].into_iter().filter(|name| Reader::has(load, name)) {
+            let span = reader.spans.of(&format!("load.{name}"));
+            let problem = Problem::error(format!("\"{name}\" has no meaning without \"command\""), span);
             reader.problems.push(problem.help("steep counts the requests that it sends itself"));
         }
         return None;
@@ -43,7 +44,31 @@ pub(super) fn external(reader: &mut Reader, top: &Section<'_>) -> Option<Externa
             Problem::error(format!("\"{name}\" has no meaning with \"command\" in [load]"), reader.spans.of(&path));
         reader.problems.push(problem.help("the command decides what is sent, and how; take one of the two out"));
     }
-    Some(External { command: command.unwrap_or_default(), counter })
+    if counter.is_some() && reported.is_some() {
+        let problem = Problem::error(
+            "\"counter\" and \"requests_from\" both say who counts the requests",
+            reader.spans.of("load.requests_from"),
+        );
+        reader.problems.push(problem.help("take one of the two out"));
+    }
+    Some(External { command: command.unwrap_or_default(), counter, reported })
+}
+
+fn reported(reader: &mut Reader, load: &Section<'_>) -> Option<Reported> {
+    let from: Option<String> = reader.choice(load, "requests_from");
+    if from.as_deref() == Some("stdout") {
+        return Some(Reported::Stdout);
+    }
+    if from.is_some() {
+        // A name that is missing is a problem already.
+        return Some(Reported::File(reader.text(load, "requests_file").unwrap_or_else(|| "requests".to_owned())));
+    }
+    if Reader::has(load, "requests_file") && !Reader::has(load, "requests_from") {
+        let problem =
+            Problem::error("\"requests_file\" has no meaning without \"requests_from\"", reader.spans.of("load"));
+        reader.problems.push(problem.help("add requests_from = \"file\""));
+    }
+    None
 }
 
 pub(super) fn threshold(reader: &mut Reader, section: &Section<'_>) -> Threshold {

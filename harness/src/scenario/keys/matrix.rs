@@ -36,7 +36,7 @@ pub(super) const KEYS: &[Key] = &[
     key("flags[].group", Text, Optional, "Flags of the same group are switched together. Not for a flag with `values`."),
     key("flags[].requires", Texts, Default("[]"), "Flags that must be on where this one is. What cargo's features imply needs not be said: where `cache = [\"storage\"]`, the flag of `storage` counts as on with `cache`."),
     key("flags[].conflicts_with", Texts, Default("[]"), "Flags that must be off where this one is on."),
-    key("flags[].verify", Table, Optional, "How to see that it took effect. Without it the report says \"unverified\"."),
+    key("flags[].verify", Table, Optional, "How to see that it took effect. A `cargo-feature` needs none: cargo tells which features the program has that it built. Others without it are \"unverified\" in the report."),
     key("flags[].verify.contains", Text, Optional, "The answer to a GET of `path` contains this text exactly when the flag is on. Of a flag with `values`: always, with `{{value}}` in it; the texts below likewise."),
     key("flags[].verify.metric", Text, Optional, "Prometheus text at `path` has this metric exactly when the flag is on."),
     key("flags[].verify.value", Number, Optional, "The sum of the series of `metric` is this number exactly when the flag is on."),

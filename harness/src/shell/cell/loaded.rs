@@ -10,7 +10,7 @@ use super::source::{Source, Told};
 use super::{CellError, Soaking};
 use crate::shell::clock::{Moment, wall_clock};
 use crate::shell::driver::{DriverEnd, DriverEvent};
-use crate::shell::external::LoadEnd;
+use crate::shell::external::{self, LoadEnd};
 use crate::shell::latency_log::LatencyLog;
 use crate::shell::listener::Stranger;
 use crate::shell::probe;
@@ -21,7 +21,7 @@ use crate::shell::service::{Ended, RunningService};
 use crate::shell::store::{StoreError, TraceWriter};
 use crate::soak::{Action, Event, Soak};
 use crate::threshold::Watch;
-use crate::trace::{End, EndReason, Exit, Header, Live, LoadStart, PhaseChange, PhaseSpan, Record};
+use crate::trace::{CountFell, End, EndReason, Exit, Header, Live, LoadStart, PhaseChange, PhaseSpan, Record};
 use crate::units::{Bytes, SinceStart};
 
 /// How long the driver is waited for when the service is gone or the user is in a hurry: what it still tells are the last counts.
@@ -367,7 +367,8 @@ impl<'r> Loaded<'r> {
         let latency_log = self.latency_log.finish();
         let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
         let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));
-        for told in first_unmet.into_iter().chain(self.service.process.log_problem()).chain(latency_log) {
+        let flaw = self.source.told().and_then(external::Told::flaw);
+        for told in first_unmet.into_iter().chain(self.service.process.log_problem()).chain(latency_log).chain(flaw) {
             self.message = format!("{}{}{told}", self.message, if self.message.is_empty() { "" } else { "; " });
         }
         if reason == EndReason::Crashed && self.message.is_empty() {
@@ -377,6 +378,7 @@ impl<'r> Loaded<'r> {
             t_s: ended_at,
             reason,
             message: self.message,
+            count_fell: self.source.told().and_then(external::Told::fell).map(|(from, to)| CountFell { from, to }),
             exit: self.exit,
             killed_after_grace: self.killed_after_grace,
             something_left: self.something_left,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::shell::driver::{Driver, DriverEvent};
-use crate::shell::external::{Counted, External, LoadEnd};
+use crate::shell::external::{self, External, LoadEnd, Requests};
 use crate::shell::loopback::Client;
 
 /// Where the load of a cell comes from.
@@ -14,8 +14,8 @@ use crate::shell::loopback::Client;
 pub(super) enum Source {
     /// steep's driver.
     Own(Driver),
-    /// Another program, and the service's count of requests, where there is one.
-    External(Box<External>, Option<Counted>),
+    /// Another program, and who counts its requests.
+    External(Box<External>, Box<Requests>),
     /// Nothing is asked; told to stop by this.
     Nothing(watch::Sender<bool>),
 }
@@ -68,11 +68,29 @@ impl Source {
     pub(super) async fn completed(&mut self, client: &Client, within: Duration) -> BTreeMap<String, u64> {
         match self {
             Self::Own(driver) => driver.completed().by_name(),
-            Self::External(_, None) | Self::Nothing(_) => BTreeMap::new(),
-            Self::External(_, Some(counted)) => {
-                let count = counted.read(client, within).await;
-                BTreeMap::from([(counted.name().to_owned(), count)])
-            }
+            Self::Nothing(_) => BTreeMap::new(),
+            Self::External(program, requests) => match &mut **requests {
+                Requests::Uncounted => BTreeMap::new(),
+                Requests::Service(counted) => {
+                    let count = counted.read(client, within).await;
+                    BTreeMap::from([(counted.name().to_owned(), count)])
+                }
+                // Nothing yet is an empty map, so that a program that never tells is told from one that counts nothing.
+                Requests::Program(told) => {
+                    told.read(program).map(|count| ("requests".to_owned(), count)).into_iter().collect()
+                }
+            },
+        }
+    }
+
+    /// What the program that makes the load tells of its requests, where it does.
+    pub(super) fn told(&self) -> Option<&external::Told> {
+        match self {
+            Self::External(_, requests) => match &**requests {
+                Requests::Program(told) => Some(told),
+                Requests::Uncounted | Requests::Service(_) => None,
+            },
+            Self::Own(_) | Self::Nothing(_) => None,
         }
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::tail::Tail;
+use crate::running_count::RunningCount;
 use crate::shell::files;
 use crate::units::Bytes;
 
@@ -41,6 +42,8 @@ pub struct Output {
 #[derive(Debug, Default)]
 struct Kept {
     tail: Tail,
+    /// Requests that the process counts in its output; none: nobody asked for them.
+    count: Option<RunningCount>,
     problem: Option<String>,
 }
 
@@ -80,6 +83,20 @@ impl Output {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).tail.lines()
     }
 
+    /// From now on looks for a running count of requests in it, and in the last lines until now.
+    pub fn watch_count(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = RunningCount::default();
+        kept.tail.replay(|piece| count.feed(piece));
+        kept.count.get_or_insert(count);
+    }
+
+    /// The requests that it counts; none: see [`Output::watch_count`].
+    #[must_use]
+    pub fn count(&self) -> Option<RunningCount> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).count.clone()
+    }
+
     /// What went wrong with the log file, if anything did: lines are missing in it then.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -99,6 +116,9 @@ fn move_output(pipe: &OwnedFd, log: &mut RotatingLog, kept: &Mutex<Kept>) {
         let written = log.write(&buffer[..count]);
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.tail.feed(&buffer[..count]);
+        if let Some(requests) = &mut kept.count {
+            requests.feed(&buffer[..count]);
+        }
         if let Err(error) = written
             && kept.problem.is_none()
         {

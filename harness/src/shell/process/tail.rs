@@ -14,6 +14,8 @@ pub struct Tail {
     lines: VecDeque<String>,
     /// The line that has not ended yet.
     open: Vec<u8>,
+    /// Frames of a backtrace after the last of `lines`, which are not kept: the cause stands before them, and there may be fifty.
+    frames: usize,
 }
 
 impl Tail {
@@ -25,10 +27,14 @@ impl Tail {
         };
         let (ended, open) = (&piece[..last_end], &piece[last_end + 1..]);
         // From the end: of a piece with many lines only the last are looked at.
-        let mut lines: Vec<&[u8]> = ended.rsplitn(LINES_MAX + 1, |&byte| byte == b'\n').collect();
-        if lines.len() > LINES_MAX {
-            lines.truncate(LINES_MAX);
-            self.open.clear();
+        let (mut lines, mut kept) = (Vec::new(), 0);
+        for line in ended.rsplit(|&byte| byte == b'\n') {
+            if kept == LINES_MAX {
+                self.open.clear();
+                break;
+            }
+            kept += usize::from(!is_frame(line));
+            lines.push(line);
         }
         for line in lines.into_iter().rev() {
             self.lengthen(line);
@@ -41,8 +47,18 @@ impl Tail {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let open = (!self.open.is_empty()).then(|| text(&self.open));
+        let open = open.or((self.frames > 0).then(|| format!("({} lines of a backtrace are in the log)", self.frames)));
         let skipped = (self.lines.len() + usize::from(open.is_some())).saturating_sub(LINES_MAX);
         self.lines.iter().cloned().chain(open).skip(skipped).collect()
+    }
+
+    /// Gives all that is kept to `reader`, as it came.
+    pub fn replay(&self, mut reader: impl FnMut(&[u8])) {
+        for line in &self.lines {
+            reader(line.as_bytes());
+            reader(b"\n");
+        }
+        reader(&self.open);
     }
 
     fn lengthen(&mut self, piece: &[u8]) {
@@ -51,12 +67,25 @@ impl Tail {
     }
 
     fn end_line(&mut self) {
+        if is_frame(&self.open) {
+            self.frames += 1;
+            self.open.clear();
+            return;
+        }
+        self.frames = 0;
         if self.lines.len() == LINES_MAX {
             self.lines.pop_front();
         }
         self.lines.push_back(text(&self.open));
         self.open.clear();
     }
+}
+
+/// Whether a line is a frame of a backtrace, as Rust (`  12: main`, `at src/main.rs`), Java and JavaScript (`at f(`) print it: indented.
+fn is_frame(line: &[u8]) -> bool {
+    let rest = line.trim_ascii_start();
+    let number = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    rest.len() < line.len() && (rest.starts_with(b"at ") || number > 0 && rest[number..].starts_with(b": "))
 }
 
 fn text(line: &[u8]) -> String {
@@ -91,6 +120,21 @@ mod tests {
         assert_eq!(tail_of(&["begun", &format!(" earlier\n{}", many.concat())]), expected);
         assert_eq!(tail_of(&[&many.concat(), "open"]).len(), LINES_MAX);
         assert_eq!(tail_of(&[&many.concat(), "open"]).last().map(String::as_str), Some("open"));
+    }
+
+    #[test]
+    fn a_backtrace_does_not_hide_its_cause() {
+        let frames: String =
+            (0..19).map(|n| format!("  {n:2}: main::{n}\n             at ./src/main.rs:{n}:5\n")).collect();
+        let log = format!("starting\nError: no path to serve\n\nStack backtrace:\n{frames}");
+        let expected =
+            ["starting", "Error: no path to serve", "", "Stack backtrace:", "(38 lines of a backtrace are in the log)"];
+        assert_eq!(tail_of(&[&log]), expected);
+        let bytes: Vec<String> = log.chars().map(String::from).collect();
+        let pieces: Vec<&str> = bytes.iter().map(String::as_str).collect();
+        assert_eq!(tail_of(&pieces), expected);
+        assert_eq!(tail_of(&[&log, "bye\n"])[4..], ["bye"]);
+        assert_eq!(tail_of(&["12: 30\n", "at last\n", "  at work\n"])[..2], ["12: 30", "at last"]);
     }
 
     #[test]
