@@ -82,7 +82,10 @@ fn a_hang_up_that_is_ignored_is_no_wish_to_stop() {
 fn a_terminal_that_was_closed_leaves_a_report() {
     let place = Place::new("fine", 600, "");
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut steep = place.steep(&RUN).stdout(full.try_clone().unwrap()).stderr(full).spawn().unwrap();
+    // Who runs the tests may ignore a hang-up (`nohup`), and steep would inherit it.
+    let mut steep = Command::new("env");
+    steep.args(["--default-signal=HUP", STEEP]).args(RUN).current_dir(place.folder.path()).stdin(Stdio::null());
+    let mut steep = steep.stdout(full.try_clone().unwrap()).stderr(full).spawn().unwrap();
     eventually("the load has begun", || !place.processes().is_empty());
     signal(&steep, Signal::HUP);
     assert_eq!(steep.wait().unwrap().code(), Some(4));
