@@ -349,7 +349,7 @@ impl Process {
         let _ = timeout(GONE_TIMEOUT, self.guard.wait()).await;
         self.own = Own::default();
         if self.rest == Rest::Supervised {
-            self.take_over();
+            self.take_over().await;
         }
         cgroups::remove_left_over_here();
         self.output.drain(DRAIN_TIMEOUT).await;
@@ -379,13 +379,20 @@ impl Process {
             }
             // Said at the start only, or nothing that a supervisor says.
             Some(Ok(Report::Prepared | Report::Started { .. } | Report::NotStarted { .. }) | Err(_)) => {}
-            None => self.take_over(),
+            None => self.take_over().await,
         }
     }
 
     /// Supervisor and guard are gone: what descends from them came to steep, where steep is a subreaper
     /// (see [`crate::shell::supervisor::become_subreaper`]), and is killed here.
-    fn take_over(&mut self) {
+    ///
+    /// A process that ends closes its files before the kernel gives its children away, so the end of the reports may be read while guard
+    /// or supervisor still have them. The guard is waited for; the supervisor, no longer spared, is one of those that are.
+    async fn take_over(&mut self) {
+        if timeout(GONE_TIMEOUT, self.guard.wait()).await.is_err() {
+            let _ = self.guard.start_kill();
+        }
+        self.own = Own::default();
         let cleared = kinship::kill_adopted(Own::has);
         if self.rest == Rest::Supervised {
             self.rest = if cleared { Rest::Gone } else { Rest::Left };
