@@ -18,7 +18,7 @@ lint:
 test:
     cargo test --workspace
 
-# Inputs that nobody would write, for so many seconds: harness/tests/fuzz
+# Inputs that nobody would write, for so many seconds: harness/steep/tests/fuzz
 fuzz SECONDS="60":
     STEEP_FUZZ_SECONDS={{SECONDS}} cargo test --release --package steep --test fuzz -- --nocapture
 
@@ -28,7 +28,7 @@ scenarios:
 
 # Write docs/scenario.md anew from the list of keys
 docs:
-    UPDATE_DOCS=1 cargo test --package steep --test reference
+    UPDATE_DOCS=1 cargo test --package steep-core --test core reference
 
 # The main job: name the leaking flag of the sample service
 quickstart:
@@ -44,7 +44,7 @@ bench-sampler:
 
 # What a judgement takes, from half an hour of readings to ten million
 bench-judge:
-    cargo bench --package steep --bench judge
+    cargo bench --package steep-judge --bench judge
 
 # Ten minutes at 2,000 requests/s: CPU for each request of all of steep, and growth of its own memory
 own-cost:
@@ -54,8 +54,8 @@ own-cost:
 
 # How often the method is right on simulated services whose truth is known: the tables of METHOD.md
 operating-characteristics *OPTIONS:
-    cargo run --release --package steep --example operating_characteristics -- {{OPTIONS}}
+    cargo run --release --package steep-core --example operating_characteristics -- {{OPTIONS}}
 
 # How often the flag that leaks is named, and an innocent one accused: the tables of docs/isolation.md
 which-flag *OPTIONS:
-    cargo run --release --package steep --example which_flag -- {{OPTIONS}}
+    cargo run --release --package steep-core --example which_flag -- {{OPTIONS}}

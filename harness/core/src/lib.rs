@@ -1,0 +1,28 @@
+//! What steep decides without touching the world: scenarios, plans, traffic, traces, outcomes and reports.
+//! See ARCHITECTURE.md for the map of the modules.
+
+pub mod alike;
+pub mod allocators;
+pub mod exit;
+pub mod exposition;
+pub mod import;
+pub mod known;
+pub mod levels;
+pub mod night;
+pub mod outcome;
+pub mod plan;
+pub mod problem;
+pub mod recorded;
+pub mod report;
+pub mod running_count;
+pub mod scenario;
+pub mod search;
+pub mod sim;
+pub mod soak;
+pub mod template;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod threshold;
+pub mod trace;
+pub mod traffic;
+pub mod visible;

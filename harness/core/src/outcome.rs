@@ -1,0 +1,456 @@
+//! From the trace of a cell to what is said of it: the verdict, growth with its interval, when it reaches the limit, how the load was
+//! delivered.
+//!
+//! Pure.
+
+mod advice;
+mod delivery;
+mod figures;
+mod held;
+mod measure;
+mod others;
+mod phases;
+mod process;
+mod shortage;
+mod shortfall;
+mod stretches;
+mod workers;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use self::delivery::{
+    completed, connections_note, delivered, failures, is_worth_repeating, short, standstill_note, totals,
+};
+use self::figures::figures;
+pub use self::figures::{Figures, Start};
+pub use self::held::HeldMemory;
+use self::held::held_memory;
+pub use self::measure::Measure;
+pub use self::others::OtherSeries;
+pub use self::phases::{IdlePhase, PhaseJudgement};
+use self::phases::{idle_phases, judged};
+pub use self::shortage::{Evidence, Short, Shortage, Side, Waiting};
+use self::stretches::Stretch;
+pub use self::workers::WorkerEnds;
+use self::workers::worker_ends;
+use crate::exit::Status;
+use crate::scenario::{Finding, Judge, Metric, Strictness};
+use crate::threshold::{Kept, kept};
+use crate::trace::{
+    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, Own, Percentiles, Repeated, Sample,
+    Trace,
+};
+use steep_judge::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
+use steep_judge::ids::{CellId, FlagSet, History};
+use steep_judge::isolation::{JudgedCell, PhasesSeen};
+use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
+use steep_judge::verdict::{Judgement, Verdict};
+
+/// A peak above this share of the limit is a finding, however flat the slope.
+const HEADROOM: f64 = 0.9;
+/// A program that makes the load may be done by this share of the soak before it: `--duration 10m` and a start of its own
+/// do not fit to the second.
+const LOAD_ENDS_EARLY: f64 = 0.05;
+
+/// What is said of a cell. Derived: it can be made again from the trace at any time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own, and none depends on another")]
+pub struct Outcome {
+    /// The cell.
+    pub cell: CellId,
+    /// The flags that were on.
+    pub flags: FlagSet,
+    /// Value of each axis.
+    pub axes: BTreeMap<String, String>,
+    /// The revisions that its own has grown out of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+    /// A hash of what ran, whatever the cell is called: equal in two cells that ran the same program, started the same way.
+    #[serde(rename = "process_sha256", skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// Which repetition.
+    pub replicate: u32,
+    /// Verdict, reason and growth.
+    #[serde(flatten)]
+    pub judgement: Judgement,
+    /// What each stretch of phases shows by itself, the fitted one among them; empty where that is all there was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseJudgement>,
+    /// The phases that the verdict rests on, where those are not the fitted ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grows_in: Option<Vec<String>>,
+    /// Why the soak did not last as planned; none: it did.
+    pub cut_short: Option<String>,
+    /// The highest resident memory, by the kernel's own mark.
+    pub peak_bytes: Option<Bytes>,
+    /// What production gives the service.
+    pub memory_limit_bytes: Option<Bytes>,
+    /// Whether the peak is above 90 % of the limit.
+    pub headroom_exceeded: bool,
+    /// When growth would reach the limit, counted from the end of the soak.
+    pub seconds_to_limit: Option<Estimate<f64>>,
+    /// Whether nothing was sent at all, because the scenario says so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_load: bool,
+    /// Users of a closed load; none: the load was open.
+    pub users: Option<u32>,
+    /// Answered requests: of steep's own load, or as the service counted them; none where nobody did.
+    pub completed: Option<u64>,
+    /// What became of the requests of steep's own load, all names together.
+    pub requests: Counts,
+    /// Sessions by the name of their flow.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub flows: BTreeMap<String, FlowCounts>,
+    /// Who was short, where load was not delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shortage: Option<Shortage>,
+    /// Whether the cell is `invalid` for want of load alone, and may be otherwise if it is soaked once more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub worth_repeating: bool,
+    /// That the cell was soaked before, and why that does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<Repeated>,
+    /// Latency from the due time by request name: all due requests, missed and dropped ones as unanswered.
+    pub latency: BTreeMap<String, Percentiles>,
+    /// Of the answered requests, from sending to the end of the answer.
+    pub service_time: BTreeMap<String, Percentiles>,
+    /// How late the driver sent.
+    pub lateness: Percentiles,
+    /// What it costs beside growth; none of a soak that completed nothing.
+    pub figures: Option<Figures>,
+    /// What failed, in words; none where nothing did.
+    pub failures: Option<String>,
+    /// What is to be said of the connections; none where they were those of the scenario.
+    pub connections_note: Option<String>,
+    /// How long the count of requests stood still, where another program makes the load and somebody counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standstill_note: Option<String>,
+    /// Connections of the driver.
+    pub connections: Connections,
+    /// The program that made the load; none: steep did.
+    pub external: Option<ExternalLoad>,
+    /// What came of the thresholds.
+    pub thresholds: Vec<Kept>,
+    /// Memory over phases that are not fitted.
+    pub idle: Vec<IdlePhase>,
+    /// What is recorded beside memory: open files, threads, latency. Advice, and no verdict.
+    pub other_series: Vec<OtherSeries>,
+    /// What the service held by descriptors, names and numbers, mapped or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldMemory>,
+    /// Processes of the service that ended while it lived on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub worker_ends: Vec<WorkerEnds>,
+    /// Disturbances by kind.
+    pub disturbances: Vec<(DisturbanceKind, usize)>,
+    /// steep itself at the end of the soak.
+    pub steep: Own,
+    /// What steep's own memory grew by since the first minute, or since its first sample in a shorter soak; negative where it shrank.
+    pub steep_growth_bytes: i64,
+    /// What was said at the end beside the verdict: the last lines of a service that crashed, a log that could not be written.
+    pub message: String,
+    /// What this host did not let steep see.
+    pub limits: Vec<String>,
+    /// What is no part of the memory that is judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_counted: Vec<String>,
+    /// Whether some process could not be ended.
+    pub something_left: bool,
+    /// Whether the service is said to carry the probe.
+    pub probe: bool,
+    /// Flags that nothing showed to have taken effect.
+    pub unverified_flags: Vec<String>,
+    /// The allocator of which nothing showed that it is in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unverified_allocator: Option<String>,
+    /// Whether any certificate of the service was taken.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub certificate_unchecked: bool,
+}
+
+impl Outcome {
+    /// What is to be said of `trace`.
+    #[must_use]
+    pub fn of(trace: &Trace) -> Self {
+        Self::by(trace, fit)
+    }
+
+    /// As [`Outcome::of`], with growth that `fit` finds: see [`judge_by`].
+    pub fn by(
+        trace: &Trace,
+        fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+    ) -> Self {
+        let header = &trace.header;
+        let requests = totals(trace);
+        let peak_bytes = trace.samples.iter().map(Sample::peak).max();
+        let held = held_memory(trace);
+        let judged = judged(trace, fit);
+        let per_request = judged.fitted.growth.as_ref().and_then(|growth| growth.per_request);
+        let grown = judged.judgement.verdict;
+        let shortage = short(trace, &requests);
+        let judgement = overruled(judged.judgement, trace, &requests, shortage.as_ref());
+        let judgement = match &held {
+            Some(held) => held.doubted(judgement),
+            None => judgement,
+        };
+        let judgement =
+            Judgement { advice: advice::advice(trace, &judgement, &requests, shortage.is_some()), ..judgement };
+        let grows_in = judged.grows_in.filter(|_| judgement.verdict == grown);
+        let limit = header.memory_limit_bytes;
+        let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
+        let end = trace.end.as_ref();
+        let other_series = others::other_series(trace);
+        let thresholds = kept(trace, |metric| at_the_end(metric, &judgement, per_request, &other_series));
+        let headroom_exceeded =
+            limit.zip(peak_bytes).is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64());
+        // A threshold that was broken, or the limit all but reached, is a finding, which no second soak takes back.
+        let is_finding = headroom_exceeded || thresholds.iter().any(|kept| kept.broken);
+        let is_short = judgement.verdict == Verdict::Invalid && shortage.is_some();
+        let worth_repeating = is_short && !is_finding && is_worth_repeating(trace, &requests);
+        Self {
+            cell: header.cell.clone(),
+            flags: header.flags.clone(),
+            axes: header.axes.clone(),
+            history: header.history.clone(),
+            process: process::process(header),
+            replicate: header.replicate,
+            judgement,
+            phases: judged.phases,
+            grows_in,
+            cut_short: cut_short(trace),
+            peak_bytes,
+            memory_limit_bytes: limit,
+            headroom_exceeded,
+            seconds_to_limit,
+            without_load: header.without_load,
+            users: header.users,
+            figures: figures(trace),
+            completed: completed(trace, &requests),
+            failures: failures(&requests),
+            shortage,
+            worth_repeating,
+            repeated: header.repeated.clone(),
+            connections_note: connections_note(trace),
+            standstill_note: standstill_note(trace),
+            flows: trace.traffic.last().map(|traffic| traffic.flows.clone()).unwrap_or_default(),
+            connections: trace.traffic.last().map(|traffic| traffic.connections).unwrap_or_default(),
+            external: header.external.clone(),
+            thresholds,
+            requests,
+            latency: end.map(|end| end.latency.clone()).unwrap_or_default(),
+            service_time: end.map(|end| end.service_time.clone()).unwrap_or_default(),
+            lateness: end.map(|end| end.lateness).unwrap_or_default(),
+            idle: idle_phases(trace),
+            other_series,
+            held,
+            worker_ends: worker_ends(trace),
+            disturbances: disturbances(trace),
+            steep: trace.samples.last().map(|sample| sample.steep).unwrap_or_default(),
+            steep_growth_bytes: steep_growth(&trace.samples),
+            message: end.map(|end| end.message.clone()).unwrap_or_default(),
+            limits: limits(trace),
+            not_counted: trace.start.as_ref().map(|start| start.not_counted.clone()).unwrap_or_default(),
+            something_left: end.is_some_and(|end| end.something_left),
+            probe: header.probe,
+            unverified_flags: header.unverified_flags.clone(),
+            unverified_allocator: header.unverified_allocator.clone(),
+            certificate_unchecked: header.certificate_unchecked,
+        }
+    }
+
+    /// The verdict.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.judgement.verdict
+    }
+
+    /// Growth of the memory that the verdict rests on.
+    #[must_use]
+    pub fn growth(&self) -> Option<&Growth> {
+        self.judgement.growth.as_ref()
+    }
+
+    /// What isolation is told of it.
+    #[must_use]
+    pub fn judged(&self) -> JudgedCell {
+        let seen = |phase: &PhaseJudgement| PhasesSeen {
+            phases: phase.phases.clone(),
+            is_fitted: phase.fitted,
+            judgement: phase.judgement.clone(),
+        };
+        JudgedCell {
+            cell: self.cell.clone(),
+            flags: self.flags.clone(),
+            axes: self.axes.clone(),
+            history: self.history.clone(),
+            replicate: self.replicate,
+            judgement: self.judgement.clone(),
+            phases: self.phases.iter().map(seen).collect(),
+            grows_in: self.grows_in.clone(),
+            cut_short: self.cut_short.clone(),
+            unverified_flags: self.unverified_flags.clone(),
+        }
+    }
+
+    /// Growth in the phases that are fitted, whatever the verdict rests on.
+    #[must_use]
+    pub fn fitted_growth(&self) -> Option<&Growth> {
+        let fitted = self.phases.iter().find(|phase| phase.fitted).filter(|_| self.grows_in.is_some());
+        fitted.map_or(&self.judgement, |fitted| &fitted.judgement).growth.as_ref()
+    }
+
+    /// What this cell comes to, for the exit status.
+    #[must_use]
+    pub fn status(&self, fail_on: &[Finding]) -> Status {
+        let finding = match self.verdict() {
+            Verdict::Leak => Some(Finding::Leak),
+            Verdict::Step => Some(Finding::Step),
+            Verdict::Retention => Some(Finding::Retention),
+            Verdict::Crashed => Some(Finding::Crashed),
+            Verdict::Plateau | Verdict::Stable | Verdict::Inconclusive | Verdict::Invalid => None,
+        };
+        let fails = |finding| fail_on.contains(&finding);
+        let broken = self.thresholds.iter().any(|kept| kept.broken);
+        if broken || finding.is_some_and(fails) || self.headroom_exceeded && fails(Finding::Headroom) {
+            Status::Finding
+        } else if self.cut_short.is_some() || matches!(self.verdict(), Verdict::Invalid | Verdict::Crashed) {
+            Status::NotDone
+        } else if self.verdict() == Verdict::Inconclusive {
+            Status::Undecided
+        } else {
+            Status::Clean
+        }
+    }
+}
+
+/// What isolation is told of `outcomes`.
+#[must_use]
+pub fn judged_cells(outcomes: &[Outcome]) -> Vec<JudgedCell> {
+    outcomes.iter().map(Outcome::judged).collect()
+}
+
+/// What a threshold on growth is compared with: the lower end of the interval, so that only growth that is sure breaks it.
+fn at_the_end(
+    metric: Metric,
+    judgement: &Judgement,
+    per_request: Option<Estimate<BytesPerRequest>>,
+    others: &[OtherSeries],
+) -> Option<f64> {
+    let growth = judgement.growth.as_ref();
+    let other = |name: &str| others.iter().find(|other| other.name == name).map(|other| other.advice.per_hour.low);
+    match metric {
+        Metric::GrowthPerHour => growth.map(|growth| growth.per_hour.low.get()),
+        Metric::GrowthPerRequest => per_request.map(|growth| growth.low.get()),
+        Metric::OpenFilesPerHour => other("open files"),
+        Metric::ThreadsPerHour => other("threads"),
+        _ => None,
+    }
+}
+
+/// What is worth finding, for the statistics.
+#[must_use]
+pub fn materiality(judge: &Judge) -> Materiality {
+    let strictness = match judge.strictness {
+        Strictness::Normal => 3.0,
+        Strictness::Strict => 5.0,
+    };
+    Materiality {
+        per_request: judge.min_growth_bytes_per_request,
+        per_hour: judge.min_growth_bytes_per_hour,
+        strictness,
+    }
+}
+
+/// The judgement, unless something else than growth decides.
+fn overruled(judged: Judgement, trace: &Trace, requests: &Counts, shortage: Option<&Shortage>) -> Judgement {
+    let Some(end) = &trace.end else { return delivered(judged, trace, requests, shortage) };
+    match end.reason {
+        EndReason::BuildFailed | EndReason::NotReady | EndReason::NotVerified | EndReason::Failed => {
+            judged.overruled(Verdict::Invalid, end.message.clone())
+        }
+        EndReason::Crashed => {
+            let exit = end.exit.map_or_else(|| "its end was not seen".to_owned(), |exit| exit.to_string());
+            let after = in_words(end.t_s.elapsed());
+            judged.overruled(Verdict::Crashed, format!("the service ended by itself after {after}: {exit}"))
+        }
+        EndReason::Completed
+        | EndReason::StoppedEarly
+        | EndReason::ThresholdBroken
+        | EndReason::LoadEnded
+        | EndReason::Interrupted => delivered(judged, trace, requests, shortage),
+    }
+}
+
+/// What is fitted: warm-up and steady phases; the longest stretch of them, where idle ones lie between.
+#[must_use]
+pub fn series(trace: &Trace) -> Series {
+    Stretch::fitted(trace).map(|fitted| fitted.series(trace)).unwrap_or_default()
+}
+
+fn fitted_samples(trace: &Trace) -> &[Sample] {
+    Stretch::fitted(trace).map_or(&[], |fitted| fitted.samples)
+}
+
+fn cut_short(trace: &Trace) -> Option<String> {
+    match trace.end.as_ref() {
+        None => Some(format!("steep was stopped after {}", trace.last_moment())),
+        Some(end) if end.reason == EndReason::Interrupted => Some(format!("interrupted after {}", end.t_s)),
+        Some(end) if end.reason == EndReason::ThresholdBroken => Some(end.message.clone()),
+        Some(end) if end.reason == EndReason::LoadEnded => {
+            let planned = trace.header.phases.last().map_or(SinceStart::ZERO, |phase| phase.end_s);
+            let is_early = end.t_s.as_secs_f64() < (1.0 - LOAD_ENDS_EARLY) * planned.as_secs_f64();
+            is_early.then(|| format!("the load was over after {} of {planned}", end.t_s))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Only for growth that was found: an interval around none says nothing about a limit.
+fn seconds_to_limit(limit: Bytes, last: &Sample, judgement: &Judgement) -> Option<Estimate<f64>> {
+    if !matches!(judgement.verdict, Verdict::Leak | Verdict::Step | Verdict::Retention) {
+        return None;
+    }
+    let resident = last.memory.judged() + last.memory.file_bytes;
+    let left = limit.saturating_sub(resident).as_f64();
+    let growing = if judgement.verdict == Verdict::Retention { &judgement.anonymous } else { &judgement.growth };
+    let per_hour = growing.as_ref()?.per_hour;
+    let seconds =
+        |rate: BytesPerHour| if rate.get() > 0.0 { left / rate.get() * SECONDS_PER_HOUR } else { f64::INFINITY };
+    // The faster the growth, the sooner the limit: the ends change places.
+    let estimate =
+        Estimate { value: seconds(per_hour.value), low: seconds(per_hour.high), high: seconds(per_hour.low) };
+    estimate.value.is_finite().then_some(estimate)
+}
+
+/// What was not seen, as of the beginning and of the end.
+fn limits(trace: &Trace) -> Vec<String> {
+    let mut limits = trace.start.as_ref().map(|start| start.limits.clone()).unwrap_or_default();
+    let later = trace.end.iter().flat_map(|end| &end.limits);
+    for limit in later {
+        if !limits.contains(limit) {
+            limits.push(limit.clone());
+        }
+    }
+    limits
+}
+
+/// Buffers and pools are at their size after a minute.
+fn steep_growth(samples: &[Sample]) -> i64 {
+    const SETTLED: Duration = Duration::from_mins(1);
+    let settled = samples.iter().find(|sample| sample.t_s.elapsed() >= SETTLED).or(samples.first());
+    let anon = |sample: &Sample| sample.steep.anon_bytes.get().cast_signed();
+    settled.zip(samples.last()).map_or(0, |(settled, last)| anon(last) - anon(settled))
+}
+
+fn disturbances(trace: &Trace) -> Vec<(DisturbanceKind, usize)> {
+    use DisturbanceKind::{DriverStarved, HostSlept, SamplingGap};
+    let count = |kind| trace.disturbances.iter().filter(|disturbance| disturbance.kind == kind).count();
+    [SamplingGap, DriverStarved, HostSlept]
+        .map(|kind| (kind, count(kind)))
+        .into_iter()
+        .filter(|(_, n)| *n > 0)
+        .collect()
+}

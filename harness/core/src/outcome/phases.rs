@@ -1,0 +1,368 @@
+//! Phases that are not fitted, each judged by itself: growth that goes on when nothing is asked any more is a finding, too.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::materiality;
+use super::stretches::Stretch;
+use crate::trace::{Sample, Trace};
+use steep_judge::growth::{ALLOCATOR_DRIFT, Follows, Growth, Materiality, MemorySource, Series, Unjudgeable};
+use steep_judge::stats::order::median;
+use steep_judge::units::{Bytes, BytesPerHour, SinceStart, in_words};
+use steep_judge::verdict::{Judgement, Verdict, judge, judge_by};
+
+/// Growth without requests follows time if it differs from that under load by less than this factor, or by no more than chance: parts of
+/// a leak that follow time and parts that do not are told apart from half as much on.
+const SAME_RATE: f64 = 1.5;
+
+/// A rise in the course of a stretch that is plain to see without any statistics: an allocator's chunk, and a share of what there is
+/// (METHOD.md, jumps; materiality).
+const PLAIN_RISE: Bytes = Bytes::mib(2);
+/// See [`PLAIN_RISE`].
+const PLAIN_SHARE: f64 = 0.01;
+/// The share of a line that is certain.
+const LEAST_SHARE: f64 = 0.002;
+
+/// A line over a stretch too short to name it is plain if its second half rose by so much of its share: what creeps slows down.
+const GOES_ON: f64 = 0.8;
+/// The same of a rise whose shape the statistics did not find.
+const STILL_RISES: f64 = 0.25;
+
+/// Each stretch beside the fitted one is one more look at the cell, and wandering memory is a line to one look in fifty at λ: it must be
+/// more certain by this (METHOD.md, phases that are not fitted).
+const MORE_EVIDENCE: f64 = 3.0;
+
+/// What a stretch of phases shows by itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PhaseJudgement {
+    /// Its phases, one after the other.
+    #[serde(rename = "names")]
+    pub phases: Vec<String>,
+    /// Whether the verdict of the cell rests on it unless another stretch grows.
+    pub fitted: bool,
+    /// Whether nothing was asked in it, as far as that is known.
+    pub without_requests: bool,
+    /// Its first sample.
+    pub start_s: SinceStart,
+    /// Its last one.
+    pub end_s: SinceStart,
+    /// Memory at its beginning.
+    pub start_bytes: Bytes,
+    /// Memory at its end.
+    pub end_bytes: Bytes,
+    /// Where memory stood at last: the median of the last third.
+    pub settled_bytes: Bytes,
+    /// What it rose by, where that is plain to see and the statistics could not decide.
+    pub rose_plainly_by_bytes: Option<Bytes>,
+    /// Verdict, reason and growth.
+    #[serde(flatten)]
+    pub judgement: Judgement,
+}
+
+/// Memory over a phase that is not fitted: what stays once the load is gone is kept, by the program or the allocator.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IdlePhase {
+    /// Its name.
+    pub phase: String,
+    /// At its beginning.
+    pub start_bytes: Bytes,
+    /// At its end.
+    pub end_bytes: Bytes,
+}
+
+/// What memory says of a cell.
+pub(super) struct Judged {
+    /// Of all its phases.
+    pub(super) judgement: Judgement,
+    /// Of those that are fitted.
+    pub(super) fitted: Judgement,
+    /// Of each stretch; empty where there is none beside the fitted one.
+    pub(super) phases: Vec<PhaseJudgement>,
+    /// The phases that the verdict rests on, where those are not the fitted ones.
+    pub(super) grows_in: Option<Vec<String>>,
+}
+
+/// Judges every stretch of `trace`; `fit` sees the fitted one only.
+pub(super) fn judged(
+    trace: &Trace,
+    fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+) -> Judged {
+    let materiality = materiality(&trace.header.judge);
+    let surer = Materiality { strictness: materiality.strictness + MORE_EVIDENCE, ..materiality };
+    let stretches = Stretch::all(trace);
+    let series = stretches.iter().find(|stretch| stretch.is_fitted).map(|fitted| fitted.series(trace));
+    let fitted = judge_by(&series.unwrap_or_default(), &materiality, fit);
+    let told = stretches.iter().filter(|stretch| stretch.is_fitted || stretch.is_judged()).map(|stretch| {
+        let judgement = if stretch.is_fitted { fitted.clone() } else { judge(&stretch.series(trace), &surer) };
+        PhaseJudgement::new(stretch, judgement, &surer)
+    });
+    let phases: Vec<PhaseJudgement> = told.collect();
+    let beside: Vec<&PhaseJudgement> = phases.iter().filter(|phase| !phase.fitted).collect();
+    let (mut judgement, grows_in) = combined(fitted.clone(), &beside);
+    if let Some(reason) = judgement.verdict.is_clear().then(|| climbs(&phases, &stretches, &judgement)).flatten() {
+        judgement = Judgement { verdict: Verdict::Inconclusive, reason, ..judgement }
+            .advising("say phases[].role = \"steady\" of the phases between them, then steep run FILE");
+    }
+    let phases = if beside.is_empty() { Vec::new() } else { phases };
+    Judged { judgement, fitted, phases, grows_in }
+}
+
+/// What all stretches together say: the fitted one, unless one beside it grows.
+fn combined(fitted: Judgement, beside: &[&PhaseJudgement]) -> (Judgement, Option<Vec<String>>) {
+    let mut growing: Vec<&PhaseJudgement> = beside.iter().copied().filter(|phase| phase.grows()).collect();
+    let rank = |phase: &PhaseJudgement| phase.judgement.verdict == Verdict::Retention;
+    growing.sort_by(|one, other| rank(one).cmp(&rank(other)).then(other.rate().total_cmp(&one.rate())));
+    let Some(worst) = growing.first() else { return (unless_hidden(fitted, beside), None) };
+    let is_found = match fitted.verdict {
+        Verdict::Leak | Verdict::Step => true,
+        Verdict::Retention => worst.judgement.verdict == Verdict::Retention,
+        // Numbers that are broken say nothing anywhere.
+        Verdict::Invalid | Verdict::Crashed => return (fitted, None),
+        Verdict::Plateau | Verdict::Stable | Verdict::Inconclusive => false,
+    };
+    if is_found { (goes_on(fitted, &growing), None) } else { (found(&fitted, &growing), Some(worst.phases.clone())) }
+}
+
+/// Growth that only stretches beside the fitted one show, the worst first.
+fn found(fitted: &Judgement, growing: &[&PhaseJudgement]) -> Judgement {
+    let [worst, others @ ..] = growing else { return fitted.clone() };
+    let others: Vec<String> =
+        others.iter().map(|phase| format!("by {} in {}", phase.amount(), phase.place())).collect();
+    let others = if others.is_empty() { String::new() } else { format!(", and {}", others.join(" and ")) };
+    let where_fitted = if worst.without_requests { "under load" } else { "where it is fitted" };
+    let reason = format!("{}{others}; {where_fitted}: {} ({})", worst.finding(), fitted.verdict, fitted.reason);
+    Judgement { reason, need: None, advice: None, ..worst.judgement.clone() }
+}
+
+/// Growth that the fitted stretch shows, with what becomes of it where nothing is asked: one finding and not two.
+fn goes_on(mut fitted: Judgement, growing: &[&PhaseJudgement]) -> Judgement {
+    let mut silent = growing.iter().filter(|phase| phase.without_requests);
+    let Some((phase, idle)) = silent.find_map(|phase| Some((phase, phase.judgement.growth.as_ref()?))) else {
+        return fitted;
+    };
+    let Some(growth) = fitted.growth.as_mut().filter(|growth| growth.rate.get() > 0.0) else { return fitted };
+    let (under_load, without) = (growth.per_hour.map(BytesPerHour::get), idle.per_hour.map(BytesPerHour::get));
+    let is_same = without.low <= under_load.high && under_load.low <= without.high
+        || without.value < SAME_RATE * under_load.value && under_load.value < SAME_RATE * without.value;
+    let amount = idle.per_hour.compact();
+    fitted.reason = if fitted.verdict == Verdict::Leak && is_same {
+        growth.follows = Follows::Time;
+        format!(
+            "grows by {} per hour under load, and by {amount} per hour in {}: it follows time, not requests; evidence {:.1}",
+            growth.per_hour.compact(),
+            phase.place(),
+            growth.evidence
+        )
+    } else {
+        format!("{}; it goes on by {amount} per hour in {}", fitted.reason, phase.place())
+    };
+    fitted
+}
+
+/// A clear verdict says what the stretches beside the fitted one could have hidden, and does not stand where one plainly rose.
+fn unless_hidden(fitted: Judgement, beside: &[&PhaseJudgement]) -> Judgement {
+    if !fitted.verdict.is_clear() {
+        return fitted;
+    }
+    let rose = beside.iter().find_map(|phase| Some((phase, phase.rose_plainly_by_bytes?)));
+    if let Some((phase, rise)) = rose {
+        let need = phase.judgement.need.unwrap_or(Duration::from_mins(5));
+        let reason = format!(
+            "rose by {rise} over the {} of {}, which {} not decide whether that goes on: let it last {}; else {} ({})",
+            in_words(phase.lasted()),
+            phase.place(),
+            if phase.judgement.growth.is_some() { "do" } else { "are too short and do" },
+            in_words(need.max(phase.lasted().mul_f64(1.3))),
+            fitted.verdict,
+            fitted.reason
+        );
+        return Judgement { verdict: Verdict::Inconclusive, reason, ..fitted }
+            .advising(format!("lengthen {} to that (phases[].duration), then steep run FILE", phase.place()));
+    }
+    let hidden: Vec<String> = beside.iter().filter_map(|phase| phase.hidden()).collect();
+    let reason = [vec![fitted.reason], hidden].concat().join("; ");
+    Judgement { reason, ..fitted }
+}
+
+/// Whether what the steady stretches settle at rises each time, by more than allocators take and by what is worth finding: growth between
+/// them, which none of them has to show. In words.
+fn climbs(phases: &[PhaseJudgement], stretches: &[Stretch<'_>], fitted: &Judgement) -> Option<String> {
+    /// Two levels are any two.
+    const FEWEST: usize = 3;
+    let is_loaded = |phase: &&PhaseJudgement| {
+        stretches.iter().any(|stretch| stretch.has_role_of_fitted() && stretch.samples[0].t_s == phase.start_s)
+    };
+    let steady: Vec<&PhaseJudgement> = phases.iter().filter(is_loaded).collect();
+    let [first, .., last] = steady.as_slice() else { return None };
+    let growth = fitted.growth.as_ref().filter(|_| steady.len() >= FEWEST)?;
+    let levels: Vec<f64> = steady.iter().map(|phase| phase.settled_bytes.as_f64()).collect();
+    let risen = levels[levels.len() - 1] - levels[0];
+    let rises_each_time = levels.windows(2).all(|pair| pair[1] - pair[0] > 0.5 * risen / (levels.len() - 1) as f64);
+    let worth = growth.worth_finding.get_per_second() * (last.end_s - first.end_s).as_secs_f64();
+    let by_itself = match growth.source {
+        MemorySource::Anonymous => ALLOCATOR_DRIFT.as_f64(),
+        MemorySource::Live => growth.least_growth.as_f64(),
+    };
+    (rises_each_time && risen > worth.max(by_itself)).then(|| {
+        let times = steady.len();
+        format!(
+            "settles higher in each of {times} steady stretches, by {} from {} to {}: give the phases between them role = \"steady\", so that all is fitted in one piece; the longest stretch: {} ({})",
+            Bytes::new(risen as u64),
+            first.place(),
+            last.place(),
+            fitted.verdict,
+            fitted.reason
+        )
+    })
+}
+
+impl PhaseJudgement {
+    fn new(stretch: &Stretch<'_>, judgement: Judgement, materiality: &Materiality) -> Self {
+        let (first, last) = (&stretch.samples[0], &stretch.samples[stretch.samples.len() - 1]);
+        let rise = (judgement.verdict == Verdict::Inconclusive)
+            .then(|| plain_rise(stretch.samples, judgement.growth.as_ref(), materiality))
+            .flatten();
+        Self {
+            phases: stretch.phases.iter().map(|phase| phase.name.clone()).collect(),
+            fitted: stretch.is_fitted,
+            without_requests: stretch.is_silent,
+            start_s: first.t_s,
+            end_s: last.t_s,
+            start_bytes: first.memory.judged(),
+            end_bytes: last.memory.judged(),
+            settled_bytes: Bytes::new(median(&memory(last_third(stretch.samples))) as u64),
+            rose_plainly_by_bytes: rise,
+            judgement,
+        }
+    }
+
+    fn grows(&self) -> bool {
+        matches!(self.judgement.verdict, Verdict::Leak | Verdict::Step | Verdict::Retention)
+    }
+
+    fn lasted(&self) -> Duration {
+        self.end_s - self.start_s
+    }
+
+    /// The growth that its verdict rests on.
+    fn growth(&self) -> Option<&Growth> {
+        let Judgement { verdict, growth, anonymous, .. } = &self.judgement;
+        if *verdict == Verdict::Retention { anonymous.as_ref() } else { growth.as_ref() }
+    }
+
+    fn rate(&self) -> f64 {
+        self.growth().map_or(0.0, |growth| growth.per_hour.value.get())
+    }
+
+    /// Growth per hour; per request where there were any.
+    fn amount(&self) -> String {
+        let Some(growth) = self.growth() else { return "an unknown amount".to_owned() };
+        growth.per_request.map_or_else(
+            || format!("{} per hour", growth.per_hour.compact()),
+            |per_request| format!("{} per request", per_request.compact()),
+        )
+    }
+
+    /// `` phase `cooldown`, without requests ``.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let names: Vec<String> = self.phases.iter().map(|name| format!("`{name}`")).collect();
+        let phases = if names.len() == 1 { "phase" } else { "phases" };
+        let without = if self.without_requests { ", without requests" } else { "" };
+        format!("{phases} {}{without}", names.join(" and "))
+    }
+
+    /// The growth that was found, in words.
+    fn finding(&self) -> String {
+        let (place, amount) = (self.place(), self.amount());
+        match self.judgement.verdict {
+            Verdict::Step => format!("grows by {amount} in {place}: {}", self.judgement.reason),
+            Verdict::Retention => format!("resident memory grows by {amount} in {place}, live bytes do not"),
+            _ => {
+                let evidence = self.growth().map_or(0.0, |growth| growth.evidence);
+                format!("grows by {amount} in {place}, evidence {evidence:.1}")
+            }
+        }
+    }
+
+    /// What could have stayed unseen in it; none of the fitted stretch, of one that grows, and where all that is worth finding would have
+    /// been named.
+    #[must_use]
+    pub fn hidden(&self) -> Option<String> {
+        if self.fitted || self.grows() || self.judgement.verdict == Verdict::Invalid {
+            return None;
+        }
+        let (place, lasted) = (self.place(), in_words(self.lasted()));
+        let Some(growth) = &self.judgement.growth else {
+            return Some(format!("{place}: {lasted} are too short to be judged"));
+        };
+        let excluded = if self.judgement.verdict.is_clear() { 0.0 } else { growth.ceiling.get() };
+        let unseen = BytesPerHour::new(growth.seen_at_least.get().max(excluded));
+        (unseen > growth.worth_finding)
+            .then(|| format!("{place}: growth below {unseen} would not have been named in {lasted}"))
+    }
+}
+
+/// What memory rose by in a stretch that was not decided, if anybody sees that it did: a line that is certain and only too small for
+/// what an allocator takes under load, more than that takes, or quarters of a short stretch of which each rose.
+fn plain_rise(samples: &[Sample], growth: Option<&Growth>, materiality: &Materiality) -> Option<Bytes> {
+    let Some(growth) = growth else { return rise_of_quarters(samples) };
+    let least = PLAIN_RISE.as_f64().max(LEAST_SHARE * growth.typical.as_f64());
+    let second_half = growth.second_half.get_per_second() * growth.seconds;
+    let is_line = growth.evidence > growth.evidence_asked(materiality.strictness)
+        && growth.over_run() >= least
+        && growth.floor.get() > growth.worth_finding.get() / 4.0
+        && growth.given_back.is_none()
+        && !growth.environment_noisy
+        && second_half >= GOES_ON * growth.over_run();
+    let most_by_itself = match growth.source {
+        MemorySource::Anonymous => ALLOCATOR_DRIFT.as_f64().max(least),
+        MemorySource::Live => growth.least_growth.as_f64(),
+    };
+    let has_risen = growth.risen > most_by_itself && second_half >= STILL_RISES * growth.risen;
+    let rise = if is_line { growth.over_run().max(growth.risen) } else { growth.risen };
+    (is_line || has_risen).then(|| Bytes::new(rise.max(0.0) as u64))
+}
+
+/// The rise over a stretch too short for statistics, if it is large and none of its quarters had much less than its part.
+fn rise_of_quarters(samples: &[Sample]) -> Option<Bytes> {
+    const QUARTERS: usize = 4;
+    let memory = memory(samples);
+    if memory.len() < 2 * QUARTERS {
+        return None;
+    }
+    let quarter = |nth: usize| median(&memory[nth * memory.len() / QUARTERS..(nth + 1) * memory.len() / QUARTERS]);
+    let levels: Vec<f64> = (0..QUARTERS).map(quarter).collect();
+    let rise = levels[QUARTERS - 1] - levels[0];
+    let is_steady = levels.windows(2).all(|pair| pair[1] - pair[0] > 0.5 * rise / (QUARTERS - 1) as f64);
+    let least = PLAIN_RISE.as_f64().max(PLAIN_SHARE * levels[0]);
+    (is_steady && rise >= least).then(|| Bytes::new(rise as u64))
+}
+
+/// Live bytes where they are known, else anonymous memory.
+fn memory(samples: &[Sample]) -> Vec<f64> {
+    let of = |sample: &Sample| {
+        sample.live.map_or(sample.memory.judged(), |live| live.live_bytes + sample.memory.shared()).as_f64()
+    };
+    samples.iter().map(of).collect()
+}
+
+fn last_third(samples: &[Sample]) -> &[Sample] {
+    &samples[samples.len() * 2 / 3..]
+}
+
+/// Memory over each phase that is not fitted.
+pub(super) fn idle_phases(trace: &Trace) -> Vec<IdlePhase> {
+    let idle = trace.header.phases.iter().filter(|phase| !phase.is_fitted());
+    idle.filter_map(|phase| {
+        let inside = |sample: &&Sample| (phase.start_s..=phase.end_s).contains(&sample.t_s);
+        let (first, last) = (trace.samples.iter().find(inside)?, trace.samples.iter().rfind(inside)?);
+        let (start_bytes, end_bytes) = (first.memory.judged(), last.memory.judged());
+        Some(IdlePhase { phase: phase.name.clone(), start_bytes, end_bytes })
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! The judgement of one input as one flat JSON object, for `steep analyze --format json`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::table::wrapped;
+use steep_judge::growth::{Follows, Shape};
+use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, in_words};
+use steep_judge::verdict::{Judgement, Verdict};
+
+/// One judged input. Amounts are bytes, `low` and `high` the ends of the 95 % interval; null where nothing could be fitted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Analysis {
+    /// The path as given.
+    pub source: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, in words.
+    pub reason: String,
+    growth_bytes_per_hour: Option<BytesPerHour>,
+    low_bytes_per_hour: Option<BytesPerHour>,
+    high_bytes_per_hour: Option<BytesPerHour>,
+    growth_bytes_per_request: Option<BytesPerRequest>,
+    low_bytes_per_request: Option<BytesPerRequest>,
+    high_bytes_per_request: Option<BytesPerRequest>,
+    follows: Option<Follows>,
+    evidence: Option<f64>,
+    leak_model: Option<Shape>,
+    calm_model: Option<Shape>,
+    need_seconds: Option<f64>,
+    seen_at_least_bytes_per_hour: Option<BytesPerHour>,
+    samples: Option<usize>,
+    seconds: Option<f64>,
+    /// For people, who see by it that a column is in another unit than they thought.
+    #[serde(skip)]
+    typical: Option<Bytes>,
+}
+
+impl Analysis {
+    /// The record of `judgement` on `source`.
+    #[must_use]
+    pub fn new(source: String, judgement: &Judgement) -> Self {
+        let growth = judgement.growth.as_ref();
+        let per_hour = growth.map(|growth| growth.per_hour);
+        let per_request = growth.and_then(|growth| growth.per_request);
+        Self {
+            source,
+            verdict: judgement.verdict,
+            reason: judgement.reason.clone(),
+            growth_bytes_per_hour: per_hour.map(|growth| growth.value),
+            low_bytes_per_hour: per_hour.map(|growth| growth.low),
+            high_bytes_per_hour: per_hour.map(|growth| growth.high),
+            growth_bytes_per_request: per_request.map(|growth| growth.value),
+            low_bytes_per_request: per_request.map(|growth| growth.low),
+            high_bytes_per_request: per_request.map(|growth| growth.high),
+            follows: growth.map(|growth| growth.follows),
+            evidence: growth.map(|growth| growth.evidence),
+            leak_model: growth.map(|growth| growth.leak_model),
+            calm_model: growth.map(|growth| growth.calm_model),
+            need_seconds: judgement.need.map(|need| need.as_secs_f64()),
+            seen_at_least_bytes_per_hour: growth.map(|growth| growth.seen_at_least),
+            samples: growth.map(|growth| growth.samples),
+            seconds: growth.map(|growth| growth.seconds),
+            typical: growth.map(|growth| growth.typical),
+        }
+    }
+
+    /// The same for people.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let words =
+            |seconds: f64| Duration::try_from_secs_f64(seconds).map_or_else(|_| "for ever".to_owned(), in_words);
+        let mut line = format!("{}: {} – {}; {}", self.source, self.verdict, self.verdict.meaning(), self.reason);
+        if let (Some(samples), Some(seconds), Some(typical)) = (self.samples, self.seconds, self.typical) {
+            let _ = write!(line, " ({samples} readings over {}, typically {typical})", words(seconds));
+        }
+        if let Some(need) = self.need_seconds {
+            let _ = write!(line, "; a run of {} may decide", words(need));
+        }
+        wrapped(&line, 2)
+    }
+}

@@ -1,0 +1,37 @@
+//! What a night would be, for people.
+
+use super::table::wrapped;
+use crate::night::Outline;
+use steep_judge::units::{counted, in_words};
+
+/// The first cell, how many others fit, and what may be left out.
+#[must_use]
+pub fn outline_text(outline: &Outline) -> String {
+    let Outline { until, left, long_cell, long_cell_flags, long, short, least_short_cells, most_short_cells, not_sure } =
+        outline;
+    let count = if least_short_cells == most_short_cells {
+        counted(*most_short_cells, "cell")
+    } else {
+        format!("{least_short_cells} to {}", counted(*most_short_cells, "cell"))
+    };
+    let mut text = format!("until {until}, which is {} from now:\n", in_words(*left));
+    // Where nothing is on in production, an id says itself which flags are on.
+    let flags = long_cell_flags.to_string();
+    let flags = if long_cell.as_str() == flags { String::new() } else { format!(", with {flags} on") };
+    text.push_str(&wrapped(&format!("first, for {}, {long_cell}{flags}", in_words(*long)), 2));
+    text.push_str(&wrapped(
+        &format!(
+            "then {count} of {} at most, each the one that tells most; fewer once everything is decided",
+            in_words(*short)
+        ),
+        2,
+    ));
+    text.push_str(&wrapped(
+        &format!(
+            "of the scenario's own plan {} may be left out, which the report then says",
+            counted(not_sure.len(), "cell")
+        ),
+        2,
+    ));
+    text
+}

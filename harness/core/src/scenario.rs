@@ -1,0 +1,236 @@
+//! What the user asks for: a scenario file, checked, with every default filled in.
+//!
+//! `keys` lists every key, `read` takes typed values out of TOML against that list, `decode` makes the scenario of them, `check` looks
+//! at what spans several keys, `package` at what the cargo package has, and `config` at files that flags change; `starter` writes a
+//! first scenario for one.
+//! Pure: paths are kept as they were given, and nothing is opened here.
+
+mod address;
+pub mod check;
+pub mod config;
+pub mod decode;
+mod external;
+mod flow;
+mod grpc;
+mod json_path;
+pub mod keys;
+mod known;
+mod matrix;
+pub mod package;
+pub mod rates;
+mod read;
+pub mod rows;
+mod service;
+mod shape;
+pub mod starter;
+pub mod supplies;
+mod threshold;
+mod traffic;
+pub mod transport;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::check::flows::{before, no_value};
+pub(crate) use self::check::grpc::is_json_file;
+pub(crate) use self::check::traffic::{LONGEST_PATH, is_header_name, unknown_name, unused_params};
+pub use self::external::{Counter, External, Reported};
+pub use self::flow::{Capture, CapturePlace, Flow, places, unset, variables};
+pub use self::grpc::{Grpc, GrpcForm, GrpcStatus};
+pub use self::json_path::JsonPath;
+pub use self::known::{Date, Known};
+pub use self::matrix::{
+    Allocator, Axis, AxisKind, Constraints, Flag, Foldover, KnownAllocator, PlanRules, Proof, Row, Rule, SYSTEM,
+    Strategy, Switch, SwitchRequest, Verify,
+};
+use self::rates::Rates;
+pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
+pub use self::shape::{Shape, Stage, StartAt};
+pub use self::supplies::{Flaw, Supplies};
+pub use self::threshold::{Bound, Judged, Metric, Threshold, Tolerate, Unit};
+pub use self::traffic::{
+    Arrival, Expect, Http, Load, Model, Pacing, Param, Phase, Pick, Request, Role, ThinkTime, Wanted,
+};
+pub use self::transport::{Abort, Auth, ClientCertificate, Conduct, Farewell, Hold, Protocol, Storm, Tls};
+use crate::template::Template;
+use steep_judge::units::{BytesPerHour, BytesPerRequest, Seed, seconds};
+
+/// A whole scenario. Serialised into `run.json` as the resolved form of the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Names the run's folder.
+    pub name: String,
+    /// Where all randomness comes from.
+    pub seed: Seed,
+    /// What is soaked.
+    pub service: Service,
+    /// What the service needs beside it.
+    pub dependencies: Vec<Dependency>,
+    /// How connections are made and kept.
+    pub http: Http,
+    /// How arrivals are made.
+    pub load: Load,
+    /// What of the load may be missing.
+    pub tolerate: Tolerate,
+    /// The program that makes the load; none: steep does.
+    pub external: Option<External>,
+    /// What happens when, in order.
+    pub phases: Vec<Phase>,
+    /// What is sent, picked by weight.
+    pub requests: Vec<Request>,
+    /// What users do one step after the other, picked by weight too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<Flow>,
+    /// What the templates of requests may name.
+    pub params: BTreeMap<String, Param>,
+    /// What may be switched.
+    pub flags: Vec<Flag>,
+    /// What is crossed with every flag set.
+    pub axes: Vec<Axis>,
+    /// How each allocator but `system` is had.
+    pub allocators: BTreeMap<String, Allocator>,
+    /// What flag sets must hold.
+    pub constraints: Constraints,
+    /// What holds between axes and flags.
+    pub rules: Vec<Rule>,
+    /// Which flag sets become cells.
+    pub plan: PlanRules,
+    /// How memory is read.
+    pub sampling: Sampling,
+    /// What counts as a finding.
+    pub judge: Judge,
+    /// Growth that is filed already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Known>,
+    /// What must not be exceeded.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// How memory is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// Time between two samples.
+    #[serde(rename = "every_s", with = "seconds")]
+    pub every: Duration,
+}
+
+/// What counts as a finding.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judge {
+    /// The smallest growth with the work done that is worth finding.
+    pub min_growth_bytes_per_request: BytesPerRequest,
+    /// The smallest growth over time that is worth finding.
+    pub min_growth_bytes_per_hour: BytesPerHour,
+    /// How much evidence a leak needs.
+    pub strictness: Strictness,
+    /// Whether a cell may end before its time.
+    pub stop_early: StopEarly,
+    /// Verdicts that make the run fail.
+    pub fail_on: Vec<Finding>,
+}
+
+/// How much evidence a leak needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strictness {
+    /// A log-likelihood ratio above 3.
+    Normal,
+    /// Above 5.
+    Strict,
+}
+
+/// Whether a cell may end before its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopEarly {
+    /// It may not.
+    #[default]
+    Never,
+    /// Once it is sure to be a leak.
+    Leak,
+}
+
+/// What a run may fail on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// Sustained growth.
+    Leak,
+    /// Growth in lasting jumps.
+    Step,
+    /// Memory that the allocator holds.
+    Retention,
+    /// The service ended by itself.
+    Crashed,
+    /// Peak memory above 90 % of the limit.
+    Headroom,
+}
+
+impl Scenario {
+    /// Whether some axis has the allocator of this name.
+    #[must_use]
+    pub fn has_allocator(&self, name: &str) -> bool {
+        self.axes.iter().any(|axis| axis.kind == AxisKind::Allocator && axis.values.iter().any(|value| value == name))
+    }
+
+    /// The variables of the environment that hold secrets, each with the key that names it.
+    #[must_use]
+    pub fn secret_variables(&self) -> Vec<(String, String)> {
+        let auth = self.http.auth.iter().map(|auth| ("http.auth".to_owned(), auth.variable().to_owned()));
+        let headers = self.requests.iter().enumerate().flat_map(|(index, request)| {
+            let names = request.headers.values().flat_map(Template::names).filter_map(transport::variable_of);
+            names.map(move |name| (format!("requests[{index}].headers"), name.to_owned()))
+        });
+        auth.chain(headers).collect()
+    }
+
+    /// What arrivals are picked from: requests and flows, with their own weights.
+    pub fn weights(&self) -> impl Iterator<Item = (&str, f64)> + Clone {
+        let of_requests = self.requests.iter().map(|request| (request.name.as_str(), request.weight));
+        of_requests.chain(self.flows.iter().map(|flow| (flow.name.as_str(), flow.weight)))
+    }
+
+    /// How long the load of one cell lasts.
+    #[must_use]
+    pub fn soak_duration(&self) -> Duration {
+        self.phases.iter().map(|phase| phase.duration).sum()
+    }
+
+    /// The files that its traffic is made of, each with the key that names it.
+    pub fn traffic_files(&self) -> impl Iterator<Item = (String, &str)> {
+        let phases = self.phases.iter().enumerate().filter_map(|(index, phase)| match &phase.shape {
+            Shape::FromFile { path, .. } => Some((format!("phases[{index}].path"), path.as_str())),
+            _ => None,
+        });
+        let bodies = self.requests.iter().enumerate();
+        let bodies = bodies.filter_map(|(index, request)| {
+            Some((format!("requests[{index}].body_file"), request.body_file.as_deref()?))
+        });
+        let calls = self.requests.iter().enumerate().filter_map(|(index, request)| {
+            let descriptors = request.grpc.as_ref()?.descriptors.as_deref()?;
+            Some((format!("requests[{index}].grpc.descriptors"), descriptors))
+        });
+        let params = self.params.iter().filter_map(|(name, param)| match param {
+            Param::Csv { path, .. } | Param::Jsonl { path, .. } => Some((format!("params.{name}.path"), path.as_str())),
+            _ => None,
+        });
+        phases.chain(bodies).chain(calls).chain(params)
+    }
+
+    /// Draws the rates of its phases that are in files. Flaws are told with the key that they are about, and leave the
+    /// phase without requests.
+    pub fn supply(&mut self, supplies: &Supplies) -> Vec<(String, Flaw)> {
+        let mut flaws = Vec::new();
+        for (index, phase) in self.phases.iter_mut().enumerate() {
+            let Shape::FromFile { path, repeat, stretches } = &mut phase.shape else { continue };
+            let rates = supplies.text(path).and_then(|text| Rates::parse(path, text));
+            match rates.and_then(|rates| rates.over(phase.duration, *repeat)) {
+                Ok(drawn) => *stretches = drawn,
+                Err(flaw) => flaws.push((format!("phases[{index}].path"), flaw)),
+            }
+        }
+        flaws
+    }
+}

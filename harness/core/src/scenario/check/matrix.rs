@@ -1,0 +1,374 @@
+//! What flags, axes and rows of a plan must hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Check, LONGEST_NAME};
+use crate::problem::{listed, nearest};
+use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, SYSTEM, Scenario, Switch, SwitchRequest, Verify};
+use steep_judge::ids::in_id;
+
+/// Names of the run's folder, and the id of the cell in which all is as in production.
+pub(crate) const RESERVED_FLAGS: [&str; 7] =
+    ["baseline", "builds", "attempts", "run.json", "run.lock", "report.json", "scenario.toml"];
+
+/// The variable by which libraries are preloaded.
+const PRELOAD: &str = "LD_PRELOAD";
+
+impl Check<'_> {
+    pub(super) fn flags(&mut self, scenario: &Scenario) {
+        self.distinct_names("flags", scenario.flags.iter().map(|flag| flag.name.as_str()));
+        let known = known_flags(scenario);
+        let names = Known::of(known.iter().map(String::as_str));
+        for (index, flag) in scenario.flags.iter().enumerate() {
+            let at = |key: &str| format!("flags[{index}].{key}");
+            self.file_name(&at("name"), &flag.name);
+            self.reserved(&at("name"), &flag.name, &RESERVED_FLAGS);
+            if flag.name.starts_with("not-") {
+                self.error(
+                    &at("name"),
+                    "a flag cannot begin with \"not-\"",
+                    "that marks flags of production that are off",
+                );
+            }
+            for (key, others) in [("requires", &flag.requires), ("conflicts_with", &flag.conflicts_with)] {
+                for other in others {
+                    self.flag_exists(&at(key), other, &names);
+                }
+                if others.contains(&flag.name) {
+                    self.error(&at(key), format!("\"{}\" names itself", flag.name), "");
+                }
+            }
+            self.switch(&format!("flags[{index}]"), flag);
+            for (key, text) in given(&flag.switch) {
+                // Written so, and nowhere else, the value takes its place.
+                let more = (key == "on" && Flag::names_value(text)).then_some("value");
+                self.switched_text(&at(key), text, scenario, more);
+            }
+            self.values(&format!("flags[{index}]"), flag);
+            if let Some(verify) = &flag.verify {
+                self.verify(&at("verify"), verify);
+            }
+            let is_built = matches!(flag.switch, Switch::CargoFeature { .. } | Switch::Cfg { .. });
+            if is_built && matches!(scenario.service.program, Program::Command(_)) {
+                let what = if matches!(flag.switch, Switch::Cfg { .. }) { "cfg" } else { "cargo features" };
+                self.error(
+                    &at("kind"),
+                    format!("a command has no {what}"),
+                    "use kind = \"env\" or \"arg\", or let steep build a package",
+                );
+            }
+        }
+    }
+
+    fn switch(&mut self, path: &str, flag: &Flag) {
+        match &flag.switch {
+            Switch::Env { var, on, off } => {
+                self.environment(&format!("{path}.var"), std::iter::once(var));
+                if off.as_ref() == Some(on) && flag.values.is_empty() {
+                    let help = "leave \"off\" out: the variable is unset then";
+                    self.error(path, "\"on\" and \"off\" are the same: the flag would switch nothing", help);
+                }
+            }
+            Switch::Arg { on, off } if on == off => {
+                self.error(
+                    path,
+                    "\"on\" and \"off\" are the same: the flag would switch nothing",
+                    "on = [\"--cache\"]",
+                );
+            }
+            Switch::Cfg { cfg } if !is_cfg(cfg) => {
+                let help = "cfg = \"fast_path\", or cfg = 'cache=\"lru\"' with its value in quotes";
+                self.error(&format!("{path}.cfg"), format!("{cfg:?} is nothing that rustc takes after --cfg"), help);
+            }
+            Switch::Http { on, off } => {
+                self.switch_request(&format!("{path}.request"), on);
+                if let Some(off) = off {
+                    self.switch_request(&format!("{path}.off_request"), off);
+                }
+                if off.as_ref() == Some(on) {
+                    let help = "leave \"off_request\" out where the service starts with it off";
+                    self.error(
+                        path,
+                        "\"request\" and \"off_request\" are the same: the flag would switch nothing",
+                        help,
+                    );
+                }
+            }
+            Switch::Config { key, on, off, .. } => {
+                if key.to_string().is_empty() {
+                    self.error(&format!("{path}.key"), "\"key\" is empty", "key = \"cache.enabled\"");
+                }
+                if off.as_ref() == Some(on) {
+                    self.error(path, "\"on\" and \"off\" are the same: the flag would switch nothing", "off = false");
+                }
+            }
+            Switch::Arg { .. } | Switch::CargoFeature { .. } | Switch::Cfg { .. } => {}
+        }
+    }
+
+    fn switch_request(&mut self, path: &str, request: &SwitchRequest) {
+        self.own_path(&format!("{path}.path"), &request.path);
+        let is_name =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        for (name, value) in &request.headers {
+            if !is_name(name) || value.contains(['\r', '\n']) {
+                self.error(&format!("{path}.headers"), format!("{name:?} cannot be sent as a header"), "");
+            }
+        }
+    }
+
+    fn verify(&mut self, path: &str, verify: &Verify) {
+        if let Verify::Http { path: asked, .. } | Verify::Metric { path: asked, .. } = verify {
+            self.own_path(&format!("{path}.path"), asked);
+        }
+        if verify.text().is_empty() {
+            self.error(path, "an empty text is everywhere: it would verify nothing", "name what is there only then");
+        }
+    }
+
+    fn values(&mut self, path: &str, flag: &Flag) {
+        let at = |key: &str| format!("{path}.{key}");
+        let (verify, on) = (flag.verify.as_ref().map(Verify::text), written(&flag.switch));
+        if flag.values.is_empty() {
+            if self.spans.has(&at("values")) {
+                self.error(&at("values"), "a flag with values needs at least two", "values = [\"off\", \"lru\"]");
+            }
+            if on.iter().any(|text| Flag::names_value(text)) {
+                self.error(&at("on"), "{{value}} stands for nothing here", "give the flag values = [\"off\", \"lru\"]");
+            }
+            return;
+        }
+        if flag.values.len() == 1 {
+            self.error(&at("values"), "a flag with values needs at least two", "the first is that of production");
+        }
+        let mut before = BTreeSet::new();
+        for value in &flag.values {
+            self.file_name(&at("values"), value);
+            if !before.insert(value) {
+                self.error(&at("values"), format!("\"{value}\" stands twice"), "");
+            }
+        }
+        for key in ["off", "default"] {
+            if self.spans.has(&at(key)) {
+                let help = "the first of \"values\" is that of production, and \"on\" writes every value";
+                self.error(&at(key), format!("\"{key}\" has no meaning beside \"values\""), help);
+            }
+        }
+        if !on.iter().any(|text| Flag::names_value(text)) {
+            self.error(
+                &at("on"),
+                "{{value}} does not stand in \"on\": every value would be the same",
+                "on = [\"--cache={{value}}\"]",
+            );
+        }
+        if verify.is_some_and(|text| !Flag::names_value(text)) {
+            let help = "contains = \"cache: {{value}}\"";
+            self.error(
+                &at("verify"),
+                "{{value}} does not stand in what is looked for: no value would be told from another",
+                help,
+            );
+        }
+    }
+
+    pub(super) fn flag_exists(&mut self, path: &str, name: &str, names: &Known<'_>) {
+        if !names.has(name) {
+            let help = match nearest(name, names.all()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("flags: {}", listed(names.all())),
+            };
+            self.error(path, format!("there is no flag \"{name}\""), help);
+        }
+    }
+
+    pub(super) fn axes(&mut self, scenario: &Scenario) {
+        self.distinct_names("axes", scenario.axes.iter().map(|axis| axis.name.as_str()));
+        for (index, axis) in scenario.axes.iter().enumerate() {
+            let at = |key: &str| format!("axes[{index}].{key}");
+            self.file_name(&at("name"), &axis.name);
+            if ["flags", "replicate"].contains(&axis.name.as_str()) {
+                self.error(
+                    &at("name"),
+                    format!("an axis cannot be called \"{}\"", axis.name),
+                    "rows of the plan use that name",
+                );
+            }
+            if axis.kind == AxisKind::CargoFeature && matches!(scenario.service.program, Program::Command(_)) {
+                let help = "use kind = \"env\" or \"arg\", or let steep build a package";
+                self.error(&at("kind"), "a command has no cargo features", help);
+            }
+            if axis.kind == AxisKind::Revision {
+                self.revisions(&at("kind"), index, scenario);
+            }
+            if let AxisKind::Arg { arg } = &axis.kind
+                && arg.is_empty()
+            {
+                self.error(&at("arg"), "\"arg\" is empty", "arg = \"--workers\"");
+            }
+            if axis.values.is_empty() {
+                self.error(&at("values"), "an axis needs at least one value", "");
+            }
+            let (mut before, mut in_ids) = (BTreeSet::new(), BTreeMap::new());
+            for value in &axis.values {
+                if matches!(axis.kind, AxisKind::Env { .. } | AxisKind::Arg { .. }) {
+                    self.axis_text(&at("values"), value, &mut in_ids);
+                    self.switched_text(&at("values"), value, scenario, None);
+                } else {
+                    self.file_name(&at("values"), value);
+                }
+                if !before.insert(value) {
+                    self.error(&at("values"), format!("\"{value}\" stands twice"), "");
+                }
+                if axis.kind == AxisKind::Allocator && value != SYSTEM {
+                    self.allocator_exists(&at("values"), value, scenario);
+                }
+            }
+        }
+        for (name, allocator) in &scenario.allocators {
+            if !allocator.features.is_empty() && matches!(scenario.service.program, Program::Command(_)) {
+                self.error(
+                    &format!("allocators.{name}.features"),
+                    "a command has no cargo features",
+                    "preload its library, or tune its allocator with env",
+                );
+            }
+            if let Some(verify) = &allocator.verify {
+                self.verify(&format!("allocators.{name}.verify"), verify);
+            }
+            for (variable, value) in &allocator.env {
+                self.switched_text(&format!("allocators.{name}.env.{variable}"), value, scenario, None);
+            }
+            self.preload(name, allocator, scenario);
+        }
+    }
+
+    /// A value that the service is given as it is, while ids have it without what a folder's name cannot have.
+    fn axis_text<'v>(&mut self, path: &str, value: &'v str, before: &mut BTreeMap<String, &'v str>) {
+        if value.is_empty() || value.len() > LONGEST_NAME || value.contains(char::is_control) {
+            let help = format!("at most {LONGEST_NAME} bytes, at least one, and all in a line");
+            self.error(path, format!("{value:?} cannot be a value of an axis"), help);
+        }
+        let other = *before.entry(in_id(value)).or_insert(value);
+        if other != value {
+            let message = format!("{other:?} and {value:?} would both be \"{}\" in the ids of cells", in_id(value));
+            self.error(path, message, "let them differ in a letter or a digit too");
+        }
+    }
+
+    fn revisions(&mut self, path: &str, index: usize, scenario: &Scenario) {
+        if matches!(scenario.service.program, Program::Command(_)) {
+            let help = "let steep build a package: it is built from each revision";
+            self.error(path, "a command has no revisions", help);
+        }
+        if scenario.axes[..index].iter().any(|other| other.kind == AxisKind::Revision) {
+            self.error(path, "there are two axes of revisions", "a build has one revision: put all into one axis");
+        }
+    }
+
+    fn preload(&mut self, name: &str, allocator: &Allocator, scenario: &Scenario) {
+        let Some(library) = &allocator.preload else { return };
+        let path = format!("allocators.{name}.preload");
+        // ld.so(8): "the items of the list can be separated by spaces or colons, and there is no support for escaping".
+        if library.is_empty() || library.contains([' ', ':']) {
+            self.error(&path, format!("{library:?} cannot be preloaded"), "preload = \"libjemalloc.so.2\"");
+        }
+        if allocator.env.contains_key(PRELOAD) || scenario.service.env.contains_key(PRELOAD) {
+            let help = "take the variable out and name the library here, so that it is verified";
+            self.error(&path, format!("\"preload\" and the variable {PRELOAD} exclude each other"), help);
+        }
+    }
+
+    fn allocator_exists(&mut self, path: &str, name: &str, scenario: &Scenario) {
+        if !scenario.allocators.contains_key(name) {
+            let help =
+                format!("add [allocators.{name}] with its cargo features or the library to preload, or use \"system\"");
+            self.error(path, format!("nothing says how to have the allocator \"{name}\""), help);
+        }
+    }
+
+    pub(super) fn row(&mut self, scenario: &Scenario, path: &str, row: &Row, members: &Known<'_>) {
+        row.flags.iter().for_each(|flag| self.flag_exists(&format!("{path}.flags"), flag, members));
+        for (name, value) in &row.axes {
+            match scenario.axes.iter().find(|axis| &axis.name == name) {
+                None => self.error(
+                    &format!("{path}.{name}"),
+                    format!("there is no axis \"{name}\""),
+                    "a row has \"flags\" and names of axes",
+                ),
+                Some(axis) if !axis.values.contains(value) => {
+                    let help = format!("its values: {}", listed(axis.values.iter().map(String::as_str)));
+                    self.error(
+                        &format!("{path}.{name}"),
+                        format!("the axis \"{name}\" has no value \"{value}\""),
+                        help,
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// Names that may stand somewhere, in the order of the file.
+pub(super) struct Known<'n> {
+    all: Vec<&'n str>,
+    known: BTreeSet<&'n str>,
+}
+
+impl<'n> Known<'n> {
+    pub(super) fn of(names: impl Iterator<Item = &'n str>) -> Self {
+        let all: Vec<&str> = names.collect();
+        Self { known: all.iter().copied().collect(), all }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.known.contains(name)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &'n str> + Clone + '_ {
+        self.all.iter().copied()
+    }
+}
+
+/// What lists of flags may name: flags, and those with a value other than their first (`cache=lru`).
+pub(super) fn known_flags(scenario: &Scenario) -> Vec<String> {
+    let with_values = scenario.flags.iter().filter(|flag| !flag.values.is_empty());
+    scenario.flags.iter().map(|flag| flag.name.clone()).chain(with_values.flat_map(Flag::members)).collect()
+}
+
+/// The texts that the service is given, with their keys.
+fn given(switch: &Switch) -> Vec<(&'static str, &String)> {
+    match switch {
+        Switch::Env { on, off, .. } => {
+            std::iter::once(("on", on)).chain(off.as_ref().map(|off| ("off", off))).collect()
+        }
+        Switch::Arg { on, off } => {
+            on.iter().map(|text| ("on", text)).chain(off.iter().map(|text| ("off", text))).collect()
+        }
+        Switch::Config { .. } | Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Http { .. } => Vec::new(),
+    }
+}
+
+/// A name, or one with a value in quotes (<https://doc.rust-lang.org/reference/conditional-compilation.html>).
+fn is_cfg(cfg: &str) -> bool {
+    let (name, value) = cfg.split_once('=').map_or((cfg, None), |(name, value)| (name, Some(value)));
+    let is_first = |c: char| c.is_alphabetic() || c == '_';
+    let is_quoted = |value: &str| {
+        value
+            .strip_prefix('"')
+            .and_then(|value| value.strip_suffix('"'))
+            .is_some_and(|value| !value.contains(['"', '\\']))
+    };
+    name.starts_with(is_first) && name.chars().all(|c| is_first(c) || c.is_numeric()) && value.is_none_or(is_quoted)
+}
+
+/// The texts that a flag with values writes its value into.
+fn written(switch: &Switch) -> &[String] {
+    match switch {
+        Switch::Env { on, .. } | Switch::Config { on: Value::String(on), .. } => std::slice::from_ref(on),
+        Switch::Arg { on, .. } => on,
+        Switch::Config { .. } | Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Http { .. } => &[],
+    }
+}

@@ -1,0 +1,137 @@
+//! What is soaked: the service, how it is started, seen to be up and asked to end, and what it needs beside it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::template::Template;
+use steep_judge::units::{Bytes, seconds};
+
+/// The service under test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// What is started.
+    pub program: Program,
+    /// Arguments after the program.
+    pub args: Vec<Template>,
+    /// Environment of the service, beside steep's own.
+    pub env: BTreeMap<String, Template>,
+    /// Files written before each start.
+    pub files: Vec<RenderedFile>,
+    /// Base address of all requests, such as `http://127.0.0.1:{{port}}`; none: nothing is asked.
+    pub url: Option<Template>,
+    /// When the service counts as up; none: as soon as it is started.
+    pub ready: Option<Ready>,
+    /// How it is asked to end.
+    pub stop: Stop,
+    /// What production gives it.
+    pub memory_limit_bytes: Option<Bytes>,
+    /// CPUs that the service is pinned to; empty: all.
+    pub cpus: Vec<usize>,
+    /// Path that answers with live bytes, as the probe crate writes them.
+    pub probe: Option<String>,
+}
+
+/// What is started as the service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Program {
+    /// A binary of a cargo package, built by steep.
+    Package(Package),
+    /// Any other program, with its arguments.
+    Command(Vec<Template>),
+}
+
+/// A cargo package and how it is built; always optimised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Name of the package in the workspace of the scenario file.
+    pub name: String,
+    /// Name of the binary, where the package has several.
+    pub bin: Option<String>,
+    /// Cargo profile; `dev` and `test` are refused.
+    pub profile: String,
+    /// Features of every cell.
+    pub features: Vec<String>,
+    /// Whether the package's default features are on.
+    pub default_features: bool,
+    /// Whether `Cargo.lock` must be up to date.
+    pub locked: bool,
+    /// Added to `RUSTFLAGS`.
+    pub rustflags: Vec<String>,
+}
+
+/// A file rendered before each start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RenderedFile {
+    /// Template file, relative to the scenario file.
+    pub from: PathBuf,
+    /// Where it is written.
+    pub to: Template,
+}
+
+/// When a process counts as up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ready {
+    /// What is asked.
+    #[serde(flatten)]
+    pub check: ReadyCheck,
+    /// How long it may take.
+    #[serde(rename = "timeout_s", with = "seconds")]
+    pub timeout: Duration,
+}
+
+/// How readiness is seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadyCheck {
+    /// A GET of this path answers with a status below 400.
+    Path(String),
+    /// This address (`host:port`) takes a TCP connection.
+    Tcp(Template),
+}
+
+/// How a process is asked to end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stop {
+    /// The signal sent first.
+    pub signal: StopSignal,
+    /// How long it has before it is killed.
+    #[serde(rename = "grace_s", with = "seconds")]
+    pub grace: Duration,
+}
+
+/// Signals that ask a process to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum StopSignal {
+    /// SIGTERM.
+    Term,
+    /// SIGINT.
+    Int,
+    /// SIGQUIT, which nginx takes as "finish what is open".
+    Quit,
+    /// SIGHUP.
+    Hup,
+}
+
+/// A process that the service needs; its memory is recorded and not judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// Its name; the service sees its port as `{{<name>.port}}`.
+    pub name: String,
+    /// Program and arguments.
+    pub command: Vec<Template>,
+    /// Environment, beside steep's own.
+    pub env: BTreeMap<String, Template>,
+    /// Files written before each start.
+    pub files: Vec<RenderedFile>,
+    /// When it counts as up.
+    pub ready: Option<Ready>,
+    /// How it is asked to end.
+    pub stop: Stop,
+    /// A command run once it is up, before each cell; empty: none.
+    pub before_cell: Vec<Template>,
+}

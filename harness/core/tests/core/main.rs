@@ -1,0 +1,17 @@
+//! What the pure core says, from scenarios to reports: one program, because each links everything.
+#![allow(clippy::expect_used, reason = "a test may fail")]
+
+mod allocators;
+mod designs;
+mod foldover;
+mod isolation;
+mod known;
+mod levels;
+mod matrix;
+mod night;
+mod plan;
+mod reference;
+mod report;
+mod scenario;
+mod starter;
+mod twins;

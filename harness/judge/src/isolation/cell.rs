@@ -1,0 +1,57 @@
+//! What is known of one soaked cell: what isolation, and the search for the next cell, are told.
+
+use std::collections::BTreeMap;
+
+use crate::growth::Growth;
+use crate::ids::{CellId, FlagSet, History};
+use crate::verdict::{Judgement, Verdict};
+
+/// A cell that was soaked and judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedCell {
+    /// Its name.
+    pub cell: CellId,
+    /// The flags that were on.
+    pub flags: FlagSet,
+    /// Value of each axis.
+    pub axes: BTreeMap<String, String>,
+    /// The revisions that its own has grown out of.
+    pub history: Option<History>,
+    /// Which repetition.
+    pub replicate: u32,
+    /// Verdict, reason and growth.
+    pub judgement: Judgement,
+    /// What each stretch of phases shows by itself; empty where that is all there was.
+    pub phases: Vec<PhasesSeen>,
+    /// The phases that the verdict rests on, where those are not the fitted ones.
+    pub grows_in: Option<Vec<String>>,
+    /// Why the soak did not last as planned; none: it did.
+    pub cut_short: Option<String>,
+    /// Flags that nothing showed to have taken effect.
+    pub unverified_flags: Vec<String>,
+}
+
+/// What a stretch of phases shows by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhasesSeen {
+    /// Its phases, one after the other.
+    pub phases: Vec<String>,
+    /// Whether the verdict of the cell rests on it unless another stretch grows.
+    pub is_fitted: bool,
+    /// Verdict, reason and growth.
+    pub judgement: Judgement,
+}
+
+impl JudgedCell {
+    /// The verdict.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.judgement.verdict
+    }
+
+    /// Growth of the memory that the verdict rests on.
+    #[must_use]
+    pub fn growth(&self) -> Option<&Growth> {
+        self.judgement.growth.as_ref()
+    }
+}

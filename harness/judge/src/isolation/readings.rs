@@ -1,0 +1,90 @@
+//! From the outcomes of cells to what the model reads: growth in units of what is worth finding, with its standard error.
+
+use super::cell::JudgedCell;
+use super::factor::Factor;
+use super::model::{Causes, Reading};
+use super::said::{HALF_WIDTH, Said};
+use crate::growth::Growth;
+use crate::units::{BytesPerHour, BytesPerRequest, Estimate, Rps};
+
+/// The cells that say something about growth.
+pub(super) struct Readings<'o> {
+    pub(super) factors: Vec<Factor>,
+    pub(super) outcomes: Vec<&'o JudgedCell>,
+    pub(super) cells: Vec<Reading>,
+    /// The same with the errors by which somebody is cleared.
+    pub(super) careful: Vec<Reading>,
+    /// What is worth finding, in bytes per request, or per hour where not every cell knows its requests.
+    worth: f64,
+    is_per_request: bool,
+    /// Mean rate of the cells.
+    rate: Rps,
+}
+
+impl<'o> Readings<'o> {
+    /// Of the cells that say something.
+    pub(super) fn of(flags: &[String], outcomes: &'o [JudgedCell]) -> Self {
+        let judged: Vec<(&JudgedCell, &Growth, Said)> = outcomes
+            .iter()
+            .filter_map(|outcome| {
+                let growth = outcome.growth()?;
+                Some((outcome, growth, Said::of(outcome, growth)?))
+            })
+            .collect();
+        let is_per_request = judged.iter().all(|(_, growth, _)| growth.per_request.is_some());
+        let worth = judged.iter().map(|(_, growth, _)| in_unit(growth, growth.worth_finding, is_per_request));
+        let worth = worth.fold(0.0, f64::max);
+        let outcomes: Vec<&JudgedCell> = judged.iter().map(|(outcome, ..)| *outcome).collect();
+        let factors = Factor::all(flags, &outcomes);
+        let reading = |(outcome, growth, said): &(&JudgedCell, &Growth, Said), error: BytesPerHour| Reading {
+            on: factors.iter().map(|factor| factor.is_on(outcome)).collect(),
+            growth: in_unit(growth, said.growth, is_per_request) / worth,
+            error: in_unit(growth, error, is_per_request) / worth,
+        };
+        let cells = judged.iter().map(|judged| reading(judged, judged.2.error)).collect();
+        let careful = judged.iter().map(|judged| reading(judged, judged.2.careful)).collect();
+        let rates: f64 = judged.iter().map(|(_, growth, _)| growth.rate.get()).sum();
+        let rate = Rps::new(rates / judged.len().max(1) as f64);
+        Self { factors, outcomes, cells, careful, worth, is_per_request, rate }
+    }
+
+    /// What may cause growth beside each factor by itself.
+    pub(super) fn causes(&self) -> Causes {
+        let is_flag = |place: usize| matches!(self.factors[place], Factor::Flag(_));
+        let may_pair = |one: usize, other: usize| self.factors[one].pairs_with(&self.factors[other]);
+        Causes::shown(&self.cells, is_flag, may_pair)
+    }
+
+    /// Growth of this mean and standard error, in units of what is worth finding, as two estimates.
+    pub(super) fn in_bytes(
+        &self,
+        (mean, error): (f64, f64),
+    ) -> (Estimate<BytesPerHour>, Option<Estimate<BytesPerRequest>>) {
+        let half = HALF_WIDTH * error;
+        let growth = Estimate { value: mean, low: mean - half, high: mean + half }.map(|growth| growth * self.worth);
+        if !self.is_per_request {
+            return (growth.map(BytesPerHour::new), None);
+        }
+        let per_request = growth.map(BytesPerRequest::new);
+        (per_request.map(|growth| growth.at(self.rate)), Some(per_request))
+    }
+
+    /// Whether growth of this mean and error stays below what is worth finding. No flag is thought to take memory away.
+    pub(super) fn is_excluded((mean, error): (f64, f64)) -> bool {
+        mean.max(0.0) + HALF_WIDTH * error < 1.0
+    }
+
+    /// Whether the same cells have two factors.
+    pub(super) fn are_alike(&self, one: usize, other: usize) -> bool {
+        self.cells.iter().all(|reading| reading.on[one] == reading.on[other])
+    }
+
+    /// Whether all cells have a factor.
+    pub(super) fn is_everywhere(&self, factor: usize) -> bool {
+        self.cells.iter().all(|reading| reading.on[factor])
+    }
+}
+
+fn in_unit(growth: &Growth, per_hour: BytesPerHour, is_per_request: bool) -> f64 {
+    if is_per_request { per_hour.get_per_second() / growth.rate.get() } else { per_hour.get() }
+}

@@ -1,0 +1,163 @@
+//! What a run says of its flags, in one sentence.
+
+use std::collections::BTreeSet;
+
+use super::suspects::{in_words, quoted};
+use crate::ids::CellId;
+
+use super::{AxisFinding, Effect, Finding, FlagFinding, Guilt, NAMED, ProgramFinding, Suspects, Turn};
+
+/// The sentence, without a full stop; empty if nothing is to be said.
+pub(super) fn sentence(
+    flags: &[FlagFinding],
+    axes: &[AxisFinding],
+    program: Option<&ProgramFinding>,
+    suspects: Option<&Suspects>,
+    unexplained: &[CellId],
+) -> String {
+    let flags = flags.iter().map(|flag| (flag.flag.clone(), &flag.finding));
+    let (turns, axes): (Vec<&AxisFinding>, Vec<&AxisFinding>) = axes.iter().partition(|axis| axis.turn.is_some());
+    let said: Vec<(String, &Finding)> = flags.chain(axes.iter().map(|axis| (axis.name(), &axis.finding))).collect();
+    let mut parts: Vec<String> = said.iter().filter_map(|(name, finding)| leaking(name, finding)).collect();
+    parts.extend(turns.iter().filter_map(|turn| turned(turn)));
+    let of_turns = turns.iter().map(|turn| (turn.name(), &turn.finding));
+    parts.extend(together(&said.iter().cloned().chain(of_turns).collect::<Vec<_>>()));
+    parts.extend(suspects.map(Suspects::told));
+    if let Some(program) = program.filter(|program| program.posterior >= NAMED) {
+        let growth = program.effect.as_ref().map_or_else(String::new, |effect| format!(" by {}", growth(effect)));
+        let posterior = in_words(program.posterior);
+        parts.push(format!("the program itself grows{growth} whatever is on (posterior {posterior})"));
+    }
+    let cells: Vec<String> = unexplained.iter().take(MOST_CELLS).map(|cell| quoted(cell.as_str())).collect();
+    if !cells.is_empty() {
+        let more = if unexplained.len() > MOST_CELLS { ", among others," } else { "" };
+        let verb = if cells.len() == 1 { "grows" } else { "grow" };
+        parts.push(format!("{}{more} {verb} by more than any flags or pairs explain", listed(&cells)));
+    }
+    let named = |guilt: &Guilt| -> Vec<String> {
+        said.iter().filter(|(_, finding)| &finding.guilt == guilt).map(|(name, _)| quoted(name)).collect()
+    };
+    let list = |names: &[String], before: &str, one: &str, many: &str| {
+        let verb = if names.len() == 1 { one } else { many };
+        (!names.is_empty()).then(|| format!("{before}{}{verb}", listed(names)))
+    };
+    parts.extend(list(&named(&Guilt::Crashes), "the service crashes with ", "", ""));
+    parts.extend(list(&named(&Guilt::Retains), "the allocator keeps memory with ", "", ""));
+    parts.extend(list(&named(&Guilt::Innocent), "", " is innocent", " are innocent"));
+    if !turns.is_empty() && turns.iter().all(|turn| turn.finding.guilt == Guilt::Innocent) {
+        parts.push("no revision changed growth".to_owned());
+    }
+    parts.extend(needed(&said));
+    let is_suspect = |name: &String| suspects.is_some_and(|suspects| suspects.names.iter().any(|s| &quoted(s) == name));
+    let is_needed = |name: &String| said.iter().any(|(of, finding)| quoted(of) == *name && finding.needed_by.is_some());
+    let open = named(&Guilt::Undecided).into_iter().filter(|name| !is_suspect(name) && !is_needed(name));
+    let open: Vec<String> = open.collect();
+    parts.extend(list(&open, "", " is undecided", " are undecided"));
+    parts.extend(undecided_turns(&turns, &is_suspect));
+    parts.join("; ")
+}
+
+/// Cells that nothing explains are named up to so many.
+const MOST_CELLS: usize = 3;
+
+/// What a culprit may need to leak, which no cell tells.
+fn needed(said: &[(String, &Finding)]) -> Vec<String> {
+    let culprits: BTreeSet<&String> = said.iter().filter_map(|(_, finding)| finding.needed_by.as_ref()).collect();
+    let open = culprits.into_iter().map(|culprit| {
+        let needed = said.iter().filter(|(_, finding)| finding.needed_by.as_ref() == Some(culprit));
+        let needed: Vec<String> = needed.map(|(name, _)| quoted(name)).collect();
+        format!("whether {} leaks without {} is open", quoted(culprit), listed(&needed))
+    });
+    open.collect()
+}
+
+/// Of an allocator nobody would say that it leaks.
+fn leaking(name: &str, finding: &Finding) -> Option<String> {
+    if finding.guilt == Guilt::LeaksOff {
+        return Some(format!("memory grows where {} is off, by {}", quoted(name), told(finding)));
+    }
+    if let Guilt::LeaksWithout(cleaners) = &finding.guilt {
+        let cleaners: Vec<String> = cleaners.iter().map(quoted).collect();
+        return Some(format!("{} leaks only where {} is off, {}", quoted(name), cleaners.join(" or "), told(finding)));
+    }
+    if finding.guilt != Guilt::Leaks {
+        return None;
+    }
+    let is_axis = name.contains('=');
+    let (before, verb) = if is_axis { ("under ", "memory grows by") } else { ("", "leaks") };
+    Some(format!("{before}{} {verb} {}", quoted(name), told(finding)))
+}
+
+/// Growth that began or ended with a revision.
+fn turned(finding: &AxisFinding) -> Option<String> {
+    if finding.finding.guilt != Guilt::Leaks {
+        return None;
+    }
+    let (value, told) = (quoted(&finding.value), told(&finding.finding));
+    match finding.turn.as_ref()? {
+        Turn::Since { not_in } => Some(format!("memory grows since {value}, not in {}, by {told}", quoted(not_in))),
+        Turn::Until { not_in } => Some(format!("memory grew until {value}, not in {}, by {told}", quoted(not_in))),
+    }
+}
+
+/// What is open between two revisions, once for both directions.
+fn undecided_turns(turns: &[&AxisFinding], is_suspect: &dyn Fn(&String) -> bool) -> Vec<String> {
+    let place = |turn: &AxisFinding| match turn.turn.clone()? {
+        Turn::Since { not_in } => Some((not_in, turn.value.clone())),
+        Turn::Until { not_in } => Some((turn.value.clone(), not_in)),
+    };
+    let is_open = |turn: &AxisFinding| turn.finding.guilt == Guilt::Undecided && !is_suspect(&quoted(&turn.name()));
+    let is_told = |turn: &AxisFinding| matches!(turn.finding.guilt, Guilt::Leaks | Guilt::LeaksWith(_));
+    let told_already: Vec<_> = turns.iter().filter(|turn| is_told(turn)).map(|turn| place(turn)).collect();
+    let open = turns.iter().filter(|turn| is_open(turn)).map(|turn| place(turn));
+    let mut between: Vec<(String, String)> = open.filter(|place| !told_already.contains(place)).flatten().collect();
+    between.dedup();
+    let told: Vec<String> =
+        between.iter().map(|(one, other)| format!("from {} to {}", quoted(one), quoted(other))).collect();
+    if told.is_empty() { told } else { vec![format!("whether growth changed {} is undecided", listed(&told))] }
+}
+
+/// Each pair once; a flag whose partner the cells do not tell with all that it may be.
+fn together(said: &[(String, &Finding)]) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut told_already: Vec<Vec<&str>> = Vec::new();
+    for (name, finding) in said {
+        let Guilt::LeaksWith(others) = &finding.guilt else { continue };
+        let others: Vec<&str> = others.iter().collect();
+        let mut all = [&others[..], &[name.as_str()]].concat();
+        all.sort_unstable();
+        if told_already.contains(&all) {
+            continue;
+        }
+        let names: Vec<String> = others.iter().map(|other| quoted(other)).collect();
+        parts.push(if let ["since", first, "until", last] = all.join(" ").split(' ').collect::<Vec<_>>()[..] {
+            format!("memory grew from {} to {} only, by {}", quoted(first), quoted(last), told(finding))
+        } else if let [other] = &names[..] {
+            format!("{} and {other} leak only together, {}", quoted(name), told(finding))
+        } else {
+            format!("{} leaks only together with {}, {}", quoted(name), names.join(" or "), told(finding))
+        });
+        told_already.push(all);
+    }
+    parts
+}
+
+fn told(finding: &Finding) -> String {
+    let growth = finding.effect.as_ref().map_or_else(String::new, growth);
+    format!("{growth} (posterior {})", in_words(finding.posterior.unwrap_or_default()))
+}
+
+fn growth(effect: &Effect) -> String {
+    match &effect.per_request {
+        Some(per_request) => format!("{} per request", per_request.compact()),
+        None => format!("{} per hour", effect.per_hour.compact()),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        _ => names.join(""),
+    }
+}

@@ -1,0 +1,264 @@
+//! The command line: types only.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use steep_core::night::Until;
+use steep_core::recorded::Columns;
+
+/// Soaks a service under realistic traffic and says whether its memory keeps growing, how fast, and which flag does it.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  clean: nothing was found
+  1  finding: a verdict in fail_on (leak, step, crashed, headroom unless the scenario says otherwise)
+  2  the command line or the scenario is wrong
+  3  undecided: nothing was found, and at least one cell is inconclusive, or --until left a flag unjudged
+  4  could not be done: a build failed, the service was never ready, the load was not delivered, interrupted
+Where several apply, the first of 2, 1, 4, 3, 0 counts.
+
+Results go to stdout, progress and messages to stderr.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a first scenario for a cargo package: its features as flags, and guesses to look at
+    #[command(
+        after_help = "Example:\n  steep init services/checkout\n\nWrites steep.toml there; a file that is there already stays."
+    )]
+    Init {
+        /// Folder of the package
+        #[arg(default_value = ".", value_name = "CRATE_DIR")]
+        folder: PathBuf,
+    },
+    /// Check a scenario and report every problem at once
+    #[command(after_help = "Example:\n  steep check scenarios/quickstart.toml")]
+    Check {
+        /// Scenario file (TOML)
+        scenario: PathBuf,
+        /// How to print the problems
+        #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+        format: ResultFormat,
+    },
+    /// Show what a run would soak: cells, builds and machine-hours; nothing is built
+    #[command(after_help = "Example:\n  steep plan scenarios/quickstart.toml --format json")]
+    Plan {
+        /// Scenario file (TOML)
+        scenario: PathBuf,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+        format: PlanFormat,
+        /// Show what fits into so many hours: whole replicates, the last ones left out first
+        #[arg(long, value_name = "H", value_parser = hours)]
+        max_hours: Option<Duration>,
+        /// Show what a night would be that lasts until this local time, such as 07:00
+        #[arg(long, value_name = "TIME", conflicts_with = "max_hours")]
+        until: Option<Until>,
+    },
+    /// Build the service, soak every cell, judge and report
+    #[command(after_help = RUN_HELP)]
+    Run(RunOptions),
+    /// Name the flags that leak with the fewest cells: after each, the one that tells most is soaked next
+    #[command(after_help = BISECT_HELP)]
+    Bisect(BisectOptions),
+    /// Judge recorded data again: folders of runs or cells, trace files, CSV files
+    #[command(after_help = ANALYZE_HELP)]
+    Analyze(AnalyzeOptions),
+    /// Print the report of a run
+    #[command(after_help = "Example:\n  steep report results/quickstart-20261122T220000Z --format json -o report.json")]
+    Report {
+        /// Folder of a run
+        run: PathBuf,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+        format: ResultFormat,
+        /// Write to this file instead of stdout
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Write a first scenario from an access log or an OpenAPI description
+    #[command(subcommand)]
+    Import(Import),
+    /// Keeps a service and all its descendants; steep starts it by itself
+    #[command(hide = true)]
+    Supervise {
+        /// The supervisor's own arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
+}
+
+/// Options of `steep run`.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// Scenario file (TOML)
+    pub scenario: PathBuf,
+    /// Folder of the run [default: results/<name>-<utc time>]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Soak only this cell, of the plan or beside it; may be given several times, and with --resume
+    #[arg(long = "cell", value_name = "ID")]
+    pub cells: Vec<String>,
+    /// Soak what fits into so many hours: whole replicates, the last ones left out first
+    #[arg(long, value_name = "H", value_parser = hours, conflicts_with_all = ["resume", "cells"])]
+    pub max_hours: Option<Duration>,
+    /// Soak until this local time, such as 07:00 or 2026-11-24T07:00: a long cell with everything on, then what tells most
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["max_hours", "cells"])]
+    pub until: Option<Until>,
+    /// Soak again what this run did not finish, in its folder
+    #[arg(long, value_name = "RUN_DIR")]
+    pub resume: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+    pub format: ResultFormat,
+}
+
+/// Options of `steep bisect`.
+#[derive(Debug, Args)]
+pub struct BisectOptions {
+    /// Scenario file (TOML)
+    pub scenario: PathBuf,
+    /// Folder of the run [default: results/<name>-<utc time>]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Go on with this search, in its folder
+    #[arg(long, value_name = "RUN_DIR")]
+    pub resume: Option<PathBuf>,
+    /// Time that all cells together may take; those of a search that is resumed count
+    #[arg(long, value_name = "HOURS", default_value_t = 8.0)]
+    pub max_hours: f64,
+    /// Soak nothing: simulate so many searches of each kind, and say what they take
+    #[arg(long, value_name = "N", conflicts_with_all = ["out", "resume"], value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub plan_only: Option<u32>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+    pub format: ResultFormat,
+}
+
+/// Options of `steep analyze`.
+#[derive(Debug, Args)]
+pub struct AnalyzeOptions {
+    /// Run folder, cell folder, trace.jsonl, or CSV with the columns `t_s,rss_bytes,requests`
+    #[arg(required = true, value_name = "RUN_DIR|TRACE|CSV")]
+    pub inputs: Vec<PathBuf>,
+    /// How to print the result; json: one object per input and line
+    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+    pub format: ResultFormat,
+    /// Print the best models with their scores and intervals, too
+    #[arg(long)]
+    pub explain: bool,
+    /// Other column names of CSV files: `time=NAME,memory=NAME,requests=NAME,live=NAME`, any of them. Time is in seconds, in
+    /// milliseconds since 1970, or RFC 3339 in UTC; memory in bytes, or in the unit that its name ends with (`rss_kib`, `rss_mb`)
+    #[arg(long, value_name = "ROLE=NAME,...")]
+    pub columns: Option<Columns>,
+}
+
+/// What `steep import` reads.
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// Routes, their weights, and the rate over time, from a log in the common or combined format of nginx and Apache
+    #[command(after_help = ACCESS_LOG_HELP)]
+    AccessLog {
+        /// The log; `-` reads stdin
+        log: PathBuf,
+        /// Where the scenario goes
+        #[command(flatten)]
+        target: ImportTarget,
+    },
+    /// A request for each operation of a description in OpenAPI 3.0 or 3.1, JSON or YAML
+    #[command(after_help = "Example:\n  steep import openapi openapi.yaml -o soak.toml")]
+    Openapi {
+        /// The description; `-` reads stdin
+        description: PathBuf,
+        /// Where the scenario goes
+        #[command(flatten)]
+        target: ImportTarget,
+    },
+}
+
+/// Where an import goes.
+#[derive(Debug, Args)]
+pub struct ImportTarget {
+    /// Write the scenario to this file, which must not exist yet [default: stdout]
+    #[arg(short, long, value_name = "SCENARIO")]
+    pub output: Option<PathBuf>,
+    /// Base address of the service on this machine
+    #[arg(long, default_value = "http://127.0.0.1:{{port}}")]
+    pub url: String,
+}
+
+const ACCESS_LOG_HELP: &str = "\
+Ids in paths become parameters, requests are weighted by how often they came, and the rates go into
+a CSV file beside the scenario. On stdout, or for a log of less than two minutes, the mean rate is
+held instead.
+
+Examples:
+  steep import access-log /var/log/nginx/access.log -o soak.toml
+  zcat access.log.*.gz | steep import access-log - -o soak.toml";
+
+const RUN_HELP: &str = "\
+A package is built into `steep` below cargo's target folder; CARGO_TARGET_DIR moves it (docs/builds.md).
+
+With --until the night is the plan: each cell is the one that tells most after those before it, no
+cell is begun that would not be over in time, and what was not soaked is told and never counted as
+clean. With --resume such a run goes on in another night.
+
+Examples:
+  steep run scenarios/quickstart.toml
+  steep run soak.toml --cell baseline --cell sessions
+  steep run soak.toml --until 07:00
+  steep run soak.toml --resume results/checkout-20261122T220000Z
+  steep run soak.toml --resume results/checkout-20261122T220000Z --cell cache+sessions";
+
+const BISECT_HELP: &str = "\
+Each cell is as long as the phases of the scenario. Of [plan] only the exclusions are followed, and
+axes have their first values. A search ends when one answer has a posterior of 0.97. Its folder is
+that of a run: report and analyze read it.
+
+Examples:
+  steep bisect soak.toml --plan-only 50
+  steep bisect soak.toml --max-hours 3
+  steep bisect soak.toml --resume results/checkout-20261122T220000Z";
+
+const ANALYZE_HELP: &str = "\
+Examples:
+  steep analyze results/quickstart-20261122T220000Z
+  steep analyze results/quickstart-20261122T220000Z/sessions/trace.jsonl --format json
+  steep analyze results/quickstart-20261122T220000Z/sessions --explain
+  steep analyze node.csv --columns time=timestamp,memory=rss";
+
+/// Hours as a number.
+fn hours(text: &str) -> Result<Duration, String> {
+    const LONGEST: f64 = 24.0 * 365.0;
+    let hours = text.parse::<f64>().ok().filter(|hours| (0.0..=LONGEST).contains(hours) && *hours > 0.0);
+    hours
+        .map(|hours| Duration::from_secs_f64(hours * 3600.0))
+        .ok_or_else(|| "a number of hours, such as 8 or 0.5".to_owned())
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ResultFormat {
+    /// For people
+    Terminal,
+    /// For programs
+    Json,
+}

@@ -1,0 +1,152 @@
+//! `steep analyze`: judges recorded data again, from runs, cells, traces and CSV files.
+
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::output::{printed, tell};
+use super::report::in_full;
+use crate::cli::{AnalyzeOptions, ResultFormat};
+use crate::shell::recording::read_recording;
+use crate::shell::store::{RUN_FILE, RunFolder, TRACE_FILE, read_trace};
+use steep_core::exit::Status;
+use steep_core::known::weigh;
+use steep_core::outcome::{Outcome, judged_cells};
+use steep_core::recorded::Columns;
+use steep_core::report::{Analysis, cells};
+use steep_core::scenario::{Date, Finding, Flag};
+use steep_judge::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, explain, fit};
+use steep_judge::isolation::isolate;
+use steep_judge::verdict::{Judgement, Verdict, judge_by};
+
+/// What one input came to.
+struct Judged {
+    analyses: Vec<Analysis>,
+    /// What led to each analysis, for people.
+    explanations: Vec<String>,
+    /// Outcomes of cells, where there are any, for their table.
+    outcomes: Vec<Outcome>,
+    status: Status,
+}
+
+/// Judges each input. One that cannot be read is `invalid` and does not keep the others from being judged.
+#[must_use]
+pub fn analyze(options: &AnalyzeOptions) -> Status {
+    let AnalyzeOptions { ref inputs, format, explain, ref columns } = *options;
+    let columns = columns.clone().unwrap_or_default();
+    if explain && format == ResultFormat::Json {
+        tell("error: --explain prints for people, and --format json for programs: leave one of them out");
+        return Status::Usage;
+    }
+    let mut statuses = Vec::new();
+    for input in inputs {
+        let judged = judged(input, &columns, explain).unwrap_or_else(|error| {
+            let judgement = Judgement::without_growth(Verdict::Invalid, format!("{error:#}"));
+            let analyses = vec![Analysis::new(input.display().to_string(), &judgement)];
+            Judged { analyses, explanations: Vec::new(), outcomes: Vec::new(), status: Status::NotDone }
+        });
+        statuses.push(printed(text(&judged, format), judged.status));
+    }
+    Status::of(statuses)
+}
+
+fn text(judged: &Judged, format: ResultFormat) -> Result<String, anyhow::Error> {
+    match format {
+        ResultFormat::Json => {
+            judged.analyses.iter().map(|analysis| Ok(serde_json::to_string(analysis)? + "\n")).collect()
+        }
+        ResultFormat::Terminal => {
+            let table = if judged.outcomes.is_empty() { String::new() } else { cells(&judged.outcomes) + "\n" };
+            let mut text = table + &judged.analyses.iter().map(Analysis::line).collect::<String>();
+            text.extend(judged.explanations.iter().map(|explanation| format!("\n{explanation}\n")));
+            Ok(text)
+        }
+    }
+}
+
+fn judged(input: &Path, columns: &Columns, explain: bool) -> Result<Judged, anyhow::Error> {
+    if input.join(RUN_FILE).is_file() {
+        return judged_run(input, explain);
+    }
+    let source = input.display().to_string();
+    let mut explanations = Explanations::new(explain);
+    if input.is_dir() || input.extension().is_some_and(|extension| extension == "jsonl") {
+        if input.is_dir() && !input.join(TRACE_FILE).is_file() {
+            bail!("a folder with neither {RUN_FILE} nor {TRACE_FILE}: give that of a run or of a cell");
+        }
+        let trace = read_trace(input)?;
+        let outcome = Outcome::by(&trace, explanations.of(&source));
+        let status = outcome.status(&trace.header.judge.fail_on);
+        let analyses = vec![Analysis::new(source, &outcome.judgement)];
+        return Ok(Judged { analyses, explanations: explanations.told, outcomes: vec![outcome], status });
+    }
+    let series = read_recording(input, columns)?;
+    let judgement = judge_by(&series, &Materiality::default(), explanations.of(&source));
+    let status = match judgement.verdict {
+        Verdict::Leak | Verdict::Step => Status::Finding,
+        Verdict::Inconclusive => Status::Undecided,
+        Verdict::Plateau | Verdict::Stable | Verdict::Retention => Status::Clean,
+        Verdict::Crashed | Verdict::Invalid => Status::NotDone,
+    };
+    let analyses = vec![Analysis::new(source, &judgement)];
+    Ok(Judged { analyses, explanations: explanations.told, outcomes: Vec::new(), status })
+}
+
+fn judged_run(input: &Path, explain: bool) -> Result<Judged, anyhow::Error> {
+    let (folder, run) = RunFolder::open(input)?;
+    let fail_on: &[Finding] = &run.scenario.judge.fail_on;
+    let mut explanations = Explanations::new(explain);
+    let (mut analyses, mut outcomes, mut unknown_cells) = (Vec::new(), Vec::new(), Vec::new());
+    for cell in &run.plan.cells {
+        let source = input.join(cell.id.as_str()).display().to_string();
+        match folder.trace(&cell.id) {
+            Ok(Some(trace)) => {
+                let outcome = Outcome::by(&trace, explanations.of(&source));
+                analyses.push(Analysis::new(source, &outcome.judgement));
+                outcomes.push(outcome);
+            }
+            unknown => {
+                let reason = unknown.err().map_or_else(|| "not soaked".to_owned(), |error| in_full(&error));
+                unknown_cells.push(Status::NotDone);
+                analyses.push(Analysis::new(source, &Judgement::without_growth(Verdict::Invalid, reason)));
+            }
+        }
+    }
+    let flags: Vec<String> = run.scenario.flags.iter().flat_map(Flag::members).collect();
+    let isolation = isolate(&flags, &judged_cells(&outcomes));
+    let day = Date::of(&run.started);
+    let (_, statuses) = weigh(&run.scenario.known, day.as_ref(), &isolation, &outcomes, fail_on);
+    let status = Status::of(statuses.into_iter().chain(unknown_cells));
+    Ok(Judged { analyses, explanations: explanations.told, outcomes, status })
+}
+
+/// What led to the growths of an input, where it is asked for.
+struct Explanations {
+    asked: bool,
+    told: Vec<String>,
+}
+
+impl Explanations {
+    const fn new(asked: bool) -> Self {
+        Self { asked, told: Vec::new() }
+    }
+
+    /// A fit of the series from `source` that is remembered here.
+    fn of(&mut self, source: &str) -> impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable> {
+        move |series, memory, materiality| {
+            if !self.asked {
+                return fit(series, memory, materiality);
+            }
+            let what = match memory {
+                MemorySource::Live => "live bytes",
+                MemorySource::Anonymous => "anonymous memory",
+            };
+            let explained = explain(series, memory, materiality);
+            self.told.push(match &explained {
+                Ok(explanation) => format!("{source}, {what}:\n{explanation}"),
+                Err(unjudgeable) => format!("{source}, {what}: {unjudgeable}"),
+            });
+            explained.map(|explanation| explanation.growth)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `steep report`: the report of a run, made anew from its traces.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::output::{json, print, status_of};
+use crate::cli::ResultFormat;
+use crate::shell::store::{RunFolder, RunRecord, StoreError};
+use steep_core::exit::Status;
+use steep_core::outcome::Outcome;
+use steep_core::report::{Missing, Report, Results, terminal};
+use steep_core::scenario::Flag;
+
+/// Prints the report of the run at `path`, to `file` if one is given. A report that was made is a success whatever it says.
+#[must_use]
+pub fn report(path: &Path, format: ResultFormat, file: Option<&Path>) -> Status {
+    let print = || -> Result<Status, anyhow::Error> {
+        let (folder, run) = RunFolder::open(path).context("this is no folder of a run")?;
+        let report = assemble(&folder, &run);
+        print(&rendered(&report, format)?, file)?;
+        Ok(Status::Clean)
+    };
+    status_of(print())
+}
+
+/// `report` in `format`.
+pub(super) fn rendered(report: &Report, format: ResultFormat) -> Result<String, anyhow::Error> {
+    match format {
+        ResultFormat::Terminal => Ok(terminal(report)),
+        ResultFormat::Json => json(report),
+    }
+}
+
+/// The report on all that `folder` holds.
+pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
+    let mut outcomes = Vec::new();
+    let (mut missing, mut not_asked) = (Vec::new(), Vec::new());
+    for cell in &run.plan.cells {
+        match folder.trace(&cell.id) {
+            Ok(Some(trace)) => outcomes.push(Outcome::of(&trace)),
+            Ok(None) if !run.is_asked(&cell.id) => not_asked.push(cell.id.clone()),
+            Ok(None) => missing.push(Missing { cell: cell.id.clone(), reason: "not soaked".to_owned() }),
+            // One file that cannot be read takes no other cell with it.
+            Err(error) => missing.push(Missing { cell: cell.id.clone(), reason: in_full(&error) }),
+        }
+    }
+    let report = Report::new(Results {
+        name: run.scenario.name.clone(),
+        started: run.started.clone(),
+        flags: run.scenario.flags.iter().flat_map(Flag::members).collect(),
+        axes: run.scenario.axes.clone(),
+        fail_on: run.scenario.judge.fail_on.clone(),
+        known: run.scenario.known.clone(),
+        missing,
+        not_asked,
+        overnight: run.plan.overnight.clone(),
+        outcomes,
+    });
+    report.with_commands(&run.scenario, &run.plan, &folder.path().display().to_string())
+}
+
+/// An error with its causes.
+pub(super) fn in_full(error: &StoreError) -> String {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(": {cause}"));
+    format!("{error}{cause}")
+}

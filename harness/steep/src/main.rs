@@ -1,0 +1,41 @@
+//! The `steep` program: reads the command line, runs the command, and exits with what it came to.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use steep::cli::{Cli, Command};
+use steep::commands;
+use steep::shell::{console, interrupt};
+
+fn main() -> ExitCode {
+    interrupt::survive_full_files();
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) if error.use_stderr() => return refused(&error),
+        Err(help) => help.exit(),
+    };
+    let status = match command {
+        Command::Init { folder } => commands::init(&folder),
+        Command::Check { scenario, format } => commands::check(&scenario, format),
+        Command::Plan { scenario, format, max_hours, until } => commands::plan(&scenario, format, max_hours, until),
+        Command::Run(options) => commands::run(&options),
+        Command::Bisect(options) => commands::bisect(&options),
+        Command::Analyze(options) => commands::analyze(&options),
+        Command::Report { run, format, output } => commands::report(&run, format, output.as_deref()),
+        Command::Import(import) => commands::import(&import),
+        Command::Supervise { args } => return steep::shell::supervisor::supervise(args),
+    };
+    ExitCode::from(status.code())
+}
+
+/// A command line that is wrong, which may quote anything, such as the name of a file.
+fn refused(error: &clap::Error) -> ExitCode {
+    let message = error.render();
+    if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        console::tell_styled(message.ansi().to_string().trim_end());
+    } else {
+        console::tell(message.to_string().trim_end());
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}

@@ -1,0 +1,32 @@
+//! stdout and stderr: the only place that writes to them, so that no text of others reaches a terminal as it is.
+
+use std::io::{self, Write as _};
+
+use steep_core::visible::{visible, visible_styled};
+
+/// Writes a result to stdout. A reader who has seen enough (a closed pipe) is no error.
+///
+/// # Errors
+/// Nothing can be written there: a full disk, a terminal that was closed.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(visible(text).as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Tells the user something on stderr.
+pub fn tell(message: &str) {
+    write(&visible(message));
+}
+
+/// The same of what steep has coloured.
+pub fn tell_styled(message: &str) {
+    write(&visible_styled(message));
+}
+
+fn write(message: &str) {
+    // Nobody to tell is no reason to stop.
+    let _ = writeln!(io::stderr().lock(), "{message}");
+}

@@ -1,0 +1,395 @@
+//! The folder of a run: what is written there, when, and how it is read again.
+//!
+//! Everything is appended or replaced whole, so that a run that was killed at any moment can be read.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::shell::{files, remains};
+use steep_core::plan::Plan;
+use steep_core::scenario::{Scenario, Supplies};
+use steep_core::trace::{Provenance, Record, Trace, TraceError};
+use steep_core::visible::visible;
+use steep_judge::ids::CellId;
+
+/// Version of `run.json` and the traces beside it: the first number rises when what was recorded before cannot be read any more.
+const RUN_FORMAT: &str = "2.0";
+/// The run: scenario resolved, plan, provenance.
+pub const RUN_FILE: &str = "run.json";
+/// The scenario as it was given.
+const SCENARIO_FILE: &str = "scenario.toml";
+/// Locked while somebody soaks into the folder.
+const LOCK_FILE: &str = "run.lock";
+/// The trace of a cell.
+pub const TRACE_FILE: &str = "trace.jsonl";
+/// What earlier attempts at a cell left, in its folder.
+const ATTEMPTS: &str = "attempts";
+/// The largest `run.json`: a scenario of at most 16 MiB with its plan.
+const LARGEST_RECORD: u64 = 256 << 20;
+/// The largest trace: a line a second of 1 KiB, for three weeks.
+const LARGEST_TRACE: u64 = 2 << 30;
+/// Lines of a trace between two times that the disk is waited for: a machine that dies loses at most this.
+const LINES_PER_SYNC: u32 = 120;
+
+/// What cannot be written or read.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// A file or folder.
+    #[error("{path}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// A file that should hold JSON.
+    #[error("{path} is not what steep wrote")]
+    Json {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// A trace.
+    #[error("{path}")]
+    Trace {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: TraceError,
+    },
+    /// A folder with a run in it, where a new one was to begin.
+    #[error("{path} has a run in it already: give another --out, or go on with it by --resume")]
+    Taken {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A folder that another steep soaks into.
+    #[error("another steep is soaking into {path}: wait for it, or give another --out")]
+    InUse {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file that is written and not there any more.
+    #[error(
+        "{path} is not there any more: its folder was removed or moved while steep wrote to it, and nothing more can be kept"
+    )]
+    Gone {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A run of another version.
+    #[error("{path} has format {found}, and this steep reads {RUN_FORMAT}: use the steep that made it, or soak again")]
+    Format {
+        /// Which.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
+}
+
+/// What `run.json` has in every version.
+#[derive(Deserialize)]
+struct Stamp {
+    format: String,
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|source| StoreError::Json { path: path.to_owned(), source })
+}
+
+/// `run.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`RUN_FORMAT`].
+    pub format: String,
+    /// Version of steep.
+    pub steep: String,
+    /// Start of the run, RFC 3339.
+    pub started: String,
+    /// Folder of the scenario file: its paths are relative to it.
+    pub scenario_folder: PathBuf,
+    /// The scenario with every default filled in.
+    pub scenario: Scenario,
+    /// SHA-256 of each file that its traffic is made of, by path.
+    #[serde(default)]
+    pub files_sha256: BTreeMap<String, String>,
+    /// The cells.
+    pub plan: Plan,
+    /// Those of them that `--cell` asked for; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<CellId>,
+    /// Where the service and the machine come from.
+    pub provenance: Provenance,
+}
+
+impl RunRecord {
+    /// The record of a run that begins now.
+    #[must_use]
+    pub fn new(
+        scenario: Scenario,
+        supplies: &Supplies,
+        scenario_folder: PathBuf,
+        plan: Plan,
+        provenance: Provenance,
+    ) -> Self {
+        let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let steep = env!("CARGO_PKG_VERSION").to_owned();
+        let files_sha256 = supplies.digests();
+        Self {
+            format: RUN_FORMAT.to_owned(),
+            steep,
+            started,
+            scenario_folder,
+            scenario,
+            files_sha256,
+            plan,
+            asked: Vec::new(),
+            provenance,
+        }
+    }
+
+    /// Whether the run is to have `cell`.
+    #[must_use]
+    pub fn is_asked(&self, cell: &CellId) -> bool {
+        self.asked.is_empty() || self.asked.contains(cell)
+    }
+}
+
+/// The folder of a run.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    /// Held while this process soaks into it; the kernel gives it back however the process ends.
+    lock: Option<File>,
+}
+
+impl RunFolder {
+    /// A new folder for `run` at `path`, or below `results` with a name of its own.
+    ///
+    /// # Errors
+    /// It exists already with a run in it, or cannot be written.
+    pub fn create(path: Option<&Path>, run: &RunRecord, scenario_text: &str) -> Result<Self, StoreError> {
+        let path = match path {
+            Some(path) => path.to_owned(),
+            None => unused(&run.scenario.name, &run.started),
+        };
+        let mut folder = Self { path, lock: None };
+        if files::is_there(&folder.path.join(RUN_FILE)) {
+            return Err(StoreError::Taken { path: folder.path });
+        }
+        fs::create_dir_all(&folder.path).map_err(|source| StoreError::File { path: folder.path.clone(), source })?;
+        folder.lock()?;
+        replace(&folder.path.join(SCENARIO_FILE), scenario_text.as_bytes())?;
+        folder.write_json(RUN_FILE, run)?;
+        Ok(folder)
+    }
+
+    /// The folder of a run that exists.
+    ///
+    /// # Errors
+    /// There is no readable `run.json` of this version in it.
+    pub fn open(path: &Path) -> Result<(Self, RunRecord), StoreError> {
+        let folder = Self { path: path.to_owned(), lock: None };
+        let file = folder.path.join(RUN_FILE);
+        let text = files::read_text(&file, LARGEST_RECORD);
+        let text = text.map_err(|source| StoreError::File { path: file.clone(), source })?;
+        // Before the rest, which another version may have otherwise.
+        let Stamp { format: found } = from_json(&file, &text)?;
+        if found.split('.').next() != RUN_FORMAT.split('.').next() {
+            return Err(StoreError::Format { path: file, found });
+        }
+        Ok((folder, from_json(&file, &text)?))
+    }
+
+    /// Keeps other processes from soaking into this folder: two soaks at once would disturb each other, and take each other's files.
+    ///
+    /// # Errors
+    /// Another process does so already.
+    pub fn lock(&mut self) -> Result<(), StoreError> {
+        let path = self.path.join(LOCK_FILE);
+        let mut file = files::lock_file(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+        match file.try_lock() {
+            Ok(()) => {
+                remains::take_over(&mut file).map_err(|source| StoreError::File { path, source })?;
+                self.lock = Some(file);
+                Ok(())
+            }
+            Err(fs::TryLockError::WouldBlock) => Err(StoreError::InUse { path: self.path.clone() }),
+            Err(fs::TryLockError::Error(source)) => Err(StoreError::File { path, source }),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the binary of the build `index` is copied to.
+    #[must_use]
+    pub fn build(&self, index: usize) -> PathBuf {
+        self.path.join("builds").join(index.to_string())
+    }
+
+    /// The folder of a cell.
+    #[must_use]
+    pub fn cell(&self, id: &CellId) -> PathBuf {
+        self.path.join(id.as_str())
+    }
+
+    /// Makes the folder of `cell` ready for a new attempt, and says which it is: what is in it is moved into `attempts/<n>/`, never
+    /// thrown away, so that nothing stands where the attempt will write.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn begin_attempt(&self, cell: &CellId) -> Result<u32, StoreError> {
+        let folder = self.cell(cell);
+        move_away(&folder).map_err(|source| StoreError::File { path: folder, source })
+    }
+
+    /// The trace of `cell`; none if it was never begun, or steep was killed before the first line.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no trace.
+    pub fn trace(&self, cell: &CellId) -> Result<Option<Trace>, StoreError> {
+        let path = self.cell(cell).join(TRACE_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        match read_trace(&path) {
+            Err(StoreError::Trace { source: TraceError::Empty, .. }) => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    /// Writes `value` as the JSON file `name`, whole or not at all.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_json(&self, name: impl AsRef<Path>, value: &impl Serialize) -> Result<(), StoreError> {
+        let path = self.path.join(name);
+        let mut text =
+            serde_json::to_string_pretty(value).map_err(|source| StoreError::Json { path: path.clone(), source })?;
+        text.push('\n');
+        replace(&path, visible(&text).as_bytes())
+    }
+}
+
+/// Reads a trace from its file, or from the cell's folder.
+///
+/// # Errors
+/// It cannot be read, or is broken.
+pub fn read_trace(path: &Path) -> Result<Trace, StoreError> {
+    let path = if path.is_dir() { path.join(TRACE_FILE) } else { path.to_owned() };
+    let bytes = files::read(&path, LARGEST_TRACE).map_err(|source| StoreError::File { path: path.clone(), source })?;
+    // A machine that died may leave anything in the last line.
+    let text = String::from_utf8_lossy(&bytes);
+    Trace::read(&text).map_err(|source| StoreError::Trace { path, source })
+}
+
+/// Moves what is in the folder of a cell away, and gives the number of the attempt that begins.
+fn move_away(folder: &Path) -> io::Result<u32> {
+    files::own_folder(folder)?;
+    let attempts = folder.join(ATTEMPTS);
+    let mut left: Vec<OsString> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<_>>()?;
+    left.retain(|name| name != ATTEMPTS);
+    let place = |attempt: u32| attempts.join(attempt.to_string());
+    let mut last = 0;
+    while files::is_there(&place(last + 1)) {
+        last += 1;
+    }
+    if left.is_empty() {
+        return Ok(last + 1);
+    }
+    // The trace goes first: where it is gone already, steep was killed while it moved the others, which belong to it.
+    left.sort_by_key(|name| name != TRACE_FILE);
+    let is_half_moved = left[0] != TRACE_FILE
+        && files::is_there(&place(last).join(TRACE_FILE))
+        && left.iter().all(|name| !files::is_there(&place(last).join(name)));
+    let attempt = if is_half_moved { last } else { last + 1 };
+    files::own_folder(&attempts)?;
+    files::own_folder(&place(attempt))?;
+    for name in left {
+        fs::rename(folder.join(&name), place(attempt).join(&name))?;
+    }
+    Ok(attempt + 1)
+}
+
+/// A folder below `results` for a run called `name` that began at `started`; runs that begin in the same second get numbers.
+fn unused(name: &str, started: &str) -> PathBuf {
+    let stamp: String = started.chars().filter(|c| !matches!(c, ':' | '-')).collect();
+    let path = |suffix: &str| Path::new("results").join(format!("{name}-{stamp}{suffix}"));
+    let numbered = (2..).map(|number| path(&format!("-{number}")));
+    std::iter::once(path("")).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| path(""))
+}
+
+/// Writes `bytes` to `path` whole: a reader sees the old file or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    files::replace(path, bytes).map_err(|source| StoreError::File { path: path.to_owned(), source })
+}
+
+/// A trace that is being written, a line for each record.
+#[derive(Debug)]
+pub struct TraceWriter {
+    file: File,
+    path: PathBuf,
+    line: Vec<u8>,
+    unsynced: u32,
+}
+
+impl TraceWriter {
+    /// A new trace in the folder of a cell.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn create(cell: &Path) -> Result<Self, StoreError> {
+        let path = cell.join(TRACE_FILE);
+        let file = files::create_new(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+        Ok(Self { file, path, line: Vec::new(), unsynced: 0 })
+    }
+
+    /// Appends `record`. The line is handed to the kernel at once and whole, so that killing steep loses nothing.
+    ///
+    /// # Errors
+    /// The disk is full, or the file is not in its place any more: what goes on into it would be lost with it.
+    pub fn write(&mut self, record: &Record) -> Result<(), StoreError> {
+        let failed = |path: &Path, source| StoreError::File { path: path.to_owned(), source };
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, record)
+            .map_err(|source| StoreError::Json { path: self.path.clone(), source })?;
+        self.line.push(b'\n');
+        if !self.line.is_ascii() {
+            let shown = visible(&String::from_utf8_lossy(&self.line)).into_owned();
+            self.line = shown.into_bytes();
+        }
+        if !self.is_in_place() {
+            return Err(StoreError::Gone { path: self.path.clone() });
+        }
+        self.file.write_all(&self.line).map_err(|source| failed(&self.path, source))?;
+        self.unsynced += 1;
+        if self.unsynced >= LINES_PER_SYNC || matches!(record, Record::Header(_) | Record::End(_)) {
+            self.unsynced = 0;
+            self.file.sync_data().map_err(|source| failed(&self.path, source))?;
+        }
+        Ok(())
+    }
+
+    fn is_in_place(&self) -> bool {
+        match (self.file.metadata(), fs::symlink_metadata(&self.path)) {
+            (Ok(own), Ok(there)) => (own.dev(), own.ino()) == (there.dev(), there.ino()),
+            (_, Err(error)) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+            // A disk that fails tells when it is written to.
+            (Err(_), Ok(_)) => true,
+        }
+    }
+}

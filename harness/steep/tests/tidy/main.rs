@@ -1,0 +1,216 @@
+//! Polices the source: the pure crates have no effects, imports follow the arrows of ARCHITECTURE.md, files stay readable,
+//! references lead somewhere.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
+mod arrows;
+mod code;
+mod effects;
+mod prose;
+
+use std::collections::BTreeSet;
+
+use self::arrows::{against, drawn, imports, written};
+use self::code::{CRATES, Source, files, root, sources};
+use self::effects::{CONNECTS, EFFECTS, PURE, WAYS_TO_FILES, beginning, ending};
+
+/// Lines of a file, its tests included; a longer one holds a second noun.
+const LONGEST_FILE: usize = 500;
+
+/// Lines that go to files past `shell/files.rs` all the same: the end of each, and why.
+const OTHER_WAYS: [(&str, &str); 13] = [
+    ("shell/files.rs", "it is the way"),
+    ("shell/process/oom.rs", "counters of the kernel's cgroups"),
+    ("shell/cgroups.rs", "the kernel's cgroups"),
+    ("shell/listener.rs", "sockets of a process, below /proc"),
+    ("shell/sampler/held/cgroup.rs", "the kernel's cgroups"),
+    ("shell/sampler/held/descriptors.rs", "descriptors of a process, below /proc"),
+    ("shell/sampler/held/mapped.rs", "maps of a process, below /proc"),
+    ("shell/sampler/held/segments.rs", "below /proc"),
+    ("shell/sampler/process.rs", "below /proc"),
+    ("shell/verification.rs", "the program and the maps of a process, below /proc"),
+    ("shell/service/launching.rs", "folders that the author of the scenario names"),
+    ("shell/store.rs", "the folder that the user names"),
+    ("shell/supervisor/guard.rs", "/dev/null"),
+];
+
+/// Where something is written to stdout or stderr.
+const SPEAKERS: [&str; 4] =
+    ["shell/console.rs", "shell/supervisor.rs", "shell/supervisor/guard.rs", "shell/runtime.rs"];
+
+fn none(found: &[String], what: &str) {
+    assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
+}
+
+fn pure() -> impl Iterator<Item = Source> {
+    sources().into_iter().filter(|source| PURE.contains(&source.krate))
+}
+
+/// The files of the program that are no tests, but for those at `but`.
+fn effects_but<'b>(but: &'b [&'b str]) -> impl Iterator<Item = Source> + 'b {
+    sources().into_iter().filter(|source| {
+        let is_test = source.path.split('/').any(|part| part == "tests");
+        source.krate == "steep" && !is_test && !but.contains(&source.path.as_str())
+    })
+}
+
+#[test]
+fn the_pure_crates_have_no_effects() {
+    let found: Vec<String> = pure().flat_map(|source| beginning(&source, &EFFECTS)).collect();
+    none(&found, "effects in the pure crates");
+}
+
+#[test]
+fn imports_follow_the_arrows() {
+    none(&against(&written(), &drawn(&sources())), "the arrows of ARCHITECTURE.md and the code differ");
+}
+
+/// What is planted in a copy of each pure module, each of which must be found.
+const PLANTED: [&str; 12] = [
+    "fn planted() { let _text = std::fs::read_to_string(\"x\"); }",
+    "fn planted() { println!(\"heard\"); }",
+    "fn planted() -> std::time::Instant { std::time::Instant::now() }",
+    "use std::time::SystemTime;",
+    "use std::{fs, time::Duration};",
+    "use std::fs as cupboard;",
+    "fn planted() { use std::net::TcpStream; }",
+    "mod planted { pub fn act() { let _ = std::env::var(\"HOME\"); } }",
+    "fn planted() { std::thread::spawn(|| ()); }",
+    "const fn planted() { let _ = format_args!(\"{:?}\", std::process::id()); }",
+    "async fn planted() { tokio::task::yield_now().await }",
+    "fn planted() { eprintln!(\"heard\"); }",
+];
+
+#[test]
+fn an_effect_that_is_planted_in_a_pure_module_is_found_wherever_its_tests_stand() {
+    let mut modules = BTreeSet::new();
+    for source in pure() {
+        // Each module once is enough, by its own file.
+        if source.path.contains('/') || source.module() == "lib" {
+            continue;
+        }
+        modules.insert(source.module().to_owned());
+        for planted in PLANTED {
+            for text in [format!("{}\n{planted}\n", source.text), format!("{}\n{planted}\n", tests_first(&source.text))]
+            {
+                let copy = Source { text, ..source.clone() };
+                assert!(!beginning(&copy, &EFFECTS).is_empty(), "{}: {planted} is not found", source.path);
+            }
+        }
+    }
+    let all: BTreeSet<String> = pure().map(|source| source.module().to_owned()).collect();
+    assert_eq!(modules.len() + 1, all.len(), "a module without a file of its own name: {all:?}");
+}
+
+/// The same file with a module of tests at its top.
+fn tests_first(text: &str) -> String {
+    let is_inner = |line: &&str| line.starts_with("//!") || line.starts_with("#![") || line.is_empty();
+    let heads = text.lines().take_while(is_inner).count();
+    let (head, rest): (Vec<&str>, Vec<&str>) = (text.lines().take(heads).collect(), text.lines().skip(heads).collect());
+    format!("{}\n#[cfg(test)]\nmod first {{}}\n{}", head.join("\n"), rest.join("\n"))
+}
+
+#[test]
+fn an_import_that_is_planted_against_the_arrows_is_found_in_each_module() {
+    let (written, sources) = (written(), sources());
+    let drawn = drawn(&sources);
+    for source in sources.iter().filter(|source| !source.path.contains('/') && source.module() != "lib") {
+        let (_, allowed) = written.iter().find(|(module, _)| module == source.module()).expect("a row");
+        let other = written.iter().map(|(module, _)| module);
+        let Some(other) = other.into_iter().find(|other| *other != source.module() && !allowed.contains(*other)) else {
+            continue;
+        };
+        for import in [format!("use crate::{other}::X;"), format!("fn planted() {{ steep_judge::{other}::act(); }}")] {
+            let copy = Source { text: format!("{}\n{import}\n", source.text), ..source.clone() };
+            let mut with = drawn.clone();
+            with.entry(source.module().to_owned()).or_default().extend(imports(&copy));
+            let wrong = against(&written, &with);
+            assert!(
+                wrong.iter().any(|wrong| wrong.contains(&format!("imports `{other}`"))),
+                "{}: {import}",
+                source.path
+            );
+        }
+    }
+}
+
+#[test]
+fn a_module_without_a_row_and_a_row_without_a_module_are_found() {
+    let mut rows = written();
+    let (gone, _) = rows.pop().expect("rows");
+    rows.push(("attic".to_owned(), BTreeSet::new()));
+    let wrong = against(&rows, &drawn(&sources()));
+    assert!(wrong.iter().any(|wrong| wrong.starts_with(&format!("`{gone}` has no row"))), "{wrong:?}");
+    assert!(wrong.iter().any(|wrong| wrong.contains("`attic` is of no module")), "{wrong:?}");
+}
+
+#[test]
+fn every_connection_begins_in_one_place() {
+    let found: Vec<String> =
+        effects_but(&["shell/loopback.rs"]).flat_map(|source| ending(&source, &CONNECTS, &[])).collect();
+    none(&found, "connections that begin elsewhere than in shell/loopback.rs");
+    // The list is up to date: what it bans is what is used there.
+    let loopback = sources().into_iter().find(|source| source.path == "shell/loopback.rs").expect("it");
+    assert!(!ending(&loopback, &["TcpSocket::new_v4", "lookup_host"], &[]).is_empty());
+}
+
+#[test]
+fn files_are_opened_and_texts_are_shown_in_one_place() {
+    let but = OTHER_WAYS.map(|(file, _)| file);
+    let fine = ["files::", "/proc", "/sys", "/dev/"];
+    let ways: Vec<String> = effects_but(&but).flat_map(|source| ending(&source, &WAYS_TO_FILES, &fine)).collect();
+    none(&ways, "a FIFO or a link may be there, use shell/files.rs");
+    let speaking = ["io::stdout", "io::stderr", "print!", "println!", "eprint!", "eprintln!"];
+    let fine = ["is_terminal", "use_stderr"];
+    let spoken: Vec<String> = effects_but(&SPEAKERS).flat_map(|source| ending(&source, &speaking, &fine)).collect();
+    none(&spoken, "a text of others may steer the terminal, use shell/console.rs");
+}
+
+#[test]
+fn files_stay_readable() {
+    let harness = root().join("harness");
+    let long: Vec<String> = CRATES
+        .iter()
+        .flat_map(|krate| files(&harness.join(krate), &["rs"]))
+        .map(|file| (std::fs::read_to_string(&file).expect("a source file").lines().count(), file))
+        .filter(|(lines, _)| *lines > LONGEST_FILE)
+        .map(|(lines, file)| format!("{}: {lines} lines", file.display()))
+        .collect();
+    none(&long, "files that hold a second noun");
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent = sources().into_iter().filter(|source| !source.text.starts_with("//! "));
+    none(
+        &silent.map(|source| format!("{}/{}", source.krate, source.path)).collect::<Vec<_>>(),
+        "files without a header",
+    );
+}
+
+#[test]
+fn references_lead_somewhere() {
+    none(&prose::dead_references(), "references that lead nowhere");
+}
+
+#[test]
+fn a_dead_reference_is_found() {
+    let pages =
+        [("docs/a.md".to_owned(), "# One page\n\n[b](b.md#two), [x](c.md), [y](#one-page)\n## Later\n".to_owned())];
+    let more = [("docs/b.md".to_owned(), "# B\n".to_owned())];
+    let found = prose::dead_links(&[pages, more].concat(), &|path| path == "docs/b.md");
+    assert_eq!(found, ["docs/a.md: b.md#two has no such section", "docs/a.md: there is no c.md"]);
+}
+
+#[test]
+fn names_are_those_of_the_code_without_its_tests_and_documentation() {
+    let text = "//! std::fs\n/// std::fs\nuse super::*;\nuse self::deep::{a, b as c};\nfn a() { x::y!(\"std::fs\", z::w()); }\n\
+                #[cfg(test)]\nmod tests { use std::fs; }\n#[cfg(not(test))]\nfn b() { super::super::up::act() }\n";
+    let source = Source { krate: "core", path: "one/two.rs".to_owned(), text: text.to_owned() };
+    let names: Vec<String> = source.names().into_iter().map(|named| named.name).collect();
+    for name in
+        ["crate::one::*", "crate::one::two::deep::a", "crate::one::two::deep::b", "x::y!", "z::w", "crate::up::act"]
+    {
+        assert!(names.contains(&name.to_owned()), "{name}: {names:?}");
+    }
+    assert!(names.iter().all(|name| !name.contains("std::fs")), "{names:?}");
+}
