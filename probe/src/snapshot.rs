@@ -42,7 +42,11 @@ pub fn snapshot() -> Snapshot {
 
 impl Snapshot {
     /// One line of JSON, as steep expects it on the `probe` path of a scenario:
-    /// `{"schema":1,"pid":7,"live_bytes":4096,"live_objects":12,"allocated_bytes_total":9000,"freed_bytes_total":4904}`.
+    ///
+    /// ```json
+    /// {"schema":1,"pid":7,"live_bytes":4096,"live_objects":12,"allocated_bytes_total":9000,"freed_bytes_total":4904}
+    /// ```
+    ///
     /// Numbers that are not known are `null`.
     #[must_use]
     pub fn to_json(&self) -> String {

@@ -1,5 +1,5 @@
-//! Cells that ran the same program, started the same way, although they are to differ: a feature that nothing asks for, two names of one
-//! commit. What differs between them is chance, and is compared by nobody.
+//! Cells that ran the same program, started the same way, although they are to differ: a feature that nothing asks for,
+//! two names of one commit. What differs between them is chance, and is compared by nobody.
 //!
 //! Pure.
 
@@ -37,8 +37,8 @@ impl Alike {
     }
 }
 
-/// `outcomes` with the flags and axes of cells that ran the same as they are in the one of these that is nearest to production, so that
-/// they count as replicates; and which cells those are.
+/// `outcomes` with the flags and axes of cells that ran the same as they are in the one of these that is nearest to
+/// production, so that they count as replicates; and which cells those are.
 #[must_use]
 pub fn told_apart(axes: &[Axis], outcomes: &[Outcome]) -> (Vec<Outcome>, Vec<Alike>) {
     let usual =

@@ -1,5 +1,5 @@
-//! Which allocator serves best: what each costs, side by side, and where a difference is more than chance. docs/allocators.md
-//! tells how.
+//! Which allocator serves best: what each costs, side by side, and where a difference is more than chance.
+//! docs/allocators.md tells how.
 //!
 //! Pure.
 
@@ -51,7 +51,8 @@ pub struct Figure {
     pub best: bool,
 }
 
-/// The allocators of `axis` compared, once for each flag set and other axes that at least two of them were soaked under.
+/// The allocators of `axis` compared, once for each flag set and other axes that at least two of them were soaked
+/// under.
 #[must_use]
 pub fn compare(axis: &Axis, outcomes: &[Outcome]) -> Vec<Comparison> {
     let mut groups: BTreeMap<(FlagSet, BTreeMap<String, String>), Vec<&Outcome>> = BTreeMap::new();
@@ -104,9 +105,10 @@ fn figures(measure: Measure, replicates: &[Vec<&Outcome>]) -> Option<Vec<Vec<f64
     (0..replicates.first()?.len()).map(of).collect()
 }
 
-/// The allocator that is better than every other: by the differences within each replicate, where a drift of the host is gone, and
-/// Student's t of those. It must be ahead of all at once, so that each claim that could be made, of so many `claims` of the table, is
-/// false no more often than one comparison is: [`FALSE_MARKS`] is divided by their number (Bonferroni over intersection–union tests).
+/// The allocator that is better than every other: by the differences within each replicate, where a drift of the host
+/// is gone, and Student's t of those. It must be ahead of all at once, so that each claim that could be made, of so
+/// many `claims` of the table, is false no more often than one comparison is: [`FALSE_MARKS`] is divided by their
+/// number (Bonferroni over intersection–union tests).
 fn best(measure: Measure, figures: &[Vec<f64>], claims: usize) -> Option<usize> {
     let costs: Vec<Vec<f64>> =
         figures.iter().map(|own| own.iter().map(|figure| measure.cost(*figure)).collect()).collect();

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-/// The sum over all series of `metric` that have these `labels`; none if there is no such series. `OpenMetrics` ends the name of a counter in
-/// `_total`, which may be left out.
+/// The sum over all series of `metric` that have these `labels`; none if there is no such series. `OpenMetrics` ends
+/// the name of a counter in `_total`, which may be left out.
 #[must_use]
 pub fn sum(text: &str, metric: &str, labels: &BTreeMap<String, String>) -> Option<f64> {
     let values = text.lines().filter_map(series).filter(|series| {

@@ -1,4 +1,5 @@
-//! Growth that is filed already: whether it was seen again, whether it worsened, and which cells do not fail because of it.
+//! Growth that is filed already: whether it was seen again, whether it worsened, and which cells do not fail because of
+//! it.
 //!
 //! Pure: the day is that on which the run was begun, so that a report that is made again says the same.
 
@@ -63,8 +64,8 @@ impl State {
 
 /// What is said of growth that is filed, and the status of each of `outcomes`, in their order.
 ///
-/// A cell that failed by its growth alone does not fail where all growth that is named in it is filed, and the cell grows by
-/// no more than all of that together. Where its interval reaches beyond, it is undecided.
+/// A cell that failed by its growth alone does not fail where all growth that is named in it is filed, and the cell
+/// grows by no more than all of that together. Where its interval reaches beyond, it is undecided.
 #[must_use]
 pub fn weigh(
     known: &[Known],
@@ -215,7 +216,8 @@ impl KnownGrowth {
     }
 }
 
-/// What a cell comes to that fails by nothing but growth that `entries` may explain; none if it does not fail, or fails all the same.
+/// What a cell comes to that fails by nothing but growth that `entries` may explain; none if it does not fail, or fails
+/// all the same.
 fn excused(
     outcome: &Outcome,
     fail_on: &[Finding],

@@ -1,5 +1,5 @@
-//! What flags and values of axes cost by being on, beside growth: memory from the start, settled and at its peak, latency and CPU. All
-//! cells are weighed together, by effects that add up; docs/levels.md tells how.
+//! What flags and values of axes cost by being on, beside growth: memory from the start, settled and at its peak,
+//! latency and CPU. All cells are weighed together, by effects that add up; docs/levels.md tells how.
 //!
 //! Pure.
 
@@ -159,7 +159,8 @@ impl<'o> Fitted<'o> {
         Some(Self { measure, cells, factors, effects })
     }
 
-    /// The effect of the factor at `place` with its interval; said where even one of `share` leaves out what does not matter.
+    /// The effect of the factor at `place` with its interval; said where even one of `share` leaves out what does not
+    /// matter.
     fn level(&self, place: usize, share: f64) -> Option<Level> {
         let Effect { value, error } = self.effects.of[place]?;
         let freedom = self.effects.freedom;

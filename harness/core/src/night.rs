@@ -1,5 +1,5 @@
-//! A night: from the time that is left, and the cells so far, to the cell that is soaked next. First a long one with everything on,
-//! then short ones on what is uncertain; docs/night.md tells how.
+//! A night: from the time that is left, and the cells so far, to the cell that is soaked next. First a long one with
+//! everything on, then short ones on what is uncertain; docs/night.md tells how.
 //!
 //! Pure: the time that is left is a value.
 
@@ -21,20 +21,22 @@ pub use self::stretch::{can_be_longer, stretched};
 use crate::outcome::{Outcome, judged_cells};
 use crate::plan::{Allowed, Cell, usual_axes};
 use crate::scenario::{Flag, Scenario};
-use crate::search::{Search, Told, rules, told};
-use steep_judge::bisect::{Look, Next};
+use crate::search::{CellGrowth, Search, cell_growths, rules};
+use steep_judge::bisect::{Next, SearchState};
 use steep_judge::ids::FlagSet;
 use steep_judge::isolation::{Finding, Guilt, Isolation, isolate};
-use steep_judge::units::in_words;
+use steep_judge::units::duration_text;
 
-/// The share of a night that the long cell gets. As much is left for what it raises: naming a culprit took 0.5 to 3 hours of cells
-/// (docs/isolation.md), which is what half of a night of eight hours has room for.
+/// The share of a night that the long cell gets. As much is left for what it raises: naming a culprit took 0.5 to 3
+/// hours of cells (docs/isolation.md), which is what half of a night of eight hours has room for.
 const LONG_SHARE: f64 = 0.5;
-/// The long cell is not made longer than this, unless the scenario's own phases are. The error of growth falls with the time to the power
-/// 3/2 (docs/isolation.md, where the numbers come from): after four hours it is a twentieth of that of half an hour, far below what is worth finding.
+/// The long cell is not made longer than this, unless the scenario's own phases are. The error of growth falls with the
+/// time to the power 3/2 (docs/isolation.md, where the numbers come from): after four hours it is a twentieth of that
+/// of half an hour, far below what is worth finding.
 const LONGEST: Duration = Duration::from_hours(4);
-/// How often a set of flags is soaked whose cells are all inconclusive: what three did not decide, a fourth of that length will not.
-const MOST_REPEATS: usize = 3;
+/// How often a set of flags is soaked whose cells are all inconclusive: what three did not decide, a fourth of that
+/// length will not.
+const MAX_REPEATS: usize = 3;
 
 /// What a night goes by.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ pub struct Past {
 /// What those of `cells` told that are over, for a search among `switches`.
 #[must_use]
 pub fn past(switches: &[String], cells: &[Cell], outcomes: &[Outcome]) -> Vec<Past> {
-    let over = cells.iter().zip(told(switches, cells, outcomes)).filter_map(|(cell, told)| {
+    let over = cells.iter().zip(cell_growths(switches, cells, outcomes)).filter_map(|(cell, told)| {
         let outcome = outcomes.iter().find(|outcome| outcome.cell == cell.id)?;
         Some(Past { cell: cell.clone(), growth: told.growth, is_decided: outcome.verdict().is_decided() })
     });
@@ -123,8 +125,8 @@ impl<'s> Night<'s> {
         Self { scenario, allowed, elsewhere, pace: Pace::default() }
     }
 
-    /// What is soaked after `past` in the time that is `left`. `doubts`: what the report does not decide yet; `must_be_built`:
-    /// whether a cell needs a build that is not made yet.
+    /// What is soaked after `past` in the time that is `left`. `doubts`: what the report does not decide yet;
+    /// `must_be_built`: whether a cell needs a build that is not made yet.
     #[must_use]
     pub fn next(
         &self,
@@ -135,7 +137,8 @@ impl<'s> Night<'s> {
     ) -> Turn {
         let short = self.scenario.soak_duration();
         if self.pace.cell(short, false) > left {
-            let reason = format!("no cell of {} fits into the {} that are left", in_words(short), in_words(left));
+            let reason =
+                format!("no cell of {} fits into the {} that are left", duration_text(short), duration_text(left));
             return Turn::Unsure { reason };
         }
         // While there is time for a build nobody needs to know whether one is needed.
@@ -144,10 +147,10 @@ impl<'s> Night<'s> {
         let usual = usual_axes(self.scenario);
         let is_usual = |past: &&Past| past.cell.axes == usual;
         let told =
-            past.iter().filter(is_usual).map(|past| Told { flags: past.cell.flags.clone(), growth: past.growth });
+            past.iter().filter(is_usual).map(|past| CellGrowth { flags: past.cell.flags.clone(), growth: past.growth });
         let mut search = Search::new(&self.allowed.switches(), rules(self.scenario), told);
         search.doubt(&doubts.flags);
-        let Look { explanations, next, .. } = search.look(self.allowed, |flags| fits(flags, &usual), left);
+        let SearchState { explanations, next, .. } = search.look(self.allowed, |flags| fits(flags, &usual), left);
         let ended = match next {
             Next::Soak(cell) => {
                 return Turn::Soak(Wanted { flags: self.allowed.whole(&cell.flags), axes: usual, why: cell.why });
@@ -181,8 +184,8 @@ impl<'s> Night<'s> {
         Some(if rest < self.pace.cell(short, true) { most } else { share })
     }
 
-    /// A cell of the scenario's own plan under a value of an axis that no cell was judged under: with as few of the `culprits` on as can
-    /// be, whose growth would hide that of the value, and with as many others.
+    /// A cell of the scenario's own plan under a value of an axis that no cell was judged under: with as few of the
+    /// `culprits` on as can be, whose growth would hide that of the value, and with as many others.
     fn unseen_axis(&self, past: &[Past], culprits: &FlagSet) -> Option<(&Cell, String)> {
         let unseen = |cell: &Cell| {
             let is_seen = |axis: &str, value: &String| {
@@ -195,8 +198,8 @@ impl<'s> Night<'s> {
         open.min_by_key(|(cell, _)| (guilty(cell, culprits), Reverse(cell.flags.iter().count())))
     }
 
-    /// A cell of the scenario's own plan under other values of the axes, with as many of the `culprits` on as can be: whether these leak
-    /// there too is what the others leave open.
+    /// A cell of the scenario's own plan under other values of the axes, with as many of the `culprits` on as can be:
+    /// whether these leak there too is what the others leave open.
     fn doubtful_axis(&self, past: &[Past], culprits: &FlagSet) -> Option<(&Cell, String)> {
         let cell =
             self.untried(past).max_by_key(|cell| (guilty(cell, culprits), Reverse(cell.flags.iter().count())))?;
@@ -219,7 +222,7 @@ fn undecided_set(past: &[Past]) -> Option<(&Cell, String)> {
     let alike = |cell: &Cell| past.iter().filter(|past| is_alike(&past.cell, cell)).collect::<Vec<_>>();
     let is_open = |cell: &&Cell| {
         let alike = alike(cell);
-        alike.len() < MOST_REPEATS && alike.iter().all(|past| past.growth.is_some() && !past.is_decided)
+        alike.len() < MAX_REPEATS && alike.iter().all(|past| past.growth.is_some() && !past.is_decided)
     };
     let open = past.iter().map(|past| &past.cell).find(is_open)?;
     Some((open, format!("{} is inconclusive", open.id)))

@@ -1,5 +1,5 @@
-//! From the trace of a cell to what is said of it: the verdict, growth with its interval, when it reaches the limit, how the load was
-//! delivered.
+//! From the trace of a cell to what is said of it: the verdict, growth with its interval, when it reaches the limit,
+//! how the load was delivered.
 //!
 //! Pure.
 
@@ -38,7 +38,7 @@ pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
 use crate::exit::Status;
 use crate::scenario::{Finding, Judge, Metric, Strictness};
-use crate::threshold::{Kept, kept};
+use crate::threshold::{ThresholdOutcome, threshold_outcomes};
 use crate::trace::{
     Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, Own, Percentiles, Repeated, Sample,
     Trace,
@@ -46,13 +46,13 @@ use crate::trace::{
 use steep_judge::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
 use steep_judge::ids::{CellId, FlagSet, History};
 use steep_judge::isolation::{JudgedCell, PhasesSeen};
-use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR, SinceStart, in_words};
+use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR, SinceStart, duration_text};
 use steep_judge::verdict::{Judgement, Verdict};
 
 /// A peak above this share of the limit is a finding, however flat the slope.
 const HEADROOM: f64 = 0.9;
-/// A program that makes the load may be done by this share of the soak before it: `--duration 10m` and a start of its own
-/// do not fit to the second.
+/// A program that makes the load may be done by this share of the soak before it: `--duration 10m` and a start of its
+/// own do not fit to the second.
 const LOAD_ENDS_EARLY: f64 = 0.05;
 
 /// What is said of a cell. Derived: it can be made again from the trace at any time.
@@ -68,7 +68,8 @@ pub struct Outcome {
     /// The revisions that its own has grown out of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
-    /// A hash of what ran, whatever the cell is called: equal in two cells that ran the same program, started the same way.
+    /// A hash of what ran, whatever the cell is called: equal in two cells that ran the same program, started the same
+    /// way.
     #[serde(rename = "process_sha256", skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
     /// Which repetition.
@@ -133,7 +134,7 @@ pub struct Outcome {
     /// The program that made the load; none: steep did.
     pub external: Option<ExternalLoad>,
     /// What came of the thresholds.
-    pub thresholds: Vec<Kept>,
+    pub thresholds: Vec<ThresholdOutcome>,
     /// Memory over phases that are not fitted.
     pub idle: Vec<IdlePhase>,
     /// What is recorded beside memory: open files, threads, latency. Advice, and no verdict.
@@ -148,9 +149,11 @@ pub struct Outcome {
     pub disturbances: Vec<(DisturbanceKind, usize)>,
     /// steep itself at the end of the soak.
     pub steep: Own,
-    /// What steep's own memory grew by since the first minute, or since its first sample in a shorter soak; negative where it shrank.
+    /// What steep's own memory grew by since the first minute, or since its first sample in a shorter soak; negative
+    /// where it shrank.
     pub steep_growth_bytes: i64,
-    /// What was said at the end beside the verdict: the last lines of a service that crashed, a log that could not be written.
+    /// What was said at the end beside the verdict: the last lines of a service that crashed, a log that could not be
+    /// written.
     pub message: String,
     /// What this host did not let steep see.
     pub limits: Vec<String>,
@@ -203,7 +206,7 @@ impl Outcome {
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
         let end = trace.end.as_ref();
         let other_series = others::other_series(trace);
-        let thresholds = kept(trace, |metric| at_the_end(metric, &judgement, per_request, &other_series));
+        let thresholds = threshold_outcomes(trace, |metric| at_the_end(metric, &judgement, per_request, &other_series));
         let headroom_exceeded =
             limit.zip(peak_bytes).is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64());
         // A threshold that was broken, or the limit all but reached, is a finding, which no second soak takes back.
@@ -332,7 +335,8 @@ pub fn judged_cells(outcomes: &[Outcome]) -> Vec<JudgedCell> {
     outcomes.iter().map(Outcome::judged).collect()
 }
 
-/// What a threshold on growth is compared with: the lower end of the interval, so that only growth that is sure breaks it.
+/// What a threshold on growth is compared with: the lower end of the interval, so that only growth that is sure breaks
+/// it.
 fn at_the_end(
     metric: Metric,
     judgement: &Judgement,
@@ -353,15 +357,11 @@ fn at_the_end(
 /// What is worth finding, for the statistics.
 #[must_use]
 pub fn materiality(judge: &Judge) -> Materiality {
-    let strictness = match judge.strictness {
+    let bar = match judge.strictness {
         Strictness::Normal => 3.0,
         Strictness::Strict => 5.0,
     };
-    Materiality {
-        per_request: judge.min_growth_bytes_per_request,
-        per_hour: judge.min_growth_bytes_per_hour,
-        strictness,
-    }
+    Materiality { per_request: judge.min_growth_bytes_per_request, per_hour: judge.min_growth_bytes_per_hour, bar }
 }
 
 /// The judgement, unless something else than growth decides.
@@ -373,7 +373,7 @@ fn overruled(judged: Judgement, trace: &Trace, requests: &Counts, shortage: Opti
         }
         EndReason::Crashed => {
             let exit = end.exit.map_or_else(|| "its end was not seen".to_owned(), |exit| exit.to_string());
-            let after = in_words(end.t_s.elapsed());
+            let after = duration_text(end.t_s.elapsed());
             judged.overruled(Verdict::Crashed, format!("the service ended by itself after {after}: {exit}"))
         }
         EndReason::Completed

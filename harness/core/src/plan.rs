@@ -1,5 +1,5 @@
-//! From a scenario to the cells that are soaked: which flag sets, crossed with which axis values, how often, in which order,
-//! and which builds they need.
+//! From a scenario to the cells that are soaked: which flag sets, crossed with which axis values, how often, in which
+//! order, and which builds they need.
 //!
 //! Pure.
 
@@ -28,14 +28,14 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use self::effort::{Effort, MOST_STEPS};
+use self::effort::{Effort, MAX_STEPS};
 pub(crate) use self::hours::{BUILD, OVERHEAD};
 pub use self::hours::{LeftOut, Overnight, TooLong};
 use self::model::{Model, Names, under};
 pub use self::naming::{cell_id, history};
 pub use self::pairwise::Impossible;
 pub use self::rows::{Dropped, Told, usual_axes};
-use self::rows::{MOST_COMBINATIONS, NoRows, PlannedRow};
+use self::rows::{MAX_COMBINATIONS, NoRows, PlannedRow};
 pub use self::screening::{Aliasing, Changed};
 use self::settings::settings_of;
 pub use self::settings::{CellSettings, allocator_of, settings};
@@ -48,8 +48,9 @@ use steep_judge::units::seconds;
 /// What is soaked, in the order in which it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The soaks: everything once is a block, and blocks follow each other. Each is shuffled from the seed, so that a drift of the
-    /// host does not look like an effect of a flag, and holds the flags of production where flags are compared.
+    /// The soaks: everything once is a block, and blocks follow each other. Each is shuffled from the seed, so that a
+    /// drift of the host does not look like an effect of a flag, and holds the flags of production where flags are
+    /// compared.
     pub cells: Vec<Cell>,
     /// The distinct feature sets to build; empty for a command.
     pub builds: Vec<Build>,
@@ -185,7 +186,8 @@ pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<P
     Ok(Plan { cells, builds: builds.distinct, told, foldover, left_out: None, overnight: None, cell_duration, hash })
 }
 
-/// A block of the `opposites`; those of them that are among the rows `kept` were soaked as often as there are `replicates` already.
+/// A block of the `opposites`; those of them that are among the rows `kept` were soaked as often as there are
+/// `replicates` already.
 fn folded(kept: &[PlannedRow], opposites: &[PlannedRow], replicate: u32, replicates: u32) -> Vec<Opposite> {
     let kept: BTreeSet<&PlannedRow> = kept.iter().collect();
     let opposite = |row: &PlannedRow| Opposite {
@@ -214,13 +216,13 @@ fn no_rows(none: NoRows, scenario: &Scenario, spans: &Spans) -> Problem {
             let message =
                 format!("the axes have {count} combinations of values, and max_cells = {}", scenario.plan.max_cells);
             let help = format!(
-                "give the axes fewer values, or soak them in several scenarios: rules and exclude are looked at for up to {MOST_COMBINATIONS} combinations"
+                "give the axes fewer values, or soak them in several scenarios: rules and exclude are looked at for up to {MAX_COMBINATIONS} combinations"
             );
             Problem::error(message, spans.of("axes")).help(help)
         }
         NoRows::TooHard(_) => {
             let message =
-                format!("the constraints are too hard: {MOST_STEPS} steps did not tell which flag sets keep them");
+                format!("the constraints are too hard: {MAX_STEPS} steps did not tell which flag sets keep them");
             let help = "put flags that belong together into one group, pin those that need not vary ([constraints] pinned), or take out constraints";
             let place = ["constraints", "rules", "flags"].into_iter().find(|place| spans.has(place)).unwrap_or("plan");
             Problem::error(message, spans.of(place)).help(help)
@@ -230,9 +232,9 @@ fn no_rows(none: NoRows, scenario: &Scenario, spans: &Spans) -> Problem {
 
 /// The first of `reasons` in one text, of which nobody reads more than a few.
 fn some_of(reasons: &[String]) -> String {
-    const MOST_TOLD: usize = 20;
-    let told = reasons[..reasons.len().min(MOST_TOLD)].join("; ");
-    match reasons.len().saturating_sub(MOST_TOLD) {
+    const MAX_TOLD: usize = 20;
+    let told = reasons[..reasons.len().min(MAX_TOLD)].join("; ");
+    match reasons.len().saturating_sub(MAX_TOLD) {
         0 => told,
         more => format!("{told}; and {more} more"),
     }
@@ -249,7 +251,8 @@ impl Plan {
         Self { cells, builds, told, foldover, left_out: None, overnight: None, cell_duration, hash }
     }
 
-    /// The same with the cells of the foldover at the end, and no foldover left. The hash stays that of the plan before.
+    /// The same with the cells of the foldover at the end, and no foldover left. The hash stays that of the plan
+    /// before.
     #[must_use]
     pub fn folded(mut self, scenario: &Scenario, features: &Features) -> Self {
         let mut builds = Builds::of(scenario, features);
@@ -274,8 +277,8 @@ impl Plan {
         Self { hash, overnight: Some(Overnight { until, planned, axes }), ..Self::of_search(scenario) }
     }
 
-    /// Appends a cell with these flags on and these axes, and gives it; the same again are a replicate. The hash stays that of the
-    /// search.
+    /// Appends a cell with these flags on and these axes, and gives it; the same again are a replicate. The hash stays
+    /// that of the search.
     pub fn append(
         &mut self,
         scenario: &Scenario,
@@ -293,7 +296,8 @@ impl Plan {
         cell
     }
 
-    /// Which build a cell with these flags on and these axes runs: none for a command, or one that is not among the builds yet.
+    /// Which build a cell with these flags on and these axes runs: none for a command, or one that is not among the
+    /// builds yet.
     #[must_use]
     pub fn build_for(
         &self,
@@ -311,7 +315,8 @@ impl Plan {
 /// Which flag sets the constraints of a scenario leave, axes as in production.
 #[derive(Debug, Default)]
 pub struct Allowed {
-    /// None: a rule forbids the axes of production altogether, or the constraints are too hard there. Nothing is allowed then.
+    /// None: a rule forbids the axes of production altogether, or the constraints are too hard there. Nothing is
+    /// allowed then.
     model: Option<Model>,
     /// What is on in every cell.
     always: FlagSet,
@@ -331,13 +336,15 @@ impl Allowed {
         found.unwrap_or_default()
     }
 
-    /// What can be switched by itself: flags, values of flags, and one flag of each group. Nothing that is the same in every cell.
+    /// What can be switched by itself: flags, values of flags, and one flag of each group. Nothing that is the same in
+    /// every cell.
     #[must_use]
     pub fn switches(&self) -> Vec<String> {
         self.switches.clone()
     }
 
-    /// The flag set in which these `switches` are on, with the other flags of their groups, and with what is on in every cell.
+    /// The flag set in which these `switches` are on, with the other flags of their groups, and with what is on in
+    /// every cell.
     #[must_use]
     pub fn whole(&self, switches: &FlagSet) -> FlagSet {
         let whole = switches.iter().chain(self.always.iter()).collect();
@@ -379,7 +386,8 @@ impl<'s> Builds<'s> {
         Cell { id, flags: row.flags.clone(), axes: row.axes.clone(), replicate, build, duration: None }
     }
 
-    /// Feature sets that come to the same with everything that they turn on are one build, if rustc is told the same and the revision is one.
+    /// Feature sets that come to the same with everything that they turn on are one build, if rustc is told the same
+    /// and the revision is one.
     fn index_of(&mut self, build: Build) -> usize {
         let all_of = |build: &Build| self.features.with(build.features.iter().map(String::as_str));
         self.whole.extend(self.distinct[self.whole.len()..].iter().map(all_of));

@@ -96,29 +96,29 @@ impl Spans {
 }
 
 /// Problems that are shown as a text. Who has more mends these first; `--format json` has all.
-const MOST_SHOWN: usize = 100;
+const MAX_SHOWN: usize = 100;
 
 /// Bytes of a line that is shown; of a longer one only the place is told.
 const LONGEST_SHOWN_LINE: usize = 4 << 10;
 
-/// The first of all `problems` of the file `path` with `text`, in the order of their places, errors before warnings where not all are
-/// shown. `colour`: with terminal escapes.
+/// The first of all `problems` of the file `path` with `text`, in the order of their places, errors before warnings
+/// where not all are shown. `colour`: with terminal escapes.
 #[must_use]
 pub fn render(problems: &[Problem], path: &str, text: &str, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
     let start = |problem: &&Problem| problem.span.as_ref().map_or(0, |span| span.start);
     let mut ordered: Vec<&Problem> = problems.iter().collect();
-    if ordered.len() > MOST_SHOWN {
+    if ordered.len() > MAX_SHOWN {
         ordered.sort_by_key(|problem| (problem.severity, start(problem)));
-        ordered.truncate(MOST_SHOWN);
+        ordered.truncate(MAX_SHOWN);
     }
     ordered.sort_by_key(start);
     let lines = Lines::of(text);
     let mut reports: Vec<String> =
         ordered.iter().map(|problem| renderer.render(&[group(problem, path, &lines)])).collect();
-    if problems.len() > MOST_SHOWN {
-        let more = problems.len() - MOST_SHOWN;
+    if problems.len() > MAX_SHOWN {
+        let more = problems.len() - MAX_SHOWN;
         reports.push(format!("… and {more} more problems, which are not shown: `steep check --format json` has all"));
     }
     reports.join("\n\n")
@@ -147,8 +147,8 @@ impl<'t> Lines<'t> {
         (line, before.chars().count() + 1)
     }
 
-    /// The number of the line that `span` begins in, from 1, the line, and `span` as far as it is in it: a whole table underlined says
-    /// nothing.
+    /// The number of the line that `span` begins in, from 1, the line, and `span` as far as it is in it: a whole table
+    /// underlined says nothing.
     fn first(&self, span: &Range<usize>) -> (usize, &'t str, Range<usize>) {
         let start = span.start.min(self.text.len());
         let number = self.starts.partition_point(|begin| *begin <= start).max(1);
@@ -185,7 +185,7 @@ fn group<'a>(problem: &'a Problem, path: &'a str, lines: &Lines<'a>) -> Group<'a
 }
 
 /// Names that one which is not known is compared with.
-const MOST_COMPARED: usize = 2_000;
+const MAX_COMPARED: usize = 2_000;
 /// Bytes of a name that is compared with others: the comparison takes their product.
 const LONGEST_COMPARED: usize = 100;
 
@@ -201,7 +201,7 @@ pub fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Opt
     };
     known
         .into_iter()
-        .take(MOST_COMPARED)
+        .take(MAX_COMPARED)
         .filter(may_be_near)
         .map(|name| (strsim::normalized_damerau_levenshtein(given, name), name))
         .filter(|(similarity, _)| *similarity >= NEAR || similarity > &0.5 && given.len() <= 4)
@@ -212,14 +212,14 @@ pub fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Opt
 /// `names` as a list, of which nobody reads more than a few, and of each no more than fits in a line.
 #[must_use]
 pub fn listed<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
-    const MOST_LISTED: usize = 40;
+    const MAX_LISTED: usize = 40;
     const LONGEST_LISTED: usize = 100;
     let mut names = names.into_iter();
     let short = |name: &'k str| match name.char_indices().nth(LONGEST_LISTED) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_owned(),
     };
-    let told: Vec<String> = names.by_ref().take(MOST_LISTED).map(short).collect();
+    let told: Vec<String> = names.by_ref().take(MAX_LISTED).map(short).collect();
     match names.count() {
         0 => told.join(", "),
         more => format!("{} and {more} more", told.join(", ")),
@@ -260,7 +260,7 @@ mod tests {
         let warnings = (0..99).map(|line| Problem::warning("odd", at(line)));
         let problems: Vec<Problem> = warnings.chain((99..300).map(|line| Problem::error("bad", at(line)))).collect();
         let shown = render(&problems, "soak.toml", &text, false);
-        assert_eq!(shown.matches("error: bad").count(), MOST_SHOWN);
+        assert_eq!(shown.matches("error: bad").count(), MAX_SHOWN);
         assert!(shown.contains("--> soak.toml:100:1") && shown.contains("… and 200 more problems"), "{shown}");
     }
 

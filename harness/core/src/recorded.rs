@@ -15,8 +15,8 @@ const TIME: [&str; 3] = ["t_s", "seconds", "time_s"];
 const MEMORY: [&str; 7] = ["rss_bytes", "anon_bytes", "memory_bytes", "rss_kib", "rss_mib", "memory_kib", "memory_mib"];
 const REQUESTS: [&str; 2] = ["requests", "completed"];
 
-/// A first moment from here on is in milliseconds since 1970: so many seconds are the year 5138, and so many milliseconds
-/// March 1973.
+/// A first moment from here on is in milliseconds since 1970: so many seconds are the year 5138, and so many
+/// milliseconds March 1973.
 const MILLISECONDS: f64 = 1e11;
 
 /// From here on it is neither: so many milliseconds are the year 5138, and so many microseconds March 1973.
@@ -32,8 +32,8 @@ const UNITS: [(&str, f64); 6] = [
     ("_gb", 1e9),
 ];
 
-/// No process has less memory than this, the stack and heap of a program that does nothing; a series that never has is in
-/// another unit than bytes, and its leaks would be cleared as tiny.
+/// No process has less memory than this, the stack and heap of a program that does nothing; a series that never has is
+/// in another unit than bytes, and its leaks would be cleared as tiny.
 const LEAST_MEMORY: Bytes = Bytes::kib(128);
 
 /// Most characters of a file that are repeated in a message.

@@ -1,4 +1,5 @@
-//! What a run comes to: the outcome of each cell, what is said of each flag, and the status. Renders it for people and programs.
+//! What a run comes to: the outcome of each cell, what is said of each flag, and the status. Renders it for people and
+//! programs.
 //!
 //! Pure: rendering gives a text.
 

@@ -1,5 +1,5 @@
-//! The requests that another program has made so far, out of what it prints or writes: a line with a whole number alone, or
-//! `requests 12345`, with a space, `=` or `:` between. All other lines are its own affair.
+//! The requests that another program has made so far, out of what it prints or writes: a line with a whole number
+//! alone, or `requests 12345`, with a space, `=` or `:` between. All other lines are its own affair.
 //!
 //! Pure, and of fixed size however much is printed.
 
@@ -22,7 +22,8 @@ pub struct RunningCount {
 }
 
 impl RunningCount {
-    /// What the end of a file says. Of several lines the last may be half-written; `is_whole` says that the text begins where a line does.
+    /// What the end of a file says. Of several lines the last may be half-written; `is_whole` says that the text begins
+    /// where a line does.
     #[must_use]
     pub fn of_end(text: &[u8], is_whole: bool) -> Self {
         let mut count = Self::default();
@@ -35,8 +36,8 @@ impl RunningCount {
         count
     }
 
-    /// Takes the next piece of the output, which may begin and end anywhere. A carriage return ends a line as well: programs that show
-    /// their progress write over it.
+    /// Takes the next piece of the output, which may begin and end anywhere. A carriage return ends a line as well:
+    /// programs that show their progress write over it.
     pub fn feed(&mut self, piece: &[u8]) {
         for part in piece.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
             let (line, ends) = match part {

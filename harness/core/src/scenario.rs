@@ -1,21 +1,21 @@
 //! What the user asks for: a scenario file, checked, with every default filled in.
 //!
-//! `keys` lists every key, `read` takes typed values out of TOML against that list, `decode` makes the scenario of them, `check` looks
-//! at what spans several keys, `package` at what the cargo package has, and `config` at files that flags change; `starter` writes a
-//! first scenario for one.
-//! Pure: paths are kept as they were given, and nothing is opened here.
+//! `keys` lists every key, `read` takes typed values out of TOML against that list, `decode` makes the scenario of
+//! them, `check` looks at what spans several keys, `package` at what the cargo package has, and `config` at files that
+//! flags change; `starter` writes a first scenario for one. Pure: paths are kept as they were given, and nothing is
+//! opened here.
 
 mod address;
 pub mod check;
 pub mod config;
 pub mod decode;
 mod external;
+mod factors;
 mod flow;
 mod grpc;
 mod json_path;
 pub mod keys;
 mod known;
-mod matrix;
 pub mod package;
 pub mod rates;
 mod read;
@@ -37,14 +37,14 @@ pub(crate) use self::check::flows::{before, no_value};
 pub(crate) use self::check::grpc::is_json_file;
 pub(crate) use self::check::traffic::{LONGEST_PATH, is_header_name, unknown_name, unused_params};
 pub use self::external::{Counter, External, Reported};
+pub use self::factors::{
+    Allocator, Axis, AxisKind, Constraints, Flag, Foldover, KnownAllocator, PlanRules, Proof, Row, Rule, SYSTEM,
+    Strategy, Switch, SwitchRequest, Verify,
+};
 pub use self::flow::{Capture, CapturePlace, Flow, places, unset, variables};
 pub use self::grpc::{Grpc, GrpcForm, GrpcStatus};
 pub use self::json_path::JsonPath;
 pub use self::known::{Date, Known};
-pub use self::matrix::{
-    Allocator, Axis, AxisKind, Constraints, Flag, Foldover, KnownAllocator, PlanRules, Proof, Row, Rule, SYSTEM,
-    Strategy, Switch, SwitchRequest, Verify,
-};
 use self::rates::Rates;
 pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 pub use self::shape::{Shape, Stage, StartAt};

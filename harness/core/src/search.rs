@@ -7,21 +7,21 @@ use std::time::Duration;
 use crate::outcome::{Outcome, judged_cells};
 use crate::plan::{Allowed, Cell};
 use crate::scenario::{Model, Scenario};
-use steep_judge::bisect::{Bisect, Look, Rules, Soaked};
+use steep_judge::bisect::{Bisect, Rules, SearchState, Soaked};
 use steep_judge::ids::FlagSet;
 use steep_judge::isolation::measured;
 use steep_judge::units::BytesPerRequest;
 
-/// Flags that a search weighs at most. Of more than 60 not all pairs are weighed but the likely ones (`isolation/shortlist.rs`), and what a
-/// look takes was measured up to here: see docs/isolation.md.
-pub const MOST_SEARCHED: usize = 300;
+/// Flags that a search weighs at most. Of more than 60 not all pairs are weighed but the likely ones
+/// (`isolation/shortlist.rs`), and what a look takes was measured up to here: see docs/isolation.md.
+const MAX_SEARCHED: usize = 300;
 
 /// Why a search does not begin among so many `switches`, and what to do.
 #[must_use]
 pub fn too_many(switches: usize) -> Option<String> {
-    (switches > MOST_SEARCHED).then(|| {
+    (switches > MAX_SEARCHED).then(|| {
         format!(
-            "{switches} flags are too many to search among, and {MOST_SEARCHED} are the most: put flags that belong together into one \
+            "{switches} flags are too many to search among, and {MAX_SEARCHED} are the most: put flags that belong together into one \
              group, pin those that need not vary ([constraints] pinned), or split the scenario; `steep run` soaks a plan of them all, \
              which --max-hours bounds"
         )
@@ -33,7 +33,8 @@ pub fn too_many(switches: usize) -> Option<String> {
 pub fn rules(scenario: &Scenario) -> Rules {
     let worth = scenario.judge.min_growth_bytes_per_request;
     let usual = Rules::default();
-    // Where growth is worth finding per hour only, the unit does not matter: cells are compared with what is worth finding.
+    // Where growth is worth finding per hour only, the unit does not matter: cells are compared with what is worth
+    // finding.
     let worth_finding = if worth > BytesPerRequest::new(0.0) { worth } else { usual.worth_finding };
     let worth_per_hour = (scenario.load.model == Model::None).then_some(scenario.judge.min_growth_bytes_per_hour);
     let fixed_length = Some(scenario.soak_duration());
@@ -42,7 +43,7 @@ pub fn rules(scenario: &Scenario) -> Rules {
 
 /// What a cell of a run told of growth.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct CellGrowth {
     /// The flags that were on.
     pub flags: FlagSet,
     /// Growth with its standard error, in units of what is worth finding; none: the cell could not be judged.
@@ -51,13 +52,13 @@ pub struct Told {
 
 /// What `cells` told by their `outcomes`, for a search among `switches`.
 #[must_use]
-pub fn told(switches: &[String], cells: &[Cell], outcomes: &[Outcome]) -> Vec<Told> {
+pub fn cell_growths(switches: &[String], cells: &[Cell], outcomes: &[Outcome]) -> Vec<CellGrowth> {
     let measured = measured(switches, &judged_cells(outcomes));
     let growth = |cell: &Cell| {
         let found = measured.iter().find(|measured| measured.cell == cell.id)?;
         Some((found.growth, found.error))
     };
-    cells.iter().map(|cell| Told { flags: cell.flags.clone(), growth: growth(cell) }).collect()
+    cells.iter().map(|cell| CellGrowth { flags: cell.flags.clone(), growth: growth(cell) }).collect()
 }
 
 /// A search as far as the cells of a run have brought it.
@@ -70,11 +71,11 @@ pub struct Search {
 impl Search {
     /// Among `switches`, after cells that told this.
     #[must_use]
-    pub fn new(switches: &[String], rules: Rules, told: impl IntoIterator<Item = Told>) -> Self {
+    pub fn new(switches: &[String], rules: Rules, told: impl IntoIterator<Item = CellGrowth>) -> Self {
         let in_bytes = |times: f64| BytesPerRequest::new(times * rules.worth_finding.get());
         let among = |flags: &FlagSet| switches.iter().filter(|flag| flags.contains(flag)).cloned().collect::<FlagSet>();
         let mut search = Self { bisect: Bisect::new(switches.iter().cloned(), rules), unjudged: Vec::new() };
-        for Told { flags, growth } in told {
+        for CellGrowth { flags, growth } in told {
             match growth {
                 Some((growth, error)) => {
                     // What is pinned, and who follows another of a group, tells nothing.
@@ -92,10 +93,10 @@ impl Search {
         self.bisect.doubt(flags);
     }
 
-    /// What is known, and what is next among the flag sets that `allowed` leaves and that `can_run`. A set of flags whose cell could not
-    /// be judged is not asked for again.
+    /// What is known, and what is next among the flag sets that `allowed` leaves and that `can_run`. A set of flags
+    /// whose cell could not be judged is not asked for again.
     #[must_use]
-    pub fn look(&self, allowed: &Allowed, can_run: impl Fn(&FlagSet) -> bool, left: Duration) -> Look {
+    pub fn look(&self, allowed: &Allowed, can_run: impl Fn(&FlagSet) -> bool, left: Duration) -> SearchState {
         let is_feasible = |switches: &FlagSet| {
             let flags = allowed.whole(switches);
             allowed.allows(&flags) && !self.unjudged.contains(&flags) && can_run(&flags)
@@ -189,7 +190,7 @@ pinned = { tls = true, debug = false }
             let others: FlagSet = flags.iter().filter(|flag| !["sessions", "cache"].contains(flag)).collect();
             assert_eq!(&others, always);
             let growth = if flags.contains("sessions") { 5.0 } else { 0.0 };
-            told.push(Told { flags, growth: Some((growth, 0.1)) });
+            told.push(CellGrowth { flags, growth: Some((growth, 0.1)) });
         }
         panic!("eight cells did not tell which of two flags leaks");
     }

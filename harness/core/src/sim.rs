@@ -1,5 +1,5 @@
-//! A simulated world: a clock that jumps from event to event, and a service with planted leaks. It drives the same soak, schedule
-//! and dispatch as the real world does, so that hours pass in milliseconds.
+//! A simulated world: a clock that jumps from event to event, and a service with planted leaks. It drives the same
+//! soak, schedule and dispatch as the real world does, so that hours pass in milliseconds.
 //!
 //! Pure.
 
@@ -24,8 +24,8 @@ use steep_judge::units::{Bytes, Seed, SinceStart};
 /// The size of a page: resident memory comes in whole ones.
 const PAGE: u64 = 4096;
 
-/// How long an answer takes: what the sample service needs on the loopback. Users of a closed load would otherwise send without
-/// end in one moment.
+/// How long an answer takes: what the sample service needs on the loopback. Users of a closed load would otherwise send
+/// without end in one moment.
 const ANSWER_TIME: Duration = Duration::from_millis(1);
 
 /// What is captured from every answer.

@@ -1,5 +1,5 @@
-//! One soak as a state machine: what happened goes in, what is to be done comes out. The real world and the simulated one
-//! drive the same machine, so hours of soak can be tested in milliseconds.
+//! One soak as a state machine: what happened goes in, what is to be done comes out. The real world and the simulated
+//! one drive the same machine, so hours of soak can be tested in milliseconds.
 //!
 //! Pure: time comes in with the events.
 

@@ -1,5 +1,5 @@
-//! Watches thresholds while a soak goes on, and tells at its end which were broken: by how much, when, for how long. A soak under way and
-//! a trace that is read back go through the same code, so that they say the same.
+//! Watches thresholds while a soak goes on, and tells at its end which were broken: by how much, when, for how long. A
+//! soak under way and a trace that is read back go through the same code, so that they say the same.
 //!
 //! Pure: it is told what was recorded.
 
@@ -11,14 +11,14 @@ use serde::Serialize;
 use crate::scenario::{Bound, Judged, Metric, Request, Role, Threshold, Unit};
 use crate::trace::{Counts, Header, PhaseSpan, Sample, Trace, Traffic};
 use crate::traffic::latency::LatencyLimit;
-use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Rps, SinceStart, in_words};
+use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Rps, SinceStart, duration_text};
 
 /// A window is kept in at most so many steps: one of an hour ends and begins 6 s exactly.
 const STEPS_PER_WINDOW: u32 = 600;
 
 /// What came of a threshold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Kept {
+pub struct ThresholdOutcome {
     /// The threshold.
     #[serde(flatten)]
     pub threshold: Threshold,
@@ -26,8 +26,8 @@ pub struct Kept {
     pub unit: Unit,
     /// Whether it was broken.
     pub broken: bool,
-    /// The value that was farthest to the bad side; none where nothing was measured. Of a latency it is the share of requests that took longer than
-    /// the limit, which counts exactly.
+    /// The value that was farthest to the bad side; none where nothing was measured. Of a latency it is the share of
+    /// requests that took longer than the limit, which counts exactly.
     pub worst: Option<f64>,
     /// The unit of that.
     pub worst_unit: Unit,
@@ -65,7 +65,7 @@ pub fn latency_limits(thresholds: &[Threshold], requests: &[Request]) -> Vec<Lat
 
 /// What came of the thresholds of `trace`; `at_the_end` gives what is only known then.
 #[must_use]
-pub fn kept(trace: &Trace, at_the_end: impl Fn(Metric) -> Option<f64>) -> Vec<Kept> {
+pub fn threshold_outcomes(trace: &Trace, at_the_end: impl Fn(Metric) -> Option<f64>) -> Vec<ThresholdOutcome> {
     let mut watch = Watch::new(&trace.header);
     trace.traffic.iter().for_each(|traffic| watch.see_traffic(traffic));
     trace.samples.iter().for_each(|sample| watch.see_sample(sample));
@@ -121,7 +121,10 @@ impl Watch {
         let (since, until) = too_long.broken?;
         let what = described(&too_long.threshold);
         self.has_aborted = true;
-        Some(format!("stopped after {until}: {what} was broken for {} without a break", in_words(until.since(since))))
+        Some(format!(
+            "stopped after {until}: {what} was broken for {} without a break",
+            duration_text(until.since(since))
+        ))
     }
 }
 
@@ -245,7 +248,7 @@ impl Watched {
         self.threshold.abort_after.zip(lasted).is_some_and(|(abort_after, lasted)| lasted >= abort_after)
     }
 
-    fn finish(mut self, at_the_end: impl Fn(Metric) -> Option<f64>) -> Kept {
+    fn finish(mut self, at_the_end: impl Fn(Metric) -> Option<f64>) -> ThresholdOutcome {
         let value = match self.threshold.metric.judged() {
             Judged::Rolling if self.threshold.window.is_none() => {
                 let (part, whole) = self.sums;
@@ -260,11 +263,11 @@ impl Watched {
         let broken = self.breach.is_some() || value.is_some_and(|value| self.is_beyond(value));
         let unit = self.threshold.metric.unit();
         let worst_unit = if self.threshold.metric.slower_share().is_some() { Unit::Share } else { unit };
-        Kept { unit, broken, worst: self.worst, worst_unit, breach: self.breach, threshold: self.threshold }
+        ThresholdOutcome { unit, broken, worst: self.worst, worst_unit, breach: self.breach, threshold: self.threshold }
     }
 }
 
-impl Kept {
+impl ThresholdOutcome {
     /// What came of it, in words.
     #[must_use]
     pub fn note(&self) -> String {
@@ -282,7 +285,7 @@ impl Kept {
             _ if !broken => format!("threshold {what} was kept: {at_worst}{measured}"),
             None => format!("THRESHOLD {what} was broken: {measured}"),
             Some(Breach { since_s, seconds }) => {
-                let lasted = in_words(Duration::from_secs_f64(*seconds));
+                let lasted = duration_text(Duration::from_secs_f64(*seconds));
                 format!("THRESHOLD {what} was broken after {since_s}, for {lasted} in all: {at_worst}{measured}")
             }
         }
@@ -299,7 +302,7 @@ fn described(threshold: &Threshold) -> String {
     let Threshold { metric, request, bound, window, .. } = threshold;
     let of = request.as_ref().map_or_else(String::new, |request| format!(" of {request}"));
     let sign = if matches!(bound, Bound::Max(_)) { '≤' } else { '≥' };
-    let over = window.map_or_else(String::new, |window| format!(" over {}", in_words(window)));
+    let over = window.map_or_else(String::new, |window| format!(" over {}", duration_text(window)));
     format!("{}{of} {sign} {}{over}", metric.name(), in_unit(*metric, limit_of(threshold)))
 }
 

@@ -1,8 +1,8 @@
 //! What one soak wrote down: the lines of `trace.jsonl`, and the trace that is read back from them.
 //!
-//! One JSON object a line, told apart by `record`. The first is the header, the last of a finished cell is `end`; between
-//! them a line for each sample, each second of traffic, each change of phase and each disturbance. Counts are cumulative,
-//! so a lost line loses no request. Pure: `Trace::read` takes text.
+//! One JSON object a line, told apart by `record`. The first is the header, the last of a finished cell is `end`;
+//! between them a line for each sample, each second of traffic, each change of phase and each disturbance. Counts are
+//! cumulative, so a lost line loses no request. Pure: `Trace::read` takes text.
 
 mod cpu;
 mod events;
@@ -76,7 +76,8 @@ pub struct Sample {
     /// The exact and costly reading, on its slow cadence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollup: Option<Rollup>,
-    /// Memory that processes hold by a name, a descriptor or a number, whether they have mapped it or not; none where there is none.
+    /// Memory that processes hold by a name, a descriptor or a number, whether they have mapped it or not; none where
+    /// there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
     /// Memory of each dependency, by name; recorded, not judged.
@@ -90,9 +91,9 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// The highest resident memory so far: by the kernel's own mark, which sees what happens between two samples. Marks of
-    /// several processes are not of one moment and share pages, so that their sum would be a false alarm: there it is what
-    /// is resident now.
+    /// The highest resident memory so far: by the kernel's own mark, which sees what happens between two samples. Marks
+    /// of several processes are not of one moment and share pages, so that their sum would be a false alarm: there it
+    /// is what is resident now.
     #[must_use]
     pub fn peak(&self) -> Bytes {
         let Memory { anon_bytes, file_bytes, shmem_bytes, peak_bytes, hugetlb_bytes, unmapped_bytes, .. } = self.memory;
@@ -200,8 +201,8 @@ pub struct Counts {
     pub failed_timeout: u64,
     /// The connection ended, or spoke no HTTP, before the answer was whole; or the answer was larger than the bound.
     pub failed_body: u64,
-    /// Left by the client as the scenario wants it: gone before the answer was there, read too slowly to the end, held open and
-    /// dropped. No failure, and without a latency.
+    /// Left by the client as the scenario wants it: gone before the answer was there, read too slowly to the end, held
+    /// open and dropped. No failure, and without a latency.
     #[serde(default)]
     pub aborted: u64,
     /// Bytes of request bodies.
@@ -211,7 +212,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Answered by the service, well or not, or left by the client on purpose: the work that growth per request is told by.
+    /// Answered by the service, well or not, or left by the client on purpose: the work that growth per request is told
+    /// by.
     #[must_use]
     pub fn completed(&self) -> u64 {
         [self.failed_status, self.failed_expect, self.failed_grpc, self.aborted]
@@ -368,7 +370,8 @@ pub struct End {
     /// What happened, in words, where the reason does not say it all: a compiler's message, the last lines of a log.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// The program that makes the load counted its requests, and once told fewer than before: that number, and the one before it.
+    /// The program that makes the load counted its requests, and once told fewer than before: that number, and the one
+    /// before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count_fell: Option<CountFell>,
     /// How the service's main process ended.

@@ -1,9 +1,9 @@
 //! Turns a scenario into requests with due times: when each arrives, which it is, and what stands in it.
 //!
-//! In an open load due times follow from the phases and the seed alone, never from how the service answers, so that waiting
-//! is measured and not left out (coordinated omission). In a closed load users wait for answers, and a slow service is asked
-//! less. One seed gives every cell the same arrivals, picks and parameter values, whatever is sent, missed or dropped there.
-//! Pure: no clock, no socket; `dispatch` is told the time.
+//! In an open load due times follow from the phases and the seed alone, never from how the service answers, so that
+//! waiting is measured and not left out (coordinated omission). In a closed load users wait for answers, and a slow
+//! service is asked less. One seed gives every cell the same arrivals, picks and parameter values, whatever is sent,
+//! missed or dropped there. Pure: no clock, no socket; `dispatch` is told the time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -270,7 +270,7 @@ impl Schedule {
             }
             match sessions.take() {
                 Some(step) => return Some(step),
-                None => self.is_free(now),
+                None => self.release_user(now),
             }
         }
     }
@@ -286,12 +286,12 @@ impl Schedule {
     pub fn ended(&mut self, now: SinceStart, due: Due, is_well: bool) {
         let is_over = self.sessions.as_mut().is_none_or(|sessions| sessions.answered(now, due, is_well));
         if is_over {
-            self.is_free(now);
+            self.release_user(now);
         }
     }
 
     /// A user has done what it came for.
-    fn is_free(&mut self, now: SinceStart) {
+    fn release_user(&mut self, now: SinceStart) {
         if let Source::Users(users) = &mut self.source {
             users.ended(now);
         }

@@ -1,22 +1,23 @@
 //! Text of others on its way to a terminal or a page: what would steer it is shown and takes no effect.
 //!
-//! A service may print anything, and so may a trace, a CSV file or a file's name that somebody sent: OSC 52 writes the clipboard,
-//! CSI 2J wipes what steep said before, an override of direction shows a path backwards. All that steep prints passes through here.
+//! A service may print anything, and so may a trace, a CSV file or a file's name that somebody sent: OSC 52 writes the
+//! clipboard, CSI 2J wipes what steep said before, an override of direction shows a path backwards. All that steep
+//! prints passes through here.
 //!
 //! Pure.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// `text` with everything that steers a terminal written as `\u001b`, which is also how JSON and TOML write it: a text in a JSON
-/// document stays the text that it is.
+/// `text` with everything that steers a terminal written as `\u001b`, which is also how JSON and TOML write it: a text
+/// in a JSON document stays the text that it is.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     shown(text, false)
 }
 
-/// The same, but colours and weights (`ESC [ … m`) stay: for what steep has coloured itself, out of texts that were made visible
-/// before.
+/// The same, but colours and weights (`ESC [ … m`) stay: for what steep has coloured itself, out of texts that were
+/// made visible before.
 #[must_use]
 pub fn visible_styled(text: &str) -> Cow<'_, str> {
     shown(text, true)
@@ -47,8 +48,9 @@ fn shown(text: &str, keep_styles: bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a terminal does something with `c` in place of showing it: controls of ASCII and of C1 (U+009B is CSI), marks,
-/// embeddings, overrides and isolates of direction (Unicode UAX #9), separators of lines and interlinear annotations.
+/// Whether a terminal does something with `c` in place of showing it: controls of ASCII and of C1 (U+009B is CSI),
+/// marks, embeddings, overrides and isolates of direction (Unicode UAX #9), separators of lines and interlinear
+/// annotations.
 fn steers(c: char) -> bool {
     match c {
         '\n' | '\t' => false,

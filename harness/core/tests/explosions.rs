@@ -173,7 +173,8 @@ fn constraints_that_multiply_or_tangle_are_refused_with_a_sentence() {
     assert!(bytes < 1024 * MIB, "{bytes}");
 }
 
-/// What the report of a run of so many flags says, in which cells with all of `culprits` grow; and the bytes that it took.
+/// What the report of a run of so many flags says, in which cells with all of `culprits` grow; and the bytes that it
+/// took.
 fn reported(count: usize, culprits: &[&str]) -> (Isolation, u64) {
     let text = format!("{COMMAND}{TRAFFIC}{}", flags(count, "env"));
     let plan = planned(&text, &Features::default()).0.expect("a plan");

@@ -1,5 +1,5 @@
-//! An adaptive search for the flags that leak: from the cells so far to how likely each explanation is, and to the cell that would
-//! tell most next.
+//! An adaptive search for the flags that leak: from the cells so far to how likely each explanation is, and to the cell
+//! that would tell most next.
 //!
 //! Pure: who soaks the cells is somebody else's.
 
@@ -19,13 +19,14 @@ pub use self::rehearsal::{Rehearsal, Tally, Truth};
 use crate::ids::FlagSet;
 use crate::isolation::model::{Causes, Reading, Term};
 use crate::isolation::posterior::{Hypothesis, Posterior};
-use crate::units::{BytesPerHour, BytesPerRequest, counted, in_words};
+use crate::units::{BytesPerHour, BytesPerRequest, counted, duration_text};
 
-/// Cells that a search has at most. The first simulations took 5 to 13; what so many do not tell, more of their length will not.
-pub const MOST_CELLS: usize = 64;
+/// Cells that a search has at most. The first simulations took 5 to 13; what so many do not tell, more of their length
+/// will not.
+pub const MAX_CELLS: usize = 64;
 
 /// The search ends once one explanation is so likely (docs/isolation.md, where the numbers come from).
-pub const SURE: f64 = 0.97;
+const SURE: f64 = 0.97;
 
 /// A cell that was soaked.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,15 +72,18 @@ impl Default for Rules {
 
 /// Half an hour, in seconds.
 const HALF_HOUR: f64 = 1800.0;
-/// A cell is at least so much longer than its warm-up: below five minutes nothing is judged without live bytes (METHOD.md).
+/// A cell is at least so much longer than its warm-up: below five minutes nothing is judged without live bytes
+/// (METHOD.md).
 const SHORTEST: Duration = Duration::from_mins(5);
 /// No cell is longer: one that long tells what is worth finding from nothing, twenty times over.
 const LONGEST: Duration = Duration::from_hours(1);
-/// A cell is so long that the effect in question is this many standard errors (docs/isolation.md, where the numbers come from).
+/// A cell is so long that the effect in question is this many standard errors (docs/isolation.md, where the numbers
+/// come from).
 const TELLING: f64 = 4.0;
 
 impl Rules {
-    /// How long a cell must last to tell `effect` from nothing: the error falls with the time after the warm-up to the power 3/2.
+    /// How long a cell must last to tell `effect` from nothing: the error falls with the time after the warm-up to the
+    /// power 3/2.
     #[must_use]
     pub fn length(&self, effect: BytesPerRequest) -> Duration {
         if let Some(length) = self.fixed_length {
@@ -119,7 +123,7 @@ pub struct Bisect {
 
 /// What is known after some cells, and what is to be done.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Look {
+pub struct SearchState {
     /// Which flags leak, the likeliest explanation first.
     pub explanations: Vec<Explanation>,
     /// Of each flag, how likely it is that it leaks, by itself or with others.
@@ -189,20 +193,21 @@ impl Bisect {
         self.soaked.push(soaked);
     }
 
-    /// Holds these flags for undecided: a report that goes by stricter rules does not clear them yet. The search does not end before
-    /// more was soaked for them.
+    /// Holds these flags for undecided: a report that goes by stricter rules does not clear them yet. The search does
+    /// not end before more was soaked for them.
     pub fn doubt(&mut self, flags: &FlagSet) {
         self.doubted = flags.clone();
     }
 
-    /// What is known, and what is next. `is_feasible`: whether a set of flags can be built and run; `left`: time that is left.
+    /// What is known, and what is next. `is_feasible`: whether a set of flags can be built and run; `left`: time that
+    /// is left.
     #[must_use]
-    pub fn look(&self, is_feasible: impl Fn(&FlagSet) -> bool, left: Duration) -> Look {
+    pub fn look(&self, is_feasible: impl Fn(&FlagSet) -> bool, left: Duration) -> SearchState {
         let posterior = self.posterior();
         let explanations = self.explanations(&posterior);
         let program_posterior = posterior.share(Term::Program);
         let next = self.next(&posterior, &explanations, is_feasible, left);
-        Look { explanations, flags: self.by_flag(&posterior), program_posterior, next }
+        SearchState { explanations, flags: self.by_flag(&posterior), program_posterior, next }
     }
 
     /// Of each flag, how likely it is that it leaks.
@@ -283,11 +288,11 @@ impl Bisect {
         if first.is_none() && !untested.is_empty() {
             return Next::Unsure { reason: format!("no cell that was judged had {untested} on, and none can be run") };
         }
-        if self.soaked.len() >= MOST_CELLS {
-            return Next::Unsure { reason: format!("{MOST_CELLS} cells did not decide it, and more are not soaked") };
+        if self.soaked.len() >= MAX_CELLS {
+            return Next::Unsure { reason: format!("{MAX_CELLS} cells did not decide it, and more are not soaked") };
         }
         if length > left {
-            return Next::Unsure { reason: format!("no time is left for a cell of {}", in_words(length)) };
+            return Next::Unsure { reason: format!("no time is left for a cell of {}", duration_text(length)) };
         }
         if let Some((on, why)) = first {
             return Next::Soak(NextCell { flags: self.set(on), length, why });
@@ -309,10 +314,10 @@ impl Bisect {
         }
     }
 
-    /// Standard error that a cell with these flags on will have. Where all cells are of one length: that of the quietest, to which each
-    /// flag adds its share of what a cell with it had more, the smallest of these; and at least that of the quietest that had the same
-    /// flags or a part of them. A cache that fills through most of a cell blinds each that has it, and the same soaked again is as blind
-    /// as it was.
+    /// Standard error that a cell with these flags on will have. Where all cells are of one length: that of the
+    /// quietest, to which each flag adds its share of what a cell with it had more, the smallest of these; and at least
+    /// that of the quietest that had the same flags or a part of them. A cache that fills through most of a cell blinds
+    /// each that has it, and the same soaked again is as blind as it was.
     fn expected_error(&self, on: &[bool], length: Duration) -> f64 {
         let worth = self.rules.worth_finding.get();
         let error = |soaked: &Soaked| soaked.error.get() / worth;
@@ -334,7 +339,8 @@ impl Bisect {
         of_parts.into_values().fold(together, f64::max)
     }
 
-    /// The flags that the likeliest explanation holds innocent, while the cells could not have seen growth that is worth finding.
+    /// The flags that the likeliest explanation holds innocent, while the cells could not have seen growth that is
+    /// worth finding.
     fn unseen(&self, posterior: &Posterior) -> Vec<usize> {
         let Some(best) = posterior.hypotheses.first() else { return (0..self.flags.len()).collect() };
         let innocent = |flag: &usize| !best.culprits().any(|term| term.involves(*flag));
@@ -359,10 +365,10 @@ impl Bisect {
     /// Why no further cell is worth its time.
     fn blind(&self, unseen: &[usize], length: Duration) -> String {
         if unseen.is_empty() {
-            return format!("no set of flags that can be run would tell more in cells of {}", in_words(length));
+            return format!("no set of flags that can be run would tell more in cells of {}", duration_text(length));
         }
         let open = self.why_again(unseen);
-        format!("{open}, and no other cell of {} would tell; longer ones would", in_words(length))
+        format!("{open}, and no other cell of {} would tell; longer ones would", duration_text(length))
     }
 
     fn why_again(&self, unseen: &[usize]) -> String {
@@ -379,8 +385,8 @@ impl Bisect {
         self.flags.iter().filter(is_new).cloned().collect()
     }
 
-    /// The cells that come before any weighing: all on, or where that cannot be, sets in which each flag is on once; and the
-    /// fewest on that can be.
+    /// The cells that come before any weighing: all on, or where that cannot be, sets in which each flag is on once;
+    /// and the fewest on that can be.
     fn first<'c>(&self, candidates: &'c [Vec<bool>]) -> Option<(&'c Vec<bool>, String)> {
         let tried: Vec<Vec<bool>> = self.soaked.iter().map(|soaked| self.on(&soaked.flags)).collect();
         let count = |on: &[bool]| on.iter().filter(|on| **on).count();
@@ -395,8 +401,8 @@ impl Bisect {
         (!tried.contains(fewest)).then(|| (fewest, "it tells whether the program grows without any flag".to_owned()))
     }
 
-    /// The effect that the next cell must tell: the smallest of the likeliest explanation, and as long as nothing leaks in it what
-    /// is worth finding, with a margin.
+    /// The effect that the next cell must tell: the smallest of the likeliest explanation, and as long as nothing leaks
+    /// in it what is worth finding, with a margin.
     fn in_question(&self, posterior: &Posterior) -> BytesPerRequest {
         let worth = self.rules.worth_finding.get();
         let smallest = |hypothesis: &Hypothesis| {
@@ -413,18 +419,20 @@ const UNKNOWN: f64 = 2.0;
 /// See [`UNKNOWN`].
 const LARGE: f64 = 2.5;
 
-/// Growth of so many standard errors is excluded by 95 % where none is seen: of one side, as no flag is thought to take memory away.
+/// Growth of so many standard errors is excluded by 95 % where none is seen: of one side, as no flag is thought to take
+/// memory away.
 const EXCLUDING: f64 = 1.645;
 
-/// A cell that is expected to tell less than this, in bits, is not worth its time: "0.00 bit expected" was soaked for nine times over.
+/// A cell that is expected to tell less than this, in bits, is not worth its time: "0.00 bit expected" was soaked for
+/// nine times over.
 const LEAST_BITS: f64 = 0.005;
 
 /// With less than so many cells' time left, the next cell is the last and takes all of it.
 const LAST: f64 = 1.6;
 
-/// The hypotheses, of which only the likeliest where that is likely enough, and beside them those in which a flag that could not have
-/// been seen leaks what is worth finding. The model itself holds them for less likely than they are: among effects that cells do not tell
-/// it weighs but one scale.
+/// The hypotheses, of which only the likeliest where that is likely enough, and beside them those in which a flag that
+/// could not have been seen leaks what is worth finding. The model itself holds them for less likely than they are:
+/// among effects that cells do not tell it weighs but one scale.
 fn doubted(hypotheses: &[Hypothesis], unseen: &[usize], is_likely: bool) -> Vec<Hypothesis> {
     let Some(best) = hypotheses.first() else { return Vec::new() };
     if unseen.is_empty() {

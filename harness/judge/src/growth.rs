@@ -59,10 +59,12 @@ const FEWEST_PERIODS: f64 = 5.0;
 /// See [`FEWEST_PERIODS`].
 const FEWEST_SHORT_PERIODS: f64 = 3.5;
 
-/// In runs shorter than this settling and load are not yet told from growth by the models alone: the curve itself is asked.
+/// In runs shorter than this settling and load are not yet told from growth by the models alone: the curve itself is
+/// asked.
 const SETTLING_SECONDS: f64 = 900.0;
 
-/// Chunks of an allocator that growth worth finding must exceed over such a run for the shapes of the whole curve to clear it.
+/// Chunks of an allocator that growth worth finding must exceed over such a run for the shapes of the whole curve to
+/// clear it.
 const HIDDEN_CHUNKS: f64 = 2.0;
 
 /// Whether growth keeps step with the work done or with the clock.
@@ -88,7 +90,8 @@ pub struct Growth {
     /// What growth is below with more care than the interval takes: a run is cleared by this.
     #[serde(rename = "ceiling_bytes_per_hour")]
     pub ceiling: BytesPerHour,
-    /// What growth is above by the blocks alone: a leak is called by this. The interval of a run of a minute reaches lower.
+    /// What growth is above by the blocks alone: a leak is called by this. The interval of a run of a minute reaches
+    /// lower.
     #[serde(rename = "floor_bytes_per_hour")]
     pub floor: BytesPerHour,
     /// The same as `per_hour`, per completed request; `None` if no requests are known of.
@@ -129,8 +132,8 @@ pub struct Growth {
     /// the load have left; `None` if they could hide none.
     #[serde(rename = "hidden_by_peaks_seconds")]
     pub hidden_by_peaks: Option<f64>,
-    /// What a fall took back of the growth, if memory has not passed the height before it since: one tooth of a long sawtooth is
-    /// a line to every model that has a step beside it.
+    /// What a fall took back of the growth, if memory has not passed the height before it since: one tooth of a long
+    /// sawtooth is a line to every model that has a step beside it.
     pub given_back: Option<GivenBack>,
     /// What a curve that stood still from some moment on excludes, if growth worth finding is among it.
     pub flat_end: Option<FlatEnd>,
@@ -171,9 +174,9 @@ impl Growth {
         self.seconds < SHORT_RUN_SECONDS
     }
 
-    /// Whether only a flat end clears the run, without live bytes: it is below a quarter of an hour and growth worth finding is
-    /// so little over it that allocators could hide it, or memory crept on after a cap. All shapes over the whole curve
-    /// together cleared 1.0 % of leaks of 4 B/request in five minutes, 5.1 % of those that start late.
+    /// Whether only a flat end clears the run, without live bytes: it is below a quarter of an hour and growth worth
+    /// finding is so little over it that allocators could hide it, or memory crept on after a cap. All shapes over the
+    /// whole curve together cleared 1.0 % of leaks of 4 B/request in five minutes, 5.1 % of those that start late.
     #[must_use]
     pub fn must_end_flat(&self) -> bool {
         let worth = self.worth_finding.get_per_second() * self.seconds;
@@ -191,26 +194,27 @@ impl Growth {
     /// load: the curve itself shows less than half of it over the second half. In longer runs the load comes and goes
     /// often enough, and what settles has.
     #[must_use]
-    pub fn rests_on_models(&self) -> bool {
+    fn rests_on_models(&self) -> bool {
         const SHOWN: f64 = 0.5;
         self.seconds < SETTLING_SECONDS && self.second_half.get() < SHOWN * self.floor.get()
     }
 
-    /// The evidence above which growth is called a leak, of a `strictness`. More in a run below a quarter of an hour that began
-    /// with a curve and is still slowing down: whether it ends is then a matter of which curve it is, and a warm-up of
-    /// minutes with creep was called a leak in 2.7 % of runs of five minutes. Much more after a straight rise that ended: the
-    /// creep of a full cache was given an evidence of up to 9.8 by shapes that follow it only nearly.
+    /// The evidence above which growth is called a leak, of a `bar`. More in a run below a quarter of an hour that
+    /// began with a curve and is still slowing down: whether it ends is then a matter of which curve it is, and a
+    /// warm-up of minutes with creep was called a leak in 2.7 % of runs of five minutes. Much more after a straight
+    /// rise that ended: the creep of a full cache was given an evidence of up to 9.8 by shapes that follow it only
+    /// nearly.
     #[must_use]
-    pub fn evidence_asked(&self, strictness: f64) -> f64 {
+    pub fn evidence_asked(&self, bar: f64) -> f64 {
         const CURVED: f64 = 30.0;
         const SLOWED: f64 = 0.8;
         const MORE: f64 = 2.0;
         const AFTER_CAP: f64 = 9.0;
         if self.is_after_cap() {
-            return strictness + AFTER_CAP;
+            return bar + AFTER_CAP;
         }
         let slows = self.calm_gain > CURVED && self.last_quarter.get() < SLOWED * self.second_half.get();
-        if self.seconds < SETTLING_SECONDS && slows { strictness + MORE } else { strictness }
+        if self.seconds < SETTLING_SECONDS && slows { bar + MORE } else { bar }
     }
 
     /// Whether anonymous memory went on after a cap: live bytes have no heap that creeps.
@@ -245,16 +249,16 @@ fn fitted<T: Default>(
 ) -> Result<(Growth, T), Unjudgeable> {
     let run = Run::of(series, source, materiality)?;
     if run.never_changes() {
-        return Ok((run.growth(&Interval::NOTHING, &Environment::default(), materiality.strictness), T::default()));
+        return Ok((run.growth(&Interval::NOTHING, &Environment::default(), materiality.bar), T::default()));
     }
     let environment = run.environment(series);
     let competition = run.competition(&environment);
     // Without a fit of each kind there is nothing to compare: all covariances or all means were singular.
-    let interval = Interval::of(&competition, run.cut.at.len(), run.readings.seconds(), materiality.strictness)
+    let interval = Interval::of(&competition, run.cut.at.len(), run.readings.seconds(), materiality.bar)
         .ok_or(Unjudgeable::Singular)?;
     let seen = look(&run, &competition);
-    let mut growth = run.growth(&interval, &environment, materiality.strictness);
-    if growth.evidence <= materiality.strictness {
+    let mut growth = run.growth(&interval, &environment, materiality.bar);
+    if growth.evidence <= materiality.bar {
         growth.bound_by_flat_end();
     }
     Ok((growth, seen))
@@ -358,7 +362,7 @@ impl Run {
         self.cut.at.iter().map(|t| (t - start) / length).collect()
     }
 
-    fn growth(self, interval: &Interval, environment: &Environment, strictness: f64) -> Growth {
+    fn growth(self, interval: &Interval, environment: &Environment, bar: f64) -> Growth {
         let Self { readings, cut, sawtooth, worth_finding } = self;
         let seconds = readings.seconds();
         let typical = median(&cut.level);
@@ -392,7 +396,7 @@ impl Run {
             hidden_by_peaks: high_water::missing_seconds(&cut, worth_finding),
             given_back,
             after_cap: interval.full.and_then(|full| after_cap::after_cap(&cut, full, seconds)),
-            flat_end: flat_end::flat_end(&readings, &cut, environment, worth_finding, strictness),
+            flat_end: flat_end::flat_end(&readings, &cut, environment, worth_finding, bar),
             typical: Bytes::new(typical.max(0.0) as u64),
             jumps,
             period_s: sawtooth,

@@ -1,4 +1,5 @@
-//! Names that all parts share: sets of flags, ids of cells, the revisions behind a cell. They know nothing of scenarios.
+//! Names that all parts share: sets of flags, ids of cells, the revisions behind a cell. They know nothing of
+//! scenarios.
 //!
 //! Pure.
 
@@ -9,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// The flags that are on, by name, and those with values that have another than their first, as `cache=lru`. All others are off.
+/// The flags that are on, by name, and those with values that have another than their first, as `cache=lru`. All others
+/// are off.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FlagSet(BTreeSet<String>);
@@ -64,8 +66,8 @@ impl fmt::Display for FlagSet {
     }
 }
 
-/// What a cell is called, in its folder and from night to night: `cache+sessions@jemalloc#2`. One that is read from a file is
-/// never a path: it is the name of a folder, or an error.
+/// What a cell is called, in its folder and from night to night: `cache+sessions@jemalloc#2`. One that is read from a
+/// file is never a path: it is the name of a folder, or an error.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CellId(String);
@@ -95,9 +97,10 @@ pub fn in_id(value: &str) -> String {
 }
 
 impl CellId {
-    /// The id of the cell that differs from production in these `flags` (as `cache`, `cache=lru` or `not-cache`) and these
-    /// `axes` (as `@jemalloc` or `@mode=a`), and is this `replicate` (from 1). The order of the flags does not matter, so
-    /// that an id stays the same when the scenario's lists are put in another order. A long one is shortened by its hash.
+    /// The id of the cell that differs from production in these `flags` (as `cache`, `cache=lru` or `not-cache`) and
+    /// these `axes` (as `@jemalloc` or `@mode=a`), and is this `replicate` (from 1). The order of the flags does not
+    /// matter, so that an id stays the same when the scenario's lists are put in another order. A long one is shortened
+    /// by its hash.
     #[must_use]
     pub fn of(mut flags: Vec<String>, axes: impl IntoIterator<Item = String>, replicate: u32) -> Self {
         flags.sort();

@@ -1,5 +1,5 @@
-//! From the outcomes of cells to what is said of each flag and each value of an axis: does it leak, how much does it add, or is it
-//! innocent. All cells are weighed together by a sparse model; docs/isolation.md tells how.
+//! From the outcomes of cells to what is said of each flag and each value of an axis: does it leak, how much does it
+//! add, or is it innocent. All cells are weighed together by a sparse model; docs/isolation.md tells how.
 //!
 //! Pure.
 
@@ -161,8 +161,8 @@ pub enum Guilt {
     Undecided,
 }
 
-/// What turning something on adds to growth, and the two cells on which the eye can follow it, where there are such. If they differ in
-/// more than that, the ids tell.
+/// What turning something on adds to growth, and the two cells on which the eye can follow it, where there are such. If
+/// they differ in more than that, the ids tell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Effect {
     /// A cell with it.
@@ -237,8 +237,8 @@ fn weighed(flags: &[String], outcomes: &[JudgedCell]) -> Isolation {
     Isolation { flags, axes, program, suspects, unexplained, sentence }
 }
 
-/// The cells that were found to grow, and by more than the likeliest causes explain. Where the same soaked again is explained, the one
-/// that is not was judged wrongly.
+/// The cells that were found to grow, and by more than the likeliest causes explain. Where the same soaked again is
+/// explained, the one that is not was judged wrongly.
 fn unexplained(readings: &Readings<'_>, posterior: &Posterior) -> Vec<usize> {
     let grows = |cell: usize| matches!(readings.outcomes[cell].verdict(), Verdict::Leak | Verdict::Step);
     let is_alike = |one: usize, other: usize| {
@@ -377,8 +377,8 @@ impl<'o> Weighed<'o> {
         share_of(&self.posterior, place)
     }
 
-    /// Whether a factor that leaks does so by itself, only with others or only without them, and the likeliest of the causes that it is
-    /// part of.
+    /// Whether a factor that leaks does so by itself, only with others or only without them, and the likeliest of the
+    /// causes that it is part of.
     fn company(&self, place: usize) -> (Guilt, Term) {
         let Causes { together, without, .. } = &self.causes;
         let with = together.iter().copied().filter(|&(one, other)| one == place || other == place);
@@ -399,7 +399,8 @@ impl<'o> Weighed<'o> {
         (guilt, term)
     }
 
-    /// How likely it is that one of these causes is at work, the partners of those that are not negligible, and the likeliest of them.
+    /// How likely it is that one of these causes is at work, the partners of those that are not negligible, and the
+    /// likeliest of them.
     fn in_company(&self, causes: Vec<(Term, usize)>) -> Option<(f64, FlagSet, Term)> {
         let causes = causes.into_iter().map(|(term, partner)| (self.posterior.share(term), term, partner));
         let causes: Vec<(f64, Term, usize)> = causes.filter(|(share, ..)| *share > CLEARED).collect();
@@ -414,8 +415,8 @@ impl<'o> Weighed<'o> {
         is_unlikely(&self.posterior) && self.careful.as_ref().is_none_or(is_unlikely)
     }
 
-    /// Whether the cells that had a factor on leave no room for an effect that is worth finding: one of them is clear, or all of them
-    /// together say so.
+    /// Whether the cells that had a factor on leave no room for an effect that is worth finding: one of them is clear,
+    /// or all of them together say so.
     fn is_excluded(&self, place: usize) -> bool {
         let mut with = self.readings.outcomes.iter().zip(&self.readings.cells).filter(|(_, reading)| reading.on[place]);
         let beside = self.careful.as_ref().unwrap_or(&self.posterior).beside_best(Term::One(place));

@@ -265,7 +265,7 @@ impl Sub for SinceStart {
 
 impl fmt::Display for SinceStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&in_words(self.0))
+        f.pad(&duration_text(self.0))
     }
 }
 
@@ -348,7 +348,7 @@ impl<T: fmt::Display> fmt::Display for Estimate<T> {
 
 /// A duration as a person would say it, in at most two units: `65s`, `3m 20s`, `2h 30m`, `3.1 days`.
 #[must_use]
-pub fn in_words(duration: Duration) -> String {
+pub fn duration_text(duration: Duration) -> String {
     const DAY: u64 = 86_400;
     const TWO_MINUTES: u64 = 120;
     let seconds = duration.as_secs_f64().round() as u64;
@@ -458,7 +458,8 @@ mod tests {
 
     #[test]
     fn durations_are_said_in_at_most_two_units() {
-        let said = [0.25, 65.0, 120.0, 200.0, 9000.0, 7200.0, 267_840.0].map(|s| in_words(Duration::from_secs_f64(s)));
+        let said =
+            [0.25, 65.0, 120.0, 200.0, 9000.0, 7200.0, 267_840.0].map(|s| duration_text(Duration::from_secs_f64(s)));
         assert_eq!(said, ["250 ms", "65s", "2m", "3m 20s", "2h 30m", "2h", "3.1 days"]);
     }
 

@@ -12,9 +12,9 @@ use serde::{Serialize, Serializer};
 
 use self::need::advised;
 use crate::growth::{AfterCap, GivenBack, Growth, Materiality, MemorySource, Series, Shape, Unjudgeable, fit};
-use crate::units::{Bytes, BytesPerHour, BytesPerRequest, in_words};
+use crate::units::{Bytes, BytesPerHour, BytesPerRequest, duration_text};
 
-/// A run is cleared only if the evidence stays this far below the strictness (METHOD.md, verdict).
+/// A run is cleared only if the evidence stays this far below the bar (METHOD.md, verdict).
 const CLEARING_MARGIN: f64 = 1.5;
 
 /// Growth below this share of what is worth finding is cleared whatever the evidence.
@@ -32,11 +32,12 @@ const LEAST_STEP_EVIDENCE: f64 = -6.0;
 /// A calm model that beats the constant by this much means that memory grew and stopped.
 const PLATEAU_GAIN: f64 = 2.0;
 
-/// A rise below this is no plateau that a person would see: glibc extends its heap by 128 KiB at the least (`M_TOP_PAD`).
+/// A rise below this is no plateau that a person would see: glibc extends its heap by 128 KiB at the least
+/// (`M_TOP_PAD`).
 const LEAST_RISE: Bytes = Bytes::kib(128);
 
-/// Of what resident memory grows by at least, live bytes must be known to grow by less than this share for the rest to be
-/// said to lie outside of them.
+/// Of what resident memory grows by at least, live bytes must be known to grow by less than this share for the rest to
+/// be said to lie outside of them.
 const HELD_OUTSIDE: f64 = 0.5;
 
 /// A run that stays open is asked to last this much longer at the least (METHOD.md, verdict).
@@ -124,7 +125,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why, in one sentence with its numbers.
     pub reason: String,
-    /// What to do so that it is decided, a command or a key of the scenario; none where it is, and where others know better.
+    /// What to do so that it is decided, a command or a key of the scenario; none where it is, and where others know
+    /// better.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
     /// How long a run would have to last to decide, if it is open.
@@ -203,8 +205,8 @@ pub fn judge_by(
     judgement
 }
 
-/// Whether the growth of resident memory is not that of live bytes: they are cleared, or what they can grow by at most is less
-/// than half of what resident memory grows by at least.
+/// Whether the growth of resident memory is not that of live bytes: they are cleared, or what they can grow by at most
+/// is less than half of what resident memory grows by at least.
 fn is_held_outside(live: &Judgement, held: &Judgement) -> bool {
     let most = |judgement: &Judgement| judgement.growth.as_ref().map(|growth| growth.ceiling.get());
     let least = held.growth.as_ref().map_or(0.0, |growth| growth.floor.get());
@@ -214,32 +216,32 @@ fn is_held_outside(live: &Judgement, held: &Judgement) -> bool {
 
 /// The verdict on one fit. The order of the rules is part of the method.
 fn by_growth(growth: Growth, materiality: &Materiality) -> Judgement {
-    let (verdict, reason, need) = decide(&growth, materiality.strictness);
-    let need = need.map(|need| advised(need, &growth, materiality.strictness).min(LONGEST_NEED));
+    let (verdict, reason, need) = decide(&growth, materiality.bar);
+    let need = need.map(|need| advised(need, &growth, materiality.bar).min(LONGEST_NEED));
     let advice = (verdict == Verdict::Inconclusive).then(|| advice::of_open(&growth, need));
     Judgement { verdict, reason, advice, need, growth: Some(growth), anonymous: None }
 }
 
 type Decision = (Verdict, String, Option<Duration>);
 
-fn decide(growth: &Growth, strictness: f64) -> Decision {
+fn decide(growth: &Growth, bar: f64) -> Decision {
     let Growth { jumps, evidence, .. } = growth;
     let material = growth.is_material();
     let lasted = lasted(growth);
-    let asked = |least: f64| if jumps.few { strictness } else { least };
+    let asked = |least: f64| if jumps.few { bar } else { least };
     let doubling = jumps.doubling && *evidence > asked(LEAST_STEP_EVIDENCE);
     if doubling || jumps.regular && *evidence > asked(REGULAR_EVIDENCE) || jumps.spread && *evidence > STEP_EVIDENCE {
         let kind = if doubling { " that double" } else { "" };
-        let last = in_words(lasted.mul_f64(jumps.last_at));
+        let last = duration_text(lasted.mul_f64(jumps.last_at));
         return (
             Verdict::Step,
             format!("{} jumps{kind}, together {}, the last after {last}", jumps.count, jumps.total),
             None,
         );
     }
-    let is_sure = *evidence > growth.evidence_asked(strictness) && material && !growth.environment_noisy;
+    let is_sure = *evidence > growth.evidence_asked(bar) && material && !growth.environment_noisy;
     if let Some(GivenBack { fallen, at_s, missing_s }) = growth.given_back.filter(|_| is_sure) {
-        let when = in_words(Duration::from_secs_f64(at_s));
+        let when = duration_text(Duration::from_secs_f64(at_s));
         let reason = format!(
             "grows, but fell back by {fallen} after {when} and has not passed that height again: it may be one long tooth"
         );
@@ -258,17 +260,17 @@ fn decide(growth: &Growth, strictness: f64) -> Decision {
         return (Verdict::Inconclusive, reason, Some(lasted * 2));
     }
     if jumps.open {
-        let last = in_words(lasted.mul_f64(jumps.last_at));
+        let last = duration_text(lasted.mul_f64(jumps.last_at));
         let reason = {
             let jumped = if jumps.count == 1 { "a jump" } else { "jumps, the last" };
             format!("rose by {} in {jumped} after {last}: whether another follows is open", jumps.total)
         };
         return (Verdict::Inconclusive, reason, Some(lasted.mul_f64((2.2 * jumps.last_at).max(LEAST_LONGER))));
     }
-    if is_cleared(growth, strictness, material) {
-        return clear(growth, strictness);
+    if is_cleared(growth, bar, material) {
+        return clear(growth, bar);
     }
-    let (reason, need) = open(growth, strictness, material);
+    let (reason, need) = open(growth, bar, material);
     (Verdict::Inconclusive, reason, Some(need))
 }
 
@@ -285,7 +287,7 @@ fn estimate(growth: &Growth) -> String {
 }
 
 /// Whether all growth that is worth finding is excluded.
-fn is_cleared(growth: &Growth, strictness: f64, material: bool) -> bool {
+fn is_cleared(growth: &Growth, bar: f64, material: bool) -> bool {
     let (high, worth) = (growth.ceiling.get().max(0.0), growth.worth_finding.get());
     let ends_flat = growth.excluded().is_some();
     if growth.hidden_by_peaks.is_some()
@@ -294,12 +296,12 @@ fn is_cleared(growth: &Growth, strictness: f64, material: bool) -> bool {
     {
         return false;
     }
-    high < worth && (growth.evidence < strictness - CLEARING_MARGIN || !material) || high < NEGLIGIBLE_SHARE * worth
+    high < worth && (growth.evidence < bar - CLEARING_MARGIN || !material) || high < NEGLIGIBLE_SHARE * worth
 }
 
-fn clear(growth: &Growth, strictness: f64) -> Decision {
+fn clear(growth: &Growth, bar: f64) -> Decision {
     let is_curved = growth.calm_model != Shape::Constant && growth.calm_gain > PLATEAU_GAIN;
-    if growth.evidence > strictness {
+    if growth.evidence > bar {
         let reason = format!("grows by {}, and {} is worth finding", estimate(growth), worth(growth));
         return (Verdict::Stable, reason, None);
     }
@@ -325,13 +327,13 @@ fn lasted(growth: &Growth) -> Duration {
 }
 
 /// Why the run stays open, and how long one must last that decides.
-fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) {
+fn open(growth: &Growth, bar: f64, material: bool) -> (String, Duration) {
     let half_width = (growth.per_hour.high.get() - growth.per_hour.low.get()) / 2.0;
     // The standard error falls with T^(−3/2) (METHOD.md, verdict).
     let factor = (1.2 * (half_width / growth.worth_finding.get()).powf(2.0 / 3.0)).max(LEAST_LONGER);
     let seconds = (growth.seconds * factor).min(LONGEST_NEED.as_secs_f64());
     let need = Duration::from_secs_f64(seconds);
-    if growth.evidence > strictness && !material && growth.is_short() && growth.source == MemorySource::Anonymous {
+    if growth.evidence > bar && !material && growth.is_short() && growth.source == MemorySource::Anonymous {
         let least = growth.least_growth;
         let grown = Bytes::new(growth.over_run().max(0.0) as u64);
         let reason = format!("grew by {grown}, and a run this short needs {least}: allocators take that by themselves");
@@ -342,7 +344,7 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
         return (reason, need);
     }
     let least = growth.least_growth.as_f64();
-    if growth.evidence > strictness && growth.over_run() < least && growth.floor.get() > 0.0 {
+    if growth.evidence > bar && growth.over_run() < least && growth.floor.get() > 0.0 {
         // At this rate the run must last until growth has come to what counts.
         let factor = (1.1 * least / growth.over_run()).max(LEAST_LONGER);
         let need = Duration::try_from_secs_f64(growth.seconds * factor).unwrap_or(LONGEST_NEED);
@@ -352,9 +354,9 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
             need,
         );
     }
-    let asked = growth.evidence_asked(strictness);
+    let asked = growth.evidence_asked(bar);
     if let Some(AfterCap { full_s, filled, crept }) = growth.after_cap.filter(|_| growth.is_after_cap()) {
-        let when = in_words(Duration::from_secs_f64(full_s));
+        let when = duration_text(Duration::from_secs_f64(full_s));
         let reason = format!(
             "rose by {filled} until {when} and by {crept} since: the heap of a full cache creeps on like that, and so does a \
              leak beside it; live bytes (`service.probe`) tell them apart at once"
@@ -362,7 +364,7 @@ fn open(growth: &Growth, strictness: f64, material: bool) -> (String, Duration) 
         // A cache has turned over often enough, and a line added up, by then.
         return (reason, need.max(lasted(growth) * 2));
     }
-    if material && growth.evidence > strictness {
+    if material && growth.evidence > bar {
         let reason = format!("grows ever more slowly, and evidence {:.1} is below {asked:.1}", growth.evidence);
         return (reason, need);
     }

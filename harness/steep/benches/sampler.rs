@@ -1,4 +1,5 @@
-//! What sampling costs steep: CPU time for each second of a soak at 1 Hz, surveys included, of a service that holds 500 MB.
+//! What sampling costs steep: CPU time for each second of a soak at 1 Hz, surveys included, of a service that holds 500
+//! MB.
 //!
 //! `cargo bench --bench sampler`. The limit is 1 ms of CPU a second.
 

@@ -1,4 +1,5 @@
-//! What steep itself cost in a soak: CPU for each request, and growth of its own memory after the first minute, from a trace.
+//! What steep itself cost in a soak: CPU for each request, and growth of its own memory after the first minute, from a
+//! trace.
 //!
 //! `own_cost RUN_DIR/CELL`
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]

@@ -111,7 +111,8 @@ pub struct RunOptions {
     /// Soak what fits into so many hours: whole replicates, the last ones left out first
     #[arg(long, value_name = "H", value_parser = hours, conflicts_with_all = ["resume", "cells"])]
     pub max_hours: Option<Duration>,
-    /// Soak until this local time, such as 07:00 or 2026-11-24T07:00: a long cell with everything on, then what tells most
+    /// Soak until this local time, such as 07:00 or 2026-11-24T07:00: a long cell with everything on, then what tells
+    /// most
     #[arg(long, value_name = "TIME", conflicts_with_all = ["max_hours", "cells"])]
     pub until: Option<Until>,
     /// Soak again what this run did not finish, in its folder
@@ -156,8 +157,9 @@ pub struct AnalyzeOptions {
     /// Print the best models with their scores and intervals, too
     #[arg(long)]
     pub explain: bool,
-    /// Other column names of CSV files: `time=NAME,memory=NAME,requests=NAME,live=NAME`, any of them. Time is in seconds, in
-    /// milliseconds since 1970, or RFC 3339 in UTC; memory in bytes, or in the unit that its name ends with (`rss_kib`, `rss_mb`)
+    /// Other column names of CSV files: `time=NAME,memory=NAME,requests=NAME,live=NAME`, any of them. Time is in
+    /// seconds, in milliseconds since 1970, or RFC 3339 in UTC; memory in bytes, or in the unit that its name ends with
+    /// (`rss_kib`, `rss_mb`)
     #[arg(long, value_name = "ROLE=NAME,...")]
     pub columns: Option<Columns>,
 }

@@ -1,5 +1,5 @@
-//! One file for each command: what it reads, in which order it does things, and what it prints. Only here meet the pure half and
-//! the effects.
+//! One file for each command: what it reads, in which order it does things, and what it prints. Only here meet the pure
+//! half and the effects.
 
 mod analyze;
 mod bisect;
@@ -9,7 +9,6 @@ mod features;
 mod foldover;
 mod import;
 mod init;
-mod load;
 mod night;
 mod output;
 mod plan;
@@ -18,6 +17,7 @@ mod repeat;
 mod report;
 mod revisions;
 mod run;
+mod scenario_file;
 mod supplies;
 
 pub use self::analyze::analyze;

@@ -1,4 +1,5 @@
-//! A flag and a level in real services: what changes nothing in the program is compared with nothing, and what takes memory once is told.
+//! A flag and a level in real services: what changes nothing in the program is compared with nothing, and what takes
+//! memory once is told.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
 
 use std::fs;

@@ -230,7 +230,7 @@ async fn a_stranger_that_takes_over_from_a_service_that_stopped_listening_is_tol
     // The main process lives on; what listened is gone.
     assert_eq!(running.stranger(), None);
     let service_ended = support::alive_below(running.process.supervisor_pid());
-    steep::shell::kinship::send(child, rustix::process::Signal::KILL).expect("a process of the test");
+    steep::shell::process_tree::send(child, rustix::process::Signal::KILL).expect("a process of the test");
     eventually_async("it is gone", || support::all_gone(&service_ended)).await;
     let _listener = taken(number).await;
     let stranger = running.stranger().expect("a stranger");

@@ -107,7 +107,8 @@ fn a_folder_or_device_in_the_place_of_a_file_is_told_as_that() {
     }
 }
 
-/// What steep says of `args` in a folder with the FIFO `pipe`, `zero.jsonl` that leads to a device, and `soak.toml`; and how it exits.
+/// What steep says of `args` in a folder with the FIFO `pipe`, `zero.jsonl` that leads to a device, and `soak.toml`;
+/// and how it exits.
 fn of_no_file(scenario: &str, args: &[&str]) -> (String, Option<i32>) {
     let folder = tempfile::tempdir().unwrap();
     for pipe in ["pipe", "pipe.jsonl", "pipe.csv"] {

@@ -13,8 +13,8 @@ use prost_reflect::prost_types::{
 
 use steep_core::testing::{SOUND, and};
 
-/// What protoc makes of `message Order { string item = 1; int32 count = 2; }` and `service Shop` with `Buy`, which is unary, and
-/// `Watch`, which is not; both take an `Order` and give one.
+/// What protoc makes of `message Order { string item = 1; int32 count = 2; }` and `service Shop` with `Buy`, which is
+/// unary, and `Watch`, which is not; both take an `Order` and give one.
 fn shop() -> Vec<u8> {
     let field = |name: &str, number, kind: Type| FieldDescriptorProto {
         name: Some(name.to_owned()),

@@ -1,4 +1,5 @@
-//! Memory of no process, and workers that end, seen in real process trees: each object counts once, and nothing of another program's.
+//! Memory of no process, and workers that end, seen in real process trees: each object counts once, and nothing of
+//! another program's.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -27,7 +28,8 @@ const SIZE: Bytes = Bytes::mib(8);
 /// The cgroup's count is brought up to date every two seconds, in steps of 64 pages for each CPU.
 const SLACK: Bytes = Bytes::mib(1);
 
-/// No test, but a service: it writes a memfd that it never maps, hands it on to a child, and lets go of it itself when told to.
+/// No test, but a service: it writes a memfd that it never maps, hands it on to a child, and lets go of it itself when
+/// told to.
 #[test]
 #[allow(clippy::print_stdout, reason = "how it tells the test")]
 fn holder() {

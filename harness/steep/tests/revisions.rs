@@ -1,4 +1,5 @@
-//! Git revisions as an axis: each is built from its own commit whatever is changed in the folder, and nothing is left of the worktrees.
+//! Git revisions as an axis: each is built from its own commit whatever is changed in the folder, and nothing is left
+//! of the worktrees.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
 
 use std::fs;

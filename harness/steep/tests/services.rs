@@ -1,4 +1,5 @@
-//! Services and dependencies as scenarios ask for them: ports, files, readiness, bad endings. The service is this test program itself.
+//! Services and dependencies as scenarios ask for them: ports, files, readiness, bad endings. The service is this test
+//! program itself.
 
 mod support;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use steep::shell::cgroups::{is_of_a_supervisor, memory_folder};
 use steep::shell::process::{Launch, Process, StartError};
-use steep::shell::{kinship, procfs, supervisor};
+use steep::shell::{process_tree, procfs, supervisor};
 use steep_core::scenario::{Stop, StopSignal};
 use steep_core::trace::Exit;
 use support::{alive_below, all_gone, eventually_async, is_sleep, shell, start, steep as program};
@@ -46,7 +46,7 @@ async fn stopping_leaves_no_grandchild() {
     assert_eq!(stopped.exit.signal, Some(15));
     assert!(!stopped.killed_after_grace && !stopped.something_left, "{stopped:?}");
     assert!(all_gone(&family));
-    assert!(kinship::stat_of(process.supervisor_pid()).is_none(), "the supervisor is reaped");
+    assert!(process_tree::stat_of(process.supervisor_pid()).is_none(), "the supervisor is reaped");
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_service_that_ends_by_itself_is_told_with_its_status_and_last_words_an
     let lines = process.last_lines();
     assert_eq!(lines[1], "no config");
     let orphan = lines[0].parse().expect("a number");
-    assert!(kinship::stat_of(orphan).is_none_or(|process| process.ended));
+    assert!(process_tree::stat_of(orphan).is_none_or(|process| process.ended));
     // Once more is the same again.
     assert_eq!(process.wait().await, exit);
     assert_eq!(process.stop(&stop_with(StopSignal::Term, Duration::ZERO)).await.exit, exit);
@@ -212,7 +212,7 @@ async fn killing_steep_leaves_no_process() {
         .find_map(|pid| pid.parse().ok())
         .expect("the number of the supervisor");
     let mut all = family_below(supervisor).await;
-    all.push((supervisor, kinship::stat_of(supervisor).expect("it runs").start_ticks));
+    all.push((supervisor, process_tree::stat_of(supervisor).expect("it runs").start_ticks));
     parent.kill().expect("kill -9");
     parent.wait().expect("it ended");
     eventually_async("all are gone", || all_gone(&all)).await;
@@ -229,7 +229,7 @@ async fn supervisor_to_be_killed() {
     let cgroup = fs::read_to_string(format!("/proc/{}/cgroup", process.pid())).expect("it runs");
     let cgroup = memory_folder(&cgroup).filter(|folder| is_of_a_supervisor(folder));
     let mut own_child = Command::new("sleep").arg("300").spawn().expect("sleep");
-    kinship::send(process.supervisor_pid(), Signal::KILL).expect("a child of this process");
+    process_tree::send(process.supervisor_pid(), Signal::KILL).expect("a child of this process");
     let exit = process.wait_until_gone().await;
     assert!(cgroup.is_none_or(|folder| !folder.exists()), "its cgroup is removed by whoever comes after it");
     assert_eq!(exit, Exit { code: None, signal: None, oom_kill: false });
@@ -237,7 +237,7 @@ async fn supervisor_to_be_killed() {
     assert!(own_child.try_wait().expect("a child").is_none(), "what steep started by itself lives on");
     own_child.kill().expect("a child");
     own_child.wait().expect("a child");
-    assert!(kinship::stat_of(bystander.pid()).is_some_and(|process| !process.ended), "another service lives on");
+    assert!(process_tree::stat_of(bystander.pid()).is_some_and(|process| !process.ended), "another service lives on");
     bystander.stop(&stop_with(StopSignal::Term, Duration::from_mins(1))).await;
 }
 
@@ -253,7 +253,7 @@ async fn a_supervisor_that_is_asked_to_end_takes_all_with_it() {
     let folder = folder();
     let mut process = start(folder.path(), FAMILY).await;
     let family = family_below(process.supervisor_pid()).await;
-    kinship::send(process.supervisor_pid(), Signal::TERM).expect("a child of this process");
+    process_tree::send(process.supervisor_pid(), Signal::TERM).expect("a child of this process");
     assert_eq!(process.wait_until_gone().await.signal, Some(9));
     assert!(all_gone(&family));
 }
@@ -275,8 +275,8 @@ async fn a_service_that_writes_without_end_is_not_held_up_and_its_log_is_bounded
     assert_eq!(process.log_problem(), None);
 }
 
-/// The kernel counts its kills for lack of memory by host and cgroup: a test that causes one and one that kills otherwise at the
-/// same moment cannot be told apart.
+/// The kernel counts its kills for lack of memory by host and cgroup: a test that causes one and one that kills
+/// otherwise at the same moment cannot be told apart.
 static KILLS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// The folder of this process's cgroup in the memory controller of version 1 or 2.

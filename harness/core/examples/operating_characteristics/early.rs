@@ -18,7 +18,7 @@ pub struct Stop {
 impl Stop {
     pub fn of(recipe: &Recipe, materiality: &Materiality) -> Self {
         let simulated = simulate(recipe);
-        let mut stop = EarlyStop::new(materiality.strictness);
+        let mut stop = EarlyStop::new(materiality.bar);
         let after = looks(Duration::from_secs(recipe.seconds as u64)).find(|look| {
             let Simulated { series, .. } = simulated.clone().look(look.as_secs_f64());
             stop.may_stop(fit(&series, MemorySource::Anonymous, materiality).ok().as_ref(), true)

@@ -1,4 +1,5 @@
-//! What is said of cells whose load was calm, and of which nothing is asked any more: by the whole of what `steep run` says of a cell.
+//! What is said of cells whose load was calm, and of which nothing is asked any more: by the whole of what `steep run`
+//! says of a cell.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,11 +1,13 @@
 //! Measures the method on simulated services whose truth is known, and prints the tables of METHOD.md.
 //!
-//! `operating_characteristics [--seed N] [--traces N] [--seconds N,N…] [--leaks BYTES,BYTES…] [--rate REQUESTS_PER_SECOND]
-//! [--worth BYTES_PER_REQUEST] [--families calm,leaking,extra|NAME…] [--of SECONDS] [--guess] [--list]
-//! [--early-stop] [--idle] [--threads N]`
+//! `operating_characteristics [--seed N] [--traces N] [--seconds N,N…] [--leaks BYTES,BYTES…] [--rate
+//! REQUESTS_PER_SECOND] [--worth BYTES_PER_REQUEST] [--families calm,leaking,extra|NAME…] [--of SECONDS] [--guess]
+//! [--list] [--early-stop] [--idle] [--threads N]`
 //!
-//! Without options: everything, 400 series a family. `--of`: the first `--seconds` of runs of so long, as in looks during one run. `--guess` hides the disturbances, as in a foreign file; `--list` prints every series
-//! whose verdict is wrong. `--idle` measures phases without load after a calm one, of 1, 5, 15 and 30 minutes unless `--seconds` says others.
+//! Without options: everything, 400 series a family. `--of`: the first `--seconds` of runs of so long, as in looks
+//! during one run. `--guess` hides the disturbances, as in a foreign file; `--list` prints every series whose verdict
+//! is wrong. `--idle` measures phases without load after a calm one, of 1, 5, 15 and 30 minutes unless `--seconds` says
+//! others.
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
 
 mod early;
@@ -145,7 +147,8 @@ fn measure(recipes: &[Recipe], seconds: usize, materiality: &Materiality, thread
     cases
 }
 
-/// Phases without load: calm families once, leaking ones once for each size, which is in units of what is worth finding.
+/// Phases without load: calm families once, leaking ones once for each size, which is in units of what is worth
+/// finding.
 fn idle_phases(options: &Options) -> Result<String, Box<dyn Error>> {
     let mut said = Vec::new();
     for &seconds in &options.seconds {

@@ -1,8 +1,8 @@
-//! Measures on simulated cells how often the culprit is named exactly, what that takes, and how often somebody innocent is accused: the
-//! tables of docs/isolation.md.
+//! Measures on simulated cells how often the culprit is named exactly, what that takes, and how often somebody innocent
+//! is accused: the tables of docs/isolation.md.
 //!
-//! `which_flag search|plans [--seed N] [--trials N] [--flags N,N…] [--leaking CASE] [--budget HOURS]`
-//! `which_flag pairs|calm|advice [--seed N] [--trials N] [--minutes N,N…] [--list yes]`: series through all of the pipeline
+//! `which_flag search|plans [--seed N] [--trials N] [--flags N,N…] [--leaking CASE] [--budget HOURS]` `which_flag
+//! pairs|calm|advice [--seed N] [--trials N] [--minutes N,N…] [--list yes]`: series through all of the pipeline
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
 #![expect(clippy::disallowed_methods, reason = "a decision has a time that is measured here")]
 mod advice;

@@ -1,4 +1,5 @@
-//! How often the culprit is named where its leak is visible in its cell: simulated series through growth, verdict, outcome and isolation.
+//! How often the culprit is named where its leak is visible in its cell: simulated series through growth, verdict,
+//! outcome and isolation.
 
 use std::collections::BTreeMap;
 

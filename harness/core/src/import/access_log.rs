@@ -123,8 +123,8 @@ impl AccessLog {
         }
     }
 
-    /// The scenario `name` for a service at `url`. With `curve_path` it follows the rates of the log, which the caller writes there;
-    /// without, it has their mean.
+    /// The scenario `name` for a service at `url`. With `curve_path` it follows the rates of the log, which the caller
+    /// writes there; without, it has their mean.
     ///
     /// # Errors
     /// See [`AccessLogError`].

@@ -130,8 +130,8 @@ pub(super) fn in_segment(text: &str) -> String {
     utf8_percent_encode(text, IN_SEGMENT).to_string()
 }
 
-/// Whether `text` can be a value of `choice`: one with `{{` looks like a template and is refused, and so are control characters where
-/// they stand in a header.
+/// Whether `text` can be a value of `choice`: one with `{{` looks like a template and is refused, and so are control
+/// characters where they stand in a header.
 pub(super) fn is_a_choice(text: &str) -> bool {
     !text.contains("{{") && !text.contains(|c: char| c == char::REPLACEMENT_CHARACTER || c.is_control())
 }

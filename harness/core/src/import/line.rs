@@ -1,6 +1,7 @@
 //! One line of an access log in the common or combined format of nginx and Apache.
 //!
-//! `host ident user [day/month/year:hour:minute:second zone] "method target version" status bytes`, and whatever follows.
+//! `host ident user [day/month/year:hour:minute:second zone] "method target version" status bytes`, and whatever
+//! follows.
 
 use std::borrow::Cow;
 

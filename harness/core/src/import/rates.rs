@@ -9,17 +9,18 @@ use crate::scenario::rates::HIGHEST_RATE;
 const MINUTE_S: i64 = 60;
 
 /// Steps that are kept, two weeks of minutes. A longer log is counted in steps of 2, 4, … minutes.
-const MOST_STEPS: usize = 2 * 7 * 24 * 60;
+const MAX_STEPS: usize = 2 * 7 * 24 * 60;
 
-/// Time without any request that separates a stray date (a clock that was wrong, a line from another file) from the log.
+/// Time without any request that separates a stray date (a clock that was wrong, a line from another file) from the
+/// log.
 const STRAY_GAP_S: i64 = 24 * 3600;
 
 /// The largest share of requests that may be stray.
 const STRAY_SHARE: f64 = 0.001;
 
 /// Requests that may be stray in any log but the shortest, at either end: a line whose year is damaged.
-const MOST_STRAYS: u64 = 2;
-/// See [`MOST_STRAYS`].
+const MAX_STRAYS: u64 = 2;
+/// See [`MAX_STRAYS`].
 const FEWEST_FOR_STRAYS: u64 = 40;
 
 /// The longest that a phase may last: thirty days.
@@ -66,7 +67,7 @@ impl Rates {
     pub(super) fn count(&mut self, at_s: i64) {
         let one = Step { requests: 1, first_s: at_s, last_s: at_s };
         self.steps.entry(at_s.div_euclid(self.step_s)).and_modify(|step| step.add(one)).or_insert(one);
-        if self.steps.len() > MOST_STEPS {
+        if self.steps.len() > MAX_STEPS {
             self.widen();
         }
     }
@@ -85,7 +86,7 @@ impl Rates {
         let outside = self.keep_busiest();
         let span =
             |steps: &BTreeMap<i64, Step>| Some(steps.last_key_value()?.0.abs_diff(*steps.first_key_value()?.0) + 1);
-        while span(&self.steps)? > MOST_STEPS as u64 {
+        while span(&self.steps)? > MAX_STEPS as u64 {
             self.widen();
         }
         let (&first, begin) = self.steps.first_key_value()?;
@@ -113,7 +114,8 @@ impl Rates {
         })
     }
 
-    /// Takes out what is not in the part with the most requests that a phase can be as long as, and says how many requests that is.
+    /// Takes out what is not in the part with the most requests that a phase can be as long as, and says how many
+    /// requests that is.
     fn keep_busiest(&mut self) -> u64 {
         let steps: Vec<Step> = self.steps.values().copied().collect();
         let total: u64 = steps.iter().map(|step| step.requests).sum();
@@ -142,7 +144,7 @@ impl Rates {
     /// Takes out the few requests before the first long gap and after the last one, and says how many.
     fn drop_stray(&mut self) -> u64 {
         let total: u64 = self.steps.values().map(|step| step.requests).sum();
-        let few = if total >= FEWEST_FOR_STRAYS { MOST_STRAYS } else { 0 };
+        let few = if total >= FEWEST_FOR_STRAYS { MAX_STRAYS } else { 0 };
         let most = few.max((total as f64 * STRAY_SHARE) as u64);
         let times: Vec<(i64, Step)> = self.steps.iter().map(|(at, step)| (*at, *step)).collect();
         let edge = |steps: &mut dyn Iterator<Item = &(i64, Step)>| -> Vec<i64> {
@@ -268,7 +270,7 @@ mod tests {
         let year = (0..366 * 24 * 60).flat_map(|minute| std::iter::repeat_n(minute * 60, busy(minute)));
         let curve = curve(year);
         assert!(
-            curve.points.len() <= MOST_STEPS + 2 && curve.step_s == 32 * 60,
+            curve.points.len() <= MAX_STEPS + 2 && curve.step_s == 32 * 60,
             "{} {}",
             curve.points.len(),
             curve.step_s

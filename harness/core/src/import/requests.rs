@@ -1,4 +1,5 @@
-//! From learned routes to the requests of a scenario: names, paths with parameters, weights, and what counts as success.
+//! From learned routes to the requests of a scenario: names, paths with parameters, weights, and what counts as
+//! success.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use super::values::Values;
 const RARE_SHARE: f64 = 0.001;
 
 /// Picked of a scenario: more are not read by anybody.
-const MOST_REQUESTS: usize = 200;
+const MAX_REQUESTS: usize = 200;
 
 /// The share of a route's answers that makes a status one of its usual ones.
 const USUAL_SHARE: f64 = 0.05;
@@ -53,7 +54,7 @@ pub(super) fn requests(routes: &Routes) -> Picked {
     all.sort_by_key(|route| std::cmp::Reverse(route.end.answered));
     let total: u64 = all.iter().map(|route| route.end.answered).sum();
     let is_rare = |route: &Route<'_>| (route.end.answered as f64) < total as f64 * RARE_SHARE;
-    let kept = all.iter().position(is_rare).unwrap_or(all.len()).min(MOST_REQUESTS);
+    let kept = all.iter().position(is_rare).unwrap_or(all.len()).min(MAX_REQUESTS);
     let (frequent, rare) = all.split_at(kept);
     let mut writer = Writer::default();
     let mut long = 0;

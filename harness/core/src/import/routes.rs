@@ -1,7 +1,8 @@
-//! The routes of a service, learned from the paths that were asked for: segments that differ from request to request become values.
+//! The routes of a service, learned from the paths that were asked for: segments that differ from request to request
+//! become values.
 //!
-//! A tree of segments, in bounded memory. Numbers, UUIDs, long hexadecimal texts and names of static files are values from the
-//! start; other segments are literal until one place has had too many of them.
+//! A tree of segments, in bounded memory. Numbers, UUIDs, long hexadecimal texts and names of static files are values
+//! from the start; other segments are literal until one place has had too many of them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,24 +12,25 @@ use percent_encoding::percent_decode_str;
 use super::values::{Values, number};
 use crate::scenario::LONGEST_PATH;
 
-/// Different texts in one place beyond which they are values. A service has fewer routes below one prefix than a shop has
-/// articles; the sample logs of the tests lie far from it on both sides.
-const MOST_LITERALS: usize = 64;
+/// Different texts in one place beyond which they are values. A service has fewer routes below one prefix than a shop
+/// has articles; the sample logs of the tests lie far from it on both sides.
+const MAX_LITERALS: usize = 64;
 
-/// The share of the requests in its place that keeps a text literal when the others there become values, as `me` in `/users/me`.
+/// The share of the requests in its place that keeps a text literal when the others there become values, as `me` in
+/// `/users/me`.
 const LITERAL_SHARE: f64 = 0.05;
 
 /// Nodes of the tree, of less than 2 KiB each where no values are kept.
-const MOST_NODES: usize = 20_000;
+const MAX_NODES: usize = 20_000;
 
 /// Methods and sets of query keys of one path.
-const MOST_ENDS: usize = 32;
+const MAX_ENDS: usize = 32;
 
 /// Query keys of one request.
-const MOST_KEYS: usize = 32;
+const MAX_KEYS: usize = 32;
 
 /// Segments of a path.
-const MOST_SEGMENTS: usize = 24;
+const MAX_SEGMENTS: usize = 24;
 
 /// Digits of a hexadecimal text that is a value: object ids have 24, hashes 32 and more, words of `a` to `f` far fewer.
 const FEWEST_HEX_DIGITS: usize = 16;
@@ -115,7 +117,7 @@ impl Routes {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let segments: Vec<Cow<'_, str>> = path.trim_start_matches('/').split('/').map(decoded).collect();
         let query: BTreeMap<String, String> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        if segments.len() > MOST_SEGMENTS || query.len() > MOST_KEYS {
+        if segments.len() > MAX_SEGMENTS || query.len() > MAX_KEYS {
             return if status < 400 { Learned::TooMany } else { Learned::Failed };
         }
         let id = (method.to_owned(), query.keys().cloned().collect());
@@ -129,7 +131,7 @@ impl Routes {
             self.nodes = self.root.count();
         }
         let Some(node) = self.root.find(&segments) else { return Learned::TooMany };
-        if node.ends.len() >= MOST_ENDS && !node.ends.contains_key(&id) {
+        if node.ends.len() >= MAX_ENDS && !node.ends.contains_key(&id) {
             return Learned::TooMany;
         }
         let end = node.ends.entry(id).or_default();
@@ -184,8 +186,8 @@ impl Node {
         self.values.get_mut(&kind.unwrap_or(Kind::Text))?.1.find(rest)
     }
 
-    /// Counts a request for `segments` and adds the nodes that it needs, unless there are too many. True if nodes were merged,
-    /// so that they must be counted anew.
+    /// Counts a request for `segments` and adds the nodes that it needs, unless there are too many. True if nodes were
+    /// merged, so that they must be counted anew.
     fn grow(&mut self, segments: &[Cow<'_, str>], nodes: &mut usize) -> bool {
         self.asked += 1;
         let Some((segment, rest)) = segments.split_first() else { return false };
@@ -196,7 +198,7 @@ impl Node {
         let kind =
             Kind::of(segment, rest.is_empty()).or_else(|| self.values.contains_key(&Kind::Text).then_some(Kind::Text));
         let is_new = kind.is_none_or(|kind| !self.values.contains_key(&kind));
-        if is_new && *nodes >= MOST_NODES {
+        if is_new && *nodes >= MAX_NODES {
             return false;
         }
         *nodes += usize::from(is_new);
@@ -211,7 +213,7 @@ impl Node {
 
     /// Makes values of the literals, if there are too many.
     fn merge_literals(&mut self) -> bool {
-        if self.literals.len() <= MOST_LITERALS {
+        if self.literals.len() <= MAX_LITERALS {
             return false;
         }
         let most = self.asked as f64 * LITERAL_SHARE;
@@ -337,7 +339,7 @@ mod tests {
             too_many +=
                 u32::from(routes.learn("GET", &format!("/x{a}/y{b}/z{c}?k{}=1", nth % 97), 200) != Learned::Yes);
         }
-        assert!(routes.root.count() <= MOST_NODES && too_many > 0, "{} {too_many}", routes.root.count());
-        assert_eq!(routes.learn("GET", &"/a".repeat(MOST_SEGMENTS + 1), 200), Learned::TooMany);
+        assert!(routes.root.count() <= MAX_NODES && too_many > 0, "{} {too_many}", routes.root.count());
+        assert_eq!(routes.learn("GET", &"/a".repeat(MAX_SEGMENTS + 1), 200), Learned::TooMany);
     }
 }

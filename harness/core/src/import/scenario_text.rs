@@ -1,4 +1,5 @@
-//! A [`Draft`] as the text of a scenario, with comments that say what is known, what is guessed, and what is left to do.
+//! A [`Draft`] as the text of a scenario, with comments that say what is known, what is guessed, and what is left to
+//! do.
 
 use std::fmt::Write as _;
 

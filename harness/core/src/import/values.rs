@@ -1,9 +1,10 @@
-//! The values that stood in one place of the requests of a log, in bounded memory: the range of numbers, the most frequent texts.
+//! The values that stood in one place of the requests of a log, in bounded memory: the range of numbers, the most
+//! frequent texts.
 
 use super::draft::{Param, is_a_choice};
 
 /// Texts that are kept of each place: enough for the names of a shop's categories, few enough to be read.
-const MOST_TEXTS: usize = 50;
+const MAX_TEXTS: usize = 50;
 
 /// Longer texts are not kept: a scenario is to be read.
 const LONGEST_TEXT: usize = 200;
@@ -12,7 +13,7 @@ const LONGEST_TEXT: usize = 200;
 const KEPT_NUMBERS: f64 = 0.99;
 
 /// Digits of a number that a parameter of a scenario can have, which is below 2^53.
-const MOST_DIGITS: usize = 15;
+const MAX_DIGITS: usize = 15;
 
 /// What stood in one place.
 #[derive(Debug, Default, Clone)]
@@ -34,7 +35,7 @@ struct Numbers {
 
 /// `text` as a number that is written as numbers are.
 pub(super) fn number(text: &str) -> Option<u64> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= MOST_DIGITS;
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= MAX_DIGITS;
     let has_zeros = text.len() > 1 && text.starts_with('0');
     text.parse().ok().filter(|_| is_plain && !has_zeros)
 }
@@ -54,7 +55,7 @@ impl Values {
             known.1 += count;
         } else if text.len() > LONGEST_TEXT || !is_a_choice(text) {
             self.is_many = true;
-        } else if self.texts.len() < MOST_TEXTS {
+        } else if self.texts.len() < MAX_TEXTS {
             self.texts.push((text.to_owned(), count));
         } else {
             self.is_many = true;
@@ -162,7 +163,7 @@ mod tests {
                 many.add("often", 1);
             }
         }
-        assert_eq!(many.texts.len(), MOST_TEXTS);
+        assert_eq!(many.texts.len(), MAX_TEXTS);
         let Param::Choice(texts) = many.param() else { panic!("{:?}", many.param()) };
         assert!(texts[..5].contains(&"often".to_owned()), "{texts:?}");
         assert_eq!(many.count, 105_000);

@@ -1,5 +1,5 @@
-//! What differs between cells: flags, values of axes against the first, revisions against the one before; those that the same cells
-//! have are one.
+//! What differs between cells: flags, values of axes against the first, revisions against the one before; those that
+//! the same cells have are one.
 
 use crate::outcome::Outcome;
 use crate::scenario::{Axis, AxisKind};
@@ -59,8 +59,8 @@ pub(super) fn factors(flags: &[String], axes: &[Axis], cells: &[&Outcome]) -> Ve
     distinct.into_iter().map(|(factor, _)| factor).collect()
 }
 
-/// The values of `axis` that cells have, each against the first of them, or of revisions against the one before; and what the opposite of
-/// each is called.
+/// The values of `axis` that cells have, each against the first of them, or of revisions against the one before; and
+/// what the opposite of each is called.
 fn of_axis(axis: &Axis, cells: &[&Outcome]) -> Vec<(Factor, String)> {
     let has = |value: &&String| cells.iter().any(|cell| cell.axes.get(&axis.name) == Some(value));
     let values: Vec<&String> = axis.values.iter().filter(has).collect();

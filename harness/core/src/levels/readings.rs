@@ -14,12 +14,13 @@ pub(super) struct Reading {
 
 /// How far a figure moves from soak to soak of the same service, before anything is known of this one.
 ///
-/// Measured: eight soaks each of five services that do not leak (75 s at 50 requests/s, on two cores on which compilers ran: a server of
-/// threads with glibc, the same with bursts of 20,000 allocations in each request, node, Python, a JVM), and four each of the sample service
-/// on three allocators (docs/allocators.md). Standard deviations between soaks, of settled memory: 0.003, 1.6, 0.53, 0.018, 13.4 MiB, which
-/// are 0.32, 0.32, 0.78 and 0.64 of the standard deviation *within* a soak where that moved at all; and 0.5, 3.7 and 3.4 % of the sample
-/// service. The spread is the upper end of these, so that a first interval is rather too wide, and replicates narrow it. docs/levels.md has
-/// the figures.
+/// Measured: eight soaks each of five services that do not leak (75 s at 50 requests/s, on two cores on which compilers
+/// ran: a server of threads with glibc, the same with bursts of 20,000 allocations in each request, node, Python, a
+/// JVM), and four each of the sample service on three allocators (docs/allocators.md). Standard deviations between
+/// soaks, of settled memory: 0.003, 1.6, 0.53, 0.018, 13.4 MiB, which are 0.32, 0.32, 0.78 and 0.64 of the standard
+/// deviation *within* a soak where that moved at all; and 0.5, 3.7 and 3.4 % of the sample service. The spread is the
+/// upper end of these, so that a first interval is rather too wide, and replicates narrow it. docs/levels.md has the
+/// figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Spread {
     /// There however small the figure is.
@@ -37,7 +38,8 @@ const KIB: f64 = 1024.0;
 const SETTLED: Spread = Spread { least: 64.0 * KIB, share: 0.03, within: 0.6 };
 const START: Spread = Spread { least: 64.0 * KIB, share: 0.05, within: 1.0 };
 const PEAK: Spread = Spread { least: 128.0 * KIB, share: 0.04, within: 0.6 };
-/// In logarithms 0.12 to 0.79: one soak of eight waited for a core and had four to nine times the latency of the others.
+/// In logarithms 0.12 to 0.79: one soak of eight waited for a core and had four to nine times the latency of the
+/// others.
 const LATENCY: Spread = Spread { least: 0.0, share: 0.4, within: 0.0 };
 /// 3 to 8 % where ticks do not decide.
 const CPU: Spread = Spread { least: 0.0, share: 0.08, within: 0.0 };
@@ -60,7 +62,8 @@ impl Spread {
     }
 }
 
-/// Whether what a factor does to a figure is told as a ratio: of latency and CPU time, which chance moves by shares of themselves.
+/// Whether what a factor does to a figure is told as a ratio: of latency and CPU time, which chance moves by shares of
+/// themselves.
 pub(super) const fn is_ratio(measure: Measure) -> bool {
     matches!(measure, Measure::P50Us | Measure::P99Us | Measure::CpuUsPerRequest)
 }
@@ -68,9 +71,9 @@ pub(super) const fn is_ratio(measure: Measure) -> bool {
 /// Half the width of an interval of 95 %, in standard errors.
 const HALF_WIDTH: f64 = 1.96;
 
-/// A level that differs by less does not matter: of memory 1 MiB, which is the growth of an hour that is worth finding by default, and
-/// 2 %; of latency 1 ms, from which on its growth is worth a word ([`crate::outcome::OtherSeries`]), and 10 %; of CPU time 5 %, from which on
-/// regression detectors of services speak of one (the effect floor of SMP).
+/// A level that differs by less does not matter: of memory 1 MiB, which is the growth of an hour that is worth finding
+/// by default, and 2 %; of latency 1 ms, from which on its growth is worth a word ([`crate::outcome::OtherSeries`]),
+/// and 10 %; of CPU time 5 %, from which on regression detectors of services speak of one (the effect floor of SMP).
 pub(super) fn matters_from(measure: Measure, typical: f64) -> f64 {
     let (share, least) = match measure {
         Measure::P50Us | Measure::P99Us => (0.1, 1000.0),

@@ -29,7 +29,8 @@ impl FromStr for Until {
 }
 
 impl Until {
-    /// The moment that is meant `now`, in the time zone of that. Where clocks are put forward over it, it is as much later as they are.
+    /// The moment that is meant `now`, in the time zone of that. Where clocks are put forward over it, it is as much
+    /// later as they are.
     ///
     /// # Errors
     /// It is over.

@@ -7,9 +7,9 @@ use thiserror::Error;
 
 use super::{Doubts, Night, Turn};
 use crate::plan::cell_id;
-use steep_judge::bisect::MOST_CELLS;
+use steep_judge::bisect::MAX_CELLS;
 use steep_judge::ids::{CellId, FlagSet};
-use steep_judge::units::{in_words, seconds};
+use steep_judge::units::{duration_text, seconds};
 
 /// What fits into a night.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,8 +41,8 @@ pub struct Outline {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{} are left{}, and the first cell takes about {}: {} of load{}",
-    in_words(*.left), if *.left < SHORTEST { ", and a night is a minute at least" } else { "" }, in_words(*.cell), in_words(*.load),
-    .build.map_or_else(String::new, |build| format!(", and a build of about {}", in_words(build)))
+    duration_text(*.left), if *.left < SHORTEST { ", and a night is a minute at least" } else { "" }, duration_text(*.cell), duration_text(*.load),
+    .build.map_or_else(String::new, |build| format!(", and a build of about {}", duration_text(build)))
 )]
 pub struct TooShort {
     left: Duration,
@@ -63,8 +63,8 @@ impl TooShort {
 const SHORTEST: Duration = Duration::from_mins(1);
 
 impl Night<'_> {
-    /// What fits into the time that is `left` `until` then. `has_builds`: whether the service is built at all; `planned`: the cells of the
-    /// scenario's own plan.
+    /// What fits into the time that is `left` `until` then. `has_builds`: whether the service is built at all;
+    /// `planned`: the cells of the scenario's own plan.
     ///
     /// # Errors
     /// Not even the first cell does.
@@ -84,7 +84,7 @@ impl Night<'_> {
         let Turn::Soak(first) = first else { return Err(too_short()) };
         let rest = after_build.saturating_sub(self.pace.cell(long, false));
         // What so many cells did not decide, more will not.
-        let count = |each: Duration| (rest.div_duration_f64(each) as usize).min(MOST_CELLS - 1);
+        let count = |each: Duration| (rest.div_duration_f64(each) as usize).min(MAX_CELLS - 1);
         let long_cell = cell_id(self.scenario, &first.flags, &first.axes, 1);
         let not_sure = planned.iter().filter(|cell| **cell != long_cell).cloned().collect();
         Ok(Outline {

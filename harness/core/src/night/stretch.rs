@@ -44,8 +44,8 @@ pub fn can_be_longer(scenario: &Scenario) -> bool {
     longest(scenario).is_some()
 }
 
-/// `scenario` with a load that lasts for `length`, or a little less, so that waves and peaks are whole. None where it would last no
-/// longer than it does, or its files would not do for so long.
+/// `scenario` with a load that lasts for `length`, or a little less, so that waves and peaks are whole. None where it
+/// would last no longer than it does, or its files would not do for so long.
 #[must_use]
 pub fn stretched(scenario: &Scenario, supplies: &Supplies, length: Duration) -> Option<Scenario> {
     let (index, rhythm) = longest(scenario)?;

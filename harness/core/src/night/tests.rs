@@ -61,7 +61,8 @@ values = ["8", "2"]
 struct World {
     /// Sets of flags that leak, and by how much where all of them are on, in times what is worth finding.
     leaks: Vec<(FlagSet, f64)>,
-    /// Standard error of growth in a cell of half an hour, in the same. The first simulations had 0.5 B/request where 4 are worth finding (docs/isolation.md, where the numbers come from).
+    /// Standard error of growth in a cell of half an hour, in the same. The first simulations had 0.5 B/request where 4
+    /// are worth finding (docs/isolation.md, where the numbers come from).
     error: f64,
     build: Duration,
     around: Duration,
@@ -82,7 +83,8 @@ impl Default for World {
     }
 }
 
-/// Standard deviation of what differs between cells, and of the growth of an innocent flag, in times what is worth finding (docs/isolation.md, where the numbers come from).
+/// Standard deviation of what differs between cells, and of the growth of an innocent flag, in times what is worth
+/// finding (docs/isolation.md, where the numbers come from).
 const CREEP: f64 = 0.3 / 4.0;
 
 /// A night that is over.
@@ -141,7 +143,7 @@ impl World {
 /// What the likeliest explanation of these cells names.
 fn named(scenario: &Scenario, past: Vec<Past>) -> Vec<FlagSet> {
     let allowed = Allowed::of(scenario, &Features::default());
-    let told = past.into_iter().map(|past| Told { flags: past.cell.flags, growth: past.growth });
+    let told = past.into_iter().map(|past| CellGrowth { flags: past.cell.flags, growth: past.growth });
     let search = Search::new(&allowed.switches(), rules(scenario), told);
     search.look(&allowed, |_| true, Duration::MAX).explanations.swap_remove(0).culprits
 }
@@ -212,7 +214,7 @@ fn what_is_inconclusive_is_soaked_again_and_not_for_ever() {
     let (spent, past) = world.spend(&scenario(""), Vec::new());
     assert_eq!(spent.ended, Turn::Sure, "{spent:?}");
     let baselines = past.iter().filter(|past| past.cell.flags.is_empty()).count();
-    assert_eq!(baselines, MOST_REPEATS, "{spent:?}");
+    assert_eq!(baselines, MAX_REPEATS, "{spent:?}");
 }
 
 #[test]
@@ -303,7 +305,7 @@ proptest! {
         prop_assert_eq!(&spent, &world().spend(&scenario, Vec::new()).0);
         prop_assert!(spent.cells.iter().skip(1).all(|(_, load)| *load == HALF_HOUR));
         // Whoever ends early is sure of it, or has nothing left that fits.
-        if !matches!(spent.ended, Turn::Sure) && past.len() < steep_judge::bisect::MOST_CELLS {
+        if !matches!(spent.ended, Turn::Sure) && past.len() < steep_judge::bisect::MAX_CELLS {
             let told = format!("{spent:?}");
             prop_assert!(spent.left < HALF_HOUR + Duration::from_secs(3 + build.max(30)), "{}", told);
         }

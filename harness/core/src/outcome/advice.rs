@@ -1,4 +1,5 @@
-//! What to do about a cell that was not judged, or not decided: a command, or a key of the scenario. Each such cell ends with it.
+//! What to do about a cell that was not judged, or not decided: a command, or a key of the scenario. Each such cell
+//! ends with it.
 
 use crate::trace::{Counts, EndReason, Trace};
 use steep_judge::ids::CellId;

@@ -7,8 +7,8 @@ use super::shortage::{Shortage, shortage};
 use super::shortfall::Shortfall;
 use crate::scenario::Tolerate;
 use crate::trace::{Connections, CountFell, Counts, EndReason, Header, Sample, Trace};
-use crate::traffic::sessions::MOST_SESSIONS;
-use steep_judge::units::in_words;
+use crate::traffic::sessions::MAX_SESSIONS;
+use steep_judge::units::duration_text;
 use steep_judge::verdict::{Judgement, Verdict};
 
 /// A load of which nothing was counted for this share of the soak is not the load of the scenario.
@@ -39,8 +39,8 @@ pub(super) fn completed(trace: &Trace, requests: &Counts) -> Option<u64> {
     }
 }
 
-/// The judgement, unless the load was not what the scenario says. What the service did comes before what steep could not do: a
-/// service that burns all CPU on its failures also starves the driver.
+/// The judgement, unless the load was not what the scenario says. What the service did comes before what steep could
+/// not do: a service that burns all CPU on its failures also starves the driver.
 pub(super) fn delivered(judged: Judgement, trace: &Trace, requests: &Counts, shortage: Option<&Shortage>) -> Judgement {
     let reasons = if trace.header.external.is_some() { of_external(trace) } else { of_own(trace, requests) };
     if !reasons.is_empty() {
@@ -54,8 +54,8 @@ pub(super) fn delivered(judged: Judgement, trace: &Trace, requests: &Counts, sho
     judged
 }
 
-/// Who was short, where more load is missing than is tolerated, or came later; none where the load was delivered, or was missing for want of
-/// rows and sessions alone.
+/// Who was short, where more load is missing than is tolerated, or came later; none where the load was delivered, or
+/// was missing for want of rows and sessions alone.
 pub(super) fn short(trace: &Trace, requests: &Counts) -> Option<Shortage> {
     let Header { tolerate, external, without_load, .. } = &trace.header;
     let is_short = is_undelivered(requests, tolerate) || late(trace, tolerate).is_some();
@@ -66,8 +66,8 @@ pub(super) fn short(trace: &Trace, requests: &Counts) -> Option<Shortage> {
     (shortfall.is_late || shortfall.is_crowded || late(trace, tolerate).is_some()).then(|| shortage(trace, &shortfall))
 }
 
-/// Whether a soak that was `short` of load may turn out otherwise if it is repeated: it lasted to its end, and nothing that the service did is
-/// among the reasons. Answers that did not come in time are what a shortage looks like.
+/// Whether a soak that was `short` of load may turn out otherwise if it is repeated: it lasted to its end, and nothing
+/// that the service did is among the reasons. Answers that did not come in time are what a shortage looks like.
 pub(super) fn is_worth_repeating(trace: &Trace, requests: &Counts) -> bool {
     use EndReason::{Completed, StoppedEarly};
     let lasted = trace.end.as_ref().is_some_and(|end| matches!(end.reason, Completed | StoppedEarly));
@@ -111,7 +111,7 @@ fn of_own(trace: &Trace, requests: &Counts) -> Vec<String> {
         ));
     }
     if let Some(late) = late(trace, tolerate) {
-        let (late, lateness) = (in_words(late), in_words(tolerate.lateness));
+        let (late, lateness) = (duration_text(late), duration_text(tolerate.lateness));
         reasons.push(format!(
             "the load was not delivered in time: steep was late by {late} or more with 1 % of the requests, where {lateness} are tolerated"
         ));
@@ -159,8 +159,8 @@ struct Standstill {
     words: String,
 }
 
-/// The longest time without a request in the phases that are fitted, of a load that another program makes and somebody counts. Of a soak
-/// that was stopped before, of what there is.
+/// The longest time without a request in the phases that are fitted, of a load that another program makes and somebody
+/// counts. Of a soak that was stopped before, of what there is.
 fn stood_still(trace: &Trace) -> Option<Standstill> {
     trace.header.external.as_ref().filter(|external| external.is_counted())?;
     let samples = fitted_samples(trace);
@@ -169,7 +169,7 @@ fn stood_still(trace: &Trace) -> Option<Standstill> {
         _ => Duration::ZERO,
     };
     let (all, longest) = (lasted(samples), samples.chunk_by(|a, b| a.completed() == b.completed()).map(lasted).max()?);
-    let words = format!("stood still for {} of {}", in_words(longest), in_words(all));
+    let words = format!("stood still for {} of {}", duration_text(longest), duration_text(all));
     (longest >= SHORTEST_STANDSTILL).then(|| Standstill { share: longest.as_secs_f64() / all.as_secs_f64(), words })
 }
 
@@ -184,7 +184,7 @@ fn why_dropped(requests: &Counts) -> String {
     let Counts { dropped, dry, crowded, .. } = *requests;
     let reasons = [
         (dropped.saturating_sub(dry).saturating_sub(crowded), "too many in flight".to_owned()),
-        (crowded, format!("{MOST_SESSIONS} sessions of flows were under way, which are the most")),
+        (crowded, format!("{MAX_SESSIONS} sessions of flows were under way, which are the most")),
         (dry, "a parameter with pick = \"queue\" had no row left".to_owned()),
     ];
     let reasons: Vec<_> = reasons.iter().filter(|(count, _)| *count > 0).collect();

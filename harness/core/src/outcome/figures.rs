@@ -1,4 +1,5 @@
-//! What a cell costs beside its growth: memory after the warm-up and once it has settled, CPU for each request, throughput.
+//! What a cell costs beside its growth: memory after the warm-up and once it has settled, CPU for each request,
+//! throughput.
 
 use serde::Serialize;
 
@@ -8,12 +9,15 @@ use crate::trace::{Sample, Trace};
 use steep_judge::stats::order::{deviation, median};
 use steep_judge::units::Bytes;
 
-/// CPU time is counted in ticks of 10 ms (`USER_HZ`), and the difference of two counts is off by this much: a tick over the root of six.
+/// CPU time is counted in ticks of 10 ms (`USER_HZ`), and the difference of two counts is off by this much: a tick over
+/// the root of six.
 const CPU_ERROR_S: f64 = 0.01 / 2.449_489_742_783_178;
-/// The level after the warm-up is that of this share of what is fitted; without a warm-up such a share is left out before.
+/// The level after the warm-up is that of this share of what is fitted; without a warm-up such a share is left out
+/// before.
 const START: f64 = 0.1;
 
-/// What a cell costs over the second half of what is fitted: by then pools, caches and arenas are filled, or never will be.
+/// What a cell costs over the second half of what is fitted: by then pools, caches and arenas are filled, or never will
+/// be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Figures {
     /// Anonymous memory, shared and swapped-out included: the median.
@@ -22,7 +26,8 @@ pub struct Figures {
     pub settled_anon_deviation_bytes: Bytes,
     /// The same after the warm-up; none in a soak too short to have both.
     pub start: Option<Start>,
-    /// The same over the live bytes of the program: what the allocator takes for itself. The median; none without live bytes.
+    /// The same over the live bytes of the program: what the allocator takes for itself. The median; none without live
+    /// bytes.
     pub resident_over_live: Option<f64>,
     /// CPU time of the service for each completed request; none where a process was replaced, whose time is lost,
     /// where the host does not tell, and where no request is known of.
@@ -82,7 +87,8 @@ fn since(samples: &[Sample], moment: f64) -> &[Sample] {
     &samples[samples.partition_point(|sample| sample.t_s.as_secs_f64() < moment)..]
 }
 
-/// Memory over the tenth of what is fitted that follows the warm-up, or the first tenth; none where that reaches into the second half.
+/// Memory over the tenth of what is fitted that follows the warm-up, or the first tenth; none where that reaches into
+/// the second half.
 fn started(trace: &Trace, fitted: &[Sample]) -> Option<Start> {
     let (start, end) = (fitted.first()?.t_s.as_secs_f64(), fitted.last()?.t_s.as_secs_f64());
     let share = START * (end - start);

@@ -1,4 +1,5 @@
-//! Memory that no process has mapped: how much of it there is, what of the growth is in it, and what of it may be another's.
+//! Memory that no process has mapped: how much of it there is, what of the growth is in it, and what of it may be
+//! another's.
 
 use serde::Serialize;
 
@@ -86,7 +87,8 @@ impl HeldMemory {
         })
     }
 
-    /// `memfd 48.8 MiB, tmpfs 2.0 MiB`; what the cgroup counts and no object explains are closed files and what is on its way.
+    /// `memfd 48.8 MiB, tmpfs 2.0 MiB`; what the cgroup counts and no object explains are closed files and what is on
+    /// its way.
     fn kinds(&self) -> String {
         let Held { memfd_bytes, tmpfs_bytes, sysv_bytes, hugetlb_bytes, source, .. } = self.held;
         let kinds =

@@ -1,4 +1,5 @@
-//! Phases that are not fitted, each judged by itself: growth that goes on when nothing is asked any more is a finding, too.
+//! Phases that are not fitted, each judged by itself: growth that goes on when nothing is asked any more is a finding,
+//! too.
 
 use std::time::Duration;
 
@@ -9,28 +10,29 @@ use super::stretches::Stretch;
 use crate::trace::{Sample, Trace};
 use steep_judge::growth::{ALLOCATOR_DRIFT, Follows, Growth, Materiality, MemorySource, Series, Unjudgeable};
 use steep_judge::stats::order::median;
-use steep_judge::units::{Bytes, BytesPerHour, SinceStart, in_words};
+use steep_judge::units::{Bytes, BytesPerHour, SinceStart, duration_text};
 use steep_judge::verdict::{Judgement, Verdict, judge, judge_by};
 
-/// Growth without requests follows time if it differs from that under load by less than this factor, or by no more than chance: parts of
-/// a leak that follow time and parts that do not are told apart from half as much on.
+/// Growth without requests follows time if it differs from that under load by less than this factor, or by no more than
+/// chance: parts of a leak that follow time and parts that do not are told apart from half as much on.
 const SAME_RATE: f64 = 1.5;
 
-/// A rise in the course of a stretch that is plain to see without any statistics: an allocator's chunk, and a share of what there is
-/// (METHOD.md, jumps; materiality).
+/// A rise in the course of a stretch that is plain to see without any statistics: an allocator's chunk, and a share of
+/// what there is (METHOD.md, jumps; materiality).
 const PLAIN_RISE: Bytes = Bytes::mib(2);
 /// See [`PLAIN_RISE`].
 const PLAIN_SHARE: f64 = 0.01;
 /// The share of a line that is certain.
 const LEAST_SHARE: f64 = 0.002;
 
-/// A line over a stretch too short to name it is plain if its second half rose by so much of its share: what creeps slows down.
+/// A line over a stretch too short to name it is plain if its second half rose by so much of its share: what creeps
+/// slows down.
 const GOES_ON: f64 = 0.8;
 /// The same of a rise whose shape the statistics did not find.
 const STILL_RISES: f64 = 0.25;
 
-/// Each stretch beside the fitted one is one more look at the cell, and wandering memory is a line to one look in fifty at λ: it must be
-/// more certain by this (METHOD.md, phases that are not fitted).
+/// Each stretch beside the fitted one is one more look at the cell, and wandering memory is a line to one look in fifty
+/// at λ: it must be more certain by this (METHOD.md, phases that are not fitted).
 const MORE_EVIDENCE: f64 = 3.0;
 
 /// What a stretch of phases shows by itself.
@@ -89,7 +91,7 @@ pub(super) fn judged(
     fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
 ) -> Judged {
     let materiality = materiality(&trace.header.judge);
-    let surer = Materiality { strictness: materiality.strictness + MORE_EVIDENCE, ..materiality };
+    let surer = Materiality { bar: materiality.bar + MORE_EVIDENCE, ..materiality };
     let stretches = Stretch::all(trace);
     let series = stretches.iter().find(|stretch| stretch.is_fitted).map(|fitted| fitted.series(trace));
     let fitted = judge_by(&series.unwrap_or_default(), &materiality, fit);
@@ -160,7 +162,8 @@ fn goes_on(mut fitted: Judgement, growing: &[&PhaseJudgement]) -> Judgement {
     fitted
 }
 
-/// A clear verdict says what the stretches beside the fitted one could have hidden, and does not stand where one plainly rose.
+/// A clear verdict says what the stretches beside the fitted one could have hidden, and does not stand where one
+/// plainly rose.
 fn unless_hidden(fitted: Judgement, beside: &[&PhaseJudgement]) -> Judgement {
     if !fitted.verdict.is_clear() {
         return fitted;
@@ -170,10 +173,10 @@ fn unless_hidden(fitted: Judgement, beside: &[&PhaseJudgement]) -> Judgement {
         let need = phase.judgement.need.unwrap_or(Duration::from_mins(5));
         let reason = format!(
             "rose by {rise} over the {} of {}, which {} not decide whether that goes on: let it last {}; else {} ({})",
-            in_words(phase.lasted()),
+            duration_text(phase.lasted()),
             phase.place(),
             if phase.judgement.growth.is_some() { "do" } else { "are too short and do" },
-            in_words(need.max(phase.lasted().mul_f64(1.3))),
+            duration_text(need.max(phase.lasted().mul_f64(1.3))),
             fitted.verdict,
             fitted.reason
         );
@@ -185,8 +188,8 @@ fn unless_hidden(fitted: Judgement, beside: &[&PhaseJudgement]) -> Judgement {
     Judgement { reason, ..fitted }
 }
 
-/// Whether what the steady stretches settle at rises each time, by more than allocators take and by what is worth finding: growth between
-/// them, which none of them has to show. In words.
+/// Whether what the steady stretches settle at rises each time, by more than allocators take and by what is worth
+/// finding: growth between them, which none of them has to show. In words.
 fn climbs(phases: &[PhaseJudgement], stretches: &[Stretch<'_>], fitted: &Judgement) -> Option<String> {
     /// Two levels are any two.
     const FEWEST: usize = 3;
@@ -286,14 +289,14 @@ impl PhaseJudgement {
         }
     }
 
-    /// What could have stayed unseen in it; none of the fitted stretch, of one that grows, and where all that is worth finding would have
-    /// been named.
+    /// What could have stayed unseen in it; none of the fitted stretch, of one that grows, and where all that is worth
+    /// finding would have been named.
     #[must_use]
     pub fn hidden(&self) -> Option<String> {
         if self.fitted || self.grows() || self.judgement.verdict == Verdict::Invalid {
             return None;
         }
-        let (place, lasted) = (self.place(), in_words(self.lasted()));
+        let (place, lasted) = (self.place(), duration_text(self.lasted()));
         let Some(growth) = &self.judgement.growth else {
             return Some(format!("{place}: {lasted} are too short to be judged"));
         };
@@ -304,13 +307,14 @@ impl PhaseJudgement {
     }
 }
 
-/// What memory rose by in a stretch that was not decided, if anybody sees that it did: a line that is certain and only too small for
-/// what an allocator takes under load, more than that takes, or quarters of a short stretch of which each rose.
+/// What memory rose by in a stretch that was not decided, if anybody sees that it did: a line that is certain and only
+/// too small for what an allocator takes under load, more than that takes, or quarters of a short stretch of which each
+/// rose.
 fn plain_rise(samples: &[Sample], growth: Option<&Growth>, materiality: &Materiality) -> Option<Bytes> {
     let Some(growth) = growth else { return rise_of_quarters(samples) };
     let least = PLAIN_RISE.as_f64().max(LEAST_SHARE * growth.typical.as_f64());
     let second_half = growth.second_half.get_per_second() * growth.seconds;
-    let is_line = growth.evidence > growth.evidence_asked(materiality.strictness)
+    let is_line = growth.evidence > growth.evidence_asked(materiality.bar)
         && growth.over_run() >= least
         && growth.floor.get() > growth.worth_finding.get() / 4.0
         && growth.given_back.is_none()
@@ -325,7 +329,8 @@ fn plain_rise(samples: &[Sample], growth: Option<&Growth>, materiality: &Materia
     (is_line || has_risen).then(|| Bytes::new(rise.max(0.0) as u64))
 }
 
-/// The rise over a stretch too short for statistics, if it is large and none of its quarters had much less than its part.
+/// The rise over a stretch too short for statistics, if it is large and none of its quarters had much less than its
+/// part.
 fn rise_of_quarters(samples: &[Sample]) -> Option<Bytes> {
     const QUARTERS: usize = 4;
     let memory = memory(samples);

@@ -1,6 +1,8 @@
-//! Who was short while load was not delivered: the host, the service's CPU, steep's CPU, a quota, or whatever the service waited for.
+//! Who was short while load was not delivered: the host, the service's CPU, steep's CPU, a quota, or whatever the
+//! service waited for.
 //!
-//! Only those times count in which load was missing, with what led to them: a shortage of a minute is lost in the mean of a night.
+//! Only those times count in which load was missing, with what led to them: a shortage of a minute is lost in the mean
+//! of a night.
 
 use serde::Serialize;
 
@@ -9,9 +11,11 @@ use crate::trace::{Cpus, DisturbanceKind, HostCpu, Sample, Trace, Traffic};
 
 mod words;
 
-/// CPUs that are this busy are full: the rest is what the scheduler loses between one task and the next, and ticks of 10 ms.
+/// CPUs that are this busy are full: the rest is what the scheduler loses between one task and the next, and ticks of
+/// 10 ms.
 const FULL: f64 = 0.9;
-/// Of full CPUs others must have used this share to be called short: below it the service and steep would have filled them by themselves.
+/// Of full CPUs others must have used this share to be called short: below it the service and steep would have filled
+/// them by themselves.
 const OTHERS: f64 = 0.2;
 /// A service that used less of its CPUs may not have wanted more.
 const LITTLE: f64 = 0.1;
@@ -30,7 +34,8 @@ const WAITED: f64 = 0.1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Short {
-    /// The host: other programs, or other machines on its host, took the CPUs, or its memory is too small for all that runs on it.
+    /// The host: other programs, or other machines on its host, took the CPUs, or its memory is too small for all that
+    /// runs on it.
     Host,
     /// The CPU quota of the cgroup that steep and the service run in.
     Quota,

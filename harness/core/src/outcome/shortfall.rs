@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::trace::{Counts, Trace, Traffic};
 use steep_judge::units::SinceStart;
 
-/// What is missing now was caused before: the default 512 in flight are filled within this time at 100 requests a second.
+/// What is missing now was caused before: the default 512 in flight are filled within this time at 100 requests a
+/// second.
 const LEAD: Duration = Duration::from_secs(5);
 
 /// Times in which requests were missed, dropped because too many were in flight, or sent too late.

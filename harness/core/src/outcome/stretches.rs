@@ -7,8 +7,8 @@ use crate::trace::{ExternalLoad, PhaseSpan, Sample, Trace};
 use steep_judge::growth::Series;
 use steep_judge::units::{Rps, SinceStart};
 
-/// A phase of which no rate is known has no load where fewer answers came than this share of the rate of the whole soak: the last ones
-/// of the phase before, and questions of health.
+/// A phase of which no rate is known has no load where fewer answers came than this share of the rate of the whole
+/// soak: the last ones of the phase before, and questions of health.
 const STRAGGLERS: f64 = 0.01;
 
 /// Phases one after the other that are judged in one piece.
@@ -92,8 +92,9 @@ impl<'t> Stretch<'t> {
     }
 }
 
-/// Phases that are not fitted are judged by whether they have load: a cooldown with and an idle phase without are two things. Of fitted
-/// ones, only an end without load that is longer than all before it is taken by itself: shorter pauses are a part of the load.
+/// Phases that are not fitted are judged by whether they have load: a cooldown with and an idle phase without are two
+/// things. Of fitted ones, only an end without load that is longer than all before it is taken by itself: shorter
+/// pauses are a part of the load.
 fn pieces(phases: &[PhaseSpan]) -> Vec<&[PhaseSpan]> {
     if phases.iter().any(|phase| !phase.is_fitted()) {
         return phases.chunk_by(|one, next| is_without_load(one) == is_without_load(next)).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::trace::{Trace, WorkerCause, WorkerEnd};
-use steep_judge::units::{SinceStart, in_words};
+use steep_judge::units::{SinceStart, duration_text};
 
 /// Groups that are told; a service has a few names, but may give each worker one of its own.
 const GROUPS_MAX: usize = 20;
@@ -61,7 +61,7 @@ impl WorkerEnds {
     #[must_use]
     pub fn note(&self) -> String {
         let Self { name, cause, count, replaced, first_pid, .. } = self;
-        let (first, last) = (in_words(self.first_s.elapsed()), in_words(self.last_s.elapsed()));
+        let (first, last) = (duration_text(self.first_s.elapsed()), duration_text(self.last_s.elapsed()));
         if *count == 1 {
             let replaced = if *replaced > 0 { "; replaced" } else { "" };
             return format!("worker {first_pid} ({name}) ended after {first} – {cause}{replaced}");

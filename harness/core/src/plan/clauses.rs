@@ -43,8 +43,9 @@ pub(super) fn any(statements: &[Statement], effort: &Effort) -> Result<Statement
 /// What is known of each member: on, off, or open.
 pub(super) type Known = Vec<Option<bool>>;
 
-/// Steps to find a clash with as few constraints as can be; one that takes more is told with those that were found to have a part in it.
-const MOST_STEPS_OF_A_CLASH: u64 = 2_000_000;
+/// Steps to find a clash with as few constraints as can be; one that takes more is told with those that were found to
+/// have a part in it.
+const MAX_STEPS_OF_A_CLASH: u64 = 2_000_000;
 
 /// All clauses of a plan, each with the constraint that it comes from.
 #[derive(Debug, Clone)]
@@ -52,8 +53,8 @@ pub(super) struct Clauses {
     /// Each with the number of its reason.
     demanded: Vec<(Vec<Lit>, usize)>,
     reasons: Vec<String>,
-    /// Members in the order in which they are decided where nothing forces them: what is on in production comes last, so that it
-    /// is what a list of which one must be on falls back to.
+    /// Members in the order in which they are decided where nothing forces them: what is on in production comes last,
+    /// so that it is what a list of which one must be on falls back to.
     order: Vec<usize>,
     effort: Effort,
     /// What answers questions, with what it has learned from those before; none until there is one.
@@ -71,8 +72,8 @@ pub(super) struct Clash<'c> {
 impl Clash<'_> {
     /// The constraints as one text, of which nobody reads more than a few.
     pub(super) fn told(&self) -> String {
-        const MOST_TOLD: usize = 12;
-        let told: Vec<&str> = self.reasons.iter().take(MOST_TOLD).copied().collect();
+        const MAX_TOLD: usize = 12;
+        let told: Vec<&str> = self.reasons.iter().take(MAX_TOLD).copied().collect();
         match self.reasons.len() - told.len() {
             0 => told.join("; "),
             more => format!("{}; and {more} more", told.join("; ")),
@@ -157,8 +158,8 @@ impl Clauses {
         &self.reasons[self.demanded[clause].1]
     }
 
-    /// A flag set that agrees with `known`, keeps every constraint, and has each member as `preferred` wherever that can be, those
-    /// that are decided first before the others; `first` shifts that order. None: there is no such set.
+    /// A flag set that agrees with `known`, keeps every constraint, and has each member as `preferred` wherever that
+    /// can be, those that are decided first before the others; `first` shifts that order. None: there is no such set.
     pub(super) fn complete(
         &self,
         known: &Known,
@@ -170,14 +171,15 @@ impl Clauses {
         if asking.assume(lits(known))? { asking.complete(preferred, &order) } else { Ok(None) }
     }
 
-    /// The constraints that clash where `known` is so: without any one of them the others could be kept. None: nothing clashes.
+    /// The constraints that clash where `known` is so: without any one of them the others could be kept. None: nothing
+    /// clashes.
     pub(super) fn clash(&self, known: &Known) -> Result<Option<Clash<'_>>, TooHard> {
         let assumed: Vec<Lit> = lits(known).collect();
         let at_once = self.ask()?.refuted_by(&assumed)?;
         let clauses = if at_once.is_some() { at_once } else { self.searched_clash(&assumed)? };
         let Some(clauses) = clauses else { return Ok(None) };
         let reasons: BTreeSet<usize> = clauses.into_iter().map(|clause| self.demanded[clause].1).collect();
-        let found = self.effort.with_part(MOST_STEPS_OF_A_CLASH, |part| self.smallest(&assumed, &reasons, part));
+        let found = self.effort.with_part(MAX_STEPS_OF_A_CLASH, |part| self.smallest(&assumed, &reasons, part));
         let is_smallest = found.is_ok();
         let reasons = found.unwrap_or(reasons);
         Ok(Some(Clash {
@@ -241,7 +243,7 @@ mod tests {
     #[test]
     fn many_clashes_are_told_with_the_effort_of_a_few() {
         let pairs: Vec<(usize, usize)> = (0..20).flat_map(|one| (0..one).map(move |other| (other, one))).collect();
-        let mut clauses = Clauses::over((0..20).collect(), Effort::of(3 * MOST_STEPS_OF_A_CLASH));
+        let mut clauses = Clauses::over((0..20).collect(), Effort::of(3 * MAX_STEPS_OF_A_CLASH));
         for &(one, other) in &pairs {
             let never = vec![vec![literal(one, false), literal(other, false)]];
             clauses.demand(format!("{one} and {other}"), never).expect("few steps");

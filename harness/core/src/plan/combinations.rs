@@ -37,8 +37,8 @@ impl Numbers {
     }
 }
 
-/// Words of bits that are counted as one step: a thousand of them take as long as some thirty clauses that are looked at. Counted as one
-/// each, three of 120 flags were refused after half a second.
+/// Words of bits that are counted as one step: a thousand of them take as long as some thirty clauses that are looked
+/// at. Counted as one each, three of 120 flags were refused after half a second.
 const WORDS_OF_A_STEP: usize = 16;
 
 /// Numbers as bits.

@@ -100,15 +100,15 @@ pub(super) fn demand_of_lists(clauses: &mut Clauses, scenario: &Scenario, names:
     let constraints = &scenario.constraints;
     let effort = clauses.effort().clone();
     for list in &constraints.mutually_exclusive {
-        demand_one_at_most(clauses, &format!("at most one of {}", in_words(list)), list, names)?;
+        demand_one_at_most(clauses, &format!("at most one of {}", listed(list)), list, names)?;
     }
     for list in &constraints.exactly_one_of {
-        demand_one_at_most(clauses, &format!("exactly one of {}", in_words(list)), list, names)?;
+        demand_one_at_most(clauses, &format!("exactly one of {}", listed(list)), list, names)?;
     }
     for (how, lists) in [("at least", &constraints.at_least_one_of), ("exactly", &constraints.exactly_one_of)] {
         for list in lists {
             let each: Vec<Statement> = list.iter().map(|name| names.is(name, true)).collect();
-            clauses.demand(format!("{how} one of {}", in_words(list)), any(&each, &effort)?)?;
+            clauses.demand(format!("{how} one of {}", listed(list)), any(&each, &effort)?)?;
         }
     }
     for (name, values) in &constraints.pinned {
@@ -119,9 +119,9 @@ pub(super) fn demand_of_lists(clauses: &mut Clauses, scenario: &Scenario, names:
 }
 
 /// The names of a list, of which nobody reads more than a few.
-fn in_words(list: &[String]) -> String {
-    const MOST_TOLD: usize = 20;
-    let told: Vec<String> = list.iter().take(MOST_TOLD).map(|name| format!("\"{name}\"")).collect();
+fn listed(list: &[String]) -> String {
+    const MAX_TOLD: usize = 20;
+    let told: Vec<String> = list.iter().take(MAX_TOLD).map(|name| format!("\"{name}\"")).collect();
     match list.len() - told.len() {
         0 => told.join(", "),
         more => format!("{} and {more} more", told.join(", ")),

@@ -5,26 +5,27 @@ use std::rc::Rc;
 
 use thiserror::Error;
 
-/// Steps that a plan may take, each a clause looked at, a literal written, or as much of something else. A release build takes some five
-/// seconds for so many; plans of 300 flags that imply each other take less than a tenth (see `tests/explosions.rs`).
-pub(super) const MOST_STEPS: u64 = 400_000_000;
+/// Steps that a plan may take, each a clause looked at, a literal written, or as much of something else. A release
+/// build takes some five seconds for so many; plans of 300 flags that imply each other take less than a tenth (see
+/// `tests/explosions.rs`).
+pub(super) const MAX_STEPS: u64 = 400_000_000;
 
-/// Steps that a literal of a clause is counted as where it is made and kept: it takes memory, some hundred bytes with all copies. 600,000
-/// pairs of flags that exclude each other are the most.
+/// Steps that a literal of a clause is counted as where it is made and kept: it takes memory, some hundred bytes with
+/// all copies. 600,000 pairs of flags that exclude each other are the most.
 pub(super) const STEPS_OF_A_LITERAL: usize = 128;
 
-/// What is left of [`MOST_STEPS`], shared by all that works on one plan.
+/// What is left of [`MAX_STEPS`], shared by all that works on one plan.
 #[derive(Debug, Clone)]
 pub(super) struct Effort(Rc<Cell<u64>>);
 
 /// The steps were used up before there was an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("after {MOST_STEPS} steps it was not known which flag sets keep all constraints")]
+#[error("after {MAX_STEPS} steps it was not known which flag sets keep all constraints")]
 pub(super) struct TooHard;
 
 impl Default for Effort {
     fn default() -> Self {
-        Self::of(MOST_STEPS)
+        Self::of(MAX_STEPS)
     }
 }
 
@@ -41,7 +42,8 @@ impl Effort {
         left.map(drop).ok_or(TooHard)
     }
 
-    /// At most `steps` of what is left, kept apart while `act` uses them: it may fail without the rest. What it leaves is left.
+    /// At most `steps` of what is left, kept apart while `act` uses them: it may fail without the rest. What it leaves
+    /// is left.
     pub(super) fn with_part<T>(&self, steps: u64, act: impl FnOnce(&Self) -> T) -> T {
         let part = Self::of(steps.min(self.0.get()));
         self.0.set(self.0.get() - part.0.get());

@@ -1,17 +1,18 @@
-//! Balanced two-level designs from Hadamard matrices: the columns of one are orthogonal, so that every row informs about every
-//! column (Plackett and Burman, "The Design of Optimum Multifactorial Experiments", Biometrika 33, 1946).
+//! Balanced two-level designs from Hadamard matrices: the columns of one are orthogonal, so that every row informs
+//! about every column (Plackett and Burman, "The Design of Optimum Multifactorial Experiments", Biometrika 33, 1946).
 
 /// Rows of levels, `true` for the second.
 pub(super) type Rows = Vec<Vec<bool>>;
 
-/// The fewest rows that a design for `columns` columns takes: all off in the first, and each column on in half of the rows.
+/// The fewest rows that a design for `columns` columns takes: all off in the first, and each column on in half of the
+/// rows.
 pub(super) fn screening(columns: usize) -> Rows {
     let matrix = matrix(columns + 1);
     matrix.iter().map(|row| row[1..=columns].iter().map(|on| !on).collect()).collect()
 }
 
-/// The same for single columns that no product of two columns is mixed with: a design and its opposite. The column that is
-/// constant in either half tells the halves apart, and serves too.
+/// The same for single columns that no product of two columns is mixed with: a design and its opposite. The column that
+/// is constant in either half tells the halves apart, and serves too.
 pub(super) fn folded(columns: usize) -> Rows {
     let matrix = matrix(columns);
     let half: Rows = matrix.iter().map(|row| row[..columns].iter().map(|on| !on).collect()).collect();
@@ -24,8 +25,9 @@ pub(super) fn opposite(rows: &Rows) -> Rows {
     rows.iter().map(|row| row.iter().map(|on| !on).collect()).collect()
 }
 
-/// Half of all combinations: the last column is the product of the others. For four columns no single one is mixed with a
-/// product of two, for five no product of two with another either (Box, Hunter and Hunter, "Statistics for Experimenters", ch. 6).
+/// Half of all combinations: the last column is the product of the others. For four columns no single one is mixed with
+/// a product of two, for five no product of two with another either (Box, Hunter and Hunter, "Statistics for
+/// Experimenters", ch. 6).
 pub(super) fn half(columns: usize) -> Rows {
     let free = columns - 1;
     let row = |bits: usize| {
@@ -47,8 +49,8 @@ fn matrix(least: usize) -> Rows {
     }
 }
 
-/// By Paley where the order is a prime plus one that is a multiple of 4, else by doubling (Sylvester). Of the orders to 64 that
-/// leaves out 28, 36, 52 and 56; the next one is taken.
+/// By Paley where the order is a prime plus one that is a multiple of 4, else by doubling (Sylvester). Of the orders to
+/// 64 that leaves out 28, 36, 52 and 56; the next one is taken.
 fn of_order(order: usize) -> Option<Rows> {
     match order {
         1 => Some(vec![vec![true]]),
@@ -68,7 +70,8 @@ fn doubled(half: &[Vec<bool>]) -> Rows {
 /// From the squares modulo `prime`, which leaves 3 when divided by 4. Each row is the one before, shifted.
 fn paley(prime: usize) -> Rows {
     let squares: Vec<bool> = (0..prime).map(|number| (1..prime).any(|root| root * root % prime == number)).collect();
-    // With this sign each row but the first has one more `false` than `true` after its first column: as many of each in all.
+    // With this sign each row but the first has one more `false` than `true` after its first column: as many of each in
+    // all.
     let row = |shift: usize| {
         let rest = (0..prime).map(|column| column != shift && squares[(column + prime - shift) % prime]);
         std::iter::once(true).chain(rest).collect()

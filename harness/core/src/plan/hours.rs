@@ -8,12 +8,13 @@ use thiserror::Error;
 
 use super::Plan;
 use steep_judge::ids::CellId;
-use steep_judge::units::{counted, in_words};
+use steep_judge::units::{counted, duration_text};
 
-/// What starting, readiness and stopping add to a cell, roughly: measured at two to three seconds for the sample service.
+/// What starting, readiness and stopping add to a cell, roughly: measured at two to three seconds for the sample
+/// service.
 pub(crate) const OVERHEAD: Duration = Duration::from_secs(3);
-/// What a build takes, roughly: three of the sample service took one to two minutes on two cores (README). The first of a large
-/// service takes longer, and those after it, which have all but a few crates already, less.
+/// What a build takes, roughly: three of the sample service took one to two minutes on two cores (README). The first of
+/// a large service takes longer, and those after it, which have all but a few crates already, less.
 pub(crate) const BUILD: Duration = Duration::from_secs(30);
 
 /// What of a plan is not soaked for want of time.
@@ -40,7 +41,7 @@ pub struct Overnight {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{} of the plan, each flag set once, take {} with {}, and --max-hours allows {}: fewer would no longer tell the flags apart; choose a smaller strategy or shorter phases",
-    counted(*cells, "cell"), in_words(*needed), counted(*builds, "build"), in_words(*allowed)
+    counted(*cells, "cell"), duration_text(*needed), counted(*builds, "build"), duration_text(*allowed)
 )]
 pub struct TooLong {
     cells: usize,
@@ -72,8 +73,8 @@ impl Plan {
         (self.cell_duration + OVERHEAD) * u32::try_from(cells).unwrap_or(u32::MAX)
     }
 
-    /// As much of the plan as fits into `hours`, builds included: whole blocks, because a block in part compares some flags
-    /// and not others. The hash stays: what is left is of the same plan.
+    /// As much of the plan as fits into `hours`, builds included: whole blocks, because a block in part compares some
+    /// flags and not others. The hash stays: what is left is of the same plan.
     ///
     /// # Errors
     /// Not even the first block fits.
@@ -91,7 +92,7 @@ impl Plan {
         if !left_out.is_empty() {
             let reason = format!(
                 "--max-hours allows {}: the first {fitting} of {} fit, and blocks are not cut",
-                in_words(hours),
+                duration_text(hours),
                 counted(blocks as usize, "replicate")
             );
             self.left_out = Some(LeftOut { cells: left_out, reason });
@@ -100,7 +101,7 @@ impl Plan {
         let with_fold = self.cells.len() + self.foldover.len();
         let needed = self.building() + self.soaking_of(with_fold);
         if !self.foldover.is_empty() && (fitting < blocks || needed > hours) {
-            let (needed, allowed) = (in_words(needed), in_words(hours));
+            let (needed, allowed) = (duration_text(needed), duration_text(hours));
             let reason = format!("{with_fold} cells would take {needed} and more, and --max-hours allows {allowed}");
             self.told.no_foldover = Some(reason);
             self.foldover.clear();

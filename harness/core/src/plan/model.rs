@@ -1,4 +1,5 @@
-//! What a plan varies: factors (flags, or groups of them) with their levels, and the constraints between them as clauses.
+//! What a plan varies: factors (flags, or groups of them) with their levels, and the constraints between them as
+//! clauses.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -191,8 +192,8 @@ pub(super) fn deciding_axes(scenario: &Scenario) -> Vec<bool> {
     scenario.axes.iter().map(|axis| named.contains(&axis.name) || is_package && builds(axis)).collect()
 }
 
-/// The flags of which the feature is on under these `axes` whatever the flag says: a cell that calls one off would be the same as the
-/// cell with it.
+/// The flags of which the feature is on under these `axes` whatever the flag says: a cell that calls one off would be
+/// the same as the cell with it.
 fn turned_on(
     scenario: &Scenario,
     features: &Features,
@@ -295,7 +296,8 @@ impl Model {
         self.flags(&known.iter().map(|on| *on == Some(true)).collect::<Vec<_>>())
     }
 
-    /// What can be switched by itself: values of flags, flags, and the first flag of each group. Nothing that is the same in every cell.
+    /// What can be switched by itself: values of flags, flags, and the first flag of each group. Nothing that is the
+    /// same in every cell.
     pub(super) fn switches(&self) -> Result<Vec<String>, TooHard> {
         let first = |(factor, levels): (usize, Vec<usize>)| {
             let levels = levels.into_iter().map(move |level| &self.factors[factor].levels[level]);
@@ -371,7 +373,8 @@ impl Model {
         self.possible.get_or_init(|| self.find_possible()).as_deref().map_err(|too_hard| *too_hard)
     }
 
-    /// Every set that is found shows of each factor that one of its levels is possible: few are asked for by themselves.
+    /// Every set that is found shows of each factor that one of its levels is possible: few are asked for by
+    /// themselves.
     fn find_possible(&self) -> Result<Vec<Vec<usize>>, TooHard> {
         let mut seen: Vec<Vec<bool>> = self.factors.iter().map(|factor| vec![false; factor.levels.len()]).collect();
         let mark = |seen: &mut Vec<Vec<bool>>, set: &[bool]| {

@@ -15,8 +15,8 @@ struct Named {
 }
 
 impl Plan {
-    /// Appends the cell that `id` names, if `scenario` knows its flags and values and its constraints allow it. The hash stays that of
-    /// the plan before.
+    /// Appends the cell that `id` names, if `scenario` knows its flags and values and its constraints allow it. The
+    /// hash stays that of the plan before.
     pub fn append_named(&mut self, scenario: &Scenario, features: &Features, id: &CellId) -> Option<Cell> {
         let Named { flags, axes, replicate } = Named::of(scenario, id)?;
         let is_allowed = axes == usual_axes(scenario) && Allowed::of(scenario, features).allows(&flags);
@@ -112,7 +112,8 @@ strategy = "each"
         for id in ["baseline", "cache", "not-tls+sessions", "cache#2", "not-tls"] {
             assert_eq!(append(id), Some(CellId::parse(id)), "{id}");
         }
-        // A flag that is not there, two that conflict, a repetition too far, a value that is not there, one that is production's.
+        // A flag that is not there, two that conflict, a repetition too far, a value that is not there, one that is
+        // production's.
         for id in ["cach", "cache+sessions", "cache#4", "cache@arenas=2", "cache@arenas=8", "tls", "cache#x", ""] {
             assert_eq!(append(id), None, "{id}");
         }

@@ -8,8 +8,8 @@ use steep_judge::ids::{CellId, FlagSet, History, in_id};
 /// Before a flag that is on in production and off in the cell.
 const NOT: &str = "not-";
 
-/// The id of the cell with these `flags` on, these `axes`, and this `replicate` (from 1). It names only what differs from
-/// production.
+/// The id of the cell with these `flags` on, these `axes`, and this `replicate` (from 1). It names only what differs
+/// from production.
 #[must_use]
 pub fn cell_id(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String>, replicate: u32) -> CellId {
     let differing = scenario.flags.iter().flat_map(|flag| {

@@ -1,7 +1,8 @@
-//! Covering arrays: few rows in which every combination of any two, or any three, factors stands that the constraints allow.
+//! Covering arrays: few rows in which every combination of any two, or any three, factors stands that the constraints
+//! allow.
 //!
-//! Greedy, one row at a time, with the constraints kept while a row is made (as in AETG: Cohen et al., IEEE TSE 23, 1997): rows that
-//! are filtered afterwards would take combinations with them.
+//! Greedy, one row at a time, with the constraints kept while a row is made (as in AETG: Cohen et al., IEEE TSE 23,
+//! 1997): rows that are filtered afterwards would take combinations with them.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -22,15 +23,15 @@ pub struct Impossible {
     pub reason: String,
 }
 
-/// So many rows are tried for each that is taken. With 1, 3, 10 and 30, 24 flags take 12.3, 11.3, 11.0 and 11.3 rows for any two of
-/// them, and 32.5, 30.3, 28.8 and 27.8 for any three (means over four seeds).
+/// So many rows are tried for each that is taken. With 1, 3, 10 and 30, 24 flags take 12.3, 11.3, 11.0 and 11.3 rows
+/// for any two of them, and 32.5, 30.3, 28.8 and 27.8 for any three (means over four seeds).
 const TRIED: usize = 10;
 /// The same for more levels than [`MANY_LEVELS`]: what it takes grows with their square, and the gain does not.
 const TRIED_OF_MANY: usize = 3;
 /// See [`TRIED_OF_MANY`]: 64 flags that are on or off.
 const MANY_LEVELS: usize = 128;
 /// Combinations that are told to be impossible, each with its reason. Others are counted.
-const MOST_IMPOSSIBLE: usize = 100;
+const MAX_IMPOSSIBLE: usize = 100;
 /// Keeps this stream apart from that of the order.
 const STREAM: u64 = 0x7061_6972;
 
@@ -108,8 +109,8 @@ impl<'m> Cover<'m> {
         Ok((cover, impossible, more))
     }
 
-    /// Lists every combination that begins with `chosen`, which `asking` assumes. Each set that is found shows that many combinations
-    /// are possible: those in `shown` and `pairs` are not asked for.
+    /// Lists every combination that begins with `chosen`, which `asking` assumes. Each set that is found shows that
+    /// many combinations are possible: those in `shown` and `pairs` are not asked for.
     fn list(
         &mut self,
         chosen: &mut Vec<usize>,
@@ -159,8 +160,8 @@ impl<'m> Cover<'m> {
         Ok(())
     }
 
-    /// A set with what `asking` assumes, and with more of what was not seen together yet than the one before: each begins with another
-    /// wish.
+    /// A set with what `asking` assumes, and with more of what was not seen together yet than the one before: each
+    /// begins with another wish.
     fn shown_by(&self, chosen: &[usize], asking: &mut Solver) -> Result<Option<Vec<bool>>, TooHard> {
         let mut random = ChaCha8Rng::seed_from_u64(chosen.iter().fold(0, |seed, number| seed << 20 ^ *number as u64));
         let wish: Vec<bool> = (0..self.model.members()).map(|_| random.next_u32() & 1 == 1).collect();
@@ -243,7 +244,7 @@ fn note(chosen: &[usize], pairs: &Combinations, told: &mut (Vec<Vec<usize>>, usi
     if chosen.len() == 3 && !chosen.iter().all(|number| pairs.has(&without(*number))) {
         return;
     }
-    if told.0.len() < MOST_IMPOSSIBLE {
+    if told.0.len() < MAX_IMPOSSIBLE {
         told.0.push(chosen.to_vec());
     } else {
         told.1 += 1;

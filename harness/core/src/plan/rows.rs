@@ -13,11 +13,12 @@ use crate::scenario::Scenario;
 use crate::scenario::package::Features;
 use steep_judge::ids::FlagSet;
 
-/// Combinations of axis values that are gone through, rules or not: more than six times the most cells that a plan can have.
-pub(super) const MOST_COMBINATIONS: u128 = 1 << 16;
+/// Combinations of axis values that are gone through, rules or not: more than six times the most cells that a plan can
+/// have.
+pub(super) const MAX_COMBINATIONS: u128 = 1 << 16;
 
 /// Rows that are told to be dropped, each with its constraint. Others are counted.
-const MOST_DROPPED: usize = 1_000;
+const MAX_DROPPED: usize = 1_000;
 
 /// A flag set with values of all axes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +59,8 @@ pub struct Told {
     pub more_impossible: usize,
     /// What a balanced design cannot tell apart.
     pub aliasing: Aliasing,
-    /// Why a screening design will not be folded over even if its outcome is ambiguous, in words; none: it will, or it is none.
+    /// Why a screening design will not be folded over even if its outcome is ambiguous, in words; none: it will, or it
+    /// is none.
     pub no_foldover: Option<String>,
 }
 
@@ -129,7 +131,7 @@ enum Design {
 /// The strategy cannot be had, in words; or the constraints clash.
 pub(super) fn rows(scenario: &Scenario, features: &Features) -> Result<Rows, NoRows> {
     let combinations = scenario.axes.iter().try_fold(1_u128, |all, axis| all.checked_mul(axis.values.len() as u128));
-    if combinations.is_none_or(|combinations| combinations > MOST_COMBINATIONS) {
+    if combinations.is_none_or(|combinations| combinations > MAX_COMBINATIONS) {
         return Err(NoRows::Axes(combinations));
     }
     let mut crossing = Crossing::new(scenario, features);
@@ -271,7 +273,8 @@ impl<'s> Crossing<'s> {
 }
 
 impl Soaked {
-    /// The flag set of the row of `plan.include` with this number and these flags; none: a constraint is against it, which is told.
+    /// The flag set of the row of `plan.include` with this number and these flags; none: a constraint is against it,
+    /// which is told.
     fn included(&mut self, number: usize, flags: &[String], told: &mut Told) -> Option<FlagSet> {
         if let Asked::Found(found) = &self.included[number] {
             return found.clone();
@@ -310,7 +313,7 @@ impl Rows {
 impl Told {
     /// Notes a row that is not soaked, once.
     pub(super) fn drop_row(&mut self, dropped: Dropped) {
-        if self.dropped.len() >= MOST_DROPPED {
+        if self.dropped.len() >= MAX_DROPPED {
             self.more_dropped += 1;
         } else if !self.dropped.contains(&dropped) {
             self.dropped.push(dropped);
@@ -319,7 +322,7 @@ impl Told {
 
     /// Notes one row for all that a constraint takes out: of every combination they may be thousands.
     pub(super) fn drop_example(&mut self, dropped: Dropped) {
-        if self.dropped.len() < MOST_DROPPED && self.dropped.iter().all(|known| known.reason != dropped.reason) {
+        if self.dropped.len() < MAX_DROPPED && self.dropped.iter().all(|known| known.reason != dropped.reason) {
             self.dropped.push(dropped);
         }
     }

@@ -37,8 +37,8 @@ pub struct Changed {
 /// Effects that a design cannot tell from each other.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Aliasing {
-    /// Single flags and pairs (`a×b`: what two add together beyond what each adds) that look alike in all cells; one list for
-    /// each set of such.
+    /// Single flags and pairs (`a×b`: what two add together beyond what each adds) that look alike in all cells; one
+    /// list for each set of such.
     pub alike: Vec<Vec<String>>,
     /// The largest share of a pair's effect, below all of it, that shows up as that of a single flag.
     pub largest_share: f64,
@@ -60,7 +60,8 @@ pub(super) fn screened(model: &Model, free: &[(usize, Vec<usize>)], design: Desi
     if let Some((factor, _)) = free.iter().find(|(_, levels)| levels.len() > 2) {
         return Err(NoRows::Strategy(format!("\"{}\" has more than two values", model.factors[*factor].name)));
     }
-    // A design has about as many rows as columns, and a matrix of them is looked for among the first that are large enough.
+    // A design has about as many rows as columns, and a matrix of them is looked for among the first that are large
+    // enough.
     model.excluding.effort().spend(free.len() * free.len() * STEPS_OF_AN_ENTRY)?;
     let off = vec![false; model.members()];
     // What is not free has one level that is possible.

@@ -7,8 +7,8 @@ use crate::scenario::config::Patch;
 use crate::scenario::{Allocator, AxisKind, Flag, Scenario, Switch, SwitchRequest};
 use steep_judge::ids::FlagSet;
 
-/// What a cell adds to the start of the service. The value of a flag with values stands in it; ports and folders are filled in when the
-/// service is started.
+/// What a cell adds to the start of the service. The value of a flag with values stands in it; ports and folders are
+/// filled in when the service is started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CellSettings {
     /// Variables set, and variables unset (none).

@@ -1,8 +1,10 @@
-//! Whether clauses can all hold, and the assignment nearest to a wish: unit propagation over two watched literals, and learning from
-//! conflicts (Marques-Silva and Sakallah, "GRASP", 1999; Eén and Sörensson, "An Extensible SAT-solver", 2003).
+//! Whether clauses can all hold, and the assignment nearest to a wish: unit propagation over two watched literals, and
+//! learning from conflicts (Marques-Silva and Sakallah, "GRASP", 1999; Eén and Sörensson, "An Extensible SAT-solver",
+//! 2003).
 //!
-//! Members are decided in the order and with the values that are asked for, never by activity: what comes out is the first assignment of
-//! that order, the same on every machine. No crate for satisfiability promises that, and none says which clauses clash.
+//! Members are decided in the order and with the values that are asked for, never by activity: what comes out is the
+//! first assignment of that order, the same on every machine. No crate for satisfiability promises that, and none says
+//! which clauses clash.
 
 use super::effort::{Effort, TooHard};
 
@@ -32,7 +34,8 @@ pub(super) struct Solver {
     /// First those that were given, then those that were learned.
     clauses: Vec<Vec<Lit>>,
     given: usize,
-    /// By literal, the clauses that watch it, each with another of its literals: as long as that is true, the clause need not be looked at.
+    /// By literal, the clauses that watch it, each with another of its literals: as long as that is true, the clause
+    /// need not be looked at.
     watches: Vec<Vec<(Lit, u32)>>,
     /// By literal: 1 true, -1 false, 0 open.
     values: Vec<i8>,
@@ -136,7 +139,8 @@ impl Solver {
         self.levels.len()
     }
 
-    /// Assumes all of `literals` on top of what is assumed, with what follows at once. False, and nothing is changed: they clash.
+    /// Assumes all of `literals` on top of what is assumed, with what follows at once. False, and nothing is changed:
+    /// they clash.
     pub(super) fn assume(&mut self, literals: impl IntoIterator<Item = Lit>) -> Result<bool, TooHard> {
         if !self.settle()? {
             return Ok(false);
@@ -183,8 +187,8 @@ impl Solver {
         }
     }
 
-    /// The assignment that holds with what is assumed and has each member as `preferred` wherever that can be, those that come first in
-    /// `order` before the others. None: there is none.
+    /// The assignment that holds with what is assumed and has each member as `preferred` wherever that can be, those
+    /// that come first in `order` before the others. None: there is none.
     pub(super) fn complete(&mut self, preferred: &[bool], order: &[usize]) -> Result<Option<Vec<bool>>, TooHard> {
         if !self.settle()? {
             return Ok(None);
@@ -219,7 +223,8 @@ impl Solver {
         Ok(found)
     }
 
-    /// Learns from the clause that failed, goes back to where what was learned forces something, but not before `base`; the level there.
+    /// Learns from the clause that failed, goes back to where what was learned forces something, but not before `base`;
+    /// the level there.
     fn learn(&mut self, base: usize) -> Result<usize, TooHard> {
         let now = self.depth() as u32;
         let mut learned = vec![0];

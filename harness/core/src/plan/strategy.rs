@@ -21,9 +21,9 @@ const FOLDED_UP_TO: usize = 8;
 /// Up to here a plain one is at most 24 cells; pairs take 10 to 12 for as many flags.
 const PLAIN_UP_TO: usize = 23;
 /// 2^16 is above any `max_cells`, and listed at once.
-const MOST_COMBINATIONS: usize = 1 << 16;
+const MAX_COMBINATIONS: usize = 1 << 16;
 /// So many combinations of two or three are kept book of, at a byte each: 128 flags for three, 2048 for two.
-const MOST_TUPLES: usize = 1 << 24;
+const MAX_TUPLES: usize = 1 << 24;
 
 /// Factors that are free, each with the levels that it can have.
 type Free = [(usize, Vec<usize>)];
@@ -34,11 +34,13 @@ type Sets = Vec<Vec<bool>>;
 pub(super) struct Chosen {
     /// What is soaked.
     pub(super) sets: Sets,
-    /// What is soaked after them if they do not tell which flags leak: the opposites of a screening design, and production again.
+    /// What is soaked after them if they do not tell which flags leak: the opposites of a screening design, and
+    /// production again.
     pub(super) opposites: Sets,
 }
 
-/// The flag sets, and in `told` what became of the others. Those of production are among them wherever sets are compared.
+/// The flag sets, and in `told` what became of the others. Those of production are among them wherever sets are
+/// compared.
 ///
 /// # Errors
 /// Why the strategy cannot be had, in words, or that it takes too many steps.
@@ -79,7 +81,8 @@ pub(super) fn sets(scenario: &Scenario, model: &Model, told: &mut Told) -> Resul
     Ok(Chosen { sets, opposites })
 }
 
-/// The rows of the opposite of a plain design that `sets` lack, and those of production, with which each block is compared.
+/// The rows of the opposite of a plain design that `sets` lack, and those of production, with which each block is
+/// compared.
 fn opposites(model: &Model, free: &Free, sets: &Sets, told: &mut Told) -> Result<Sets, TooHard> {
     let folded = match screened(model, free, Design::Opposite) {
         Ok(folded) => folded,
@@ -125,7 +128,7 @@ fn balanced(model: &Model, free: &Free, design: Design, told: &mut Told) -> Resu
 fn covering(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) -> Result<(&'static str, Sets), NoRows> {
     let strength = scenario.plan.strength;
     let levels: usize = free.iter().map(|(_, levels)| levels.len()).sum();
-    if levels.checked_pow(strength as u32).is_none_or(|combinations| combinations > MOST_TUPLES) {
+    if levels.checked_pow(strength as u32).is_none_or(|combinations| combinations > MAX_TUPLES) {
         let message = format!("{} are too many for strength {strength}", counted(free.len(), "flag"));
         return Err(NoRows::Strategy(message));
     }
@@ -216,7 +219,7 @@ fn leave_one_out(model: &Model) -> Sets {
 /// Every combination that the constraints allow.
 fn full(model: &Model, free: &Free, told: &mut Told) -> Result<Sets, NoRows> {
     let combinations = free.iter().try_fold(1_usize, |product, (_, levels)| product.checked_mul(levels.len()));
-    if combinations.is_none_or(|combinations| combinations > MOST_COMBINATIONS) {
+    if combinations.is_none_or(|combinations| combinations > MAX_COMBINATIONS) {
         let message = format!("every combination of {} is too many to list", counted(free.len(), "flag"));
         return Err(NoRows::Strategy(message));
     }

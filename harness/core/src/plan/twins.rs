@@ -1,5 +1,5 @@
-//! Cells that would be the same soak under two names: the same build, started the same way. What one shows would be taken for an effect
-//! of what they are said to differ in.
+//! Cells that would be the same soak under two names: the same build, started the same way. What one shows would be
+//! taken for an effect of what they are said to differ in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,8 @@ fn whole(
     (features.with(on), cfgs, build.revision)
 }
 
-/// What is wrong where two of `rows` are one, or a flag changes nothing under any values of the axes that the rows have.
+/// What is wrong where two of `rows` are one, or a flag changes nothing under any values of the axes that the rows
+/// have.
 pub(super) fn twins(scenario: &Scenario, features: &Features, spans: &Spans, rows: &[PlannedRow]) -> Option<Problem> {
     idle_flag(scenario, features, spans, rows).or_else(|| {
         let mut seen: BTreeMap<Started, &PlannedRow> = BTreeMap::new();

@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::table::wrapped;
 use steep_judge::growth::{Follows, Shape};
-use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, in_words};
+use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, duration_text};
 use steep_judge::verdict::{Judgement, Verdict};
 
-/// One judged input. Amounts are bytes, `low` and `high` the ends of the 95 % interval; null where nothing could be fitted.
+/// One judged input. Amounts are bytes, `low` and `high` the ends of the 95 % interval; null where nothing could be
+/// fitted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Analysis {
     /// The path as given.
@@ -71,7 +72,7 @@ impl Analysis {
     #[must_use]
     pub fn line(&self) -> String {
         let words =
-            |seconds: f64| Duration::try_from_secs_f64(seconds).map_or_else(|_| "for ever".to_owned(), in_words);
+            |seconds: f64| Duration::try_from_secs_f64(seconds).map_or_else(|_| "for ever".to_owned(), duration_text);
         let mut line = format!("{}: {} – {}; {}", self.source, self.verdict, self.verdict.meaning(), self.reason);
         if let (Some(samples), Some(seconds), Some(typical)) = (self.samples, self.seconds, self.typical) {
             let _ = write!(line, " ({samples} readings over {}, typically {typical})", words(seconds));

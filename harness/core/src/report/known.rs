@@ -49,12 +49,12 @@ fn told(effect: &Effect) -> String {
 }
 
 /// Cells are said by name as long as a line holds them.
-const MOST_NAMED: usize = 6;
+const MAX_NAMED: usize = 6;
 
 fn excused(known: &KnownGrowth) -> String {
     match &known.excused[..] {
         [] => String::new(),
-        cells if cells.len() <= MOST_NAMED => {
+        cells if cells.len() <= MAX_NAMED => {
             let cells: Vec<&str> = cells.iter().map(steep_judge::ids::CellId::as_str).collect();
             format!("; does not fail because of it: {}", cells.join(", "))
         }

@@ -13,9 +13,9 @@ const WIDTH: usize = 80;
 /// Indent of what continues a line.
 const INDENT: usize = 2;
 /// The last sentence of a report names what so many cost; the table has all.
-const MOST_SENTENCES: usize = 3;
+const MAX_SENTENCES: usize = 3;
 /// Cells that are left out are named up to so many.
-const MOST_CELLS: usize = 3;
+const LEFT_OUT_NAMED: usize = 3;
 
 /// The tables of `levels`, and what is to be known of them; empty where nothing is varied.
 pub(super) fn levels(levels: &Levels) -> String {
@@ -88,11 +88,11 @@ fn left_out(cells: &[LeftOut]) -> Vec<String> {
     let told = |(measures, reason): (&[Measure], &str)| {
         let alike = |cell: &&LeftOut| cell.measures == measures && cell.reason == reason;
         let names: Vec<&str> = cells.iter().filter(alike).map(|cell| cell.cell.as_str()).collect();
-        let more = names.len().saturating_sub(MOST_CELLS);
+        let more = names.len().saturating_sub(LEFT_OUT_NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {}", counted(more, "more cell")) };
         let of = measures.iter().map(|measure| label(*measure)).collect::<Vec<_>>().join(" and ");
         let of = if of.is_empty() { String::new() } else { format!(" of {of}") };
-        format!("left out{of}: {}{more}: {reason}", names[..names.len().min(MOST_CELLS)].join(", "))
+        format!("left out{of}: {}{more}: {reason}", names[..names.len().min(LEFT_OUT_NAMED)].join(", "))
     };
     reasons.into_iter().map(told).collect()
 }
@@ -106,9 +106,9 @@ pub(super) fn told(levels: &Levels, flags: &[FlagFinding], axes: &[AxisFinding])
     };
     said.sort_by(|one, other| weight(other).total_cmp(&weight(one)));
     let sentences = said.iter().filter_map(|factor| sentence(factor, growth(factor, flags, axes)));
-    let mut sentences: Vec<String> = sentences.take(MOST_SENTENCES).map(|sentence| format!(" {sentence}.")).collect();
-    if said.len() > MOST_SENTENCES {
-        sentences.push(format!(" What {} more cost is marked above.", said.len() - MOST_SENTENCES));
+    let mut sentences: Vec<String> = sentences.take(MAX_SENTENCES).map(|sentence| format!(" {sentence}.")).collect();
+    if said.len() > MAX_SENTENCES {
+        sentences.push(format!(" What {} more cost is marked above.", said.len() - MAX_SENTENCES));
     }
     sentences.concat()
 }

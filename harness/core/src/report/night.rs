@@ -54,7 +54,7 @@ impl NotRun {
     pub(super) fn told(&self) -> String {
         let mut text = String::new();
         if !self.left_out.is_empty() {
-            let names: Vec<&str> = self.left_out.iter().take(MOST_NAMED).map(CellId::as_str).collect();
+            let names: Vec<&str> = self.left_out.iter().take(MAX_NAMED).map(CellId::as_str).collect();
             let more = self.left_out.len() - names.len();
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let note = format!(
@@ -75,7 +75,7 @@ impl NotRun {
 }
 
 /// So many of the cells that were left out are named; all are in the JSON.
-const MOST_NAMED: usize = 8;
+const MAX_NAMED: usize = 8;
 
 /// Values of axes under which the scenario's own plan has cells, and no cell was judged.
 fn unseen_values(night: &Overnight, outcomes: &[Outcome]) -> Vec<NotJudged> {

@@ -2,7 +2,7 @@
 
 use super::table::wrapped;
 use crate::night::Outline;
-use steep_judge::units::{counted, in_words};
+use steep_judge::units::{counted, duration_text};
 
 /// The first cell, how many others fit, and what may be left out.
 #[must_use]
@@ -14,15 +14,15 @@ pub fn outline_text(outline: &Outline) -> String {
     } else {
         format!("{least_short_cells} to {}", counted(*most_short_cells, "cell"))
     };
-    let mut text = format!("until {until}, which is {} from now:\n", in_words(*left));
+    let mut text = format!("until {until}, which is {} from now:\n", duration_text(*left));
     // Where nothing is on in production, an id says itself which flags are on.
     let flags = long_cell_flags.to_string();
     let flags = if long_cell.as_str() == flags { String::new() } else { format!(", with {flags} on") };
-    text.push_str(&wrapped(&format!("first, for {}, {long_cell}{flags}", in_words(*long)), 2));
+    text.push_str(&wrapped(&format!("first, for {}, {long_cell}{flags}", duration_text(*long)), 2));
     text.push_str(&wrapped(
         &format!(
             "then {count} of {} at most, each the one that tells most; fewer once everything is decided",
-            in_words(*short)
+            duration_text(*short)
         ),
         2,
     ));

@@ -2,10 +2,10 @@
 
 use super::table::{columns, shortened, wrapped};
 use crate::plan::{Aliasing, Cell, Plan};
-use steep_judge::units::{counted, in_words};
+use steep_judge::units::{counted, duration_text};
 
 /// So many lines of each kind of remark are shown; all are in the JSON.
-const MOST_LINES: usize = 12;
+const MAX_LINES: usize = 12;
 
 /// Longer lists of features are cut: the cell says the same.
 const LONGEST_BUILD: usize = 30;
@@ -27,13 +27,13 @@ pub fn plan_table(plan: &Plan) -> String {
     let total = plan.soaking();
     let builds = match plan.builds.len() {
         0 => "no build".to_owned(),
-        builds => format!("{} (about {})", counted(builds, "build"), in_words(plan.building())),
+        builds => format!("{} (about {})", counted(builds, "build"), duration_text(plan.building())),
     };
     text.push_str(&format!(
         "\n{} of {}: {} ({:.2} machine-hours), and {builds}\n",
         counted(plan.cells.len(), "cell"),
-        in_words(plan.cell_duration),
-        in_words(total),
+        duration_text(plan.cell_duration),
+        duration_text(total),
         total.as_secs_f64() / 3600.0,
     ));
     text.push_str(&format!("design: {}\n", plan.told.design));
@@ -90,8 +90,8 @@ fn aliases(aliasing: &Aliasing) -> String {
 
 /// The first of `lines`, of which there are some that are not listed in any format.
 fn shown(lines: impl ExactSizeIterator<Item = String>, unlisted: usize) -> String {
-    let more = lines.len().saturating_sub(MOST_LINES) + unlisted;
-    let mut text: String = lines.take(MOST_LINES).map(|line| wrapped(&line, 2)).collect();
+    let more = lines.len().saturating_sub(MAX_LINES) + unlisted;
+    let mut text: String = lines.take(MAX_LINES).map(|line| wrapped(&line, 2)).collect();
     if more > 0 {
         text.push_str(&format!("… and {more} more: see --format json\n"));
     }

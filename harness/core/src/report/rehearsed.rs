@@ -2,7 +2,7 @@
 
 use super::table::columns;
 use steep_judge::bisect::{Rehearsal, Tally};
-use steep_judge::units::{counted, in_words};
+use steep_judge::units::{counted, duration_text};
 
 /// A line for each case, and what was assumed. A case that the constraints leave no flags for has no line.
 #[must_use]
@@ -17,12 +17,12 @@ pub fn rehearsed(rehearsal: &Rehearsal, tallies: &[(&str, Tally)]) -> String {
         rows.push(vec![(*name).to_owned(), tally.trials.to_string(), exact, sure, wrong, mean, longest, cells]);
     }
     let rules = &rehearsal.rules;
-    let length = rules.fixed_length.map_or_else(|| "as long as each needs".to_owned(), in_words);
+    let length = rules.fixed_length.map_or_else(|| "as long as each needs".to_owned(), duration_text);
     format!(
         "{}\n{}, cells {length}, at most {}. Simulated: leaks of four and two times the {} worth finding,\nan error of {} in half an hour, and more in less. Of a noisier service a search takes longer.\n",
         columns(&rows),
         counted(rehearsal.flags.len(), "flag"),
-        in_words(rehearsal.budget),
+        duration_text(rehearsal.budget),
         rules.told(rules.worth_finding),
         rules.told(rules.error_of_half_hour),
     )

@@ -6,7 +6,7 @@ use crate::scenario::Scenario;
 use crate::scenario::package::Features;
 use steep_judge::ids::FlagSet;
 use steep_judge::isolation::{Finding, Guilt, Settling};
-use steep_judge::units::in_words;
+use steep_judge::units::duration_text;
 
 /// How a run goes on that began so.
 enum Resumed {
@@ -53,7 +53,10 @@ impl Report {
             let cell = cell_id(scenario, &settling.flags, &settling.axes, settling.replicate);
             settling.command = Some(match (&resumed, settling.length) {
                 (_, Some(length)) => {
-                    format!("lengthen [[phases]] in FILE to about {} in all, then steep run FILE", in_words(length))
+                    format!(
+                        "lengthen [[phases]] in FILE to about {} in all, then steep run FILE",
+                        duration_text(length)
+                    )
                 }
                 (Resumed::ByCell, None) => format!("steep run FILE --resume {folder} --cell '{cell}'"),
                 (Resumed::Alone(command), None) => command.clone(),
@@ -75,7 +78,7 @@ pub(super) fn settled_by(finding: &Finding) -> Option<String> {
             format!("steep run FILE --cell '{cell}'")
         }
         Some(Settling { length: Some(length), .. }) => {
-            format!("a soak of about {}: longer [[phases]]", in_words(*length))
+            format!("a soak of about {}: longer [[phases]]", duration_text(*length))
         }
         None => "steep bisect FILE".to_owned(),
     })

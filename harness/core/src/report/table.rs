@@ -3,8 +3,8 @@
 /// The widest that a table for a terminal gets.
 pub(super) const WIDTH: usize = 100;
 
-/// `rows` in columns, each as wide as its widest text, two blanks between; the first row is the head. The last column is
-/// cut where a line would be wider than [`WIDTH`].
+/// `rows` in columns, each as wide as its widest text, two blanks between; the first row is the head. The last column
+/// is cut where a line would be wider than [`WIDTH`].
 pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

@@ -1,4 +1,5 @@
-//! A report for people: what is said of each flag, a table of the cells, and what stands behind each verdict that is not clear.
+//! A report for people: what is said of each flag, a table of the cells, and what stands behind each verdict that is
+//! not clear.
 
 use super::allocators::allocators;
 use super::known::known;
@@ -8,14 +9,14 @@ use super::table::{columns, shortened, wrapped};
 use super::{NotRun, Report};
 use crate::exit::Status;
 use crate::outcome::{HeldMemory, OtherSeries, Outcome, PhaseJudgement, WorkerEnds};
-use crate::threshold::Kept;
+use crate::threshold::ThresholdOutcome;
 use crate::trace::{ExternalLoad, FlowCounts, Percentiles};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use steep_judge::growth::{Growth, MemorySource};
 use steep_judge::ids::CellId;
 use steep_judge::isolation::{Finding, FlagFinding, Guilt};
-use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, counted, in_words};
+use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, counted, duration_text};
 use steep_judge::verdict::Verdict;
 
 /// Names of cells and flags are shortened to this, so that a table fits.
@@ -260,7 +261,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
         let times = if repeated.times == 1 { "once".to_owned() } else { format!("{} times", repeated.times) };
         notes.push(format!("soaked {times} more, after an attempt that does not count: {}", repeated.why));
     }
-    notes.extend(outcome.thresholds.iter().map(Kept::note));
+    notes.extend(outcome.thresholds.iter().map(ThresholdOutcome::note));
     if outcome.verdict() != Verdict::Invalid {
         notes.extend(outcome.failures.clone());
     }
@@ -337,7 +338,7 @@ fn external_note(external: &ExternalLoad) -> String {
 fn limit_in_words(seconds: &Estimate<f64>) -> String {
     let said = |seconds: f64| match Duration::try_from_secs_f64(seconds) {
         // The low end of the growth may be zero.
-        Ok(duration) if duration < Duration::from_hours(24 * 3650) => in_words(duration),
+        Ok(duration) if duration < Duration::from_hours(24 * 3650) => duration_text(duration),
         _ => "never".to_owned(),
     };
     format!("{} ({} to {})", said(seconds.value), said(seconds.low), said(seconds.high))

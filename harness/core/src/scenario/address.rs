@@ -19,8 +19,8 @@ impl BadAddress {
 
 const EXAMPLES: &str = "the service runs on this machine: \"http://127.0.0.1:{{port}}\", \"http://localhost:8080\" or \"http://[::1]:{{port}}\"";
 
-/// That `url` is the base of HTTP on a loopback address, and nothing else: no user, path, query or fragment. steep starts the
-/// service itself, and a slip of the pen must not hit another host.
+/// That `url` is the base of HTTP on a loopback address, and nothing else: no user, path, query or fragment. steep
+/// starts the service itself, and a slip of the pen must not hit another host.
 pub(super) fn check_url(url: &Template) -> Result<(), BadAddress> {
     let text = with_a_port(url);
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
@@ -43,7 +43,8 @@ pub(super) fn check_url(url: &Template) -> Result<(), BadAddress> {
     if !is_loopback(parsed.host().as_ref()) || parsed.port_or_known_default() == Some(0) {
         return Err(BadAddress::new("\"url\" must name a loopback address and a port", EXAMPLES));
     }
-    // What connects reads it more strictly than browsers do, which mend what stands there: `http://127。0。0。1`, `http://127.1`.
+    // What connects reads it more strictly than browsers do, which mend what stands there: `http://127。0。0。1`,
+    // `http://127.1`.
     if !is_read_alike(&text, &parsed) {
         return Err(BadAddress::new("\"url\" is no address as it stands there", EXAMPLES));
     }
@@ -95,7 +96,8 @@ fn is_loopback(host: Option<&Host<&str>>) -> bool {
     }
 }
 
-/// That names stand for the whole port and for nothing else: with `1{{port}}` it depends on the port whether that is one at all.
+/// That names stand for the whole port and for nothing else: with `1{{port}}` it depends on the port whether that is
+/// one at all.
 fn check_names(what: &str, address: &Template) -> Result<(), BadAddress> {
     let help = "a name is the whole port, as in \"http://127.0.0.1:{{port}}\" or \"http://127.0.0.1:{{db.port}}\"";
     let parts = address.parts();

@@ -1,14 +1,14 @@
-//! What a decoded scenario must hold beside the type of each key: names that refer to something, rates that load something,
-//! phases that can be judged.
+//! What a decoded scenario must hold beside the type of each key: names that refer to something, rates that load
+//! something, phases that can be judged.
 
 mod accounting;
 mod config;
 mod constraints;
 mod decides;
+mod factors;
 pub(crate) mod flows;
 pub(crate) mod grpc;
 mod known;
-mod matrix;
 mod no_load;
 mod phases;
 mod service;
@@ -17,11 +17,11 @@ pub(crate) mod traffic;
 mod transport;
 mod weights;
 
-pub(crate) use matrix::RESERVED_FLAGS;
+pub(crate) use factors::RESERVED_FLAGS;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use self::matrix::Known;
+use self::factors::Known;
 use super::{Flag, Scenario};
 use crate::problem::{Problem, Spans, listed, nearest};
 use crate::template::Template;

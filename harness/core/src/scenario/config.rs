@@ -208,8 +208,8 @@ pub fn changed_files(scenario: &Scenario) -> BTreeSet<PathBuf> {
     changed.map(|file| file.from.clone()).collect()
 }
 
-/// What is wrong with the files that flags change, and with what is to be written into them: `texts` by their `from`. Those
-/// that were not read are problems that were told.
+/// What is wrong with the files that flags change, and with what is to be written into them: `texts` by their `from`.
+/// Those that were not read are problems that were told.
 #[must_use]
 pub fn problems(scenario: &Scenario, spans: &Spans, texts: &BTreeMap<PathBuf, String>) -> Vec<Problem> {
     let mut problems = Vec::new();

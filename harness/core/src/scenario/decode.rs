@@ -1,13 +1,13 @@
 //! From the text of a scenario file to a [`Scenario`], table by table, with every problem of every table.
 //!
-//! What is missing or wrong is a problem already when a neutral value takes its place here, so that the checks that span several
-//! keys find the other problems in the same pass. A scenario with any error is not given away.
+//! What is missing or wrong is a problem already when a neutral value takes its place here, so that the checks that
+//! span several keys find the other problems in the same pass. A scenario with any error is not given away.
 
 mod accounting;
+mod factors;
 mod flow;
 mod grpc;
 mod known;
-mod matrix;
 mod phase;
 mod service;
 mod traffic;
@@ -19,9 +19,9 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use self::accounting::{external, threshold, tolerate};
+use self::factors::{allocator, axis, constraints, flag, plan, rule};
 use self::flow::flow;
 use self::known::known;
-use self::matrix::{allocator, axis, constraints, flag, plan, rule};
 use self::phase::phase;
 use self::service::{dependency, service};
 use self::traffic::{load, param, request};
@@ -37,7 +37,8 @@ use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Seed};
 pub struct Decoded {
     /// The scenario, if it can be run.
     pub scenario: Option<Scenario>,
-    /// The same with neutral values for what is wrong, for checks that need more than the text; none where the TOML is broken.
+    /// The same with neutral values for what is wrong, for checks that need more than the text; none where the TOML is
+    /// broken.
     pub draft: Option<Scenario>,
     /// Errors and warnings.
     pub problems: Vec<Problem>,

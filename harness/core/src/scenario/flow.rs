@@ -54,8 +54,8 @@ pub fn places(requests: &[Request]) -> BTreeMap<&str, usize> {
     requests.iter().enumerate().map(|(place, request)| (request.name.as_str(), place)).collect()
 }
 
-/// Which names of captured values (`variables`) a step uses before any answer gave them one: the place of the step, and the name.
-/// `names_of` tells the names in the templates of a request, which stands in one of `places`.
+/// Which names of captured values (`variables`) a step uses before any answer gave them one: the place of the step, and
+/// the name. `names_of` tells the names in the templates of a request, which stands in one of `places`.
 pub fn unset<'n>(
     flow: &Flow,
     requests: &'n [Request],

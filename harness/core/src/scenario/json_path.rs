@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A place in a JSON value: names and, for lists, numbers from 0, with dots between; or a JSON pointer, which begins with
-/// `/` and also reaches names with dots.
+/// A place in a JSON value: names and, for lists, numbers from 0, with dots between; or a JSON pointer, which begins
+/// with `/` and also reaches names with dots.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JsonPath(String);

@@ -1,9 +1,10 @@
-//! Every key of a scenario: its type, default and meaning. The decoder takes types and defaults from here and refuses what is
-//! not here, and the reference in `docs/scenario.md` is written from here, so neither can differ from the other.
+//! Every key of a scenario: its type, default and meaning. The decoder takes types and defaults from here and refuses
+//! what is not here, and the reference in `docs/scenario.md` is written from here, so neither can differ from the
+//! other.
 
 mod accounting;
+mod factors;
 mod judge;
-mod matrix;
 mod service;
 mod traffic;
 
@@ -124,7 +125,7 @@ use Presence::{Default, Optional, Required};
 
 /// All keys, in the order of the reference.
 pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
-    [service::KEYS, traffic::KEYS, accounting::KEYS, matrix::KEYS, judge::KEYS].into_iter().flatten()
+    [service::KEYS, traffic::KEYS, accounting::KEYS, factors::KEYS, judge::KEYS].into_iter().flatten()
 }
 
 /// The key at `schema` (a path with `[]` and `*`), or the one for a name that the user chooses.
@@ -239,9 +240,10 @@ const INTRODUCTION: &str = "\
 A scenario is one TOML file. Unknown keys are errors; `steep check FILE` reports every problem at once.
 
 - Paths are relative to the scenario file.
-- Durations are texts: `\"90s\"`, `\"5m\"`, `\"2h 30m\"`. Sizes are texts: `\"64KiB\"`, `\"512MiB\"`, `\"4B\"`. Rates are numbers, per second.
-- `{{name}}` is replaced. In everything about processes: `{{port}}` (a free port picked by steep), `{{dir}}` (the cell's folder) and
-  `{{<dependency>.port}}`. In requests: the names in `[params]`.
+- Durations are texts: `\"90s\"`, `\"5m\"`, `\"2h 30m\"`. Sizes are texts: `\"64KiB\"`, `\"512MiB\"`, `\"4B\"`. Rates are numbers,
+  per second.
+- `{{name}}` is replaced. In everything about processes: `{{port}}` (a free port picked by steep), `{{dir}}` (the cell's
+  folder) and `{{<dependency>.port}}`. In requests: the names in `[params]`.
 - In the table, `[]` stands behind a list of tables, and `*` for a name of your choice.
 ";
 

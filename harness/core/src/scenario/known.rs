@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use steep_judge::units::{BytesPerHour, BytesPerRequest};
 
-/// Growth of a flag, or of flags together, that somebody knows of: it is reported and does not fail, until it worsens or expires.
+/// Growth of a flag, or of flags together, that somebody knows of: it is reported and does not fail, until it worsens
+/// or expires.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Known {
     /// The flag, or those that leak only together.

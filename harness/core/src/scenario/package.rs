@@ -1,4 +1,5 @@
-//! What a scenario must hold against the cargo package that it names. The facts are read elsewhere; here they are compared.
+//! What a scenario must hold against the cargo package that it names. The facts are read elsewhere; here they are
+//! compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,8 +114,8 @@ impl Features {
     }
 }
 
-/// The feature of the package itself that `entry` of a feature's list turns on: `name/feature` turns on the optional dependency
-/// `name`, which has a feature of that name; `dep:name` and `name?/feature` turn on none.
+/// The feature of the package itself that `entry` of a feature's list turns on: `name/feature` turns on the optional
+/// dependency `name`, which has a feature of that name; `dep:name` and `name?/feature` turn on none.
 fn of_this_package(entry: &str) -> &str {
     entry.split_once('/').map_or(entry, |(dependency, _)| dependency)
 }

@@ -9,7 +9,7 @@ use super::supplies::Flaw;
 
 /// Most straight lines of a phase, repetitions included: a point for each second of a day, and some. One takes 64 bytes
 /// once it is part of the curve.
-pub const MOST_STRETCHES: usize = 100_000;
+pub const MAX_STRETCHES: usize = 100_000;
 
 /// Requests per second: the fastest drivers that were measured end at 189,000.
 pub const HIGHEST_RATE: f64 = 1e6;
@@ -44,8 +44,8 @@ enum Time {
 }
 
 impl Rates {
-    /// The rates in the CSV `text`. Times are seconds since the beginning of the phase, or moments in RFC 3339, of which the
-    /// first is the beginning.
+    /// The rates in the CSV `text`. Times are seconds since the beginning of the phase, or moments in RFC 3339, of
+    /// which the first is the beginning.
     ///
     /// # Errors
     /// What is wrong, with its line.
@@ -73,9 +73,9 @@ impl Rates {
             if points.last().is_some_and(|(before, _)| *before > point.0) {
                 return Err(at((format!("time goes back to {}", &record[time]), "sort the rows by time")));
             }
-            if points.len() == MOST_STRETCHES {
+            if points.len() == MAX_STRETCHES {
                 return Err(at((
-                    format!("more than {MOST_STRETCHES} rows"),
+                    format!("more than {MAX_STRETCHES} rows"),
                     "give fewer points: lines are drawn between",
                 )));
             }
@@ -93,8 +93,8 @@ impl Rates {
         self.points.last().map_or(Duration::ZERO, |(at, _)| *at)
     }
 
-    /// The straight lines over a phase of `duration`. Before the first point its rate holds; after the last the file begins
-    /// anew where it is to `repeat`, or else the last rate holds.
+    /// The straight lines over a phase of `duration`. Before the first point its rate holds; after the last the file
+    /// begins anew where it is to `repeat`, or else the last rate holds.
     ///
     /// # Errors
     /// There would be too many, or nothing to repeat.
@@ -114,8 +114,8 @@ impl Rates {
             if !stretch.length.is_zero() {
                 stretches.push(stretch);
             }
-            if stretches.len() > MOST_STRETCHES {
-                let message = format!("the phase would have more than {MOST_STRETCHES} straight lines");
+            if stretches.len() > MAX_STRETCHES {
+                let message = format!("the phase would have more than {MAX_STRETCHES} straight lines");
                 return Err(Flaw::new(message, "give fewer points, or a shorter phase"));
             }
         }

@@ -1,5 +1,5 @@
-//! Reads typed values out of spanned TOML tables, by the list of keys. What is wrong becomes a problem and reading goes on, so
-//! that one pass finds everything.
+//! Reads typed values out of spanned TOML tables, by the list of keys. What is wrong becomes a problem and reading goes
+//! on, so that one pass finds everything.
 
 mod value;
 
@@ -109,7 +109,8 @@ impl Reader {
         }
     }
 
-    /// What `convert` makes of the value of `name`: the default where it is not given, none where it has none or is wrong.
+    /// What `convert` makes of the value of `name`: the default where it is not given, none where it has none or is
+    /// wrong.
     fn value<T>(
         &mut self,
         section: &Section<'_>,

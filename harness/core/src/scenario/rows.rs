@@ -15,7 +15,8 @@ pub struct Rows {
     pub columns: Vec<Column>,
 }
 
-/// The texts of a column, one behind the other: a million short ones in separate allocations would take three times as much.
+/// The texts of a column, one behind the other: a million short ones in separate allocations would take three times as
+/// much.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Column {
     texts: String,
@@ -82,7 +83,8 @@ impl Rows {
         rows.or_empty(path)
     }
 
-    /// The rows of `text` with one JSON value on each line. A column is a place in it, where a text, number or boolean stands.
+    /// The rows of `text` with one JSON value on each line. A column is a place in it, where a text, number or boolean
+    /// stands.
     ///
     /// # Errors
     /// A line is no JSON, a place is not in it, or there is no line.

@@ -1,5 +1,5 @@
-//! The files that a scenario names for its traffic, by their contents. Pure: commands read them, once, and everything that
-//! is made of them is made of what was read then.
+//! The files that a scenario names for its traffic, by their contents. Pure: commands read them, once, and everything
+//! that is made of them is made of what was read then.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// Most bytes of all files together. They are held in memory for as long as steep runs, and steep shares the host with the
-/// service: a million users with name and token take half of it.
-pub const MOST_SUPPLIES_BYTES: u64 = 64 << 20;
+/// Most bytes of all files together. They are held in memory for as long as steep runs, and steep shares the host with
+/// the service: a million users with name and token take half of it.
+pub const MAX_SUPPLIES_BYTES: u64 = 64 << 20;
 
-/// Contents by path as the scenario gives it. Serialised as the hash of each: contents may hold what is nobody's business.
+/// Contents by path as the scenario gives it. Serialised as the hash of each: contents may hold what is nobody's
+/// business.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Supplies(BTreeMap<String, bytes::Bytes>);
 

@@ -316,7 +316,7 @@ pub enum Pick {
 impl Param {
     /// Whether a template names a column or field of it, as in `{{user.name}}`.
     #[must_use]
-    pub fn has_columns(&self) -> bool {
+    fn has_columns(&self) -> bool {
         matches!(self, Self::Csv { column: None, .. } | Self::Jsonl { field: None, .. })
     }
 

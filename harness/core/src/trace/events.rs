@@ -29,7 +29,8 @@ pub struct WorkerEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerCause {
-    /// The kernel killed it for lack of memory: its log names the process, or the count of the service's own cgroup rose.
+    /// The kernel killed it for lack of memory: its log names the process, or the count of the service's own cgroup
+    /// rose.
     OutOfMemory,
     /// A count of such kills rose at that time, whoever was meant.
     PerhapsOutOfMemory,

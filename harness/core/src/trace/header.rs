@@ -25,7 +25,8 @@ pub struct Header {
     pub flags: FlagSet,
     /// All flags that the scenario knows.
     pub known_flags: Vec<String>,
-    /// Flags of which nothing showed that they took effect: neither a `verify`, nor cargo's word on the features of what it built.
+    /// Flags of which nothing showed that they took effect: neither a `verify`, nor cargo's word on the features of
+    /// what it built.
     pub unverified_flags: Vec<String>,
     /// The allocator of which nothing showed that it is in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,8 +39,8 @@ pub struct Header {
     /// The revision of the service among those of the scenario; none: it has no axis of revisions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
-    /// SHA-256 of what flags and axes add to the start of the service, beside its build: two cells with the same of it and the same
-    /// program are the same soak, whatever they are called. Empty in older traces.
+    /// SHA-256 of what flags and axes add to the start of the service, beside its build: two cells with the same of it
+    /// and the same program are the same soak, whatever they are called. Empty in older traces.
     #[serde(default)]
     pub settings_sha256: String,
     /// Which repetition, from 1.
@@ -75,7 +76,8 @@ pub struct Header {
     /// What of the load may be missing.
     #[serde(default)]
     pub tolerate: Tolerate,
-    /// Connections that the scenario says; none where that is not known, or each is to be closed after so many requests.
+    /// Connections that the scenario says; none where that is not known, or each is to be closed after so many
+    /// requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
     /// The program that made the load; none: steep did.

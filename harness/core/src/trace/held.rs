@@ -21,11 +21,12 @@ pub struct Held {
     /// In files and memfds of huge pages.
     #[serde(default)]
     pub hugetlb_bytes: Bytes,
-    /// Appeared on tmpfs, or as System V segments, since the service started, under its user, while other programs of that user ran
-    /// as well: the service's or theirs. Not counted.
+    /// Appeared on tmpfs, or as System V segments, since the service started, under its user, while other programs of
+    /// that user ran as well: the service's or theirs. Not counted.
     #[serde(default)]
     pub unascribed_bytes: Bytes,
-    /// Memory of the kernel on behalf of the service: sockets, slab, page tables, stacks. Not counted; none where no cgroup tells.
+    /// Memory of the kernel on behalf of the service: sockets, slab, page tables, stacks. Not counted; none where no
+    /// cgroup tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_bytes: Option<Bytes>,
 }

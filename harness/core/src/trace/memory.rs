@@ -18,8 +18,8 @@ pub struct Memory {
     /// Mapped pages of hugetlb, which are in none of the other kinds.
     #[serde(default, skip_serializing_if = "Bytes::is_zero")]
     pub hugetlb_bytes: Bytes,
-    /// Pages of memfd, tmpfs, System V segments and hugetlb that the service holds and no process has mapped, those swapped out
-    /// included: in the resident memory of nobody, and charged to the service's container.
+    /// Pages of memfd, tmpfs, System V segments and hugetlb that the service holds and no process has mapped, those
+    /// swapped out included: in the resident memory of nobody, and charged to the service's container.
     #[serde(default, skip_serializing_if = "Bytes::is_zero")]
     pub unmapped_bytes: Bytes,
     /// The kernel's own high-water mark of resident memory, so that a spike between two samples is seen. Summed over a
@@ -34,7 +34,8 @@ impl Memory {
         self.anon_bytes + self.swap_bytes + self.shared()
     }
 
-    /// Of that, what no allocator hands out: shared memory and huge pages, mapped or not. Live bytes know nothing of it.
+    /// Of that, what no allocator hands out: shared memory and huge pages, mapped or not. Live bytes know nothing of
+    /// it.
     #[must_use]
     pub fn shared(&self) -> Bytes {
         self.shmem_bytes + self.hugetlb_bytes + self.unmapped_bytes

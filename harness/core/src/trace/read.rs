@@ -46,8 +46,8 @@ pub enum TraceError {
 }
 
 impl Trace {
-    /// Reads `text`. Lines that are cut short or broken are left out and counted: steep was killed while it wrote, or the
-    /// machine died.
+    /// Reads `text`. Lines that are cut short or broken are left out and counted: steep was killed while it wrote, or
+    /// the machine died.
     ///
     /// # Errors
     /// See [`TraceError`].

@@ -17,8 +17,8 @@ pub struct Arrivals {
 /// Where on the axis of expected arrivals the next one lies.
 #[derive(Debug, Clone)]
 enum Spacing {
-    /// The n-th (from 1) lies at n - ½, the middle of its share: the count up to any moment is the integral of the rate,
-    /// rounded, whatever the phases.
+    /// The n-th (from 1) lies at n - ½, the middle of its share: the count up to any moment is the integral of the
+    /// rate, rounded, whatever the phases.
     Constant { due: u64 },
     /// Gaps are exponential with mean 1, which the curve stretches into a Poisson process of the wanted rate, at phase
     /// borders and on ramps too.

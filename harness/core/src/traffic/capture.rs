@@ -8,11 +8,11 @@ use serde_json::Value;
 use crate::scenario::{CapturePlace, JsonPath, Request, variables};
 
 use super::ScheduleError;
-use super::expect::MOST_EXPECTED_BYTES;
+use super::expect::MAX_EXPECTED_BYTES;
 
-/// The longest value that is captured. It is held for each session under way, and what servers take in a header at all is
-/// 8 KiB.
-pub const MOST_CAPTURED_BYTES: usize = 4 << 10;
+/// The longest value that is captured. It is held for each session under way, and what servers take in a header at all
+/// is 8 KiB.
+const MAX_CAPTURED_BYTES: usize = 4 << 10;
 
 /// The names that answers give values, in their order.
 #[derive(Debug, Clone, Default)]
@@ -100,8 +100,8 @@ impl Captures {
         self.0.iter().map(|taken| taken.variable)
     }
 
-    /// The values with their places; or, in words, the first that is not there. `header` gives the value of a header; the
-    /// body is none where it is longer than [`MOST_EXPECTED_BYTES`].
+    /// The values with their places; or, in words, the first that is not there. `header` gives the value of a header;
+    /// the body is none where it is longer than [`MAX_EXPECTED_BYTES`].
     ///
     /// # Errors
     /// A value is not there, too long, or cannot stand where it is used.
@@ -115,7 +115,7 @@ impl Captures {
         let mut found = Vec::with_capacity(self.0.len());
         for taken in &self.0 {
             let told = |reason: String| format!("nothing to capture for {{{{{}}}}}: {reason}", taken.name);
-            let looked_at = || body.ok_or_else(|| format!("the body is longer than {MOST_EXPECTED_BYTES} bytes"));
+            let looked_at = || body.ok_or_else(|| format!("the body is longer than {MAX_EXPECTED_BYTES} bytes"));
             let there = match &taken.place {
                 CapturePlace::Header(name) => {
                     header(name).map(Cow::Borrowed).ok_or_else(|| format!("there is no header \"{name}\""))
@@ -150,8 +150,8 @@ impl Taken {
             return Err(format!("{place} has no match of \"{regex}\""));
         };
         let value = std::str::from_utf8(value).map_err(|_| "it is no UTF-8 text".to_owned())?;
-        if value.len() > MOST_CAPTURED_BYTES {
-            return Err(format!("it has {} bytes, and {MOST_CAPTURED_BYTES} are the most", value.len()));
+        if value.len() > MAX_CAPTURED_BYTES {
+            return Err(format!("it has {} bytes, and {MAX_CAPTURED_BYTES} are the most", value.len()));
         }
         if self.is_one_line && value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
             return Err("it has a line break or control character, and is to stand in a header".to_owned());
@@ -185,7 +185,7 @@ mod tests {
         let variables = Variables::of(std::slice::from_ref(&login));
         let captures = Captures::compile(&login, &variables).expect("captures");
         let header = |name: &str| (name == "location").then_some(&b"/orders/7"[..]);
-        let body = (body.len() <= MOST_EXPECTED_BYTES).then_some(body.as_bytes());
+        let body = (body.len() <= MAX_EXPECTED_BYTES).then_some(body.as_bytes());
         captures.find(header, body).map(|found| found[0].1.clone())
     }
 
@@ -229,9 +229,9 @@ mod tests {
         assert_eq!(told(header("etag"), ""), format!("{begin}there is no header \"etag\""));
         let no_match = format!("{begin}the body has no match of \"id=(x+)\"");
         assert_eq!(told(regex("id=(x+)", None), BODY), no_match);
-        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MOST_CAPTURED_BYTES + 1));
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_CAPTURED_BYTES + 1));
         assert_eq!(told(json("a"), &long), format!("{begin}it has 4097 bytes, and 4096 are the most"));
-        let longer = "x".repeat(MOST_EXPECTED_BYTES + 1);
+        let longer = "x".repeat(MAX_EXPECTED_BYTES + 1);
         assert_eq!(told(json("a"), &longer), format!("{begin}the body is longer than 1048576 bytes"));
     }
 

@@ -1,5 +1,5 @@
-//! Which requests the client goes away from: a share of a kind, chosen by the seed and the number of the request, so that
-//! it is the same choice in every cell. Pure.
+//! Which requests the client goes away from: a share of a kind, chosen by the seed and the number of the request, so
+//! that it is the same choice in every cell. Pure.
 
 use crate::scenario::{Abort, Request};
 use steep_judge::units::Seed;

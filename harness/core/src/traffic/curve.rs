@@ -1,8 +1,8 @@
 //! The rate of arrivals over a chain of phases, as its integral: how many requests are due by a moment, and by which
 //! moment the n-th is.
 //!
-//! Each phase is a row of segments on which the rate is a straight line or a wave. The integral is inverted from the index
-//! alone, in closed form on lines: there is no sum of gaps, and so no drift over hours. Pure.
+//! Each phase is a row of segments on which the rate is a straight line or a wave. The integral is inverted from the
+//! index alone, in closed form on lines: there is no sum of gaps, and so no drift over hours. Pure.
 
 mod form;
 
@@ -51,7 +51,8 @@ impl Curve {
         curve
     }
 
-    /// A phase of `duration` whose lines come from a file: as many as were drawn, and no requests in what they leave over.
+    /// A phase of `duration` whose lines come from a file: as many as were drawn, and no requests in what they leave
+    /// over.
     fn push_stretches(&mut self, stretches: &[Stretch], duration: Duration) {
         let mut left = duration;
         for stretch in stretches {

@@ -8,9 +8,9 @@ use steep_judge::units::SinceStart;
 
 use super::{Due, Schedule};
 
-/// A driver that is later than this was starved, and what was due meanwhile is missed. A burst that
-/// makes up for it would ratchet the service's memory and look like a leak: 2.6 to 8.5 MB and 10 to 157 MB were measured.
-pub const STARVED_AFTER: Duration = Duration::from_millis(100);
+/// A driver that is later than this was starved, and what was due meanwhile is missed. A burst that makes up for it
+/// would ratchet the service's memory and look like a leak: 2.6 to 8.5 MB and 10 to 157 MB were measured.
+const STARVED_AFTER: Duration = Duration::from_millis(100);
 
 /// What is done with a due request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +118,8 @@ impl Dispatch {
     }
 
     /// The driver is awake at `now`: [`take`](Self::take) gives what is due by then. Tells if it was starved: it then
-    /// misses all of that, however much of it is less late than the first. Users of a closed load miss nothing: they waited,
-    /// and each has one request to send.
+    /// misses all of that, however much of it is less late than the first. Users of a closed load miss nothing: they
+    /// waited, and each has one request to send.
     pub fn wake(&mut self, now: SinceStart) -> Option<Disturbance> {
         self.now = self.now.max(now);
         let late = self.next_due_at().map_or(Duration::ZERO, |due| self.now.since(due));

@@ -1,7 +1,7 @@
 //! Which request is due, and the values of its parameters. Pure.
 //!
-//! Every due request draws, whether it is sent or not, so that what a slow service makes the driver drop does not change
-//! the requests after it.
+//! Every due request draws, whether it is sent or not, so that what a slow service makes the driver drop does not
+//! change the requests after it.
 
 use std::borrow::Cow;
 
@@ -67,8 +67,8 @@ impl Picks {
         can_pick.then(|| Self { phases, current: 0, stream: Stream::new(seed, "picks") })
     }
 
-    /// The place of the one that is due at `at`, which is no earlier than the one before. One number of the stream each, whatever the
-    /// weights: those of one phase do not change the picks of another.
+    /// The place of the one that is due at `at`, which is no earlier than the one before. One number of the stream
+    /// each, whatever the weights: those of one phase do not change the picks of another.
     pub fn draw(&mut self, at: SinceStart) -> usize {
         while self.current + 1 < self.phases.len() && self.phases[self.current].0 <= at {
             self.current += 1;
@@ -163,8 +163,8 @@ impl Draw {
     }
 }
 
-/// Scatters `number` over 64 bits; a bijection. The finaliser of `SplitMix64` (Steele, Lea and Flood 2014, variant 13 of
-/// Stafford).
+/// Scatters `number` over 64 bits; a bijection. The finaliser of `SplitMix64` (Steele, Lea and Flood 2014, variant 13
+/// of Stafford).
 pub(super) const fn mixed(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -12,11 +12,12 @@ use super::draw::Values;
 use super::grpc::CallExpectation;
 use super::text::Text;
 
-/// The longest body that is looked at. It is held in memory for each request in flight; one that is longer is not as expected.
-pub const MOST_EXPECTED_BYTES: usize = 1 << 20;
+/// The longest body that is looked at. It is held in memory for each request in flight; one that is longer is not as
+/// expected.
+pub const MAX_EXPECTED_BYTES: usize = 1 << 20;
 
 /// How much of what was found is told.
-const MOST_TOLD_CHARS: usize = 80;
+const MAX_TOLD_CHARS: usize = 80;
 
 /// What an answer must be.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -95,14 +96,14 @@ impl Expectation {
     }
 
     /// What of the answer's body is not as expected, in words; it is none where it is longer than
-    /// [`MOST_EXPECTED_BYTES`].
+    /// [`MAX_EXPECTED_BYTES`].
     #[must_use]
     pub fn unmet_by_body(&self, values: &Values, body: Option<&[u8]>) -> Option<String> {
         if !self.needs_body() {
             return None;
         }
         let Some(body) = body else {
-            return Some(format!("the body is longer than the {MOST_EXPECTED_BYTES} bytes that are looked at"));
+            return Some(format!("the body is longer than the {MAX_EXPECTED_BYTES} bytes that are looked at"));
         };
         if let Some(wanted) = &self.body_contains {
             let wanted = wanted.written(values);
@@ -183,7 +184,7 @@ fn told(text: &str, values: &Values) -> String {
 /// A text of an answer as it may stand in a message: short, in one line, and without what was captured.
 pub(super) fn shown(text: &str, values: &Values) -> String {
     let text = values.redacted(text);
-    let short: String = text.chars().take(MOST_TOLD_CHARS).collect();
+    let short: String = text.chars().take(MAX_TOLD_CHARS).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
     format!("{}{more}", short.escape_debug())
 }

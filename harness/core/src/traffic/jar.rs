@@ -2,19 +2,21 @@
 
 use cookie::Cookie;
 
-/// The most cookies that are kept; beyond, the oldest goes. What every browser keeps at least for a host (RFC 6265, section
-/// 6.1).
-const MOST_COOKIES: usize = 50;
+/// The most cookies that are kept; beyond, the oldest goes. What every browser keeps at least for a host (RFC 6265,
+/// section 6.1).
+const MAX_COOKIES: usize = 50;
 
-/// The most that a user's cookies have together; beyond, the oldest go. What servers take in the headers of a request at all
-/// (nginx, Apache and hyper's peers: 8 KiB), so that the cookies of all sessions under way have 512 MiB at the very most.
-const MOST_JAR_BYTES: usize = 8 << 10;
+/// The most that a user's cookies have together; beyond, the oldest go. What servers take in the headers of a request
+/// at all (nginx, Apache and hyper's peers: 8 KiB), so that the cookies of all sessions under way have 512 MiB at the
+/// very most.
+const MAX_JAR_BYTES: usize = 8 << 10;
 
-/// The longest cookie that is kept, of name, value and path; a longer one is thrown away, as browsers do (RFC 6265bis, section 5.6).
-const MOST_COOKIE_BYTES: usize = 4096;
+/// The longest cookie that is kept, of name, value and path; a longer one is thrown away, as browsers do (RFC 6265bis,
+/// section 5.6).
+const MAX_COOKIE_BYTES: usize = 4096;
 
-/// A cookie that has expired before this is one that the service deletes: 2000-01-01, in seconds since 1970. No clock is
-/// needed to see it, and nobody deletes by another date than one of 1970.
+/// A cookie that has expired before this is one that the service deletes: 2000-01-01, in seconds since 1970. No clock
+/// is needed to see it, and nobody deletes by another date than one of 1970.
 const LONG_AGO: i64 = 946_684_800;
 
 /// The cookies that a user has, the oldest first.
@@ -41,13 +43,13 @@ impl Jar {
             (None, Some(moment)) => moment.unix_timestamp() < LONG_AGO,
             (None, None) => false,
         };
-        if is_deleted || name.len() + value.len() + path.len() > MOST_COOKIE_BYTES {
+        if is_deleted || name.len() + value.len() + path.len() > MAX_COOKIE_BYTES {
             return;
         }
         let bytes = |held: &Held| held.name.len() + held.value.len() + held.path.len();
         let new = Held { name: name.to_owned(), value: value.to_owned(), path: path.to_owned() };
-        while self.0.len() == MOST_COOKIES
-            || self.0.iter().map(bytes).sum::<usize>() + bytes(&new) > MOST_JAR_BYTES && !self.0.is_empty()
+        while self.0.len() == MAX_COOKIES
+            || self.0.iter().map(bytes).sum::<usize>() + bytes(&new) > MAX_JAR_BYTES && !self.0.is_empty()
         {
             self.0.remove(0);
         }
@@ -110,10 +112,10 @@ mod tests {
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let sent_back = sent(&many, "/");
         assert!(sent_back.starts_with("c10=v; ") && sent_back.ends_with("c59=v"), "{sent_back}");
-        assert_eq!(sent(&[&format!("long={}", "x".repeat(MOST_COOKIE_BYTES))], "/"), "");
+        assert_eq!(sent(&[&format!("long={}", "x".repeat(MAX_COOKIE_BYTES))], "/"), "");
         let large: Vec<String> = (0..9).map(|n| format!("c{n}={}", "x".repeat(2000))).collect();
         let large: Vec<&str> = large.iter().map(String::as_str).collect();
         let sent_back = sent(&large, "/");
-        assert!(sent_back.starts_with("c5=") && sent_back.len() < MOST_JAR_BYTES, "{} bytes", sent_back.len());
+        assert!(sent_back.starts_with("c5=") && sent_back.len() < MAX_JAR_BYTES, "{} bytes", sent_back.len());
     }
 }

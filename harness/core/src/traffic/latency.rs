@@ -2,8 +2,8 @@
 //! (HDR, 1 µs to 1 h), so that a soak of days needs no more memory than one of a minute. Pure.
 //!
 //! Every due request is in the latency once. What was never answered (missed, dropped, failed without an answer) counts
-//! as having waited for the request timeout, or longer where it did: that is when a client gives up, the figure does not
-//! depend on how long the soak goes on, and it is known at once, so that seconds, log and cell agree.
+//! as having waited for the request timeout, or longer where it did: that is when a client gives up, the figure does
+//! not depend on how long the soak goes on, and it is known at once, so that seconds, log and cell agree.
 
 use std::time::Duration;
 
@@ -151,8 +151,8 @@ impl Interval {
 }
 
 impl Latencies {
-    /// Nothing yet, of `requests` kinds of request that a client gives up after `request_timeout`. For each of `limits` it is
-    /// counted how many took longer.
+    /// Nothing yet, of `requests` kinds of request that a client gives up after `request_timeout`. For each of `limits`
+    /// it is counted how many took longer.
     #[must_use]
     pub fn new(requests: usize, request_timeout: Duration, limits: Vec<LatencyLimit>) -> Self {
         let of_one = || RequestLatency {

@@ -24,8 +24,8 @@ struct List {
 }
 
 impl Lists {
-    /// The rows of `params` that `templates` need. Flaws are told with the key that they are about, and leave a parameter
-    /// without rows.
+    /// The rows of `params` that `templates` need. Flaws are told with the key that they are about, and leave a
+    /// parameter without rows.
     pub fn new<'t>(
         params: &BTreeMap<String, Param>,
         templates: impl Iterator<Item = &'t Template>,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::scenario::Phase;
 use steep_judge::units::SinceStart;
 
-/// Connections are opened again so long before a pause ends, or a tenth of it if that is less: a thousand are opened one after
-/// the other within about a tenth of a second, and the first requests are not to wait for them.
+/// Connections are opened again so long before a pause ends, or a tenth of it if that is less: a thousand are opened
+/// one after the other within about a tenth of a second, and the first requests are not to wait for them.
 const LEAD: Duration = Duration::from_secs(1);
 
 /// A time without connections.

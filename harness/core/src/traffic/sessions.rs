@@ -15,9 +15,9 @@ use super::stream::{Stream, share_of};
 use super::text::RequestText;
 use super::users::thought;
 
-/// The most sessions under way: each has its values and cookies, a KiB or so, while its user thinks. Beyond, whoever comes
-/// is turned away and counted as dropped.
-pub const MOST_SESSIONS: usize = 1 << 16;
+/// The most sessions under way: each has its values and cookies, a KiB or so, while its user thinks. Beyond, whoever
+/// comes is turned away and counted as dropped.
+pub const MAX_SESSIONS: usize = 1 << 16;
 
 /// The numbers of a session's later steps are so far from that of its first that no other request has them.
 const STEP_BITS: u32 = 40;
@@ -80,7 +80,7 @@ struct Waiting {
 pub struct Sessions {
     scripts: Vec<Script>,
     counts: Vec<FlowCounts>,
-    /// By the moment that the next step is due, and the session's number. No more than [`MOST_SESSIONS`].
+    /// By the moment that the next step is due, and the session's number. No more than [`MAX_SESSIONS`].
     waiting: BTreeMap<(SinceStart, u64), Waiting>,
     live: usize,
     /// How many values may be captured.
@@ -92,7 +92,8 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Sessions of `flows`; none where there are no flows. Steps that name no request are left out: `check` refuses them.
+    /// Sessions of `flows`; none where there are no flows. Steps that name no request are left out: `check` refuses
+    /// them.
     #[must_use]
     pub fn new(
         flows: &[Flow],
@@ -144,13 +145,13 @@ impl Sessions {
         let drawn: Values = script.params.iter().map(&mut drawn).collect();
         let jar = script.keeps_cookies.then(Jar::default);
         let session = Box::new(Session { flow, step: 0, nth, key: self.stream.bits(), drawn, jar });
-        let is_crowded = self.live >= MOST_SESSIONS;
+        let is_crowded = self.live >= MAX_SESSIONS;
         self.live += 1;
         Due { is_dry, is_crowded, ..script.due(at, session, vec![String::new(); self.variables]) }
     }
 
-    /// The step that is due first, which is of a moment that [`next_at`](Self::next_at) gave; none where its user has left
-    /// meanwhile, because there is a pause.
+    /// The step that is due first, which is of a moment that [`next_at`](Self::next_at) gave; none where its user has
+    /// left meanwhile, because there is a pause.
     pub fn take(&mut self) -> Option<Due> {
         let ((at, _), Waiting { session, captured }) = self.waiting.pop_first()?;
         if self.pauses.iter().any(|(from, to)| (*from..*to).contains(&at)) {
@@ -174,8 +175,8 @@ impl Sessions {
         due.session = None;
     }
 
-    /// A step was answered at `now`, as it should be or not. Tells whether its user has nothing more to do in this session;
-    /// one who would go on after the end of the load has left.
+    /// A step was answered at `now`, as it should be or not. Tells whether its user has nothing more to do in this
+    /// session; one who would go on after the end of the load has left.
     pub fn answered(&mut self, now: SinceStart, due: Due, is_well: bool) -> bool {
         let Some(mut session) = due.session else { return true };
         let (script, counts) = (&self.scripts[session.flow], &mut self.counts[session.flow]);

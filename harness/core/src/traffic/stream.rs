@@ -1,6 +1,7 @@
 //! Independent streams of random numbers, each named, all from one seed. Pure.
 //!
-//! A stream per purpose: were arrivals, picks and parameters drawn from one, a parameter more would change the arrivals.
+//! A stream per purpose: were arrivals, picks and parameters drawn from one, a parameter more would change the
+//! arrivals.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};

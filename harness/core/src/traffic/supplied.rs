@@ -9,7 +9,7 @@ use crate::scenario::{
     unused_params, variables,
 };
 use crate::template::Template;
-use steep_judge::units::in_words;
+use steep_judge::units::duration_text;
 
 use super::ScheduleError;
 use super::capture::Variables;
@@ -18,8 +18,8 @@ use super::grpc::Descriptors;
 use super::lists::Lists;
 use super::text::{FileBody, Names, RequestText, templates};
 
-/// All problems of the files that `scenario` names, whose rates are drawn already. Paths that were not read are problems
-/// that were told.
+/// All problems of the files that `scenario` names, whose rates are drawn already. Paths that were not read are
+/// problems that were told.
 #[must_use]
 pub fn problems(scenario: &Scenario, spans: &Spans, supplies: &Supplies) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -114,7 +114,7 @@ fn rates(scenario: &Scenario, spans: &Spans, supplies: &Supplies) -> Vec<Problem
                     .help("use shape = \"pause\" for no requests"),
             );
         } else if !repeat && rates.length() < phase.duration {
-            let (file, phase) = (in_words(rates.length()), in_words(phase.duration));
+            let (file, phase) = (duration_text(rates.length()), duration_text(phase.duration));
             let message = format!("{path} lasts {file} and the phase {phase}: the last rate holds for the rest");
             problems.push(Problem::warning(message, span).help("loop = true begins the file anew"));
         }

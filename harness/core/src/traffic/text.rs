@@ -1,5 +1,5 @@
-//! What stands in a request, and in the answer that it expects: templates, compiled so that writing one neither looks up
-//! names nor allocates. Pure.
+//! What stands in a request, and in the answer that it expects: templates, compiled so that writing one neither looks
+//! up names nor allocates. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,9 +19,9 @@ use super::expect::Expectation;
 use super::grpc::{Call, DESCRIPTOR_HELP, Encoder, Reader, check_fit};
 use super::lists::Lists;
 
-/// How many captured values a path may have: of their greatest length and all escaped, more would make it longer than the 64 KiB
-/// that hyper sends.
-const MOST_CAPTURED_IN_PATH: usize = 4;
+/// How many captured values a path may have: of their greatest length and all escaped, more would make it longer than
+/// the 64 KiB that hyper sends.
+const MAX_CAPTURED_IN_PATH: usize = 4;
 
 /// The texts of one of the scenario's requests.
 #[derive(Debug, Clone)]
@@ -327,8 +327,8 @@ impl Text {
         let values: usize =
             self.columns().map(|column| 3 * column.iter().map(str::len).max().unwrap_or_default()).sum();
         let captured = self.pieces.iter().filter(|piece| matches!(piece, Piece::Captured { .. })).count();
-        if captured > MOST_CAPTURED_IN_PATH {
-            let message = format!("{captured} captured values stand in the path, and {MOST_CAPTURED_IN_PATH} may");
+        if captured > MAX_CAPTURED_IN_PATH {
+            let message = format!("{captured} captured values stand in the path, and {MAX_CAPTURED_IN_PATH} may");
             return Err(Flaw::new(message, "send the others in the body"));
         }
         let length = self.pieces.iter().map(Piece::fixed_length).sum::<usize>() + values;

@@ -1,7 +1,7 @@
 //! The users of a closed load: each sends, waits for the answer, thinks, and sends again. Pure.
 //!
-//! They are alike, so that none needs a name: who has thought long enough sends the next request, whichever that is. The n-th
-//! to think thinks as long in every cell.
+//! They are alike, so that none needs a name: who has thought long enough sends the next request, whichever that is.
+//! The n-th to think thinks as long in every cell.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -175,7 +175,8 @@ mod tests {
         }
     }
 
-    /// Drives users for a while, answered after these times in turn by a driver that wakes after those; gives what came due.
+    /// Drives users for a while, answered after these times in turn by a driver that wakes after those; gives what came
+    /// due.
     fn drive_users(vus: u32, answers_ms: &[u64], wakes_ms: &[u64]) -> Vec<Due> {
         let mut load = shop(vec![of(None, 5.0)], Arrival::Poisson);
         load.load.model = Model::Closed { vus, think_time: ThinkTime::Exponential { mean: ms(20) } };

@@ -1,8 +1,9 @@
-//! Numbers of which the small ones are frequent, as Zipf's law has them: the k-th as often as 1/k to the power of an exponent. Pure.
+//! Numbers of which the small ones are frequent, as Zipf's law has them: the k-th as often as 1/k to the power of an
+//! exponent. Pure.
 //!
 //! Rejection-inversion (Hörmann and Derflinger, "Rejection-inversion to generate variates from monotone discrete
-//! distributions", 1996): exact, and without a table, so that a million million values take no memory. Own code, because a
-//! crate that draws otherwise in its next version would change the traffic of every seed.
+//! distributions", 1996): exact, and without a table, so that a million million values take no memory. Own code,
+//! because a crate that draws otherwise in its next version would change the traffic of every seed.
 
 use super::stream::Stream;
 
@@ -101,7 +102,8 @@ mod tests {
         let mut stream = Stream::new(Seed(1), "zipf");
         let drawn: Vec<u64> = (0..100_000).map(|_| zipf.draw(&mut stream)).collect();
         assert!(drawn.iter().all(|rank| (1..=1_000_000_000_000).contains(rank)));
-        // The weights sum to zeta(1.1) less the tail beyond 10^12: 10.584 - 0.631 = 9.953, so that rank 1 has 0.1005 of all.
+        // The weights sum to zeta(1.1) less the tail beyond 10^12: 10.584 - 0.631 = 9.953, so that rank 1 has 0.1005 of
+        // all.
         let ones = drawn.iter().filter(|rank| **rank == 1).count();
         // 10,047 expected, standard deviation 95.
         assert!((9_760..10_340).contains(&ones), "{ones} of rank 1");

@@ -272,8 +272,8 @@ fn what_costs_only_in_company_does_not_add_up_and_is_told() {
     assert!(told.contains("does not add up"), "{told}");
 }
 
-/// How far figures move from soak to soak, as was measured of eight services (docs/levels.md): settled memory in MiB, and how far it moves
-/// between soaks and within; the peak; latency in ms, in the logarithm; CPU in the same.
+/// How far figures move from soak to soak, as was measured of eight services (docs/levels.md): settled memory in MiB,
+/// and how far it moves between soaks and within; the peak; latency in ms, in the logarithm; CPU in the same.
 struct Service {
     settled: [f64; 3],
     start: f64,

@@ -3,11 +3,11 @@
 
 mod allocators;
 mod designs;
+mod factors;
 mod foldover;
 mod isolation;
 mod known;
 mod levels;
-mod matrix;
 mod night;
 mod plan;
 mod reference;

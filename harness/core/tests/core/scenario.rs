@@ -325,7 +325,8 @@ fn a_ramp_is_decoded() {
 }
 
 proptest::proptest! {
-    /// Whatever stands in a file, decoding it gives a scenario or problems with places inside the file, and never panics.
+    /// Whatever stands in a file, decoding it gives a scenario or problems with places inside the file, and never
+    /// panics.
     #[test]
     fn no_text_makes_the_decoder_panic(edits in proptest::collection::vec((0_usize..300, ".{0,6}"), 1..6)) {
         let mut text = SOUND.to_owned();

@@ -1,4 +1,5 @@
-//! Scenarios in which two cells, or two values of an axis, would be the same service: said with both names, before anything is soaked.
+//! Scenarios in which two cells, or two values of an axis, would be the same service: said with both names, before
+//! anything is soaked.
 
 use std::collections::BTreeMap;
 

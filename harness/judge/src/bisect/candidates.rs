@@ -15,8 +15,9 @@ const DENSITIES: (f64, f64) = (0.15, 0.85);
 /// Hypotheses whose neighbourhood is considered.
 const NEIGHBOURHOODS: usize = 4;
 
-/// Sets of `flags` flags that may tell something: all, none, each alone, all but and only the culprits of the best hypotheses or each of
-/// them, and random ones; of those that are not feasible as large a part as is. The same seed gives the same.
+/// Sets of `flags` flags that may tell something: all, none, each alone, all but and only the culprits of the best
+/// hypotheses or each of them, and random ones; of those that are not feasible as large a part as is. The same seed
+/// gives the same.
 pub(super) fn candidates(
     flags: usize,
     hypotheses: &[Hypothesis],
@@ -52,7 +53,8 @@ pub(super) fn candidates(
     feasible
 }
 
-/// `set`, or what of it can be on together, from the first flag to the last. A flag that needs a later one is tried again.
+/// `set`, or what of it can be on together, from the first flag to the last. A flag that needs a later one is tried
+/// again.
 fn feasible_part(set: Vec<bool>, is_feasible: &impl Fn(&Vec<bool>) -> bool) -> Option<Vec<bool>> {
     if is_feasible(&set) {
         return Some(set);
@@ -71,8 +73,9 @@ fn feasible_part(set: Vec<bool>, is_feasible: &impl Fn(&Vec<bool>) -> bool) -> O
     is_feasible(&part).then_some(part)
 }
 
-/// Information, in bits, that a cell with these flags on is expected to give about which hypothesis holds, at this standard error of
-/// its growth. A lower bound for a mixture of normal distributions (Kolchinsky and Tracey, 2017), by Bhattacharyya's distances.
+/// Information, in bits, that a cell with these flags on is expected to give about which hypothesis holds, at this
+/// standard error of its growth. A lower bound for a mixture of normal distributions (Kolchinsky and Tracey, 2017), by
+/// Bhattacharyya's distances.
 pub(super) fn information(hypotheses: &[Hypothesis], on: &[bool], error: f64) -> f64 {
     let creeping = on.iter().filter(|on| **on).count() as f64 + 2.0;
     let noise = error * error + CREEP * CREEP * creeping;

@@ -1,4 +1,5 @@
-//! Searches over cells that are simulated, with the noise of docs/isolation.md: what a search will cost, and how often it is right.
+//! Searches over cells that are simulated, with the noise of docs/isolation.md: what a search will cost, and how often
+//! it is right.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,8 +22,8 @@ pub struct Truth {
     pub culprits: Vec<(FlagSet, BytesPerRequest)>,
 }
 
-/// Standard deviation of the growth of innocent flags, and of what differs between cells, where 4 B/request are worth finding
-/// (docs/isolation.md, where the numbers come from).
+/// Standard deviation of the growth of innocent flags, and of what differs between cells, where 4 B/request are worth
+/// finding (docs/isolation.md, where the numbers come from).
 const CREEP: f64 = 0.3 / 4.0;
 
 /// Culprits, which had 16 and 8 B/request where 4 are worth finding: places of flags, and times what is worth finding.
@@ -66,12 +67,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Share of the searches that named exactly the culprits.
-    #[must_use]
-    pub fn exact_share(&self) -> f64 {
-        self.exact as f64 / self.trials.max(1) as f64
-    }
-
     /// Time that a search took, on average, in hours.
     #[must_use]
     pub fn mean_hours(&self) -> f64 {
@@ -132,8 +127,9 @@ impl Rehearsal {
         tally.longest_hours = tally.longest_hours.max(hours);
     }
 
-    /// Searches `trials` times for each of the usual cases, among what is feasible: nothing leaks, one flag does, two do, and two do only
-    /// together. In every trial other flags are the culprits, as far as those of a case can be on together.
+    /// Searches `trials` times for each of the usual cases, among what is feasible: nothing leaks, one flag does, two
+    /// do, and two do only together. In every trial other flags are the culprits, as far as those of a case can be on
+    /// together.
     pub fn usual_cases(&self, trials: u32, is_feasible: impl Fn(&FlagSet) -> bool) -> Vec<(&'static str, Tally)> {
         CASES
             .iter()

@@ -94,7 +94,7 @@ fn where_cells_are_of_one_length_the_search_foretells_by_the_cells_it_had() {
     assert_eq!(cell.length, minute);
     assert!(!cell.flags.is_empty() && cell.flags.iter().count() < 3, "{}", cell.flags);
     assert!(matches!(bisect.look(|_| true, Duration::from_secs(59)).next, Next::Unsure { .. }));
-    for _ in 0..MOST_CELLS {
+    for _ in 0..MAX_CELLS {
         bisect.add(Soaked { error: bytes(1000.0), ..soaked(&["f0"], 0.0) });
     }
     let Next::Unsure { reason } = bisect.look(|_| true, minute).next else { panic!("no more cells") };

@@ -39,9 +39,9 @@ pub struct Advice {
     pub notable: f64,
 }
 
-/// Growth of `values` at `t_s` seconds with `requests` completed; `least` is the smallest growth over the run that counts,
-/// in the unit of the values (one file, one thread). Counts are whole numbers, so that their noise is not that of
-/// memory; what differs from memory is the scale, and that nothing fails by it.
+/// Growth of `values` at `t_s` seconds with `requests` completed; `least` is the smallest growth over the run that
+/// counts, in the unit of the values (one file, one thread). Counts are whole numbers, so that their noise is not that
+/// of memory; what differs from memory is the scale, and that nothing fails by it.
 ///
 /// # Errors
 /// Why the series cannot be judged.
@@ -62,10 +62,10 @@ pub fn advice(t_s: &[f64], values: &[f64], requests: &[f64], least: f64) -> Resu
         Interval::NOTHING
     } else {
         let competition = run.competition(&run.environment(&series));
-        Interval::of(&competition, run.cut.at.len(), run.readings.seconds(), materiality.strictness)
+        Interval::of(&competition, run.cut.at.len(), run.readings.seconds(), materiality.bar)
             .ok_or(Unjudgeable::Singular)?
     };
-    let trend = if interval.evidence > materiality.strictness && interval.growth.value >= notable {
+    let trend = if interval.evidence > materiality.bar && interval.growth.value >= notable {
         Trend::Grows
     } else if interval.growth.high < notable {
         Trend::Still

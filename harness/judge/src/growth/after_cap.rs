@@ -1,5 +1,6 @@
-//! What goes on after a straight rise has ended: a full cache evicts and inserts, and the heap that it lives in creeps on for
-//! some turnovers. Anonymous memory alone hardly tells that from a leak beside a cache (METHOD.md, what goes on after a cap).
+//! What goes on after a straight rise has ended: a full cache evicts and inserts, and the heap that it lives in creeps
+//! on for some turnovers. Anonymous memory alone hardly tells that from a leak beside a cache (METHOD.md, what goes on
+//! after a cap).
 
 use serde::Serialize;
 
@@ -7,11 +8,12 @@ use crate::stats::blocks::Blocks;
 use crate::stats::order::median;
 use crate::units::Bytes;
 
-/// Most that the heap of a full cache is taken to creep by, as a share of what filled: one was seen to creep by 13 of 131 MiB.
-const MOST_CREPT: f64 = 0.3;
+/// Most that the heap of a full cache is taken to creep by, as a share of what filled: one was seen to creep by 13 of
+/// 131 MiB.
+const MAX_CREPT: f64 = 0.3;
 
 /// Most of its speed that a rise keeps after its end: what goes on faster has no cap, however a line is cut in two.
-const MOST_SPEED: f64 = 0.4;
+const MAX_SPEED: f64 = 0.4;
 
 /// Blocks whose median is a level.
 const FEW: usize = 3;
@@ -36,8 +38,8 @@ pub(super) fn after_cap(cut: &Blocks, full: f64, seconds: f64) -> Option<AfterCa
     let level = |from: usize| median(&cut.level[from.min(blocks - FEW)..(from + FEW).min(blocks)]);
     let (start, top, last) = (level(0), level(end), level(blocks - FEW));
     let (filled, crept) = (top - start, last - top);
-    let slower = crept / (1.0 - full) <= MOST_SPEED * filled / full;
-    let is_creep = crept > 0.0 && crept <= MOST_CREPT * filled && slower;
+    let slower = crept / (1.0 - full) <= MAX_SPEED * filled / full;
+    let is_creep = crept > 0.0 && crept <= MAX_CREPT * filled && slower;
     is_creep.then(|| AfterCap {
         full_s: full * seconds,
         filled: Bytes::new(filled as u64),

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::Growth;
 
-/// The least evidence of a look that counts, however lax the strictness.
+/// The least evidence of a look that counts, however lax the bar.
 const LEAST_BAR: f64 = 4.6;
 
-/// How much more than the strictness a look must show.
+/// How much more than the bar a look must show.
 const ABOVE_STRICTNESS: f64 = 1.6;
 
 /// Minutes of the first looks; then every 15 minutes.
@@ -30,10 +30,10 @@ pub struct EarlyStop {
 }
 
 impl EarlyStop {
-    /// Before the first look, for evidence above `strictness`.
+    /// Before the first look, for evidence above `bar`.
     #[must_use]
-    pub fn new(strictness: f64) -> Self {
-        Self { bar: LEAST_BAR.max(strictness + ABOVE_STRICTNESS), last_was_above: false }
+    pub fn new(bar: f64) -> Self {
+        Self { bar: LEAST_BAR.max(bar + ABOVE_STRICTNESS), last_was_above: false }
     }
 
     /// The evidence that two looks in a row must exceed.
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bar_rises_with_strictness() {
+    fn a_look_asks_for_more_where_the_bar_is_higher() {
         assert!((EarlyStop::new(3.0).bar() - 4.6).abs() < 1e-12);
         assert!((EarlyStop::new(5.0).bar() - 6.6).abs() < 1e-12);
         assert!((EarlyStop::new(1.0).bar() - 4.6).abs() < 1e-12);

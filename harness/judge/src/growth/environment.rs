@@ -9,7 +9,7 @@ use crate::stats::order::{deviation, gradient, mean, median};
 const VARYING_LOAD: f64 = 0.05;
 
 /// Most disturbances that are modelled; with more the run is not judged.
-const MOST_DISTURBANCES: usize = 8;
+const MAX_DISTURBANCES: usize = 8;
 
 /// Disturbances closer than this many blocks are one.
 const MERGED_BLOCKS: f64 = 2.0;
@@ -24,13 +24,13 @@ const RATE_EXCESS: f64 = 1.25;
 /// minute for what is purged more slowly.
 const LOAD_MEMORIES: [f64; 3] = [3.0, 10.0, 30.0];
 
-/// Seconds over which what a peak of the load took is given back, while memory grows at once: the service's own queues and
-/// pools empty first, and jemalloc then purges over ten seconds twice, dirty and muzzy pages (its manual, `dirty_decay_ms` and
-/// `muzzy_decay_ms`). Found on seed 1; 40 and 100 do nearly as well (METHOD.md, load peaks).
+/// Seconds over which what a peak of the load took is given back, while memory grows at once: the service's own queues
+/// and pools empty first, and jemalloc then purges over ten seconds twice, dirty and muzzy pages (its manual,
+/// `dirty_decay_ms` and `muzzy_decay_ms`). Found on seed 1; 40 and 100 do nearly as well (METHOD.md, load peaks).
 const PEAK_MEMORY: f64 = 60.0;
 
-/// A run must last so many of it for peaks to come and go within it: of calm services with spikes 7 % were called leaks in ten
-/// minutes and 5 % in twenty (METHOD.md, what load peaks hide).
+/// A run must last so many of it for peaks to come and go within it: of calm services with spikes 7 % were called leaks
+/// in ten minutes and 5 % in twenty (METHOD.md, what load peaks hide).
 const PEAK_MEMORIES: f64 = 25.0;
 
 /// Blocks at least this wide, in seconds, hold what follows at once; in narrower ones a slow memory of the load would
@@ -68,7 +68,7 @@ impl Environment {
 
     /// Whether the run was disturbed too often to be judged.
     pub(super) const fn is_noisy(&self) -> bool {
-        self.disturbances > MOST_DISTURBANCES
+        self.disturbances > MAX_DISTURBANCES
     }
 
     fn add_load(&mut self, readings: &Readings, cut: &Blocks) {
@@ -119,13 +119,13 @@ impl Environment {
             }
         }
         self.disturbances = merged.len();
-        self.covariates.extend(merged.iter().take(MOST_DISTURBANCES).filter_map(|moment| step_at(*moment, block, cut)));
+        self.covariates.extend(merged.iter().take(MAX_DISTURBANCES).filter_map(|moment| step_at(*moment, block, cut)));
     }
 
-    /// A fresh worker begins at a level of its own and then does what the old one did: each has an intercept. More of them
-    /// than could be modelled are the service's way to work, and no change of it.
+    /// A fresh worker begins at a level of its own and then does what the old one did: each has an intercept. More of
+    /// them than could be modelled are the service's way to work, and no change of it.
     fn add_replacements(&mut self, replaced: &[f64], readings: &Readings, cut: &Blocks) {
-        if replaced.len() > MOST_DISTURBANCES {
+        if replaced.len() > MAX_DISTURBANCES {
             return;
         }
         let block = readings.seconds() / cut.at.len() as f64;
@@ -134,7 +134,8 @@ impl Environment {
     }
 }
 
-/// A step at `moment`, which may lie within a block; none at the very start or end, where it is a constant or one block.
+/// A step at `moment`, which may lie within a block; none at the very start or end, where it is a constant or one
+/// block.
 fn step_at(moment: f64, block: f64, cut: &Blocks) -> Option<Vec<f64>> {
     let step: Vec<f64> = cut.at.iter().map(|t| ((t - moment) / block + 0.5).clamp(0.0, 1.0)).collect();
     let after: f64 = step.iter().sum();

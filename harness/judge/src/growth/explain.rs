@@ -14,7 +14,7 @@ use crate::stats::shapes::Shape;
 use crate::units::{BytesPerHour, Estimate};
 
 /// How many models of each kind are told.
-const TOLD: usize = 5;
+const CANDIDATES_SHOWN: usize = 5;
 
 /// One model of the competition: the best of its shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -42,7 +42,7 @@ pub struct Explanation {
     /// The growth.
     pub growth: Growth,
     /// Evidence above which growth is called a leak.
-    pub strictness: f64,
+    pub bar: f64,
     /// The best models of either kind, best first.
     pub candidates: Vec<Candidate>,
 }
@@ -53,7 +53,7 @@ pub struct Explanation {
 /// Why the series cannot be judged.
 pub fn explain(series: &Series, source: MemorySource, materiality: &Materiality) -> Result<Explanation, Unjudgeable> {
     let (growth, candidates) = super::fitted(series, source, materiality, candidates)?;
-    Ok(Explanation { growth, strictness: materiality.strictness, candidates })
+    Ok(Explanation { growth, bar: materiality.bar, candidates })
 }
 
 fn candidates(run: &Run, competition: &Competition) -> Vec<Candidate> {
@@ -87,8 +87,9 @@ fn candidates(run: &Run, competition: &Competition) -> Vec<Candidate> {
             plausible: leaking && fit.slope + t * fit.error >= 0.0 && fit.score >= best_leaking - PLAUSIBLE,
         }
     };
-    let of_kind =
-        |leaking: bool| best.iter().filter(move |(_, fit)| is_leaking(fit) == leaking).take(TOLD).map(candidate);
+    let of_kind = |leaking: bool| {
+        best.iter().filter(move |(_, fit)| is_leaking(fit) == leaking).take(CANDIDATES_SHOWN).map(candidate)
+    };
     let mut told: Vec<Candidate> = of_kind(true).chain(of_kind(false)).collect();
     told.sort_by(|a, b| a.behind.total_cmp(&b.behind));
     told
@@ -96,7 +97,7 @@ fn candidates(run: &Run, competition: &Competition) -> Vec<Candidate> {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { growth, strictness, candidates } = self;
+        let Self { growth, bar, candidates } = self;
         writeln!(f, "{} readings in {} blocks over {:.0} s", growth.samples, growth.blocks, growth.seconds)?;
         writeln!(f, "  behind  model                    noise            growth an hour")?;
         for candidate in candidates {
@@ -119,7 +120,7 @@ impl fmt::Display for Explanation {
             "* within {PLAUSIBLE} of the best leaking model: the interval is the union of theirs, the same shapes with other noises included"
         )?;
         writeln!(f, "growth an hour: {}, at most {}", growth.per_hour.compact(), growth.ceiling)?;
-        let asked = growth.evidence_asked(*strictness);
+        let asked = growth.evidence_asked(*bar);
         writeln!(f, "evidence {:.1}; above {asked} it is a leak, if material", growth.evidence)?;
         write!(
             f,
@@ -142,8 +143,8 @@ mod tests {
     fn the_best_models_of_both_kinds_are_told_best_first() {
         let explanation = explained(&Planted { seconds: 900, leak: 64.0, ..Planted::CALM }.series());
         let candidates = &explanation.candidates;
-        assert_eq!(candidates.iter().filter(|candidate| candidate.leaking).count(), TOLD);
-        assert_eq!(candidates.iter().filter(|candidate| !candidate.leaking).count(), TOLD);
+        assert_eq!(candidates.iter().filter(|candidate| candidate.leaking).count(), CANDIDATES_SHOWN);
+        assert_eq!(candidates.iter().filter(|candidate| !candidate.leaking).count(), CANDIDATES_SHOWN);
         assert!(candidates.is_sorted_by(|a, b| a.behind <= b.behind));
         assert!(candidates[0].leaking && candidates[0].plausible && candidates[0].behind <= 0.0);
     }

@@ -13,8 +13,8 @@ use crate::units::{Bytes, BytesPerHour};
 /// Falls below this share of the growth over the run take back too little to matter.
 const LARGE: f64 = 0.25;
 
-/// Growth is real if at least this share of it is seen from trough to trough, and a fall gives back what was grown until
-/// then if it is at least this share of that.
+/// Growth is real if at least this share of it is seen from trough to trough, and a fall gives back what was grown
+/// until then if it is at least this share of that.
 const REAL: f64 = 0.5;
 
 /// Memory has passed the height that it fell from once it lies this share of the fall above it: teeth of one collector
@@ -34,7 +34,8 @@ pub struct GivenBack {
     pub fallen: Bytes,
     /// When, in seconds since the start.
     pub at_s: f64,
-    /// How much longer the run would have had to go on, at the growth that was found, to pass the height before the fall.
+    /// How much longer the run would have had to go on, at the growth that was found, to pass the height before the
+    /// fall.
     pub missing_s: f64,
 }
 
@@ -46,8 +47,8 @@ struct Fall {
     after: f64,
 }
 
-/// What the last large fall took back of growth by `growth`, unless troughs rise too or memory has passed that height again.
-/// A sawtooth whose troughs are followed has no falls left: it is not asked about.
+/// What the last large fall took back of growth by `growth`, unless troughs rise too or memory has passed that height
+/// again. A sawtooth whose troughs are followed has no falls left: it is not asked about.
 pub(super) fn given_back(
     readings: &Readings,
     cut: &Blocks,

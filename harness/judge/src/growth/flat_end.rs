@@ -1,9 +1,9 @@
-//! A measurement of the flat end by itself: what a curve that filled and then stood still excludes, whatever shapes would still
-//! fit the whole of it.
+//! A measurement of the flat end by itself: what a curve that filled and then stood still excludes, whatever shapes
+//! would still fit the whole of it.
 //!
 //! From some moment on the curve is held against two others: one that grows from that moment on, and one that begins to
-//! grow later. Each may have the noise that suits it best, up to a random walk. What the flat one beats by the evidence that a
-//! leak is asked for is excluded (METHOD.md, the flat end).
+//! grow later. Each may have the noise that suits it best, up to a random walk. What the flat one beats by the evidence
+//! that a leak is asked for is excluded (METHOD.md, the flat end).
 
 use serde::Serialize;
 
@@ -18,8 +18,8 @@ use crate::units::{Bytes, BytesPerHour};
 
 use super::staircase::SMALLEST;
 
-/// Places where the end may begin, as shares of the run: at least half of a run is needed, because what doubles is flat for as
-/// long as it has lived, and then takes as much again.
+/// Places where the end may begin, as shares of the run: at least half of a run is needed, because what doubles is flat
+/// for as long as it has lived, and then takes as much again.
 const STARTS: [f64; 10] = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45];
 
 /// A leak that begins later than this share of a run is not asked for: it was not there for long enough to be seen.
@@ -32,7 +32,8 @@ const DOUBLED: f64 = 2.2;
 /// Fewest blocks of an end.
 const FEWEST: usize = 20;
 
-/// Variation of the rate of requests within a flat end beyond chance, as a coefficient of variation: as in `environment`.
+/// Variation of the rate of requests within a flat end beyond chance, as a coefficient of variation: as in
+/// `environment`.
 const VARYING_LOAD: f64 = 0.05;
 
 /// Where the start of a run ends, as a share of it: what falls there is no sign of an allocator that gives back.
@@ -71,13 +72,13 @@ pub struct FlatEnd {
     pub step: Bytes,
 }
 
-/// The end that excludes most, if growth of `worth_finding` is excluded with an evidence of `strictness`.
+/// The end that excludes most, if growth of `worth_finding` is excluded with an evidence of `bar`.
 pub(super) fn flat_end(
     readings: &Readings,
     cut: &Blocks,
     environment: &Environment,
     worth_finding: BytesPerHour,
-    strictness: f64,
+    bar: f64,
 ) -> Option<FlatEnd> {
     let worth = worth_finding.get_per_second();
     let step = step(readings);
@@ -94,14 +95,14 @@ pub(super) fn flat_end(
         }
         let end = End::new(cut, start, readings.seconds());
         let evidence = end.ahead(worth);
-        let at_most = (evidence >= strictness).then(|| BytesPerHour::per_second(end.excluded(worth, strictness)));
+        let at_most = (evidence >= bar).then(|| BytesPerHour::per_second(end.excluded(worth, bar)));
         Some(FlatEnd { since_s: cut.at[start] - cut.at[0], evidence, at_most, step: Bytes::new(step as u64) })
     });
     excluded.max_by(|a, b| a.evidence.total_cmp(&b.evidence))
 }
 
-/// The steps in which memory is taken, in bytes: a low one of its changes, or the most that is known of any allocator where
-/// memory hardly ever changed within a short run.
+/// The steps in which memory is taken, in bytes: a low one of its changes, or the most that is known of any allocator
+/// where memory hardly ever changed within a short run.
 fn step(readings: &Readings) -> f64 {
     let mut changes: Vec<f64> = changes(&readings.memory).map(f64::abs).collect();
     if changes.len() >= FEWEST_CHANGES {
@@ -121,8 +122,8 @@ fn falls(readings: &Readings) -> bool {
     all < FEWEST_CHANGES || down as f64 >= FALLING * all as f64
 }
 
-/// Whether the level at `start` may be a mark that a peak of live memory has left, of a program that gives nothing back: it
-/// was reached by leaps and not, as a fill does, in every block.
+/// Whether the level at `start` may be a mark that a peak of live memory has left, of a program that gives nothing
+/// back: it was reached by leaps and not, as a fill does, in every block.
 fn is_mark(cut: &Blocks, start: usize) -> bool {
     let way = &cut.level[start / 2..=start];
     let rose = way.windows(2).filter(|pair| pair[1] > pair[0]).count();

@@ -5,8 +5,8 @@ use crate::stats::blocks::Blocks;
 use crate::stats::order::median;
 use crate::units::BytesPerHour;
 
-/// A rate above this multiple of the one before is the beginning of a peak. From 1.1 on slow swings of the load count as
-/// peaks, and half of the calm diurnal services stay open (METHOD.md, what load peaks hide).
+/// A rate above this multiple of the one before is the beginning of a peak. From 1.1 on slow swings of the load count
+/// as peaks, and half of the calm diurnal services stay open (METHOD.md, what load peaks hide).
 const RISE: f64 = 1.2;
 
 /// Standard deviations of random arrivals that a rise must exceed besides: a count of N has variance N.
@@ -18,11 +18,11 @@ const LOST: f64 = 0.5;
 /// Blocks that decide before and after a peak: one may be low by chance.
 const FEW: usize = 3;
 
-/// Seconds by which the run is too short to show growth of `worth_finding` beneath the marks of its load peaks; `None` if
-/// there is no such mark.
+/// Seconds by which the run is too short to show growth of `worth_finding` beneath the marks of its load peaks; `None`
+/// if there is no such mark.
 ///
-/// Growth from before a peak is excluded once the curve itself is seen to lie lower than it would have led to, whatever the
-/// models ascribe to the load.
+/// Growth from before a peak is excluded once the curve itself is seen to lie lower than it would have led to, whatever
+/// the models ascribe to the load.
 pub(super) fn missing_seconds(cut: &Blocks, worth_finding: BytesPerHour) -> Option<f64> {
     let hidden = |peak: usize| {
         let (from, before) = before(cut, peak);

@@ -15,9 +15,9 @@ const BLOCKS_PER_FREEDOM: f64 = 6.0;
 /// Least degrees of freedom.
 const LEAST_FREEDOM: f64 = 4.0;
 
-/// Seconds per degree of freedom where those are fewer still: noise that lasts for half a minute has come and gone twice in
-/// a minute, however many blocks it was cut into. Without this 83–87 % of the intervals of steep leaks held the truth after a
-/// minute (METHOD.md, interval).
+/// Seconds per degree of freedom where those are fewer still: noise that lasts for half a minute has come and gone
+/// twice in a minute, however many blocks it was cut into. Without this 83–87 % of the intervals of steep leaks held
+/// the truth after a minute (METHOD.md, interval).
 const SECONDS_PER_FREEDOM: f64 = 25.0;
 
 /// Quantile of a two-sided 95 % interval.
@@ -81,7 +81,7 @@ impl Interval {
     }
 
     /// From all fits to `blocks` blocks of a run of `seconds`; `None` without a calm and a leaking fit.
-    pub(super) fn of(competition: &Competition, blocks: usize, seconds: f64, strictness: f64) -> Option<Self> {
+    pub(super) fn of(competition: &Competition, blocks: usize, seconds: f64, bar: f64) -> Option<Self> {
         let leaking = competition.best(|mean, _| mean.drift.is_some())?;
         let calm = competition.best(|mean, _| mean.drift.is_none())?;
         let constant = competition.best(|mean, _| mean.shape == Shape::Constant)?;
@@ -103,7 +103,7 @@ impl Interval {
             // No calm model is plausible: the evidence has excluded zero, whatever the noise of a short run.
             growth.low = growth.low.max(0.0);
         }
-        if evidence <= strictness && calm.score > chosen.score {
+        if evidence <= bar && calm.score > chosen.score {
             growth.value *= (chosen.score - calm.score).exp();
         }
         Some(Self {
@@ -117,13 +117,13 @@ impl Interval {
             follows: follows(competition),
             full: [calm, chosen].iter().find_map(|fit| competition.means[fit.mean].full),
             // A line that is z standard errors steep gains about z²/2 over a constant and pays ½ ln n for it.
-            detectable: half_width * ((2.0 * (strictness + 0.5 * n.ln())).sqrt() / t).max(1.0),
+            detectable: half_width * ((2.0 * (bar + 0.5 * n.ln())).sqrt() / t).max(1.0),
         })
     }
 }
 
-/// All leaking fits within [`PLAUSIBLE`] of the best. A line that falls for sure beside a shape that rises is a misfit of
-/// the shape, and bounds nothing: it counts only where no other line fits.
+/// All leaking fits within [`PLAUSIBLE`] of the best. A line that falls for sure beside a shape that rises is a misfit
+/// of the shape, and bounds nothing: it counts only where no other line fits.
 fn plausible(competition: &Competition, t: f64) -> Vec<Fit> {
     let leaking = || competition.fits.iter().filter(|fit| competition.means[fit.mean].drift.is_some());
     let mut fits: Vec<Fit> = leaking().filter(|fit| fit.slope + t * fit.error >= 0.0).copied().collect();

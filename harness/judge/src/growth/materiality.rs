@@ -23,14 +23,16 @@ pub(super) const SHARE_OF_WORTH_FINDING: f64 = 0.25;
 /// one minute and 12.6 MB in four with glibc's arenas under eight workers.
 pub const ALLOCATOR_DRIFT: Bytes = Bytes::mib(16);
 
-/// Within which seconds of a run the drift of an allocator loses its weight: it was seen for four minutes, and slows down.
+/// Within which seconds of a run the drift of an allocator loses its weight: it was seen for four minutes, and slows
+/// down.
 const DRIFT_ENDS: (f64, f64) = (250.0, SHORT_RUN_SECONDS);
 
-/// Drift comes arena by arena and slows down: a line is none where its slowest of the last three quarters grows at this share
-/// of their mean; below the lower one nothing is known.
+/// Drift comes arena by arena and slows down: a line is none where its slowest of the last three quarters grows at this
+/// share of their mean; below the lower one nothing is known.
 const STRAIGHT: (f64, f64) = (0.7, 0.9);
 
-/// Evidence that such a line must have, and how long it must have lasted, in seconds; below the lower ones nothing is known.
+/// Evidence that such a line must have, and how long it must have lasted, in seconds; below the lower ones nothing is
+/// known.
 const PLAIN_EVIDENCE: (f64, f64) = (10.0, 20.0);
 /// See [`PLAIN_EVIDENCE`].
 const PLAIN_SECONDS: (f64, f64) = (60.0, 120.0);
@@ -47,16 +49,12 @@ pub struct Materiality {
     /// Smallest growth per hour that is worth finding; 1 MiB by default.
     pub per_hour: BytesPerHour,
     /// Evidence above which growth is called a leak (λ): 3 normally, 5 for a strict gate.
-    pub strictness: f64,
+    pub bar: f64,
 }
 
 impl Default for Materiality {
     fn default() -> Self {
-        Self {
-            per_request: BytesPerRequest::new(4.0),
-            per_hour: BytesPerHour::new(Bytes::mib(1).as_f64()),
-            strictness: 3.0,
-        }
+        Self { per_request: BytesPerRequest::new(4.0), per_hour: BytesPerHour::new(Bytes::mib(1).as_f64()), bar: 3.0 }
     }
 }
 
@@ -75,8 +73,8 @@ pub(super) fn least_growth(readings: &Readings, typical: f64, drift: f64) -> f64
     scaled.max(LEAST_SHARE * typical).max(drift)
 }
 
-/// What the allocator may have taken by itself, in bytes: zero for live bytes and for longer runs, and the less the longer and
-/// the straighter a line is, of an evidence.
+/// What the allocator may have taken by itself, in bytes: zero for live bytes and for longer runs, and the less the
+/// longer and the straighter a line is, of an evidence.
 pub(super) fn allocator_drift(readings: &Readings, cut: &Blocks, evidence: f64) -> f64 {
     if readings.source == MemorySource::Live {
         return 0.0;
@@ -125,7 +123,8 @@ mod tests {
         is(seen(6e6, 1e6, 2000.0), 10_500.0);
         // However little noise: 12 MB over 600 s are asked for.
         is(seen(0.0, 12e6, 2000.0), 20_000.0);
-        // A line that the noise would let through is no leak before its lower end passes a quarter of what is worth finding.
+        // A line that the noise would let through is no leak before its lower end passes a quarter of what is worth
+        // finding.
         is(seen(0.0, 0.0, 40_000.0), 10_000.0);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::materiality::SHORT_RUN_SECONDS;
 use crate::stats::order::quantile_in_place;
-use crate::units::{Rps, in_words};
+use crate::units::{Rps, duration_text};
 
 /// Shortest run that is judged: a phase of 60 s has a little less between its first and last reading.
 pub const LEAST_SECONDS: f64 = 55.0;
@@ -89,7 +89,7 @@ pub enum Unjudgeable {
         index: usize,
     },
     /// The run is too short, or has too few readings.
-    #[error("too short: {samples} readings over {}", in_words(*.lasted))]
+    #[error("too short: {samples} readings over {}", duration_text(*.lasted))]
     TooShort {
         /// Readings.
         samples: usize,

@@ -63,7 +63,8 @@ pub struct Jumps {
     pub last_at: f64,
     /// Whether they make up most of the growth, and went on into the second half.
     pub dominant: bool,
-    /// Whether some were about twice as large, and came about twice as late, as the one before: a container that doubles.
+    /// Whether some were about twice as large, and came about twice as late, as the one before: a container that
+    /// doubles.
     pub doubling: bool,
     /// Whether the jumps are so few, or so alone, that marks which an allocator keeps look like them.
     pub few: bool,
@@ -184,8 +185,8 @@ impl<'c> Staircase<'c> {
         about(jump.size / other.size) && about(self.share(jump) / self.share(&other))
     }
 
-    /// Whether memory lies well below the highest that it was after a jump, of jumps that are `up` together: what is given back
-    /// was not kept.
+    /// Whether memory lies well below the highest that it was after a jump, of jumps that are `up` together: what is
+    /// given back was not kept.
     fn fell_back(&self, up: f64) -> bool {
         let levels = &self.cut.level;
         let highest = levels.windows(3).map(median).fold(f64::NEG_INFINITY, f64::max);

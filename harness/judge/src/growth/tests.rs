@@ -13,7 +13,8 @@ fn is_close(got: f64, expected: f64, scale: f64) -> bool {
 
 #[test]
 fn a_planted_slope_lies_inside_the_interval_in_90_to_98_per_cent_of_seeds() {
-    // Noise that forgets within two seconds and noise that lasts for ten, together: the interval does not know which it is.
+    // Noise that forgets within two seconds and noise that lasts for ten, together: the interval does not know which it
+    // is.
     let inside = [0.6, 0.9].into_iter().flat_map(|correlation| (0..16).map(move |seed| (correlation, seed)));
     let inside = inside
         .filter(|&(correlation, seed)| {

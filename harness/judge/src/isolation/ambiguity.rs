@@ -5,7 +5,8 @@ use super::{CLEARED, Guilt, Isolation, NAMED};
 use crate::verdict::Verdict;
 
 impl Isolation {
-    /// What `outcomes`, of which this speaks, leave open, in words; none if nothing grew in them, or all of it has a name.
+    /// What `outcomes`, of which this speaks, leave open, in words; none if nothing grew in them, or all of it has a
+    /// name.
     #[must_use]
     pub fn ambiguity(&self, outcomes: &[JudgedCell]) -> Option<String> {
         if !outcomes.iter().any(|outcome| matches!(outcome.verdict(), Verdict::Leak | Verdict::Step)) {

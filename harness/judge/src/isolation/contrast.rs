@@ -1,5 +1,5 @@
-//! Two cells that differ in one factor only: where a crash or memory that the allocator keeps comes from, and where the eye can
-//! follow what the model says.
+//! Two cells that differ in one factor only: where a crash or memory that the allocator keeps comes from, and where the
+//! eye can follow what the model says.
 
 use super::cell::JudgedCell;
 use super::factor::Factor;
@@ -65,8 +65,8 @@ impl<'o> Contrast<'o> {
         format!("{} is {}, {} is {}", with.cell, with.verdict(), without.cell, without.verdict())
     }
 
-    /// The difference of what the allocator keeps, which is seen in anonymous memory only; of the growth itself where the service
-    /// crashed.
+    /// The difference of what the allocator keeps, which is seen in anonymous memory only; of the growth itself where
+    /// the service crashed.
     pub(super) fn difference(&self) -> Option<(Estimate<BytesPerHour>, Option<Estimate<BytesPerRequest>>)> {
         let growth = |outcome: &'o JudgedCell| -> Option<&'o Growth> {
             match self.with.verdict() {

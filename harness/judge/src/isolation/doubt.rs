@@ -13,7 +13,7 @@ impl Weighed<'_> {
     /// The cells that speak of a factor, in words.
     pub(super) fn told(&self, place: usize, contrast: Option<&Contrast<'_>>) -> String {
         /// More cells than these are not told apart.
-        const TOLD: usize = 3;
+        const DOUBTED_NAMED: usize = 3;
         if let Some(contrast) = contrast {
             return contrast.told();
         }
@@ -22,8 +22,12 @@ impl Weighed<'_> {
             .filter(|(_, reading)| reading.on[place])
             .map(|(outcome, _)| format!("{} is {}", outcome.cell, outcome.verdict()))
             .collect();
-        let more = if with.len() > TOLD { format!(" and {} more", with.len() - TOLD) } else { String::new() };
-        format!("{}{more}", with[..with.len().min(TOLD)].join(", "))
+        let more = if with.len() > DOUBTED_NAMED {
+            format!(" and {} more", with.len() - DOUBTED_NAMED)
+        } else {
+            String::new()
+        };
+        format!("{}{more}", with[..with.len().min(DOUBTED_NAMED)].join(", "))
     }
 
     /// The other of a pair, where a factor may leak with that only, which leaks for sure.
@@ -59,8 +63,8 @@ impl Weighed<'_> {
         "an effect worth finding is not excluded".to_owned()
     }
 
-    /// Two soaks of one cell of which one grew and the other is clear, where no more are clear than grew, and no other cell clears the
-    /// factor.
+    /// Two soaks of one cell of which one grew and the other is clear, where no more are clear than grew, and no other
+    /// cell clears the factor.
     pub(super) fn disagreeing(&self, factor: &Factor) -> Option<(&JudgedCell, &JudgedCell)> {
         let with = || self.readings.outcomes.iter().copied().filter(|outcome| factor.is_on(outcome));
         let is_alike = |one: &JudgedCell, other: &JudgedCell| one.flags == other.flags && one.axes == other.axes;

@@ -87,8 +87,8 @@ impl Factor {
         is_alike && !self.is_on(without) && without.replicate == with.replicate
     }
 
-    /// Whether both may leak only together: two values of one axis are never on at once, and of two axes nobody asks. What began
-    /// at one revision and ended at another is such a pair.
+    /// Whether both may leak only together: two values of one axis are never on at once, and of two axes nobody asks.
+    /// What began at one revision and ended at another is such a pair.
     pub(super) fn pairs_with(&self, other: &Self) -> bool {
         let is_flag = |factor: &Self| matches!(factor, Self::Flag(_));
         let turns = [self, other].map(|factor| matches!(factor, Self::Since { .. }));
@@ -112,7 +112,8 @@ fn has_grown_out_of(outcome: &JudgedCell, revision: &String) -> bool {
     outcome.history.as_ref().is_some_and(|history| history.until.contains(revision))
 }
 
-/// Where growth may have begun or ended in the history of the service: between any two revisions of which cells were judged.
+/// Where growth may have begun or ended in the history of the service: between any two revisions of which cells were
+/// judged.
 fn turns(outcomes: &[&JudgedCell]) -> Vec<Factor> {
     let histories = outcomes.iter().filter_map(|outcome| outcome.history.as_ref());
     let Some(longest) = histories.max_by_key(|history| history.until.len()) else { return Vec::new() };

@@ -1,9 +1,9 @@
-//! The sparse model: the growth of every cell as a sum of few effects, each of at least what is worth finding, under noise and the
-//! creep of innocent flags. Gives the evidence for a set of terms in closed form.
+//! The sparse model: the growth of every cell as a sum of few effects, each of at least what is worth finding, under
+//! noise and the creep of innocent flags. Gives the evidence for a set of terms in closed form.
 //!
 //! All growth here is in units of what is worth finding.
 
-use super::shortlist::{MOST_WEIGHED, shortlist};
+use super::shortlist::{MAX_WEIGHED, shortlist};
 use super::tail::{ln_above, ln_all_above};
 use crate::stats::cholesky::{Triangle, dot};
 
@@ -19,7 +19,8 @@ pub(crate) struct Causes {
 }
 
 impl Causes {
-    /// All that these cells could show: factors that `may_pair` leak together, and flags may be what keeps memory from growing.
+    /// All that these cells could show: factors that `may_pair` leak together, and flags may be what keeps memory from
+    /// growing.
     pub(crate) fn shown(
         readings: &[Reading],
         is_flag: impl Fn(usize) -> bool,
@@ -63,7 +64,8 @@ pub(crate) enum Term {
     Off(usize),
     /// The first factor adds growth only where the second is off, which cleans up after it.
     Without(usize, usize),
-    /// A cell grew by something that is none of these: the one in which a cache had not filled, or a judgement that is wrong.
+    /// A cell grew by something that is none of these: the one in which a cache had not filled, or a judgement that is
+    /// wrong.
     Wrong(usize),
 }
 
@@ -95,38 +97,42 @@ impl Term {
     }
 }
 
-/// Probability that no factor leaks. With as much on the other side, evidence of 19 to 1 is needed to name one at 0.95, and where
-/// nothing leaks evidence reaches x to 1 with a probability of at most 1/x, *however many factors there are*.
+/// Probability that no factor leaks. With as much on the other side, evidence of 19 to 1 is needed to name one at 0.95,
+/// and where nothing leaks evidence reaches x to 1 with a probability of at most 1/x, *however many factors there are*.
 const NOTHING: f64 = 0.5;
 /// Of culprits beyond the first, each has this probability: several leaks are the normal case.
 const ANOTHER: f64 = 0.3;
-/// Share of culprits that are two factors together. In the first simulations it was .15 of .9 (docs/isolation.md, where the numbers come from).
+/// Share of culprits that are two factors together. In the first simulations it was .15 of .9 (docs/isolation.md, where
+/// the numbers come from).
 const TOGETHER: f64 = 0.2;
-/// Share of culprits that leak where they are off: what is switched is mostly what is new, and what cleans up is on in production.
+/// Share of culprits that leak where they are off: what is switched is mostly what is new, and what cleans up is on in
+/// production.
 const OFF: f64 = 0.1;
-/// Share of culprits that leak only where another factor is off: a cache of which eviction is a flag. So small because there are so many of
-/// them, and in most designs one of them looks like any pair.
+/// Share of culprits that leak only where another factor is off: a cache of which eviction is a flag. So small because
+/// there are so many of them, and in most designs one of them looks like any pair.
 const WITHOUT: f64 = 0.05;
 /// Probability that the program leaks by itself.
 const PROGRAM: f64 = 0.1;
-/// Probability that the growth of a cell is not what its interval says: leaks were found in 0.1 % of soaks of half an hour or more
-/// that had none (METHOD.md), half as often in each direction.
+/// Probability that the growth of a cell is not what its interval says: leaks were found in 0.1 % of soaks of half an
+/// hour or more that had none (METHOD.md), half as often in each direction.
 const WRONG: f64 = 0.0005;
 
-/// Growth that innocent factors, and the program, have by chance: 0.3 B/request where 4 are worth finding (docs/isolation.md, where the numbers come from).
+/// Growth that innocent factors, and the program, have by chance: 0.3 B/request where 4 are worth finding
+/// (docs/isolation.md, where the numbers come from).
 pub(crate) const CREEP: f64 = 0.075;
 
-/// Sizes that effects may be of: half-normals of these deviations. The first simulations had the first; the others are there because leaks of
-/// kilobytes were found where 4 B were worth finding, and a narrow prior shares those out among the innocent.
+/// Sizes that effects may be of: half-normals of these deviations. The first simulations had the first; the others are
+/// there because leaks of kilobytes were found where 4 B were worth finding, and a narrow prior shares those out among
+/// the innocent.
 const SCALES: [f64; 8] = [3.0, 12.0, 48.0, 192.0, 768.0, 3072.0, 12_288.0, 49_152.0];
 const WIDEST: f64 = SCALES[SCALES.len() - 1];
 
 /// Most terms of a hypothesis.
-pub(super) const MOST_TERMS: usize = 8;
+pub(super) const MAX_TERMS: usize = 8;
 
 /// Numbers of a hypothesis' terms.
-pub(super) type Vector = [f64; MOST_TERMS];
-type Matrix = [[f64; MOST_TERMS]; MOST_TERMS];
+pub(super) type Vector = [f64; MAX_TERMS];
+type Matrix = [[f64; MAX_TERMS]; MAX_TERMS];
 
 /// A possible cause, with the logarithm of its prior probability among those of its kind.
 #[derive(Debug, Clone, Copy)]
@@ -192,12 +198,12 @@ struct Effects {
 }
 
 impl Model {
-    /// Of the cells, with these possible causes: all of them, or where there are too many the likely ones. None if no covariance comes of
-    /// the numbers.
+    /// Of the cells, with these possible causes: all of them, or where there are too many the likely ones. None if no
+    /// covariance comes of the numbers.
     pub(super) fn new(readings: &[Reading], causes: &Causes) -> Option<Self> {
         let cells = Whitened::of(readings)?;
         let columns = columns(readings, causes);
-        let columns = if columns.len() > MOST_WEIGHED { shortlist(columns, &cells, MOST_WEIGHED) } else { columns };
+        let columns = if columns.len() > MAX_WEIGHED { shortlist(columns, &cells, MAX_WEIGHED) } else { columns };
         Some(Self::of(columns, &cells))
     }
 
@@ -220,10 +226,10 @@ impl Model {
 
     /// How well `terms` explain the cells.
     pub(super) fn fit(&self, terms: &[usize]) -> Fit {
-        let wide = self.effects(terms, &[WIDEST; MOST_TERMS]);
-        let mut scales = [WIDEST; MOST_TERMS];
+        let wide = self.effects(terms, &[WIDEST; MAX_TERMS]);
+        let mut scales = [WIDEST; MAX_TERMS];
         let mut prior = self.ln_prior(terms);
-        let mut truncated = Vec::with_capacity(MOST_TERMS);
+        let mut truncated = Vec::with_capacity(MAX_TERMS);
         for (i, &term) in terms.iter().enumerate() {
             let at_least = !matches!(self.columns[term].term, Term::Wrong(_));
             let (scale, ln_weight) = scale_of(wide.mean[i], at_least);
@@ -236,12 +242,13 @@ impl Model {
         let effects = self.effects(terms, &scales);
         let bound = prior + effects.ln_evidence;
         let score = bound + ln_all_above(1.0, &truncated, effects.mean, effects.covariance);
-        let mut deviation = [0.0; MOST_TERMS];
+        let mut deviation = [0.0; MAX_TERMS];
         (0..terms.len()).for_each(|i| deviation[i] = effects.covariance[i][i].sqrt());
         Fit { score, bound, mean: effects.mean, deviation }
     }
 
-    /// The effect of `column` beside `terms`, as the cells alone tell it: mean and deviation. None if they do not tell it.
+    /// The effect of `column` beside `terms`, as the cells alone tell it: mean and deviation. None if they do not tell
+    /// it.
     pub(super) fn beside(&self, terms: &[usize], column: usize) -> Option<(f64, f64)> {
         let partial = self.partial(terms)(column);
         partial.is_told.then(|| (partial.slope / partial.weight, partial.weight.powf(-0.5)))
@@ -259,17 +266,17 @@ impl Model {
 
     /// What `terms` leave of growth, effects being of any size.
     pub(super) fn beyond(&self, terms: &[usize]) -> Beyond {
-        Beyond { count: terms.len(), effects: self.effects(terms, &[WIDEST; MOST_TERMS]) }
+        Beyond { count: terms.len(), effects: self.effects(terms, &[WIDEST; MAX_TERMS]) }
     }
 
     /// Ridge regression on `terms`: normal effects of these deviations, and the evidence for them over noise alone.
     fn effects(&self, terms: &[usize], scales: &Vector) -> Effects {
         let n = terms.len();
         let mut effects =
-            Effects { mean: [0.0; MOST_TERMS], covariance: [[0.0; MOST_TERMS]; MOST_TERMS], ln_evidence: 0.0 };
+            Effects { mean: [0.0; MAX_TERMS], covariance: [[0.0; MAX_TERMS]; MAX_TERMS], ln_evidence: 0.0 };
         // L Lᵀ = Gram + 1/scale², and beside it its inverse, column by column.
-        let mut lower: Matrix = [[0.0; MOST_TERMS]; MOST_TERMS];
-        let mut inverse: Matrix = [[0.0; MOST_TERMS]; MOST_TERMS];
+        let mut lower: Matrix = [[0.0; MAX_TERMS]; MAX_TERMS];
+        let mut inverse: Matrix = [[0.0; MAX_TERMS]; MAX_TERMS];
         for i in 0..n {
             for j in 0..=i {
                 let ridge = if i == j { scales[i].powi(-2) } else { 0.0 };
@@ -379,8 +386,8 @@ fn columns(readings: &[Reading], causes: &Causes) -> Vec<Column> {
         .collect()
 }
 
-/// The scale that suits an effect best, with the logarithm of what it costs: smaller leaks are the likelier ones, by half from one
-/// scale to the next. `at_least`: the effect is none below what is worth finding.
+/// The scale that suits an effect best, with the logarithm of what it costs: smaller leaks are the likelier ones, by
+/// half from one scale to the next. `at_least`: the effect is none below what is worth finding.
 fn scale_of(effect: f64, at_least: bool) -> (f64, f64) {
     let mut best = (WIDEST, f64::NEG_INFINITY, f64::NEG_INFINITY);
     for (n, scale) in SCALES.into_iter().enumerate() {

@@ -1,5 +1,6 @@
-//! Growth that only phases beside the fitted ones show: such phases are compared from cell to cell by themselves, as the fitted ones are,
-//! and what is said of a flag is the worse of both. A flag is innocent only where neither speaks against it.
+//! Growth that only phases beside the fitted ones show: such phases are compared from cell to cell by themselves, as
+//! the fitted ones are, and what is said of a flag is the worse of both. A flag is innocent only where neither speaks
+//! against it.
 
 use super::cell::{JudgedCell, PhasesSeen};
 use super::sentence::sentence;
@@ -86,8 +87,8 @@ fn take_worse(own: &mut Finding, other: Finding, place: &str) {
     }
 }
 
-/// What cells say of growth by their fitted phases and in others: where a cell was found to grow, what shows it; else what leaves more
-/// open.
+/// What cells say of growth by their fitted phases and in others: where a cell was found to grow, what shows it; else
+/// what leaves more open.
 pub(super) fn measured_in(
     outcomes: &[JudgedCell],
     fitted: Vec<Measured>,

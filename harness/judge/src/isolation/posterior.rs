@@ -3,8 +3,8 @@
 use super::model::{CREEP, Causes, Model, Reading, Term};
 use super::search::{self, Found, NEGLIGIBLE};
 
-/// Standard errors by which a cell is beyond what explains it. Errors of cells are within 2 in 95 % of soaks and have heavier tails than
-/// the normal distribution; a wrong cell costs 7.6 in logarithms, which are 3.9 standard errors.
+/// Standard errors by which a cell is beyond what explains it. Errors of cells are within 2 in 95 % of soaks and have
+/// heavier tails than the normal distribution; a wrong cell costs 7.6 in logarithms, which are 3.9 standard errors.
 const BEYOND_CHANCE: f64 = 3.9;
 
 /// One explanation of all growth.
@@ -60,8 +60,8 @@ impl Posterior {
         self.probability(|hypothesis| hypothesis.terms.contains(&term))
     }
 
-    /// What `term` adds, over the explanations that have it: mean and deviation. As the cells tell it, and not drawn towards what is
-    /// likelier beforehand, unless they do not.
+    /// What `term` adds, over the explanations that have it: mean and deviation. As the cells tell it, and not drawn
+    /// towards what is likelier beforehand, unless they do not.
     pub(crate) fn effect(&self, term: Term) -> Option<(f64, f64)> {
         let (mut weight, mut sum, mut squares) = (0.0, 0.0, 0.0);
         for hypothesis in &self.hypotheses {
@@ -80,8 +80,9 @@ impl Posterior {
         self.beside(self.hypotheses.first()?, term)
     }
 
-    /// Cells that grow by more than the causes of the likeliest explanation add up to, a wrong cell being none: by what is worth finding,
-    /// and far beyond chance. But those that did not when the like of them was soaked again: they were judged wrongly.
+    /// Cells that grow by more than the causes of the likeliest explanation add up to, a wrong cell being none: by what
+    /// is worth finding, and far beyond chance. But those that did not when the like of them was soaked again: they
+    /// were judged wrongly.
     pub(crate) fn unexplained(&self, readings: &[Reading], are_alike: impl Fn(usize, usize) -> bool) -> Vec<usize> {
         let Some(best) = self.hypotheses.first() else { return Vec::new() };
         let explained = |reading: &Reading| -> f64 {

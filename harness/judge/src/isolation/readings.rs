@@ -1,4 +1,5 @@
-//! From the outcomes of cells to what the model reads: growth in units of what is worth finding, with its standard error.
+//! From the outcomes of cells to what the model reads: growth in units of what is worth finding, with its standard
+//! error.
 
 use super::cell::JudgedCell;
 use super::factor::Factor;

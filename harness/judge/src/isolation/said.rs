@@ -8,22 +8,25 @@ use crate::verdict::Verdict;
 /// Half the width of an interval of 95 %, in standard errors.
 pub(super) const HALF_WIDTH: f64 = 1.96;
 
-/// By how much growth of the same flag differs from cell to cell, as a share of it: 95 % of the estimates from anonymous memory were
-/// within 15 % of what leaked (METHOD, real traces), those from live bytes within 4 % (METHOD.md: median error below 1.5 %).
+/// By how much growth of the same flag differs from cell to cell, as a share of it: 95 % of the estimates from
+/// anonymous memory were within 15 % of what leaked (METHOD, real traces), those from live bytes within 4 % (METHOD.md:
+/// median error below 1.5 %).
 const ANONYMOUS_SPREAD: f64 = 0.075;
 /// See [`ANONYMOUS_SPREAD`].
 const LIVE_SPREAD: f64 = 0.02;
-/// The same of growth in jumps, and the most of any growth that a verdict says is there: what a cell with two to six jumps shows depends
-/// on how far it was from the next one. That it grew at all is beyond doubt, and how wide its interval is does not bear on that: of calm
-/// series 0.3 % are called growing (METHOD.md), which this many standard errors, less what a free effect costs, come to.
+/// The same of growth in jumps, and the most of any growth that a verdict says is there: what a cell with two to six
+/// jumps shows depends on how far it was from the next one. That it grew at all is beyond doubt, and how wide its
+/// interval is does not bear on that: of calm series 0.3 % are called growing (METHOD.md), which this many standard
+/// errors, less what a free effect costs, come to.
 const SURE_SPREAD: f64 = 0.2;
 
-/// Nobody is cleared by a cell that is not decided unless growth of so many times what its interval allows would show: its value is drawn
-/// towards zero (METHOD.md). A cache that filled through most of a minute hid leaks of 1.5 KiB/request in cell after cell, and a pair that
-/// leaked was called innocent.
+/// Nobody is cleared by a cell that is not decided unless growth of so many times what its interval allows would show:
+/// its value is drawn towards zero (METHOD.md). A cache that filled through most of a minute hid leaks of 1.5
+/// KiB/request in cell after cell, and a pair that leaked was called innocent.
 const CAREFUL: f64 = 2.0;
 
-/// What an allocator takes from the kernel at once: so much growth of a short run may have stayed hidden (METHOD.md, what decides).
+/// What an allocator takes from the kernel at once: so much growth of a short run may have stayed hidden (METHOD.md,
+/// what decides).
 const CHUNK: Bytes = Bytes::mib(2);
 
 /// Evidence that growth needs which no verdict speaks of, because the service ended by itself: that of a strict gate.
@@ -39,8 +42,8 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Of a cell; none if it says nothing. A soak that was cut short, and one that the service ended by itself, tells what grew, and
-    /// clears nothing: it says nothing unless it grew.
+    /// Of a cell; none if it says nothing. A soak that was cut short, and one that the service ended by itself, tells
+    /// what grew, and clears nothing: it says nothing unless it grew.
     pub(super) fn of(outcome: &JudgedCell, growth: &Growth) -> Option<Self> {
         match outcome.verdict() {
             Verdict::Step if growth.jumps.total > Bytes::ZERO => Some(Self::in_jumps(growth)),
@@ -70,15 +73,17 @@ impl Said {
         Self::new(climbed, SURE_SPREAD * climbed)
     }
 
-    /// No flag is thought to take memory away: where it falls, it does not grow, and how far down the interval reaches says nothing.
+    /// No flag is thought to take memory away: where it falls, it does not grow, and how far down the interval reaches
+    /// says nothing.
     fn clear(growth: &Growth) -> Self {
         let Estimate { value, high, .. } = growth.per_hour.map(BytesPerHour::get);
         let grown = value.max(0.0);
         Self::new(grown, ((high - value) / HALF_WIDTH).hypot(spread(growth) * grown))
     }
 
-    /// What is not decided excludes nothing that is worth finding, however narrow its interval, and all of its growth may be something
-    /// else than a leak. But what is far above all that is excluded: no more may hide than the reason for which it is open leaves room for.
+    /// What is not decided excludes nothing that is worth finding, however narrow its interval, and all of its growth
+    /// may be something else than a leak. But what is far above all that is excluded: no more may hide than the reason
+    /// for which it is open leaves room for.
     fn open(growth: &Growth) -> Self {
         let Estimate { value, low, high } = growth.per_hour.map(BytesPerHour::get);
         let (grown, worth) = (value.max(0.0), growth.worth_finding.get());

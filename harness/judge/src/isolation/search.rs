@@ -1,43 +1,46 @@
 //! A bounded search for the sets of causes that explain the growth of the cells best.
 //!
-//! Sets are built up term by term, all of one size before the next; then the best are changed, and what is like them is weighed too.
-//! Nothing is drawn at random. `docs/isolation.md` says how often the best of all is found.
+//! Sets are built up term by term, all of one size before the next; then the best are changed, and what is like them is
+//! weighed too. Nothing is drawn at random. `docs/isolation.md` says how often the best of all is found.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Fit, MOST_TERMS, Model, Term};
+use super::model::{Fit, MAX_TERMS, Model, Term};
 
 /// Most culprits of a hypothesis, and most cells that it calls wrong.
-const MOST_CULPRITS: usize = 6;
-/// See [`MOST_CULPRITS`].
-const MOST_WRONG: usize = 1;
+const MAX_CULPRITS: usize = 6;
+/// See [`MAX_CULPRITS`].
+const MAX_WRONG: usize = 1;
 
-/// Of the hypotheses with so many terms, only the best are extended by another term. With up to five flags and ten cells all sets of
-/// two are weighed. A width of 64 finds no other sets where flags leak, and a few more where cells grow for no reason.
+/// Of the hypotheses with so many terms, only the best are extended by another term. With up to five flags and ten
+/// cells all sets of two are weighed. A width of 64 finds no other sets where flags leak, and a few more where cells
+/// grow for no reason.
 const WIDTH: usize = 32;
 
 /// So many of the best sets are changed and built up again, and so often, as long as that finds better ones.
 const REFINED: usize = 4;
 /// See [`REFINED`].
-const MOST_ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 8;
 /// Of the terms that would explain most of the rest, so many are tried.
 const TRIED: usize = 4;
 /// What is behind the best by so much, in logarithms, with most terms in it, is built up no further.
 const HOPELESS: f64 = 30.0;
 
 /// Of so many sets the like is sought.
-const MOST_COMPLETED: usize = 1024;
+const MAX_COMPLETED: usize = 1024;
 
-/// So many sets are weighed at most before no more of the like is sought: each takes some 350 bytes. 32 flags with all their pairs take a third.
-const MOST_FOUND: usize = 300_000;
+/// So many sets are weighed at most before no more of the like is sought: each takes some 350 bytes. 32 flags with all
+/// their pairs take a third.
+const MAX_FOUND: usize = 300_000;
 
 /// What is less likely than the best by this, in logarithms, is left out: 1 in 3000.
 pub(super) const NEGLIGIBLE: f64 = 8.0;
 
-/// Bound of an estimate by which most extensions are not even fitted: a prior of another scale, and the truncation, may add so much.
+/// Bound of an estimate by which most extensions are not even fitted: a prior of another scale, and the truncation, may
+/// add so much.
 pub(super) const SLACK: f64 = 3.0;
 
 /// A set of columns, in ascending order.
@@ -87,21 +90,24 @@ impl<'m> Search<'m> {
     /// Terms are added to the best sets of each size until more do not explain more.
     fn build_up(&mut self) {
         self.weigh(Vec::new());
-        for size in 0..MOST_TERMS {
-            // By the score a set would lose its place if one effect of it seems to be none before the last term is there.
+        for size in 0..MAX_TERMS {
+            // By the score a set would lose its place if one effect of it seems to be none before the last term is
+            // there.
             let mut parents = self.ranked(|fit| fit.bound);
             parents.retain(|&at| self.found[at].set.len() == size);
             parents.truncate(self.width(&parents));
             // The same for all of one size, whichever comes first.
             let floor = self.best - NEGLIGIBLE;
             for parent in parents {
-                // Some however far behind they are: only with all of its terms does a set explain what each alone does not.
+                // Some however far behind they are: only with all of its terms does a set explain what each alone does
+                // not.
                 self.extend(parent, floor, TRIED);
             }
         }
     }
 
-    /// From each single cause what explains most is added: how well the cells can be explained tells what need not be weighed.
+    /// From each single cause what explains most is added: how well the cells can be explained tells what need not be
+    /// weighed.
     fn begin(&mut self) {
         let is_single = |term: Term| matches!(term, Term::One(_) | Term::Program);
         let mut met = BTreeSet::new();
@@ -118,11 +124,12 @@ impl<'m> Search<'m> {
         }
     }
 
-    /// Adding alone never takes back a pair that stood in for two flags while those were not there yet. From the best sets some terms
-    /// are taken out, pairs are taken apart, what explains most is added again, and terms are exchanged, as long as that finds better ones.
+    /// Adding alone never takes back a pair that stood in for two flags while those were not there yet. From the best
+    /// sets some terms are taken out, pairs are taken apart, what explains most is added again, and terms are
+    /// exchanged, as long as that finds better ones.
     fn refine(&mut self) {
         let mut met = BTreeSet::new();
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let best = self.best;
             let top = self.ranked(|fit| fit.score).into_iter().take(REFINED);
             let sets: Vec<Set> = top.map(|at| self.found[at].set.clone()).collect();
@@ -156,12 +163,12 @@ impl<'m> Search<'m> {
         }
     }
 
-    /// What was found by a path of one's own is no more likely than its like that the path did not meet: two flags that the same cells had
-    /// are equally suspect. To each of the best sets every term is added, and each of its terms exchanged for every other, until all of what
-    /// is likely was met.
+    /// What was found by a path of one's own is no more likely than its like that the path did not meet: two flags that
+    /// the same cells had are equally suspect. To each of the best sets every term is added, and each of its terms
+    /// exchanged for every other, until all of what is likely was met.
     fn complete(&mut self) {
         let mut met = BTreeSet::new();
-        while met.len() < MOST_COMPLETED && self.found.len() < MOST_FOUND {
+        while met.len() < MAX_COMPLETED && self.found.len() < MAX_FOUND {
             let is_new = |at: &usize, met: &BTreeSet<Set>| !met.contains(&self.found[*at].set);
             let is_likely = |at: &usize| self.found[*at].fit.score >= self.best - NEGLIGIBLE;
             let next = (0..self.found.len()).filter(|at| is_likely(at) && is_new(at, &met));
@@ -170,7 +177,7 @@ impl<'m> Search<'m> {
                 break;
             }
             for set in next {
-                if self.found.len() >= MOST_FOUND {
+                if self.found.len() >= MAX_FOUND {
                     return;
                 }
                 let fewer: Vec<Set> = set.iter().map(|&term| without(&set, term)).collect();
@@ -214,7 +221,7 @@ impl<'m> Search<'m> {
     /// Whether a hypothesis may have all of these terms.
     fn is_whole(&self, set: &Set) -> bool {
         let is_allowed = |place: usize| self.is_allowed(&set[..place], self.model.columns[set[place]].term);
-        set.len() <= MOST_TERMS && (0..set.len()).all(is_allowed)
+        set.len() <= MAX_TERMS && (0..set.len()).all(is_allowed)
     }
 
     /// Adds to `set` what explains most of the rest, again and again, of terms such as these. The best set on the way.
@@ -222,7 +229,7 @@ impl<'m> Search<'m> {
         let mut top = (self.weigh(set.clone()), set.clone());
         while let Some((score, larger)) = self.likeliest_with(&set, &is_such) {
             // What explains nothing by itself may do so with another; what is far behind will not.
-            if score < self.best - HOPELESS && larger.len() >= MOST_CULPRITS {
+            if score < self.best - HOPELESS && larger.len() >= MAX_CULPRITS {
                 break;
             }
             if score > top.0 {
@@ -249,9 +256,10 @@ impl<'m> Search<'m> {
         best
     }
 
-    /// The terms such as these that may be added to a set, with the most that evidence can gain by each, the best first.
+    /// The terms such as these that may be added to a set, with the most that evidence can gain by each, the best
+    /// first.
     fn gains(&self, set: &Set, is_such: impl Fn(Term) -> bool) -> Vec<(f64, usize)> {
-        if set.len() >= MOST_TERMS {
+        if set.len() >= MAX_TERMS {
             return Vec::new();
         }
         let partial = self.model.partial(set);
@@ -272,8 +280,8 @@ impl<'m> Search<'m> {
         all
     }
 
-    /// How many of the sets are extended. Of those that explain as much as the last one none is preferred: else the order of flags
-    /// would count.
+    /// How many of the sets are extended. Of those that explain as much as the last one none is preferred: else the
+    /// order of flags would count.
     fn width(&self, parents: &[usize]) -> usize {
         /// Even so, at most this many times [`WIDTH`].
         const MOST: usize = 4;
@@ -303,9 +311,9 @@ impl<'m> Search<'m> {
     fn is_allowed(&self, terms: &[usize], another: Term) -> bool {
         let count = |is: fn(Term) -> bool| terms.iter().filter(|&&term| is(self.model.columns[term].term)).count();
         match another {
-            Term::Wrong(_) => count(|term| matches!(term, Term::Wrong(_))) < MOST_WRONG,
+            Term::Wrong(_) => count(|term| matches!(term, Term::Wrong(_))) < MAX_WRONG,
             Term::Program => true,
-            Term::One(_) | Term::Both(..) | Term::Off(_) | Term::Without(..) => count(Term::is_culprit) < MOST_CULPRITS,
+            Term::One(_) | Term::Both(..) | Term::Off(_) | Term::Without(..) => count(Term::is_culprit) < MAX_CULPRITS,
         }
     }
 
@@ -314,7 +322,8 @@ impl<'m> Search<'m> {
         self.place(set).map_or(f64::NEG_INFINITY, |at| self.found[at].fit.score)
     }
 
-    /// Where in `found` a set is, which is fitted if it is not there. None of growth beyond all bounds, which no judgement lets through.
+    /// Where in `found` a set is, which is fitted if it is not there. None of growth beyond all bounds, which no
+    /// judgement lets through.
     fn place(&mut self, set: Set) -> Option<usize> {
         if let Some(place) = self.seen.get(&set) {
             return *place;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::suspects::{in_words, quoted};
+use super::suspects::{probability_text, quoted};
 use crate::ids::CellId;
 
 use super::{AxisFinding, Effect, Finding, FlagFinding, Guilt, NAMED, ProgramFinding, Suspects, Turn};
@@ -25,12 +25,12 @@ pub(super) fn sentence(
     parts.extend(suspects.map(Suspects::told));
     if let Some(program) = program.filter(|program| program.posterior >= NAMED) {
         let growth = program.effect.as_ref().map_or_else(String::new, |effect| format!(" by {}", growth(effect)));
-        let posterior = in_words(program.posterior);
+        let posterior = probability_text(program.posterior);
         parts.push(format!("the program itself grows{growth} whatever is on (posterior {posterior})"));
     }
-    let cells: Vec<String> = unexplained.iter().take(MOST_CELLS).map(|cell| quoted(cell.as_str())).collect();
+    let cells: Vec<String> = unexplained.iter().take(UNEXPLAINED_NAMED).map(|cell| quoted(cell.as_str())).collect();
     if !cells.is_empty() {
-        let more = if unexplained.len() > MOST_CELLS { ", among others," } else { "" };
+        let more = if unexplained.len() > UNEXPLAINED_NAMED { ", among others," } else { "" };
         let verb = if cells.len() == 1 { "grows" } else { "grow" };
         parts.push(format!("{}{more} {verb} by more than any flags or pairs explain", listed(&cells)));
     }
@@ -58,7 +58,7 @@ pub(super) fn sentence(
 }
 
 /// Cells that nothing explains are named up to so many.
-const MOST_CELLS: usize = 3;
+const UNEXPLAINED_NAMED: usize = 3;
 
 /// What a culprit may need to leak, which no cell tells.
 fn needed(said: &[(String, &Finding)]) -> Vec<String> {
@@ -144,7 +144,7 @@ fn together(said: &[(String, &Finding)]) -> Vec<String> {
 
 fn told(finding: &Finding) -> String {
     let growth = finding.effect.as_ref().map_or_else(String::new, growth);
-    format!("{growth} (posterior {})", in_words(finding.posterior.unwrap_or_default()))
+    format!("{growth} (posterior {})", probability_text(finding.posterior.unwrap_or_default()))
 }
 
 fn growth(effect: &Effect) -> String {

@@ -15,21 +15,21 @@ use crate::verdict::Verdict;
 /// Cells that are told at most, the most telling first: the constraints of a scenario may forbid some.
 const MOST: usize = 8;
 
-/// A cell settles it if no more than this share of the doubt is expected to remain: the overlap of what it would show if the factor
-/// leaks with what it would show if not.
+/// A cell settles it if no more than this share of the doubt is expected to remain: the overlap of what it would show
+/// if the factor leaks with what it would show if not.
 const LEFT_IN_DOUBT: f64 = 0.25;
 
-/// Cells are expected to be as exact as this, in units of what is worth finding, where none was decided: such that growth worth finding
-/// is just told from none.
+/// Cells are expected to be as exact as this, in units of what is worth finding, where none was decided: such that
+/// growth worth finding is just told from none.
 const USUAL_ERROR: f64 = 0.5;
 
-/// With more factors than this only the likeliest explanations and culprits are compared: what is compared for all flags grows with the
-/// third power of their number.
+/// With more factors than this only the likeliest explanations and culprits are compared: what is compared for all
+/// flags grows with the third power of their number.
 const LARGE: usize = 40;
 /// So many explanations with a factor, and as many without it.
-const MOST_COMPARED: usize = 32;
+const MAX_COMPARED: usize = 32;
 /// About so many others beside a factor.
-const MOST_OTHERS: usize = 16;
+const MAX_OTHERS: usize = 16;
 
 /// What would settle whether a factor leaks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -98,7 +98,8 @@ impl Settling {
         Self { replicate, ..Self::new(outcome.flags.clone(), outcome.axes.clone()) }
     }
 
-    /// Where a culprit may need the factor: the culprit alone, which most likely leaks so, and then clears all that it may need at once.
+    /// Where a culprit may need the factor: the culprit alone, which most likely leaks so, and then clears all that it
+    /// may need at once.
     fn of_company(weighed: &Weighed<'_>, place: usize, telling: Option<&Self>) -> Option<Self> {
         let culprit = weighed.needed_by(place)?;
         let is_flag = weighed.readings.factors.contains(&Factor::Flag(culprit.clone()));
@@ -118,8 +119,8 @@ impl Settling {
         let (mut guilty, mut innocent): (Vec<&Hypothesis>, Vec<&Hypothesis>) =
             hypotheses.iter().partition(|hypothesis| hypothesis.terms.iter().any(|term| term.involves(place)));
         if is_large(weighed) {
-            guilty.truncate(MOST_COMPARED);
-            innocent.truncate(MOST_COMPARED);
+            guilty.truncate(MAX_COMPARED);
+            innocent.truncate(MAX_COMPARED);
         }
         let weight = |hypotheses: &[&Hypothesis]| hypotheses.iter().map(|each| each.probability).sum::<f64>();
         let doubt = weight(&guilty) * weight(&innocent);
@@ -162,7 +163,8 @@ impl Settling {
     }
 }
 
-/// Sets of flags that no cell had: the flag alone, each that was soaked with it turned, and those with each other flag that may leak.
+/// Sets of flags that no cell had: the flag alone, each that was soaked with it turned, and those with each other flag
+/// that may leak.
 fn candidates(weighed: &Weighed<'_>, flag: &str) -> BTreeSet<FlagSet> {
     let soaked: BTreeSet<&FlagSet> = weighed.outcomes.iter().map(|outcome| &outcome.flags).collect();
     let turned =
@@ -191,20 +193,21 @@ fn others<'w>(weighed: &'w Weighed<'_>) -> Vec<&'w Factor> {
     if !is_large(weighed) {
         return factors.iter().collect();
     }
-    let likely = weighed.posterior.hypotheses.iter().take(MOST_COMPARED).flat_map(|hypothesis| &hypothesis.terms);
+    let likely = weighed.posterior.hypotheses.iter().take(MAX_COMPARED).flat_map(|hypothesis| &hypothesis.terms);
     let mut others: Vec<usize> = Vec::new();
     for term in likely {
         let involved = (0..factors.len()).filter(|factor| term.involves(*factor) && !others.contains(factor));
         others.extend(involved.collect::<Vec<_>>());
-        if others.len() >= MOST_OTHERS {
+        if others.len() >= MAX_OTHERS {
             break;
         }
     }
     others.into_iter().map(|other| &factors[other]).collect()
 }
 
-/// The doubt that remains after a cell with these factors on: the sum over what explains growth with the factor and what does so
-/// without, of both probabilities and of the overlap of what they foretell (Bhattacharyya's, of two normal distributions).
+/// The doubt that remains after a cell with these factors on: the sum over what explains growth with the factor and
+/// what does so without, of both probabilities and of the overlap of what they foretell (Bhattacharyya's, of two normal
+/// distributions).
 fn overlap(guilty: &[&Hypothesis], innocent: &[&Hypothesis], on: &[bool], error: f64) -> f64 {
     let foretold = |hypothesis: &&Hypothesis| {
         let active = hypothesis.terms.iter().zip(&hypothesis.effects).filter(|(term, _)| term.is_active(on));

@@ -1,9 +1,9 @@
-//! Which pairs of factors are weighed where there are too many to weigh them all: 300 flags have 135,000, and a Gram matrix of those would
-//! take 140 GB.
+//! Which pairs of factors are weighed where there are too many to weigh them all: 300 flags have 135,000, and a Gram
+//! matrix of those would take 140 GB.
 //!
-//! Every single cause is weighed, and of the pairs those that could explain most of what the best sets so far leave, or could stand in for
-//! one of their terms. Where even the likely ones are too many, some stand for the others: no pair gets a share that is not its own
-//! or its like's, and none of the likely ones is left out silently.
+//! Every single cause is weighed, and of the pairs those that could explain most of what the best sets so far leave, or
+//! could stand in for one of their terms. Where even the likely ones are too many, some stand for the others: no pair
+//! gets a share that is not its own or its like's, and none of the likely ones is left out silently.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -12,8 +12,9 @@ use super::model::{Beyond, Column, Model, Term, Whitened, ln_prior_of};
 use super::search::{self, Found, NEGLIGIBLE, SLACK, Set};
 use crate::stats::cholesky::dot;
 
-/// So many causes are weighed at most: all of 36 flags with all their pairs, in both ways. Their Gram matrix takes 32 MB.
-pub(super) const MOST_WEIGHED: usize = 2_000;
+/// So many causes are weighed at most: all of 36 flags with all their pairs, in both ways. Their Gram matrix takes 32
+/// MB.
+pub(super) const MAX_WEIGHED: usize = 2_000;
 
 /// Room for pairs that there is at least, however many single causes there are.
 const LEAST_PAIRS: usize = 500;
@@ -90,8 +91,9 @@ impl Explained {
     }
 }
 
-/// So many of `pairs` as there is `room` for, the likeliest. Where more than those are likely, half of the room is for some that stand for
-/// all the others: evenly chosen among them, and each as likely beforehand as those it stands for together.
+/// So many of `pairs` as there is `room` for, the likeliest. Where more than those are likely, half of the room is for
+/// some that stand for all the others: evenly chosen among them, and each as likely beforehand as those it stands for
+/// together.
 fn likely(pairs: &[Column], explained: &Explained, cells: &Whitened<'_>, room: usize) -> Vec<Column> {
     let mut reached: Vec<(f64, &Column)> =
         pairs.iter().map(|column| (explained.reached(column, cells), column)).collect();

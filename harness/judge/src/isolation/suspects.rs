@@ -46,7 +46,7 @@ impl Suspects {
         let names: Vec<String> = self.names.iter().map(|name| quoted(name)).collect();
         let why = if self.inseparable { "no cell has one without the others" } else { "the cells do not tell which" };
         let why = if self.inseparable && names.len() == 2 { "no cell has one without the other" } else { why };
-        format!("{} leaks (posterior {}): {why}", names.join(" or "), in_words(self.posterior))
+        format!("{} leaks (posterior {}): {why}", names.join(" or "), probability_text(self.posterior))
     }
 }
 
@@ -83,6 +83,6 @@ pub(super) fn quoted(name: &str) -> String {
 }
 
 /// A posterior as it stands in a sentence: none is 1.
-pub(super) fn in_words(posterior: f64) -> String {
+pub(super) fn probability_text(posterior: f64) -> String {
     if posterior > 0.99 { "> 0.99".to_owned() } else { format!("{posterior:.2}") }
 }

@@ -24,9 +24,10 @@ fn hazard(z: f64) -> f64 {
     (ln_density(z) - ln_above(z)).exp()
 }
 
-/// The logarithm of the probability that all `N` normal variables that are named in `which` are above `least`, given their means and
-/// covariance. After Mendell and Elston: the least likely is taken first, and the others are then taken for normal again. Exact
-/// where they are independent; the true value is missed by little where only the first few matter, which is so here.
+/// The logarithm of the probability that all `N` normal variables that are named in `which` are above `least`, given
+/// their means and covariance. After Mendell and Elston: the least likely is taken first, and the others are then taken
+/// for normal again. Exact where they are independent; the true value is missed by little where only the first few
+/// matter, which is so here.
 pub(super) fn ln_all_above<const N: usize>(
     least: f64,
     which: &[usize],

@@ -100,8 +100,8 @@ fn capped_cache(service: &mut Service, dice: &mut Dice) {
     });
 }
 
-/// A cache of fresh keys up to a cap: its size, and when it is full. A cache of 96 MiB was seen to fill a service of 35 MiB
-/// within a third of three minutes.
+/// A cache of fresh keys up to a cap: its size, and when it is full. A cache of 96 MiB was seen to fill a service of 35
+/// MiB within a third of three minutes.
 fn hard_fill(service: &mut Service, dice: &mut Dice) -> (f64, f64) {
     let cap = dice.log_uniform(0.1, 3.0) * service.base;
     let full = dice.uniform(0.2, 0.7) * service.seconds();
@@ -110,8 +110,8 @@ fn hard_fill(service: &mut Service, dice: &mut Dice) -> (f64, f64) {
     (cap, full)
 }
 
-/// Once it is full it evicts and inserts, and the heap that it lives in creeps on, more slowly with each turnover: the one
-/// that was seen by 13 of 131 MiB within two turnovers.
+/// Once it is full it evicts and inserts, and the heap that it lives in creeps on, more slowly with each turnover: the
+/// one that was seen by 13 of 131 MiB within two turnovers.
 fn hard_cap(service: &mut Service, dice: &mut Dice) {
     let (cap, full) = hard_fill(service, dice);
     let height = dice.log_uniform(0.01, 0.15) * cap;

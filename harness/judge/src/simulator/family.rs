@@ -112,10 +112,11 @@ families! {
     /// A leak behind a warm-up with a time constant of a minute.
     LeakWarmMinute = "leak with warm-up 60 s",
 
-    /// A cache that fills at one rate to a hard cap, and whose heap creeps on, ever more slowly, while it evicts and inserts.
-    /// Beyond the reference.
+    /// A cache that fills at one rate to a hard cap, and whose heap creeps on, ever more slowly, while it evicts and
+    /// inserts. Beyond the reference.
     HardCap = "hard cap and churn",
-    /// High-water marks of an allocator that jump twice, the second time about twice as far and as late. Beyond the reference.
+    /// High-water marks of an allocator that jump twice, the second time about twice as far and as late. Beyond the
+    /// reference.
     MarksJump = "marks that jump twice",
     /// A leak behind a cache that fills to a hard cap, without churn. Beyond the reference.
     LeakHardCap = "leak with hard cap",

@@ -19,7 +19,8 @@ pub enum Basis {
     Churn(Churn),
 }
 
-/// What the heap of a cache does that is full: it creeps on, by a share of what had filled, more slowly with each turnover.
+/// What the heap of a cache does that is full: it creeps on, by a share of what had filled, more slowly with each
+/// turnover.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Churn {
     /// When the cache was full.
@@ -32,8 +33,8 @@ pub struct Churn {
     pub ends: bool,
 }
 
-/// What the heap of a full cache creeps by, as a share of what filled: one was seen to creep by 13 of 131 MiB, and twice that
-/// is the most that is put down to it.
+/// What the heap of a full cache creeps by, as a share of what filled: one was seen to creep by 13 of 131 MiB, and
+/// twice that is the most that is put down to it.
 const CHURNED: (f64, f64) = (0.003, 0.25);
 
 /// Turnovers of the cache within which it does: that one was seen for two, and crept ever more slowly.
@@ -92,8 +93,8 @@ impl Basis {
         if matches!(self, Self::Churn(_)) { 3 } else { 1 }
     }
 
-    /// The same curve with one of its constants moved by `steps` steps of the grid that the method starts from, but not beyond
-    /// its slow end: a slower fill, or a later cap, is a line by another name.
+    /// The same curve with one of its constants moved by `steps` steps of the grid that the method starts from, but not
+    /// beyond its slow end: a slower fill, or a later cap, is a line by another name.
     pub(super) fn moved(self, constant: usize, steps: f64) -> Self {
         /// Ratio of neighbours among the ten time constants from 0.01 to 0.6.
         const FILL_RATIO: f64 = 1.576;

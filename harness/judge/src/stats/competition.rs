@@ -15,8 +15,8 @@ pub struct Fit {
     pub noise: usize,
     /// Log-likelihood less half the parameters times ln n (Schwarz 1978).
     pub score: f64,
-    /// Coefficient of the first column of a leaking mean: the growth over the whole run, in the unit of the values. Zero
-    /// for a calm one.
+    /// Coefficient of the first column of a leaking mean: the growth over the whole run, in the unit of the values.
+    /// Zero for a calm one.
     pub slope: f64,
     /// Its standard error.
     pub error: f64,
@@ -32,9 +32,9 @@ pub struct Competition {
 }
 
 impl Competition {
-    /// Fits `values` at the moments `u` (shares of the run, increasing) with all means and all noises, and then again with
-    /// the constants of the best means refined. `cumulative`: share of all requests at each moment, if lines against
-    /// requests are to be tried. `covariates` join every mean and are not penalised. All slices of one length.
+    /// Fits `values` at the moments `u` (shares of the run, increasing) with all means and all noises, and then again
+    /// with the constants of the best means refined. `cumulative`: share of all requests at each moment, if lines
+    /// against requests are to be tried. `covariates` join every mean and are not penalised. All slices of one length.
     ///
     /// Cost: for 60 blocks, 60 curves and 14 covariates about 2·10⁶ multiplications, and a logarithm for each fit.
     #[must_use]

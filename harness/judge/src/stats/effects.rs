@@ -1,9 +1,9 @@
-//! Effects of several factors at once: weighted least squares by the sweep operator, which tells on its way what cannot be told apart, and
-//! a variance that is known beforehand to some degree.
+//! Effects of several factors at once: weighted least squares by the sweep operator, which tells on its way what cannot
+//! be told apart, and a variance that is known beforehand to some degree.
 //!
-//! J. H. Goodnight, *A tutorial on the SWEEP operator* (The American Statistician, 1979); G. K. Smyth, *Linear models and empirical Bayes
-//! methods for assessing differential expression* (2004): with few observations a variance from others like them is worth `freedom`
-//! observations, and those at hand correct it.
+//! J. H. Goodnight, *A tutorial on the SWEEP operator* (The American Statistician, 1979); G. K. Smyth, *Linear models
+//! and empirical Bayes methods for assessing differential expression* (2004): with few observations a variance from
+//! others like them is worth `freedom` observations, and those at hand correct it.
 
 use statrs::distribution::{ContinuousCDF as _, FisherSnedecor};
 
@@ -32,8 +32,9 @@ pub struct Effect {
     pub error: f64,
 }
 
-/// The effects of `columns` on `values`, beside a mean. Observation i has the variance `variances[i]`, times a factor that is 1 as far as
-/// `freedom` observations beforehand have told, and which the values at hand correct. Cost: cubic in the columns.
+/// The effects of `columns` on `values`, beside a mean. Observation i has the variance `variances[i]`, times a factor
+/// that is 1 as far as `freedom` observations beforehand have told, and which the values at hand correct. Cost: cubic
+/// in the columns.
 #[must_use]
 pub fn effects(columns: &[Vec<f64>], values: &[f64], variances: &[f64], freedom: f64) -> Effects {
     let ones = vec![1.0; values.len()];
@@ -61,7 +62,8 @@ pub fn effects(columns: &[Vec<f64>], values: &[f64], variances: &[f64], freedom:
     Effects { of, freedom: total, adds_up, residuals }
 }
 
-/// The weighted products of all columns and the values, swept by each column that the ones before it leave something of.
+/// The weighted products of all columns and the values, swept by each column that the ones before it leave something
+/// of.
 struct Swept {
     matrix: Vec<Vec<f64>>,
     swept: Vec<bool>,

@@ -155,7 +155,8 @@ pub(super) struct Curves<'g> {
 }
 
 impl Curves<'_> {
-    /// Fits one mean; which noise and which mean it was is left to the caller. `None` if its columns are not independent.
+    /// Fits one mean; which noise and which mean it was is left to the caller. `None` if its columns are not
+    /// independent.
     pub(super) fn fit(&self, mean: &Mean) -> Option<Fit> {
         let blocks = self.rows.blocks();
         // The slope comes last, where its part of the inverse is one number; the constant is among what is fixed.

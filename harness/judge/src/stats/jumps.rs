@@ -14,8 +14,8 @@ const SIGMAS: f64 = 8.0;
 /// A jump is larger than this share of the typical level.
 const SHARE_OF_LEVEL: f64 = 0.004;
 
-/// How long the new level must hold, in samples: a minute at one a second, but at most a tenth of a short series, or the
-/// next jump would be part of it.
+/// How long the new level must hold, in samples: a minute at one a second, but at most a tenth of a short series, or
+/// the next jump would be part of it.
 const HOLD: usize = 60;
 
 /// How much of the jump must remain for 80 % of that time.

@@ -30,9 +30,9 @@ impl Noise {
 
     /// What whitens `n` equally spaced blocks of this noise.
     ///
-    /// The inverse of the Cholesky factor of a covariance turns values into their innovations: each less what those before
-    /// it foretell, over the deviation of the difference. For an autoregression in white noise these are the steps of a
-    /// Kalman filter (Harvey 1989, section 3.4): n steps for a column instead of the n²/2 of a triangle.
+    /// The inverse of the Cholesky factor of a covariance turns values into their innovations: each less what those
+    /// before it foretell, over the deviation of the difference. For an autoregression in white noise these are the
+    /// steps of a Kalman filter (Harvey 1989, section 3.4): n steps for a column instead of the n²/2 of a triangle.
     #[must_use]
     pub fn whitening(self, n: usize) -> Whitening {
         let Self { correlation, white } = self;

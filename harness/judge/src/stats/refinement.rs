@@ -46,8 +46,8 @@ impl Grid<'_> {
     }
 }
 
-/// The promising means of `grid` with refined constants, each with and without its lines. Beside a cap stands what its cache may
-/// do once it is full.
+/// The promising means of `grid` with refined constants, each with and without its lines. Beside a cap stands what its
+/// cache may do once it is full.
 pub(super) fn refine(field: &Field, u: &[f64], cumulative: Option<&[f64]>, grid: &Grid<'_>) -> Dictionary {
     let mut refined = Dictionary::of_lines(u, cumulative);
     let hill = Hill { field, u, cumulative };

@@ -139,8 +139,8 @@ impl Dictionary {
     /// All means over the moments `u`, shares of the run in `0..=1`. With `cumulative`, the share of all requests
     /// that was completed at each moment, every line is also tried against requests.
     ///
-    /// Beside every calm shape stands the same shape with a line: however memory settles, growth may hide behind it, and
-    /// only then is the difference of the two scores evidence of growth and of nothing else.
+    /// Beside every calm shape stands the same shape with a line: however memory settles, growth may hide behind it,
+    /// and only then is the difference of the two scores evidence of growth and of nothing else.
     #[must_use]
     pub fn new(u: &[f64], cumulative: Option<&[f64]>) -> Self {
         let mut dictionary = Self::of_lines(u, cumulative);

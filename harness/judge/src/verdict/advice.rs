@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::growth::{Growth, LEAST_PHASE, Unjudgeable};
-use crate::units::in_words;
+use crate::units::duration_text;
 
 /// Of growth that is open, of which a soak as long as `need` should decide.
 #[must_use]
@@ -42,5 +42,5 @@ pub fn of_unjudgeable(unjudgeable: &Unjudgeable) -> String {
 
 /// A longer soak.
 fn longer(need: Duration) -> String {
-    format!("lengthen [[phases]] in FILE to about {} in all, then steep run FILE", in_words(need))
+    format!("lengthen [[phases]] in FILE to about {} in all, then steep run FILE", duration_text(need))
 }

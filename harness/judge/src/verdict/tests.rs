@@ -5,7 +5,7 @@ use crate::units::BytesPerRequest;
 
 /// What the quickstart asks for: a minute can clear a service of 512 B/request.
 const COARSE: Materiality =
-    Materiality { per_request: BytesPerRequest::new(512.0), per_hour: BytesPerHour::new(1_048_576.0), strictness: 3.0 };
+    Materiality { per_request: BytesPerRequest::new(512.0), per_hour: BytesPerHour::new(1_048_576.0), bar: 3.0 };
 
 /// 4 KiB a request for a minute.
 const STEEP: Planted = Planted { leak: 4096.0, ..Planted::CALM };

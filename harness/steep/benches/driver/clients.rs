@@ -18,8 +18,8 @@ use steep_judge::units::{Rps, Seed};
 
 use super::CONNECTIONS;
 
-/// A task for each connection that sends and drains, and no accounts: in a closed loop at rate 0, else when a tick of 1 ms finds
-/// that its turn has come.
+/// A task for each connection that sends and drains, and no accounts: in a closed loop at rate 0, else when a tick of 1
+/// ms finds that its turn has come.
 pub(crate) async fn bare_loop(port: u64, rate: u64, seconds: u64) {
     let tasks = tokio::task::LocalSet::new();
     let start = tokio::time::Instant::now() + Duration::from_millis(100);
@@ -62,7 +62,8 @@ pub(crate) async fn bare_loop(port: u64, rate: u64, seconds: u64) {
         .await;
 }
 
-/// Sleeps until moments 1 ms apart and tells how late it woke: what the host does to whoever waits, and no driver can do better.
+/// Sleeps until moments 1 ms apart and tells how late it woke: what the host does to whoever waits, and no driver can
+/// do better.
 pub(crate) fn sleeper(seconds: u64) {
     let start = Instant::now();
     let mut late_us: Vec<u128> = (1..=seconds * 1000)

@@ -16,8 +16,9 @@ const SECONDS: u64 = 5;
 /// A client, and the bar for the driver's CPU per request beside it.
 type Entry = (Client, Option<f64>);
 
-/// Loads, each with the clients that can make it and the bar for the driver's CPU per request beside theirs, where there is one.
-/// Bars are of this project's issue on traffic. At rate 0 every connection sends as soon as it is answered.
+/// Loads, each with the clients that can make it and the bar for the driver's CPU per request beside theirs, where
+/// there is one. Bars are of this project's issue on traffic. At rate 0 every connection sends as soon as it is
+/// answered.
 const LOADS: [(u64, &[Entry]); 3] = [
     (0, &[(STEEP, None), (BARE, None), (WRK, Some(1.35)), (OHA, Some(0.95)), (AB, None), (HEY, None)]),
     (2000, &[(STEEP, None), (EXACT, None), (BARE, None), (OHA, Some(0.80)), (OHA_CORRECTED, None), (HEY, None)]),

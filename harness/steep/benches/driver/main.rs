@@ -1,9 +1,10 @@
-//! CPU per request of the driver with all its accounts, beside a bare hyper loop and the load generators that are installed (wrk,
-//! oha, ab, hey), by turns in one run because the machine may be shared. Service and client have a core each.
+//! CPU per request of the driver with all its accounts, beside a bare hyper loop and the load generators that are
+//! installed (wrk, oha, ab, hey), by turns in one run because the machine may be shared. Service and client have a core
+//! each.
 //!
-//! `cargo bench -p steep --bench driver`            all of it, in five rounds
-//! `cargo bench -p steep --bench driver -- 9`       in nine rounds
-//! `cargo bench -p steep --bench driver -- memory 120 10000`      own memory over so many seconds, at so many requests/s
+//! `cargo bench -p steep --bench driver`            all of it, in five rounds `cargo bench -p steep --bench driver --
+//! 9`       in nine rounds `cargo bench -p steep --bench driver -- memory 120 10000`      own memory over so many
+//! seconds, at so many requests/s
 
 #![expect(clippy::print_stdout, reason = "what a bench finds is printed")]
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::load::{Loaded, load};
 use super::output::{print, status_of, tell};
 use super::repeat::Repeats;
 use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, provenance_now, report, soak};
+use super::scenario_file::{LoadedScenario, load};
 use crate::cli::BisectOptions;
 use crate::shell::cell::Soaking;
 use crate::shell::interrupt::Interrupt;
@@ -22,10 +22,10 @@ use steep_core::plan::{Allowed, Cell, Plan, usual_axes};
 use steep_core::report::rehearsed;
 use steep_core::scenario::Scenario;
 use steep_core::scenario::package::Features;
-use steep_core::search::{self, rules, told};
-use steep_judge::bisect::{Look, MOST_CELLS, Next, Rehearsal};
+use steep_core::search::{self, cell_growths, rules};
+use steep_judge::bisect::{MAX_CELLS, Next, Rehearsal, SearchState};
 use steep_judge::isolation::CLEARED;
-use steep_judge::units::{counted, in_words};
+use steep_judge::units::{counted, duration_text};
 
 /// Searches for the flags of the scenario that leak.
 #[must_use]
@@ -77,7 +77,7 @@ fn budget(scenario: &Scenario, hours: f64) -> Result<Duration, anyhow::Error> {
     let budget = Duration::try_from_secs_f64(hours * 3600.0).map_err(|_| anyhow!("--max-hours {hours} is no time"))?;
     let each = scenario.soak_duration();
     if budget < each {
-        bail!("--max-hours {hours} is less than one cell of {}: give more, or shorten the phases", in_words(each));
+        bail!("--max-hours {hours} is less than one cell of {}: give more, or shorten the phases", duration_text(each));
     }
     Ok(budget)
 }
@@ -92,7 +92,7 @@ fn rehearse(scenario: &Scenario, allowed: &Allowed, budget: Duration, trials: u3
 
 /// A search that soaks.
 struct Search<'l> {
-    loaded: &'l Loaded,
+    loaded: &'l LoadedScenario,
     features: Features,
     allowed: Allowed,
     folder: RunFolder,
@@ -112,9 +112,9 @@ impl Search<'_> {
         become_subreaper().context("become the reaper of orphaned processes")?;
         let interrupt = Interrupt::listen().context("listen for signals")?;
         let affordable = self.budget.div_duration_f64(self.run.plan.cell_duration) as usize;
-        let mut progress = Progress::new(affordable.min(MOST_CELLS));
-        let (count, each) = (self.allowed.switches().len(), in_words(self.run.plan.cell_duration));
-        let (budget, path) = (in_words(self.budget), self.folder.path().display());
+        let mut progress = Progress::new(affordable.min(MAX_CELLS));
+        let (count, each) = (self.allowed.switches().len(), duration_text(self.run.plan.cell_duration));
+        let (budget, path) = (duration_text(self.budget), self.folder.path().display());
         let name = &self.run.scenario.name;
         progress.say(&format!(
             "{name}: {}, cells of {each}, at most {budget} of them; into {path}",
@@ -175,15 +175,15 @@ impl Search<'_> {
 
     /// The next cell, noted in the run's folder before it is soaked; or how the search ends.
     fn next(&mut self, progress: &Progress) -> Result<Result<Cell, End>, anyhow::Error> {
-        let Look { explanations, flags, program_posterior, next } = self.look();
-        let said: Vec<String> = explanations.iter().take(TOLD).map(ToString::to_string).collect();
+        let SearchState { explanations, flags, program_posterior, next } = self.look();
+        let said: Vec<String> = explanations.iter().take(EXPLANATIONS_SHOWN).map(ToString::to_string).collect();
         if !self.run.plan.cells.is_empty() {
             let program = if program_posterior >= 0.5 { "; the program itself grows" } else { "" };
             progress.say(&format!("how likely each flag leaks: {}", by_likelihood(&flags)));
             progress.say(&format!("which flags leak, all together: {}{program}", said.join("; ")));
         }
         let reason = match next {
-            Next::Soak(_) if self.run.plan.cells.len() >= MOST_CELLS => format!("{MOST_CELLS} cells did not decide it"),
+            Next::Soak(_) if self.run.plan.cells.len() >= MAX_CELLS => format!("{MAX_CELLS} cells did not decide it"),
             Next::Soak(wanted) => {
                 let (scenario, flags) = (&self.run.scenario, self.allowed.whole(&wanted.flags));
                 let cell = self.run.plan.append(scenario, &self.features, &flags, &usual_axes(scenario));
@@ -200,14 +200,14 @@ impl Search<'_> {
     }
 
     /// What the cells so far tell. A set of flags whose cell could not be judged is not asked for again.
-    fn look(&self) -> Look {
+    fn look(&self) -> SearchState {
         let scenario = &self.run.scenario;
         let cells = &self.run.plan.cells;
         // A trace that cannot be read is told by the report; here it is a cell that was not judged.
         let traces = cells.iter().filter_map(|cell| self.folder.trace(&cell.id).ok().flatten());
         let outcomes: Vec<Outcome> = traces.map(|trace| Outcome::of(&trace)).collect();
         let switches = self.allowed.switches();
-        let told = told(&switches, cells, &outcomes);
+        let told = cell_growths(&switches, cells, &outcomes);
         let spent = self.run.plan.cell_duration * u32::try_from(cells.len()).unwrap_or(u32::MAX);
         let search = search::Search::new(&switches, rules(scenario), told);
         search.look(&self.allowed, |_| true, self.budget.saturating_sub(spent))
@@ -215,9 +215,10 @@ impl Search<'_> {
 }
 
 /// Explanations that are told after each cell.
-const TOLD: usize = 3;
+const EXPLANATIONS_SHOWN: usize = 3;
 
-/// Flags that are not unlikely to leak, the likeliest first. With several leaks each may be sure long before all together are.
+/// Flags that are not unlikely to leak, the likeliest first. With several leaks each may be sure long before all
+/// together are.
 fn by_likelihood(flags: &BTreeMap<String, f64>) -> String {
     let mut open: Vec<(&String, f64)> = flags.iter().map(|(flag, posterior)| (flag, *posterior)).collect();
     open.retain(|(_, posterior)| *posterior > CLEARED);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::load::{Examined, examine, tell_problems};
 use super::output::{json, printed};
+use super::scenario_file::{Examined, examine, tell_problems};
 use crate::cli::ResultFormat;
 use steep_core::exit::Status;
 use steep_core::problem::{Lines, Problem, Severity};

@@ -8,7 +8,8 @@ use steep_core::problem::{Problem, Spans};
 use steep_core::scenario::Scenario;
 use steep_core::scenario::config::{changed_files, problems};
 
-/// What is wrong with the files that flags of `scenario` change, relative to `folder`. One that is not there has been told.
+/// What is wrong with the files that flags of `scenario` change, relative to `folder`. One that is not there has been
+/// told.
 pub(super) fn examine(scenario: &Scenario, spans: &Spans, folder: &Path) -> Vec<Problem> {
     let mut texts = BTreeMap::new();
     let mut unread = Vec::new();

@@ -1,5 +1,6 @@
-//! Looks whether the sources of the package ask for the features that flags and axes turn on: cells of one that nothing asks for are the same
-//! program under two names. Cargo builds it twice, and the files differ by the names of their symbols, so that it shows nowhere later.
+//! Looks whether the sources of the package ask for the features that flags and axes turn on: cells of one that nothing
+//! asks for are the same program under two names. Cargo builds it twice, and the files differ by the names of their
+//! symbols, so that it shows nowhere later.
 
 use std::fs;
 use std::path::Path;
@@ -10,9 +11,9 @@ use steep_core::problem::{Problem, Spans};
 use steep_core::scenario::{AxisKind, Program, Scenario, Switch};
 
 /// More files than these are not read, and nothing is said.
-const MOST_FILES: usize = 5_000;
+const MAX_FILES: usize = 5_000;
 /// Nor more bytes.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 /// Folders that hold no sources of the package.
 const NO_SOURCES: [&str; 2] = ["target", "node_modules"];
 
@@ -61,7 +62,7 @@ fn switched(scenario: &Scenario) -> Vec<(String, &str)> {
 fn sources(folder: &Path) -> Option<Vec<String>> {
     let mut open = vec![folder.to_owned()];
     let mut texts = Vec::new();
-    let mut left = MOST_BYTES;
+    let mut left = MAX_BYTES;
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).ok()? {
             let entry = entry.ok()?;
@@ -77,7 +78,7 @@ fn sources(folder: &Path) -> Option<Vec<String>> {
                 left -= text.len() as u64;
                 texts.push(String::from_utf8_lossy(&text).into_owned());
             }
-            if texts.len() > MOST_FILES || open.len() > MOST_FILES {
+            if texts.len() > MAX_FILES || open.len() > MAX_FILES {
                 return None;
             }
         }

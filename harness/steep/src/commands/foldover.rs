@@ -1,18 +1,22 @@
 //! After the cells of a screening design: where they leave open what leaks, the opposite of each is soaked, too.
 
-use super::load::Loaded;
 use super::output::tell;
 use super::run::is_finished;
+use super::scenario_file::LoadedScenario;
 use crate::shell::store::{RUN_FILE, RunFolder, RunRecord};
 use steep_core::outcome::{Outcome, judged_cells};
 use steep_core::scenario::Flag;
 use steep_judge::ids::CellId;
 use steep_judge::isolation::isolate;
-use steep_judge::units::{counted, in_words};
+use steep_judge::units::{counted, duration_text};
 
-/// The cells of the foldover, which are of the plan from now on, in the folder too; none if the plan has no such, a cell is missing,
-/// or the cells left nothing open.
-pub(super) fn fold(loaded: &Loaded, folder: &RunFolder, run: &mut RunRecord) -> Result<Vec<CellId>, anyhow::Error> {
+/// The cells of the foldover, which are of the plan from now on, in the folder too; none if the plan has no such, a
+/// cell is missing, or the cells left nothing open.
+pub(super) fn fold(
+    loaded: &LoadedScenario,
+    folder: &RunFolder,
+    run: &mut RunRecord,
+) -> Result<Vec<CellId>, anyhow::Error> {
     if run.plan.foldover.is_empty() && run.plan.told.no_foldover.is_none() {
         return Ok(Vec::new());
     }
@@ -34,7 +38,7 @@ pub(super) fn fold(loaded: &Loaded, folder: &RunFolder, run: &mut RunRecord) -> 
     run.plan = run.plan.clone().folded(&run.scenario, &features);
     folder.write_json(RUN_FILE, &run)?;
     let more: Vec<CellId> = run.plan.cells[soaked..].iter().map(|cell| cell.id.clone()).collect();
-    let each = in_words(run.plan.cell_duration);
+    let each = duration_text(run.plan.cell_duration);
     tell(&format!("{open}: the design is folded over, {} more of {each}", counted(more.len(), "cell")));
     Ok(more)
 }

@@ -15,7 +15,7 @@ use steep_core::scenario::starter::{PortGuess, health_path, starter};
 /// What is written, in the folder of the package.
 const FILE: &str = "steep.toml";
 /// So many sources are looked at for hints, the shallowest first: main.rs is among them.
-const MOST_SOURCES: usize = 500;
+const MAX_SOURCES: usize = 500;
 /// Larger files are generated, and tell nothing of ports.
 const LARGEST_SOURCE: u64 = 1 << 20;
 
@@ -88,11 +88,11 @@ fn sources(home: &Path) -> Vec<String> {
                 files.push(path);
             }
         }
-        if files.len() > MOST_SOURCES {
+        if files.len() > MAX_SOURCES {
             break;
         }
     }
-    files.truncate(MOST_SOURCES);
+    files.truncate(MAX_SOURCES);
     files.sort();
     files.into_iter().filter_map(|file| files::read_text(&file, LARGEST_SOURCE).ok()).collect()
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use jiff::Zoned;
 
-use super::load::Loaded;
 use super::output::{status_of, tell};
 use super::repeat::Repeats;
 use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, provenance_now, report, soak};
+use super::scenario_file::LoadedScenario;
 use crate::cli::RunOptions;
 use crate::shell::cell::Soaking;
 use crate::shell::clock::local_clock;
@@ -27,7 +27,7 @@ use steep_core::scenario::{Program, Scenario};
 use steep_core::search::too_many;
 use steep_core::trace::Provenance;
 use steep_judge::ids::CellId;
-use steep_judge::units::in_words;
+use steep_judge::units::duration_text;
 
 /// What a night chooses from.
 pub(super) struct Choice {
@@ -37,7 +37,7 @@ pub(super) struct Choice {
 
 impl Choice {
     /// What there is to choose from, unless there is too much.
-    pub(super) fn of(loaded: &Loaded) -> Result<Self, anyhow::Error> {
+    pub(super) fn of(loaded: &LoadedScenario) -> Result<Self, anyhow::Error> {
         let program = &loaded.scenario.service.program;
         let features = loaded.workspace.as_ref().map(|workspace| workspace.features(program)).unwrap_or_default();
         let allowed = Allowed::of(&loaded.scenario, &features);
@@ -47,13 +47,17 @@ impl Choice {
         }
     }
 
-    pub(super) fn night<'s>(&'s self, loaded: &'s Loaded) -> Night<'s> {
+    pub(super) fn night<'s>(&'s self, loaded: &'s LoadedScenario) -> Night<'s> {
         Night::new(&loaded.scenario, &self.allowed, &loaded.plan.cells)
     }
 }
 
 /// The end of a night that lasts `until`, and what fits into it.
-pub(super) fn outline(loaded: &Loaded, night: &Night<'_>, until: Until) -> Result<(Zoned, Outline), anyhow::Error> {
+pub(super) fn outline(
+    loaded: &LoadedScenario,
+    night: &Night<'_>,
+    until: Until,
+) -> Result<(Zoned, Outline), anyhow::Error> {
     let now = local_clock();
     let end = until.after(&now).map_err(|over| anyhow!(over))?;
     let planned: Vec<CellId> = loaded.plan.cells.iter().map(|cell| cell.id.clone()).collect();
@@ -75,7 +79,7 @@ fn moment(moment: &Zoned) -> String {
 }
 
 /// Runs the scenario until then.
-pub(super) fn run(loaded: &Loaded, options: &RunOptions, until: Until) -> Status {
+pub(super) fn run(loaded: &LoadedScenario, options: &RunOptions, until: Until) -> Status {
     let choice = match Choice::of(loaded) {
         Ok(choice) => choice,
         Err(error) => {
@@ -99,7 +103,7 @@ pub(super) fn run(loaded: &Loaded, options: &RunOptions, until: Until) -> Status
     };
     let features = &choice.features;
     let binaries = Binaries::new();
-    let mut vigil = Vigil {
+    let mut night_run = NightRun {
         loaded,
         features,
         switches: choice.allowed.switches(),
@@ -111,16 +115,16 @@ pub(super) fn run(loaded: &Loaded, options: &RunOptions, until: Until) -> Status
         binaries,
     };
     let runtime = runtime::start().context("start the runtime");
-    let soaked = runtime.and_then(|runtime| runtime.block_on(vigil.run(&outline, options.resume.is_some())));
+    let soaked = runtime.and_then(|runtime| runtime.block_on(night_run.run(&outline, options.resume.is_some())));
     // However the night ended, what there is is reported.
     let soaked = status_of(soaked);
-    let reported = report(&vigil.folder, &vigil.run, options.format);
+    let reported = report(&night_run.folder, &night_run.run, options.format);
     Status::of([soaked, reported])
 }
 
 /// A night that soaks.
-struct Vigil<'l> {
-    loaded: &'l Loaded,
+struct NightRun<'l> {
+    loaded: &'l LoadedScenario,
     features: &'l Features,
     switches: Vec<String>,
     night: Night<'l>,
@@ -132,15 +136,15 @@ struct Vigil<'l> {
     binaries: Binaries,
 }
 
-impl Vigil<'_> {
+impl NightRun<'_> {
     async fn run(&mut self, outline: &Outline, resumed: bool) -> Result<Status, anyhow::Error> {
         // What a supervisor leaves behind when it is killed comes to steep, and does not live on.
         become_subreaper().context("become the reaper of orphaned processes")?;
         let interrupt = Interrupt::listen().context("listen for signals")?;
         let mut progress = Progress::new(1 + outline.most_short_cells);
         let (name, path) = (&self.run.scenario.name, self.folder.path().display());
-        let (end, left) = (moment(&self.end), in_words(outline.left));
-        let short = in_words(outline.short);
+        let (end, left) = (moment(&self.end), duration_text(outline.left));
+        let short = duration_text(outline.short);
         progress.say(&format!("{name}: until {end}, which is {left} from now, cells of {short}; into {path}"));
         let provenance = provenance_now(self.loaded, &self.run, resumed, interrupt.watch()).await?;
         let mut waiting = self.unfinished();
@@ -213,7 +217,7 @@ impl Vigil<'_> {
                 progress.say(&format!("next: {} – {why}", cell.id));
                 Ok(cell)
             }
-            Turn::Sure => Err(format!("everything is decided, with {} left", in_words(self.left()))),
+            Turn::Sure => Err(format!("everything is decided, with {} left", duration_text(self.left()))),
             Turn::Unsure { reason } => Err(format!("the night is over: {reason}")),
         }
     }
@@ -249,11 +253,11 @@ impl Vigil<'_> {
         let mut noted = cell.clone();
         noted.duration = longer.as_ref().map(Scenario::soak_duration);
         if let Some(duration) = noted.duration {
-            let own = in_words(self.run.plan.cell_duration);
+            let own = duration_text(self.run.plan.cell_duration);
             progress.say(&format!(
                 "{}: its steady load goes on, for {} in place of {own}",
                 cell.id,
-                in_words(duration)
+                duration_text(duration)
             ));
         }
         let place = self.run.plan.cells.iter().position(|known| known.id == cell.id).context("a cell of the plan")?;

@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::load::{Loaded, load};
 use super::night::{Choice, outline};
 use super::output::{json, printed, tell};
+use super::scenario_file::{LoadedScenario, load};
 use crate::cli::PlanFormat;
 use steep_core::exit::Status;
 use steep_core::night::Until;
 use steep_core::report::{outline_text, plan_table};
 
-/// Prints the plan of the scenario at `path`, or what of it fits into `max_hours`, or what a night would be that lasts `until` then.
+/// Prints the plan of the scenario at `path`, or what of it fits into `max_hours`, or what a night would be that lasts
+/// `until` then.
 #[must_use]
 pub fn plan(path: &Path, format: PlanFormat, max_hours: Option<Duration>, until: Option<Until>) -> Status {
     let Some(loaded) = load(path) else { return Status::Usage };
@@ -32,7 +33,7 @@ pub fn plan(path: &Path, format: PlanFormat, max_hours: Option<Duration>, until:
     printed(text, Status::Clean)
 }
 
-fn plan_night(loaded: &Loaded, format: PlanFormat, until: Until) -> Status {
+fn plan_night(loaded: &LoadedScenario, format: PlanFormat, until: Until) -> Status {
     let outline = Choice::of(loaded).and_then(|choice| Ok(outline(loaded, &choice.night(loaded), until)?.1));
     let outline = match outline {
         Ok(outline) => outline,

@@ -1,5 +1,5 @@
-//! Reads the files that are rendered before each start, and sees that they are templates of what is known then: a run would find that out
-//! after its builds.
+//! Reads the files that are rendered before each start, and sees that they are templates of what is known then: a run
+//! would find that out after its builds.
 
 use std::path::Path;
 

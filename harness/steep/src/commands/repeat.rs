@@ -19,7 +19,8 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// The next cell of those that `is_chosen`, which is said; none if there are none any more, or repeating does not help.
+    /// The next cell of those that `is_chosen`, which is said; none if there are none any more, or repeating does not
+    /// help.
     pub(super) fn next(
         &mut self,
         folder: &RunFolder,
@@ -64,8 +65,8 @@ impl Repeats {
     }
 }
 
-/// That `id` was soaked before and did not have its load, for the header of the soak that begins now; that one may itself go on with a
-/// repetition that was interrupted.
+/// That `id` was soaked before and did not have its load, for the header of the soak that begins now; that one may
+/// itself go on with a repetition that was interrupted.
 pub(super) fn repeated(folder: &RunFolder, id: &CellId) -> Option<Repeated> {
     let outcome = Outcome::of(&folder.trace(id).ok().flatten()?);
     let before = outcome.repeated;

@@ -12,7 +12,8 @@ use steep_core::outcome::Outcome;
 use steep_core::report::{Missing, Report, Results, terminal};
 use steep_core::scenario::Flag;
 
-/// Prints the report of the run at `path`, to `file` if one is given. A report that was made is a success whatever it says.
+/// Prints the report of the run at `path`, to `file` if one is given. A report that was made is a success whatever it
+/// says.
 #[must_use]
 pub fn report(path: &Path, format: ResultFormat, file: Option<&Path>) -> Status {
     let print = || -> Result<Status, anyhow::Error> {

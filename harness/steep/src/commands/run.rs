@@ -8,11 +8,11 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use tokio::sync::watch;
 
 use super::foldover::fold;
-use super::load::{Loaded, load};
 use super::night;
 use super::output::{printed, status_of, tell};
 use super::repeat::{Repeats, is_short, repeated};
 use super::report::{assemble, rendered};
+use super::scenario_file::{LoadedScenario, load};
 use crate::cli::{ResultFormat, RunOptions};
 use crate::shell::build::{Built, Doing};
 use crate::shell::cell::{self, Binary, Soaking};
@@ -29,7 +29,7 @@ use steep_core::plan::{Cell, Plan, cell_id};
 use steep_core::scenario::{Model, Program};
 use steep_core::trace::Provenance;
 use steep_judge::ids::CellId;
-use steep_judge::units::{counted, in_words};
+use steep_judge::units::{counted, duration_text};
 
 /// A run that is not begun: what the user asked for does not fit, or the folder cannot be had.
 pub(super) struct Refused {
@@ -86,7 +86,7 @@ pub fn run(options: &RunOptions) -> Status {
 
 /// Soaks the cells, and those of the foldover if they are needed.
 fn soak_all(
-    loaded: &Loaded,
+    loaded: &LoadedScenario,
     folder: &RunFolder,
     run: &mut RunRecord,
     chosen: &[CellId],
@@ -98,8 +98,8 @@ fn soak_all(
     if more.is_empty() { Ok(()) } else { runtime.block_on(run_cells(loaded, folder, run, &more, options)) }
 }
 
-/// Keeps the report, and then says it: who reads stdout may be gone, or its disk full. Neither keeps the other from being tried, and
-/// what was found is found.
+/// Keeps the report, and then says it: who reads stdout may be gone, or its disk full. Neither keeps the other from
+/// being tried, and what was found is found.
 pub(super) fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Status {
     let report = assemble(folder, run);
     let kept = folder.write_json("report.json", &report).context("keep the report").map(|()| Status::Clean);
@@ -113,7 +113,7 @@ pub(super) fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) 
 }
 
 /// Leaves out of the plan what does not fit into the hours that are allowed, and says so.
-fn shorten(loaded: &mut Loaded, options: &RunOptions) -> Result<(), anyhow::Error> {
+fn shorten(loaded: &mut LoadedScenario, options: &RunOptions) -> Result<(), anyhow::Error> {
     let Some(hours) = options.max_hours else { return Ok(()) };
     loaded.plan = loaded.plan.clone().within(hours)?;
     tell_left_out(&loaded.plan);
@@ -127,7 +127,8 @@ fn tell_left_out(plan: &Plan) {
     }
 }
 
-/// The cells that the run is to have: those that `--cell` named, now or when it was begun; empty where it was begun or goes on with all.
+/// The cells that the run is to have: those that `--cell` named, now or when it was begun; empty where it was begun or
+/// goes on with all.
 fn asked(run: &RunRecord, options: &RunOptions, chosen: &[CellId]) -> Vec<CellId> {
     let is_of_all = options.resume.is_some() && run.asked.is_empty();
     if options.cells.is_empty() || is_of_all {
@@ -138,7 +139,7 @@ fn asked(run: &RunRecord, options: &RunOptions, chosen: &[CellId]) -> Vec<CellId
 }
 
 /// The cells that `--cell` names, or all. One that no strategy planned is added to the plan.
-fn chosen_cells(loaded: &Loaded, plan: &mut Plan, names: &[String]) -> Result<Vec<CellId>, anyhow::Error> {
+fn chosen_cells(loaded: &LoadedScenario, plan: &mut Plan, names: &[String]) -> Result<Vec<CellId>, anyhow::Error> {
     let planned: Vec<CellId> = plan.cells.iter().map(|cell| cell.id.clone()).collect();
     let wanted: Vec<CellId> = names.iter().map(|name| CellId::parse(name)).collect();
     for id in wanted.iter().filter(|id| !planned.contains(id)) {
@@ -153,7 +154,7 @@ fn chosen_cells(loaded: &Loaded, plan: &mut Plan, names: &[String]) -> Result<Ve
 }
 
 async fn run_cells(
-    loaded: &Loaded,
+    loaded: &LoadedScenario,
     folder: &RunFolder,
     run: &RunRecord,
     chosen: &[CellId],
@@ -235,7 +236,7 @@ pub(super) async fn soak(
 
 /// A new folder at `out` for the cells of `plan`, or the one to `resume`, in which the same was begun.
 pub(super) fn open_folder(
-    loaded: &Loaded,
+    loaded: &LoadedScenario,
     plan: &Plan,
     out: Option<&Path>,
     resume: Option<&Path>,
@@ -244,7 +245,7 @@ pub(super) fn open_folder(
         let runtime = runtime::start().context("start the runtime");
         let runtime = runtime.map_err(|error| Refused { status: Status::NotDone, error })?;
         let provenance = runtime.block_on(of_run(&loaded.scenario, &loaded.folder, loaded.workspace.as_ref()));
-        let Loaded { scenario, supplies, folder, .. } = loaded;
+        let LoadedScenario { scenario, supplies, folder, .. } = loaded;
         let run = RunRecord::new(scenario.clone(), supplies, folder.clone(), plan.clone(), provenance);
         let created = RunFolder::create(out, &run, &loaded.text);
         return created.map(|folder| (folder, run)).map_err(|error| Refused {
@@ -275,7 +276,8 @@ pub(super) fn open_folder(
     Ok((folder, run))
 }
 
-/// That the cells of `run` are such as its scenario has, and its builds those of `plan`: the hash of the plan stands in a file, as they do.
+/// That the cells of `run` are such as its scenario has, and its builds those of `plan`: the hash of the plan stands in
+/// a file, as they do.
 fn same_plan(run: &RunRecord, plan: &Plan) -> Result<(), anyhow::Error> {
     let is_own = |cell: &Cell| cell_id(&run.scenario, &cell.flags, &cell.axes, cell.replicate) == cell.id;
     let is_whole = run.plan.cells.iter().all(is_own) && run.plan.builds.starts_with(&plan.builds);
@@ -285,7 +287,7 @@ fn same_plan(run: &RunRecord, plan: &Plan) -> Result<(), anyhow::Error> {
 
 /// Where the service comes from now, and not at the run's beginning: a run may be resumed after an update.
 pub(super) async fn provenance_now(
-    loaded: &Loaded,
+    loaded: &LoadedScenario,
     run: &RunRecord,
     resumed: bool,
     mut interrupted: watch::Receiver<u32>,
@@ -300,7 +302,7 @@ pub(super) async fn provenance_now(
 }
 
 /// That each file that the traffic is made of is as it was when `run` was begun.
-fn same_files(run: &RunRecord, loaded: &Loaded) -> Result<(), anyhow::Error> {
+fn same_files(run: &RunRecord, loaded: &LoadedScenario) -> Result<(), anyhow::Error> {
     let now = loaded.supplies.digests();
     match run.files_sha256.iter().find(|(path, hash)| now.get(*path).is_some_and(|now| now != *hash)) {
         Some((path, _)) => bail!(
@@ -318,7 +320,7 @@ pub(super) fn is_finished(folder: &RunFolder, id: &CellId) -> bool {
 }
 
 fn announce(progress: &Progress, run: &RunRecord, folder: &RunFolder, cells: usize) {
-    let each = in_words(run.plan.cell_duration);
+    let each = duration_text(run.plan.cell_duration);
     let judge = &run.scenario.judge;
     let per_hour = judge.min_growth_bytes_per_hour;
     let worth = match run.scenario.load.model {
@@ -335,10 +337,10 @@ fn announce(progress: &Progress, run: &RunRecord, folder: &RunFolder, cells: usi
 
 pub(super) type Binaries = BTreeMap<usize, Result<Built, String>>;
 
-/// Builds every feature set that `cells` need, before the first soak: a compiler would disturb what is measured. A build that
-/// fails keeps its message and does not keep the others from being made.
+/// Builds every feature set that `cells` need, before the first soak: a compiler would disturb what is measured. A
+/// build that fails keeps its message and does not keep the others from being made.
 pub(super) async fn build_all(
-    loaded: &Loaded,
+    loaded: &LoadedScenario,
     folder: &RunFolder,
     run: &RunRecord,
     cells: &[&Cell],
@@ -377,8 +379,12 @@ pub(super) async fn build_all(
 
 /// What is said of a build: how long it took, without the time in which another cargo had the lock.
 fn built_in(label: &str, all: Duration, waited: Duration) -> String {
-    let built = format!("built {label} in {}", in_words(all.saturating_sub(waited)));
-    if waited.is_zero() { built } else { format!("{built}, after {} of waiting for cargo's lock", in_words(waited)) }
+    let built = format!("built {label} in {}", duration_text(all.saturating_sub(waited)));
+    if waited.is_zero() {
+        built
+    } else {
+        format!("{built}, after {} of waiting for cargo's lock", duration_text(waited))
+    }
 }
 
 /// A cell that is done, in one line.

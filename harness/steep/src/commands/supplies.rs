@@ -5,14 +5,14 @@ use std::path::Path;
 
 use crate::shell::files;
 use steep_core::problem::{Problem, Severity, Spans, any_error};
-use steep_core::scenario::supplies::MOST_SUPPLIES_BYTES;
+use steep_core::scenario::supplies::MAX_SUPPLIES_BYTES;
 use steep_core::scenario::{Scenario, Supplies};
 use steep_core::traffic::supplied;
 
 /// The files that `scenario` names, relative to `folder`; what is drawn of them is drawn into the scenario.
 pub(super) fn read(scenario: &mut Scenario, spans: &Spans, folder: &Path, problems: &mut Vec<Problem>) -> Supplies {
     let mut supplies = Supplies::default();
-    let mut left = MOST_SUPPLIES_BYTES;
+    let mut left = MAX_SUPPLIES_BYTES;
     let mut is_whole = true;
     for (key, path) in scenario.traffic_files().filter(|(key, _)| spans.has(key)) {
         if supplies.bytes(path).is_ok() {
@@ -63,7 +63,7 @@ fn contents(path: &Path, most: u64) -> Result<Vec<u8>, Problem> {
     }
     files::read(path, most).map_err(|error| match error.kind() {
         io::ErrorKind::FileTooLarge => {
-            let (path, most) = (path.display(), MOST_SUPPLIES_BYTES);
+            let (path, most) = (path.display(), MAX_SUPPLIES_BYTES);
             let message = format!("with {path} the files of this scenario have more than {most} bytes");
             Problem::error(message, None).help("steep holds them in memory beside the service: use fewer rows")
         }

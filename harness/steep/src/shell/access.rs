@@ -1,7 +1,7 @@
 //! What the client needs to be let in by the service: trust, and secrets out of the environment.
 //!
-//! A secret is read here and goes from here into headers that hyper knows to be sensitive. It has no serialised form, and
-//! its debug form shows nothing, so that no trace, log or message can have it.
+//! A secret is read here and goes from here into headers that hyper knows to be sensitive. It has no serialised form,
+//! and its debug form shows nothing, so that no trace, log or message can have it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,8 +27,8 @@ pub struct Access {
     secrets: BTreeMap<String, Secret>,
 }
 
-/// Stands before the name of a secret that is to be filled in. Neither headers nor the values in them can have it, so that no
-/// row of a file can name a secret.
+/// Stands before the name of a secret that is to be filled in. Neither headers nor the values in them can have it, so
+/// that no row of a file can name a secret.
 const MARK: char = '\u{1}';
 
 /// A text that is shown and written nowhere.

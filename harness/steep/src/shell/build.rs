@@ -1,5 +1,5 @@
-//! Builds the service: once per distinct feature set, always optimised, in one target folder of steep's own, with line tables and
-//! symbols, so that what is soaked can be profiled.
+//! Builds the service: once per distinct feature set, always optimised, in one target folder of steep's own, with line
+//! tables and symbols, so that what is soaked can be profiled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
@@ -21,7 +21,7 @@ use steep_core::plan::Build;
 use steep_core::scenario::package::{Features, PackageFacts, WorkspaceFacts};
 use steep_core::scenario::{Package, Program};
 use steep_judge::ids::hex;
-use steep_judge::units::in_words;
+use steep_judge::units::duration_text;
 
 /// Of a compiler's output so much is kept, from its beginning, where the first error stands.
 const LONGEST_MESSAGE: usize = 16 * 1024;
@@ -59,7 +59,7 @@ pub enum BuildError {
         message: String,
     },
     /// Cargo takes longer than any build does: it waits for something.
-    #[error("`{command}` did not end in {}; what it said last: {last}", in_words(BUILD_TIMEOUT))]
+    #[error("`{command}` did not end in {}; what it said last: {last}", duration_text(BUILD_TIMEOUT))]
     TooLong {
         /// The command.
         command: String,
@@ -106,8 +106,8 @@ pub struct Built {
     pub path: PathBuf,
     /// SHA-256 of the file.
     pub sha256: String,
-    /// The cargo features that the program has, as cargo tells them of what it compiled: those that were asked for, defaults, and all that
-    /// these imply.
+    /// The cargo features that the program has, as cargo tells them of what it compiled: those that were asked for,
+    /// defaults, and all that these imply.
     pub features: BTreeSet<String>,
     /// How long cargo waited for a lock that another cargo held: no time of building.
     pub waited: Duration,
@@ -212,8 +212,9 @@ impl Workspace {
         self.metadata.workspace_root.as_std_path()
     }
 
-    /// Builds `package` with the features of `build`, and copies the binary into `folder`, beside a log of what cargo said.
-    /// A revision is built from a worktree of its own. `says` is told from time to time what cargo does. Dropping the future ends cargo and all its compilers.
+    /// Builds `package` with the features of `build`, and copies the binary into `folder`, beside a log of what cargo
+    /// said. A revision is built from a worktree of its own. `says` is told from time to time what cargo does. Dropping
+    /// the future ends cargo and all its compilers.
     ///
     /// # Errors
     /// See [`BuildError`].
@@ -337,8 +338,8 @@ impl Workspace {
         self.metadata.target_directory.as_std_path().join("steep")
     }
 
-    /// One folder for all feature sets: going back to one that was built costs nothing. Only other flags for rustc rebuild
-    /// everything, so they have their own.
+    /// One folder for all feature sets: going back to one that was built costs nothing. Only other flags for rustc
+    /// rebuild everything, so they have their own.
     fn target_folder(&self, rustflags: &[String]) -> PathBuf {
         let base = self.own_folder();
         if rustflags.is_empty() {
@@ -349,8 +350,8 @@ impl Workspace {
     }
 }
 
-/// The flags for rustc that steep gives: those of the scenario, and what the flags of the cell add. As what steep gives takes the
-/// place of `RUSTFLAGS`, those are taken over where flags of a cell alone are given.
+/// The flags for rustc that steep gives: those of the scenario, and what the flags of the cell add. As what steep gives
+/// takes the place of `RUSTFLAGS`, those are taken over where flags of a cell alone are given.
 fn rustflags(package: &Package, build: &Build) -> Vec<String> {
     let mut flags = package.rustflags.clone();
     if let (true, Some(_), Ok(of_environment)) = (flags.is_empty(), &build.cfgs, std::env::var("RUSTFLAGS")) {

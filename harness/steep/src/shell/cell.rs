@@ -1,8 +1,9 @@
-//! One cell in the real world: starts the service, drives and samples it as [`Soak`] says, writes the trace, leaves nothing behind.
+//! One cell in the real world: starts the service, drives and samples it as [`Soak`] says, writes the trace, leaves
+//! nothing behind.
 
-mod loaded;
-mod looks;
+mod early_stop;
 mod source;
+mod under_load;
 
 use std::path::Path;
 
@@ -10,13 +11,13 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use self::loaded::Loaded;
 use self::source::Source;
+use self::under_load::CellUnderLoad;
 use crate::shell::access::{Access, placeholder};
 use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
 use crate::shell::driver::{Driver, DriverError, DriverSpec};
-use crate::shell::external::{Counted, External, Requests, Told};
+use crate::shell::external::{Counted, External, ReportedRequests, Requests};
 use crate::shell::preload::{self, PreloadError};
 use crate::shell::probe;
 use crate::shell::process::own_program;
@@ -27,7 +28,7 @@ use crate::shell::service::launching::Preparation;
 use crate::shell::service::names::Names;
 use crate::shell::service::{CellPlace, RunningService, start};
 use crate::shell::store::{RunFolder, StoreError, TraceWriter, read_trace};
-use crate::shell::verification::{Sight, SightError, look, look_for, uses};
+use crate::shell::verification::{Observation, ObservationError, look, look_for, uses};
 use steep_core::plan::{Cell, CellSettings, Plan, allocator_of, history, settings};
 use steep_core::scenario::transport::variable_of;
 use steep_core::scenario::{self, Flag, KnownAllocator, Model, Program, Proof, SYSTEM, Scenario, Supplies, Switch};
@@ -119,7 +120,7 @@ pub async fn soak(
     };
     match prepared {
         Ok((service, source)) => {
-            Loaded::begin(soaking, service, source, writer, &header)?.run(progress, interrupted).await?;
+            CellUnderLoad::begin(soaking, service, source, writer, &header)?.run(progress, interrupted).await?;
         }
         Err(NotLoaded { reason, message }) => {
             writer.write(&Record::End(End { reason, message, ..End::default() }))?;
@@ -202,7 +203,8 @@ async fn switched(soaking: &Soaking<'_>, settings: &CellSettings, service: &Runn
     verified(soaking, service).await
 }
 
-/// Whether each flag took effect that says how to see it, the allocator is in use, and the probe answers where there is one.
+/// Whether each flag took effect that says how to see it, the allocator is in use, and the probe answers where there is
+/// one.
 async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(), NotLoaded> {
     let log = soaking.folder.cell(&soaking.cell.id).join(Who::Service.log_name());
     for flag in &soaking.scenario.flags {
@@ -225,7 +227,7 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
         // Also where something else is said of it: a library that was not loaded is in no doubt.
         if let Some(library) = &allocator.preload {
             preload::find(library, soaking.scenario_folder)
-                .and_then(|file| preload::is_mapped_everywhere(&file, service.process.supervisor_pid()))
+                .and_then(|file| preload::ensure_mapped_everywhere(&file, service.process.supervisor_pid()))
                 .map_err(|error| NotLoaded::new(EndReason::NotVerified, &format!("{who}: {error}")))?;
         }
     }
@@ -241,8 +243,8 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
     }
 }
 
-/// Where the system's allocator is to be in use, that none of the others is that the scenario compares it with: a default feature, or a
-/// library of the base image, may have brought it.
+/// Where the system's allocator is to be in use, that none of the others is that the scenario compares it with: a
+/// default feature, or a library of the base image, may have brought it.
 fn has_no_other(soaking: &Soaking<'_>, service: &RunningService) -> Result<(), NotLoaded> {
     let Soaking { scenario, cell, .. } = soaking;
     let is_system = scenario.has_allocator(SYSTEM) && allocator_of(scenario, &cell.axes).is_none();
@@ -252,7 +254,8 @@ fn has_no_other(soaking: &Soaking<'_>, service: &RunningService) -> Result<(), N
             let who = format!("allocator \"{SYSTEM}\"");
             let (place, is_there) = uses(known, service)
                 .map_err(|error| NotLoaded::new(EndReason::NotVerified, &format!("{who}: {error}")))?;
-            // Tuned by its environment alone, the other may be the service's own in every cell: then nothing is compared with the system's.
+            // Tuned by its environment alone, the other may be the service's own in every cell: then nothing is
+            // compared with the system's.
             if is_there {
                 let help = if allocator.features.is_empty() && allocator.preload.is_none() {
                     "take \"system\" out of the axis: what the environment tunes is in every cell"
@@ -267,7 +270,8 @@ fn has_no_other(soaking: &Soaking<'_>, service: &RunningService) -> Result<(), N
     Ok(())
 }
 
-/// Whether `flag` is a cargo feature, and what steep built for this cell has it exactly if the flag is on, as cargo tells.
+/// Whether `flag` is a cargo feature, and what steep built for this cell has it exactly if the flag is on, as cargo
+/// tells.
 fn is_built_so(soaking: &Soaking<'_>, flag: &Flag) -> bool {
     match (&flag.switch, soaking.binary) {
         (Switch::CargoFeature { feature }, Binary::Built(built)) => {
@@ -278,10 +282,15 @@ fn is_built_so(soaking: &Soaking<'_>, flag: &Flag) -> bool {
 }
 
 /// Whether what was looked for is there exactly when it is to be.
-fn is_seen(who: &str, wanted_state: &str, sight: Result<Sight, SightError>, on: bool) -> Result<(), NotLoaded> {
+fn is_seen(
+    who: &str,
+    wanted_state: &str,
+    sight: Result<Observation, ObservationError>,
+    on: bool,
+) -> Result<(), NotLoaded> {
     match sight {
         Ok(sight) if sight.is_there == on => Ok(()),
-        Ok(Sight { place, wanted, .. }) => {
+        Ok(Observation { place, wanted, .. }) => {
             let shows = if on { "does not show" } else { "shows" };
             let message = format!(
                 "{who} is to be {wanted_state}, and {place} {shows} {wanted}: it did not take effect, or its `verify` is wrong"
@@ -312,7 +321,7 @@ async fn start_external(
     let launch = Preparation { who: Who::Load, place, names }.load(&external.command, &scenario.load.cpus);
     let program = External::start(launch.map_err(failed)?, place.steep).await.map_err(failed)?;
     let requests = match &external.reported {
-        Some(reported) => Requests::Program(Told::begin(reported, &program, place.cell_folder)),
+        Some(reported) => Requests::Program(ReportedRequests::begin(reported, &program, place.cell_folder)),
         None => counted,
     };
     Ok(Source::External(Box::new(program), Box::new(requests)))

@@ -1,8 +1,9 @@
-//! A cgroup for each process that steep supervises, below steep's own, where the host lets it: there the kernel counts what
-//! processes do not show, such as tmpfs and memfd, and says whom it killed for lack of memory.
+//! A cgroup for each process that steep supervises, below steep's own, where the host lets it: there the kernel counts
+//! what processes do not show, such as tmpfs and memfd, and says whom it killed for lack of memory.
 //!
-//! The cgroup gets the limit of the one above, so that a service which looks for its limit finds the same one as before. It is made,
-//! entered and removed by the supervisor, which itself stays outside; one that a killed supervisor left is removed by the next.
+//! The cgroup gets the limit of the one above, so that a service which looks for its limit finds the same one as
+//! before. It is made, entered and removed by the supervisor, which itself stays outside; one that a killed supervisor
+//! left is removed by the next.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -27,14 +28,15 @@ pub fn is_of_a_supervisor(folder: &Path) -> bool {
     folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX))
 }
 
-/// The folder of the memory controller for a process with this `/proc/PID/cgroup`, of version 1 or 2; none where it counts no memory.
+/// The folder of the memory controller for a process with this `/proc/PID/cgroup`, of version 1 or 2; none where it
+/// counts no memory.
 #[must_use]
 pub fn memory_folder(text: &str) -> Option<PathBuf> {
     folders(text).into_iter().find(|folder| folder.join("memory.stat").exists())
 }
 
-/// At the places where the hierarchies are usually mounted. In a container they may show the container's own part only, while the path is
-/// that of the host.
+/// At the places where the hierarchies are usually mounted. In a container they may show the container's own part only,
+/// while the path is that of the host.
 fn folders(text: &str) -> Vec<PathBuf> {
     let cgroups = procfs::cgroups(text);
     let below = |root: &str, path: &str| Path::new(root).join(path.trim_start_matches('/'));
@@ -76,7 +78,8 @@ impl Cgroup {
         }
     }
 
-    /// The same limit as above. Version 2 has no file for it where memory is not counted below, and so makes `enter` fail.
+    /// The same limit as above. Version 2 has no file for it where memory is not counted below, and so makes `enter`
+    /// fail.
     fn copy_limit(&self) -> io::Result<()> {
         let version_1 = "memory.limit_in_bytes";
         let name = if self.folder.join(version_1).exists() { version_1 } else { "memory.max" };
@@ -140,8 +143,8 @@ pub struct CpuQuota {
 }
 
 impl CpuQuota {
-    /// That of steep's cgroup or of one above. In a container the path is that of the host while only the container's own part is mounted,
-    /// so that the root is looked at as well.
+    /// That of steep's cgroup or of one above. In a container the path is that of the host while only the container's
+    /// own part is mounted, so that the root is looked at as well.
     #[must_use]
     pub fn above() -> Option<Self> {
         let found = procfs::cgroups(&fs::read_to_string("/proc/self/cgroup").ok()?);

@@ -1,4 +1,5 @@
-//! The clocks of this host: the monotonic one that samples are timed by, the one that also counts sleep, the wall clock.
+//! The clocks of this host: the monotonic one that samples are timed by, the one that also counts sleep, the wall
+//! clock.
 
 use std::time::{Duration, SystemTime};
 

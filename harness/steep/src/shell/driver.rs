@@ -1,11 +1,11 @@
 //! Sends a schedule to a service, over a fixed set of HTTP connections, on a thread of its own.
 //!
 //! The pacer wakes when requests come due, on the millisecond grid of the runtime's timers (27 to 59 % less CPU than
-//! exact timers, which are there for who wants them), the switchboard gives them to free connections, and each connection
-//! carries one request at a time, or with HTTP/2 several. In a closed load an answer makes the next one due, and wakes the
-//! pacer where it sleeps too long. All of it is one thread and one runtime, so that nothing on the way of a request needs a
-//! lock. Whatever the service does, the driver ends: every wait has a bound. It decides neither what is sent nor what is too
-//! late; `traffic` does.
+//! exact timers, which are there for who wants them), the switchboard gives them to free connections, and each
+//! connection carries one request at a time, or with HTTP/2 several. In a closed load an answer makes the next one due,
+//! and wakes the pacer where it sleeps too long. All of it is one thread and one runtime, so that nothing on the way of
+//! a request needs a lock. Whatever the service does, the driver ends: every wait has a bound. It decides neither what
+//! is sent nor what is too late; `traffic` does.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -30,11 +30,11 @@ mod alarm;
 mod aside;
 mod connection;
 mod line;
-mod look;
 mod message;
 mod meter;
 mod multiplexed;
 mod pacer;
+mod received;
 mod slow;
 mod storm;
 mod stream;
@@ -43,8 +43,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-/// Events that may wait for the receiver, two a second; the histograms of an interval have 28 KiB for each kind of request in it.
-/// Beyond, records cover more than a second: counts are cumulative, times are kept for the next, and nothing is lost.
+/// Events that may wait for the receiver, two a second; the histograms of an interval have 28 KiB for each kind of
+/// request in it. Beyond, records cover more than a second: counts are cumulative, times are kept for the next, and
+/// nothing is lost.
 const EVENTS: usize = 16;
 
 /// What the driver is to drive.

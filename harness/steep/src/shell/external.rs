@@ -1,5 +1,5 @@
-//! A load that another program makes: started under a supervisor as the service is, ended with the phases, and the requests read
-//! from a counter of the service, or as the program itself tells them.
+//! A load that another program makes: started under a supervisor as the service is, ended with the phases, and the
+//! requests read from a counter of the service, or as the program itself tells them.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -79,12 +79,12 @@ pub enum Requests {
     /// The service.
     Service(Counted),
     /// The program that makes them.
-    Program(Told),
+    Program(ReportedRequests),
 }
 
 /// What the program that makes the load tells of its requests.
 #[derive(Debug)]
-pub struct Told {
+pub struct ReportedRequests {
     place: Reported,
     /// The file, where it is one.
     file: Option<PathBuf>,
@@ -93,8 +93,8 @@ pub struct Told {
     problem: Option<String>,
 }
 
-impl Told {
-    /// Told at `place` by `program`, which has just been started; files are below `cell_folder`.
+impl ReportedRequests {
+    /// What `program`, which has just been started, reports at `place`; files are below `cell_folder`.
     #[must_use]
     pub fn begin(place: &Reported, program: &External, cell_folder: &Path) -> Self {
         let file = match place {

@@ -1,5 +1,5 @@
-//! Opening files, of the user and of a run, whatever stands at their place: a FIFO, a device or a link of somebody else never
-//! blocks steep, fills its memory, or leads it to write elsewhere.
+//! Opening files, of the user and of a run, whatever stands at their place: a FIFO, a device or a link of somebody else
+//! never blocks steep, fills its memory, or leads it to write elsewhere.
 
 use std::fs::{self, DirBuilder, File, FileType, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -25,8 +25,8 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The bytes of the file at `path`, of which there may be `most`. The reading is bounded, and not what the system says before: a
-/// file may grow while it is read.
+/// The bytes of the file at `path`, of which there may be `most`. The reading is bounded, and not what the system says
+/// before: a file may grow while it is read.
 ///
 /// # Errors
 /// As of [`open`], and when it has more.
@@ -48,8 +48,8 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?).map_err(not_text)
 }
 
-/// A new file of steep's own at `path`, to be appended to. What steep left there before is taken away; nothing is written through a
-/// link, into a FIFO or a device.
+/// A new file of steep's own at `path`, to be appended to. What steep left there before is taken away; nothing is
+/// written through a link, into a FIFO or a device.
 ///
 /// # Errors
 /// Something else is there, or the file cannot be made.

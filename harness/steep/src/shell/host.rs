@@ -1,4 +1,5 @@
-//! What the header of a trace says of the host: what memory and latency depend on. Its name is left out, traces are shared.
+//! What the header of a trace says of the host: what memory and latency depend on. Its name is left out, traces are
+//! shared.
 
 use std::fs;
 

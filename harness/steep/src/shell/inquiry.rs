@@ -1,5 +1,6 @@
-//! Commands that answer a question and end: git, rustc, `cargo metadata`. Each has a bound of time and of what it prints, and can be
-//! given up, so that a repository on a disk that hangs, or a lock that nobody gives back, does not take the night.
+//! Commands that answer a question and end: git, rustc, `cargo metadata`. Each has a bound of time and of what it
+//! prints, and can be given up, so that a repository on a disk that hangs, or a lock that nobody gives back, does not
+//! take the night.
 
 use std::io;
 use std::os::fd::AsFd as _;
@@ -12,8 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 use thiserror::Error;
 
-use super::kinship;
-use steep_judge::units::in_words;
+use super::process_tree;
+use steep_judge::units::duration_text;
 
 /// The longest answer: the metadata of the largest workspaces have some 10 MB.
 const LONGEST_ANSWER: usize = 64 << 20;
@@ -31,7 +32,7 @@ pub enum InquiryError {
     #[error(transparent)]
     Start(#[from] io::Error),
     /// It did not end.
-    #[error("it did not end in {}", in_words(*.0))]
+    #[error("it did not end in {}", duration_text(*.0))]
     TooLong(Duration),
     /// It printed without end.
     #[error("it printed more than {LONGEST_ANSWER} bytes")]
@@ -169,9 +170,9 @@ fn listen(streams: &mut [&mut Stream]) -> Result<bool, InquiryError> {
 
 /// Kills a command with what it started.
 fn end(child: &mut Child) {
-    for process in kinship::descendants(&kinship::processes(), child.id()) {
+    for process in process_tree::descendants(&process_tree::processes(), child.id()) {
         // Who is left is not worth waiting for.
-        let _ = kinship::send(process.pid, Signal::KILL);
+        let _ = process_tree::send(process.pid, Signal::KILL);
     }
     let _ = child.kill();
     let deadline = Instant::now() + KILL_TIMEOUT;
@@ -221,7 +222,7 @@ mod tests {
         });
         assert!(matches!(answered, Err(InquiryError::GivenUp)), "{answered:?}");
         let child: u32 = std::fs::read_to_string(told).expect("a file").trim().parse().expect("a number");
-        assert!(kinship::stat_of(child).is_none_or(|process| process.ended));
+        assert!(process_tree::stat_of(child).is_none_or(|process| process.ended));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The user's wish to stop: SIGINT, SIGTERM or SIGHUP. The first ends the load and what follows it in order, the second does not wait.
+//! The user's wish to stop: SIGINT, SIGTERM or SIGHUP. The first ends the load and what follows it in order, the second
+//! does not wait.
 
 use std::fs;
 use std::io;
@@ -19,8 +20,9 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Listens from now on, in place of the system's default of ending the process. A hang-up that is ignored stays so: that is what
-    /// nohup(1) asks for. SIGINT is heard in any case, as shells have it ignored by whatever is started with `&` in a script.
+    /// Listens from now on, in place of the system's default of ending the process. A hang-up that is ignored stays so:
+    /// that is what nohup(1) asks for. SIGINT is heard in any case, as shells have it ignored by whatever is started
+    /// with `&` in a script.
     ///
     /// # Errors
     /// The handlers cannot be installed.
@@ -61,8 +63,8 @@ impl Interrupt {
     }
 }
 
-/// Makes a file that has grown to the limit of this process (`ulimit -f`) an error of writing. By default the system would end steep
-/// with SIGXFSZ, without a word. What steep starts has the default again: exec(2) resets handlers.
+/// Makes a file that has grown to the limit of this process (`ulimit -f`) an error of writing. By default the system
+/// would end steep with SIGXFSZ, without a word. What steep starts has the default again: exec(2) resets handlers.
 pub fn survive_full_files() {
     // Where it cannot be handled, all is as it was.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));

@@ -1,9 +1,9 @@
 //! Writes the times of a cell to `latency.hlog`, the interval log that the usual `HdrHistogram` tools read.
 //!
-//! A line for each interval and tag: `<request>` holds the latency from the due time, `<request>|service` the time from sending,
-//! `|lateness` how late the driver was; in microseconds, the column of the largest in milliseconds. A thread of its own
-//! encodes and writes, so that neither the driver nor the soak waits for a disk: intervals that find no room are joined
-//! with the next, and none is lost. A line is one write, so that killing steep loses no line.
+//! A line for each interval and tag: `<request>` holds the latency from the due time, `<request>|service` the time from
+//! sending, `|lateness` how late the driver was; in microseconds, the column of the largest in milliseconds. A thread
+//! of its own encodes and writes, so that neither the driver nor the soak waits for a disk: intervals that find no room
+//! are joined with the next, and none is lost. A line is one write, so that killing steep loses no line.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -21,7 +21,8 @@ use crate::shell::files;
 use steep_core::traffic::latency::Interval;
 use steep_judge::units::Bytes;
 
-/// The log, in the folder of a cell. Older parts are `latency.1.hlog`, `latency.2.hlog` and so on, in the order of time.
+/// The log, in the folder of a cell. Older parts are `latency.1.hlog`, `latency.2.hlog` and so on, in the order of
+/// time.
 const LOG_FILE: &str = "latency.hlog";
 
 /// A file that has grown to this becomes an older part; none is thrown away. A line has some 370 bytes.

@@ -17,8 +17,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use self::holders::{Holder, descends_from, name_of, processes_below, search};
-use super::kinship;
 use super::loopback::is_reached;
+use super::process_tree;
 use super::procfs::sockets::{Candidates, Line, Listener, candidates, line};
 
 /// No host has more text of listeners: 100,000 of them.
@@ -239,7 +239,7 @@ impl Watch {
             return cannot_be_known(address, *pid);
         }
         let own: Vec<u32> = processes_below(&self.may_answer).iter().map(|process| process.pid).collect();
-        let all = kinship::processes();
+        let all = process_tree::processes();
         let others = all.iter().map(|process| process.pid).filter(|pid| !own.contains(pid));
         for (inode, holder) in search(others, &wanted).found {
             // It may have been forked since the look at those who may.
@@ -287,7 +287,7 @@ impl Watch {
     #[must_use]
     pub fn shared_with(&self) -> Option<Named> {
         let own: Vec<u32> = processes_below(&self.may_answer).iter().map(|process| process.pid).collect();
-        let all = kinship::processes();
+        let all = process_tree::processes();
         let others = all.iter().map(|process| process.pid).filter(|pid| !own.contains(pid));
         // steep and the supervisors only hand down, and take no connections.
         let others = others.filter(|&pid| pid != std::process::id() && !self.may_answer.contains(&pid));

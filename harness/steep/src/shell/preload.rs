@@ -1,17 +1,19 @@
-//! Finds a shared library that is to be loaded before all others, and sees whether each process of a service has it mapped.
+//! Finds a shared library that is to be loaded before all others, and sees whether each process of a service has it
+//! mapped.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use thiserror::Error;
 
-use crate::shell::kinship;
+use crate::shell::process_tree;
 use crate::shell::procfs::mapped_files;
 
 /// The variable that the dynamic loader reads.
 pub const VARIABLE: &str = "LD_PRELOAD";
 
-/// Where libraries are on Debian and its kin (with the architecture), on Red Hat's, on Arch and Alpine, and what was built by hand.
+/// Where libraries are on Debian and its kin (with the architecture), on Red Hat's, on Arch and Alpine, and what was
+/// built by hand.
 const FOLDERS: [&str; 6] = ["/usr/local/lib", "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib64"];
 
 /// Why a library is not preloaded.
@@ -80,8 +82,8 @@ pub fn find(library: &str, scenario_folder: &Path) -> Result<PathBuf, PreloadErr
 ///
 /// # Errors
 /// One has not, or cannot be looked into.
-pub fn is_mapped_everywhere(library: &Path, supervisor_pid: u32) -> Result<(), PreloadError> {
-    for process in kinship::descendants(&kinship::processes(), supervisor_pid) {
+pub fn ensure_mapped_everywhere(library: &Path, supervisor_pid: u32) -> Result<(), PreloadError> {
+    for process in process_tree::descendants(&process_tree::processes(), supervisor_pid) {
         let maps = match fs::read_to_string(format!("/proc/{}/maps", process.pid)) {
             // It ended since it was listed.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,

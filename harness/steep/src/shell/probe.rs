@@ -1,4 +1,5 @@
-//! Asks a running service about itself: its live bytes, its counters; and sends what switches it. Answers are bounded in time and size.
+//! Asks a running service about itself: its live bytes, its counters; and sends what switches it. Answers are bounded
+//! in time and size.
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::shell::supervisor::guard::NAME;
 use crate::shell::supervisor::protocol::{Order, Report};
 use crate::shell::supervisor::{CPUS_OPTION, ON_ORDER_OPTION, SUBCOMMAND};
-use crate::shell::{cgroups, kinship, remains};
+use crate::shell::{cgroups, process_tree, remains};
 use oom::OomCounters;
 use output::Output;
 use steep_core::running_count::RunningCount;
@@ -133,8 +133,8 @@ pub struct Reaped {
     pub exit: Exit,
 }
 
-/// The supervisors of all processes, and their guards. By their numbers, and not by what they are called: anybody may call itself
-/// a supervisor.
+/// The supervisors of all processes, and their guards. By their numbers, and not by what they are called: anybody may
+/// call itself a supervisor.
 static SUPERVISORS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// Those of one process among [`SUPERVISORS`], for as long as they may be there.
@@ -170,8 +170,8 @@ enum Rest {
 /// An end that nobody saw.
 const UNKNOWN_EXIT: Exit = Exit { code: None, signal: None, oom_kill: false };
 
-/// The program that is started as the supervisor: steep itself. On Linux by a link of the kernel that stays right when the
-/// file is replaced by a new build during a soak.
+/// The program that is started as the supervisor: steep itself. On Linux by a link of the kernel that stays right when
+/// the file is replaced by a new build during a soak.
 ///
 /// # Errors
 /// When the system does not tell a program its own path.
@@ -189,8 +189,8 @@ impl Process {
         Self::start_after(launch, program, || ()).await
     }
 
-    /// As [`Process::start`]; `release` is called right before the supervisor starts the process, when all else is done, and lets go of
-    /// what only the process is to have.
+    /// As [`Process::start`]; `release` is called right before the supervisor starts the process, when all else is
+    /// done, and lets go of what only the process is to have.
     ///
     /// # Errors
     /// As there.
@@ -287,8 +287,9 @@ impl Process {
         self.output.problem()
     }
 
-    /// Notes the kernel's counts of out-of-memory kills anew, some 50 µs. To be called once it is ready, when it may have moved to
-    /// a cgroup of its own, and then on a slow cadence, which keeps others' kills of hours ago out of the answer.
+    /// Notes the kernel's counts of out-of-memory kills anew, some 50 µs. To be called once it is ready, when it may
+    /// have moved to a cgroup of its own, and then on a slow cadence, which keeps others' kills of hours ago out of the
+    /// answer.
     pub fn refresh_oom_baseline(&mut self) {
         self.oom_before.swap(0, 1);
         self.oom_before[1] = OomCounters::read(self.pid);
@@ -339,7 +340,7 @@ impl Process {
         };
         if timeout(GONE_TIMEOUT, all_told).await.is_err() {
             // A supervisor that hangs is ended as well; what it leaves comes to steep.
-            let _ = kinship::send(self.supervisor_pid, Signal::KILL);
+            let _ = process_tree::send(self.supervisor_pid, Signal::KILL);
             let _ = self.guard.start_kill();
         }
         self.orders = None;
@@ -384,14 +385,15 @@ impl Process {
     /// Supervisor and guard are gone: what descends from them came to steep, where steep is a subreaper
     /// (see [`crate::shell::supervisor::become_subreaper`]), and is killed here.
     ///
-    /// A process that ends closes its files before the kernel gives its children away, so the end of the reports may be read while guard
-    /// or supervisor still have them. The guard is waited for; the supervisor, no longer spared, is one of those that are.
+    /// A process that ends closes its files before the kernel gives its children away, so the end of the reports may be
+    /// read while guard or supervisor still have them. The guard is waited for; the supervisor, no longer spared, is
+    /// one of those that are.
     async fn take_over(&mut self) {
         if timeout(GONE_TIMEOUT, self.guard.wait()).await.is_err() {
             let _ = self.guard.start_kill();
         }
         self.own = Own::default();
-        let cleared = kinship::kill_adopted(Own::has);
+        let cleared = process_tree::kill_adopted(Own::has);
         if self.rest == Rest::Supervised {
             self.rest = if cleared { Rest::Gone } else { Rest::Left };
         }

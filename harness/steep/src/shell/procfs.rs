@@ -33,8 +33,8 @@ pub struct Stat {
     pub start_ticks: u64,
 }
 
-/// Reads `/proc/PID/stat`: `17 (a name) S 1 …`. The name may hold blanks and parentheses, so the fields are counted from the
-/// last `)`.
+/// Reads `/proc/PID/stat`: `17 (a name) S 1 …`. The name may hold blanks and parentheses, so the fields are counted
+/// from the last `)`.
 #[must_use]
 pub fn stat(text: &str) -> Option<Stat> {
     let pid = text.split_once(' ')?.0.parse().ok()?;
@@ -121,7 +121,8 @@ pub fn ignored_signals(status: &str) -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0)
 }
 
-/// `/proc/PID/smaps_rollup` of one process: what goes into the trace, and the shares that say which pages are counted twice.
+/// `/proc/PID/smaps_rollup` of one process: what goes into the trace, and the shares that say which pages are counted
+/// twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SmapsRollup {
     /// What goes into the trace.
@@ -170,7 +171,8 @@ pub fn last_pid(loadavg: &str) -> Option<u32> {
     loadavg.split_ascii_whitespace().nth(4)?.parse().ok()
 }
 
-/// The number after `name` in a text of lines `name number`, such as `/proc/vmstat`, `memory.events`, `memory.oom_control`.
+/// The number after `name` in a text of lines `name number`, such as `/proc/vmstat`, `memory.events`,
+/// `memory.oom_control`.
 #[must_use]
 pub fn counter(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())

@@ -9,7 +9,7 @@ use crate::shell::build::Doing;
 use crate::shell::console::tell;
 use steep_core::plan::Cell;
 use steep_core::visible::visible;
-use steep_judge::units::{Bytes, SinceStart, in_words};
+use steep_judge::units::{Bytes, SinceStart, duration_text};
 
 /// How often a line goes to a log: a night of eight hours has some 500 of them.
 const LOG_EVERY: Duration = Duration::from_mins(1);
@@ -137,7 +137,13 @@ fn told(moment: &Moment<'_>) -> String {
         Some(grown) => format!("+{}", Bytes::new(grown)),
         None => format!("-{}", moment.memory_at_start.saturating_sub(moment.memory)),
     };
-    format!("{}, {} left, {} ({grown}), {} requests", moment.phase, in_words(left), moment.memory, moment.completed)
+    format!(
+        "{}, {} left, {} ({grown}), {} requests",
+        moment.phase,
+        duration_text(left),
+        moment.memory,
+        moment.completed
+    )
 }
 
 fn show(line: &ProgressBar, message: &str) {

@@ -105,7 +105,8 @@ fn found(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// What a command prints, without the last line's end; none where it fails or is missing. One that does not answer is told.
+/// What a command prints, without the last line's end; none where it fails or is missing. One that does not answer is
+/// told.
 async fn said_by(program: &str, args: &[&str], folder: &Path) -> Option<String> {
     let mut command = Command::new(program);
     command.args(args).current_dir(folder);

@@ -10,8 +10,8 @@ use crate::shell::files;
 use steep_core::recorded::{Columns, CsvError, Recording};
 use steep_judge::growth::Series;
 
-/// Most bytes of a row, and of what is read ahead: a row of numbers has a hundred, and a file without line ends, or with a
-/// quotation mark that is never closed, would be one row.
+/// Most bytes of a row, and of what is read ahead: a row of numbers has a hundred, and a file without line ends, or
+/// with a quotation mark that is never closed, would be one row.
 const LONGEST_ROW: usize = 64 << 10;
 
 /// Why a file is no recorded series.

@@ -1,5 +1,6 @@
-//! What a run has left whose steep, guards and supervisors were all killed in one moment, so that nobody was there to end it: found by
-//! a mark in the environment that every descendant inherits, and ended when the next run begins in that folder.
+//! What a run has left whose steep, guards and supervisors were all killed in one moment, so that nobody was there to
+//! end it: found by a mark in the environment that every descendant inherits, and ended when the next run begins in
+//! that folder.
 
 use std::fs;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -9,7 +10,7 @@ use rustix::process::Signal;
 
 use super::console::tell;
 use super::files;
-use super::kinship;
+use super::process_tree;
 use steep_judge::units::counted;
 
 /// The variable that every process of a run has. Its value is never given twice: boot, number and start of steep.
@@ -27,12 +28,13 @@ const KILL_POLL: Duration = Duration::from_millis(5);
 /// The mark of this steep; none where there is no `/proc`.
 #[must_use]
 pub fn own_mark() -> Option<String> {
-    let own = kinship::stat_of(std::process::id())?;
+    let own = process_tree::stat_of(std::process::id())?;
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(format!("{} {} {}", boot.trim(), own.pid, own.start_ticks))
 }
 
-/// Ends what the run left whose mark stands in `lock`, a lock file that this process has locked, and puts the own mark there.
+/// Ends what the run left whose mark stands in `lock`, a lock file that this process has locked, and puts the own mark
+/// there.
 ///
 /// # Errors
 /// The file cannot be read or written.
@@ -49,11 +51,12 @@ pub fn take_over(lock: &mut fs::File) -> std::io::Result<()> {
     lock.write_all(format!("{own}\n").as_bytes())
 }
 
-/// Whether `mark` is one, and the steep that had it is gone: somebody may have written that of another run into the file.
+/// Whether `mark` is one, and the steep that had it is gone: somebody may have written that of another run into the
+/// file.
 fn is_of_a_dead_steep(mark: &str) -> bool {
     let mut words = mark.split(' ').skip(1).map(str::parse::<u64>);
     let (Some(Ok(pid)), Some(Ok(start))) = (words.next(), words.next()) else { return false };
-    let there = u32::try_from(pid).ok().and_then(kinship::stat_of);
+    let there = u32::try_from(pid).ok().and_then(process_tree::stat_of);
     there.is_none_or(|process| process.ended || process.start_ticks != start)
 }
 
@@ -62,7 +65,7 @@ fn end_all(mark: &str) {
     let deadline = Instant::now() + KILL_TIMEOUT;
     let mut seen = std::collections::BTreeSet::new();
     loop {
-        let marked: Vec<u32> = kinship::processes()
+        let marked: Vec<u32> = process_tree::processes()
             .into_iter()
             .filter(|process| !process.ended && has(process.pid, entry.as_bytes()))
             .map(|process| process.pid)
@@ -79,7 +82,7 @@ fn end_all(mark: &str) {
         for pid in marked {
             seen.insert(pid);
             // Who may not be killed is told at the end.
-            let _ = kinship::send(pid, Signal::KILL);
+            let _ = process_tree::send(pid, Signal::KILL);
         }
         std::thread::sleep(KILL_POLL);
     }

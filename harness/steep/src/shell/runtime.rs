@@ -5,8 +5,8 @@ use std::io;
 use rustix::io::fcntl_dupfd_cloexec;
 use tokio::runtime::{Builder, Runtime};
 
-/// Descriptors that a run needs beside those of connections: the runtime's own, pipes of supervisors and logs, and what the sampler
-/// holds open of each process. Tokio panics where it finds none for its signals.
+/// Descriptors that a run needs beside those of connections: the runtime's own, pipes of supervisors and logs, and what
+/// the sampler holds open of each process. Tokio panics where it finds none for its signals.
 const DESCRIPTORS: usize = 48;
 
 /// Starts the runtime.

@@ -1,8 +1,9 @@
-//! Turns the processes below supervisors into samples: memory with each page counted once, and what else the kernel tells.
+//! Turns the processes below supervisors into samples: memory with each page counted once, and what else the kernel
+//! tells.
 //!
-//! Each tick reads `status`, `stat` and the number of descriptors of every process from kept descriptors, some 20 µs each. Newcomers are
-//! found by their numbers, and a process that ends meanwhile is left out. What is exact and costly is done by a [`survey`] on its slow
-//! cadence, beside the runtime's thread.
+//! Each tick reads `status`, `stat` and the number of descriptors of every process from kept descriptors, some 20 µs
+//! each. Newcomers are found by their numbers, and a process that ends meanwhile is left out. What is exact and costly
+//! is done by a [`survey`] on its slow cadence, beside the runtime's thread.
 
 pub mod elsewhere;
 pub mod held;
@@ -80,8 +81,8 @@ struct Cadence {
 }
 
 impl Sampler {
-    /// Begins with a survey of what is below the supervisor of the service and those of the dependencies, each with its name.
-    /// Blocks for it: 16 ms for each GB that is resident already.
+    /// Begins with a survey of what is below the supervisor of the service and those of the dependencies, each with its
+    /// name. Blocks for it: 16 ms for each GB that is resident already.
     #[must_use]
     pub fn begin(service_supervisor: u32, dependencies: &[(String, u32)]) -> Self {
         let supervisors = [service_supervisor].into_iter().chain(dependencies.iter().map(|&(_, pid)| pid));
@@ -125,7 +126,8 @@ impl Sampler {
         }
     }
 
-    /// As well as what the processes hold, `folder` is the service's: the cell's, `{{dir}}`. To be called once, before the first sample.
+    /// As well as what the processes hold, `folder` is the service's: the cell's, `{{dir}}`. To be called once, before
+    /// the first sample.
     #[must_use]
     pub fn with_folder(mut self, folder: &Path) -> Self {
         if let Source::Proc(cadence) = &mut self.source {
@@ -149,8 +151,8 @@ impl Sampler {
         self.host.as_ref().map(HostCpus::cpus)
     }
 
-    /// Processes of the service that ended while it lived, as far as all is known of them that will be; `reaped` are the ends that its
-    /// supervisor saw. With `all` also those whose replacement may still come.
+    /// Processes of the service that ended while it lived, as far as all is known of them that will be; `reaped` are
+    /// the ends that its supervisor saw. With `all` also those whose replacement may still come.
     pub fn worker_ends(&mut self, reaped: &[Reaped], all: bool) -> Vec<WorkerEnd> {
         match &mut self.source {
             Source::Proc(cadence) => cadence.workers.told(reaped, all),
@@ -158,8 +160,8 @@ impl Sampler {
         }
     }
 
-    /// Reads all, at `at` of the cell. None where no process of the service is left: that is an end, and no sample of zero.
-    /// Requests and live bytes are the caller's to fill in.
+    /// Reads all, at `at` of the cell. None where no process of the service is left: that is an end, and no sample of
+    /// zero. Requests and live bytes are the caller's to fill in.
     pub fn sample(&mut self, at: SinceStart) -> Option<Sample> {
         let begun = Moment::now();
         let (totals, rollup, held) = match &mut self.source {

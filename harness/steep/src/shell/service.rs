@@ -1,7 +1,9 @@
-//! Turns the service and the dependencies of a scenario, and what a cell adds to them, into running processes that are ready.
+//! Turns the service and the dependencies of a scenario, and what a cell adds to them, into running processes that are
+//! ready.
 //!
-//! Dependencies are started in order, each ready and with its `before_cell` done before the next; then the service. They are stopped in
-//! reverse. All run in the folder of the scenario; their output goes to `service.log`, `<name>.log` and `<name>.before_cell.log` of the cell.
+//! Dependencies are started in order, each ready and with its `before_cell` done before the next; then the service.
+//! They are stopped in reverse. All run in the folder of the scenario; their output goes to `service.log`, `<name>.log`
+//! and `<name>.before_cell.log` of the cell.
 
 mod answering;
 pub mod failure;
@@ -34,7 +36,7 @@ use steep_core::scenario::{Dependency, Protocol, Ready, Service, Stop, StopSigna
 use steep_core::trace::Exit;
 
 /// How long `before_cell` may take: filling a database takes minutes, and a command that hangs must not take the night.
-pub const BEFORE_CELL_TIMEOUT: Duration = Duration::from_mins(10);
+const BEFORE_CELL_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How a `before_cell` that takes too long is ended.
 const BEFORE_CELL_STOP: Stop = Stop { signal: StopSignal::Term, grace: Duration::from_secs(5) };
@@ -60,7 +62,8 @@ pub struct CellPlace<'a> {
     pub access: &'a Access,
     /// What the service speaks.
     pub protocol: Protocol,
-    /// Whether a program that looks up the service's name by itself makes the load: then each of its addresses must be the service's.
+    /// Whether a program that looks up the service's name by itself makes the load: then each of its addresses must be
+    /// the service's.
     pub is_loaded_by_name: bool,
 }
 
@@ -171,8 +174,8 @@ async fn start_all(
         before_cell(dependency, place, names).await?;
     }
     let started = match start_service(service, place, &by_name, running).await {
-        // Another program was faster to take the port between its release and its use. Once: a service that listens on a
-        // fixed port of its own fails on it each time.
+        // Another program was faster to take the port between its release and its use. Once: a service that listens on
+        // a fixed port of its own fails on it each time.
         Err(error) if error.is_port_taken() => start_service(service, place, &by_name, running).await,
         started => started,
     };
@@ -410,8 +413,8 @@ impl RunningService {
         if self.watch.as_ref()?.is_due() { self.stranger() } else { None }
     }
 
-    /// Why a service that `exit`ed by itself did not crash, in words: it did not get an address. Once it has been stopped, so that its
-    /// last lines are read.
+    /// Why a service that `exit`ed by itself did not crash, in words: it did not get an address. Once it has been
+    /// stopped, so that its last lines are read.
     pub fn why_no_crash(&mut self, exit: Exit) -> Option<String> {
         const SIGABRT: i32 = 6;
         // Programs say that an address is in use, and end; no signal but that of a failed assertion comes from it.

@@ -20,7 +20,8 @@ use steep_core::trace::{Provenance, Record, Trace, TraceError};
 use steep_core::visible::visible;
 use steep_judge::ids::CellId;
 
-/// Version of `run.json` and the traces beside it: the first number rises when what was recorded before cannot be read any more.
+/// Version of `run.json` and the traces beside it: the first number rises when what was recorded before cannot be read
+/// any more.
 const RUN_FORMAT: &str = "2.0";
 /// The run: scenario resolved, plan, provenance.
 pub const RUN_FILE: &str = "run.json";
@@ -210,7 +211,8 @@ impl RunFolder {
         Ok((folder, from_json(&file, &text)?))
     }
 
-    /// Keeps other processes from soaking into this folder: two soaks at once would disturb each other, and take each other's files.
+    /// Keeps other processes from soaking into this folder: two soaks at once would disturb each other, and take each
+    /// other's files.
     ///
     /// # Errors
     /// Another process does so already.
@@ -246,8 +248,8 @@ impl RunFolder {
         self.path.join(id.as_str())
     }
 
-    /// Makes the folder of `cell` ready for a new attempt, and says which it is: what is in it is moved into `attempts/<n>/`, never
-    /// thrown away, so that nothing stands where the attempt will write.
+    /// Makes the folder of `cell` ready for a new attempt, and says which it is: what is in it is moved into
+    /// `attempts/<n>/`, never thrown away, so that nothing stands where the attempt will write.
     ///
     /// # Errors
     /// It cannot be written.
@@ -325,7 +327,8 @@ fn move_away(folder: &Path) -> io::Result<u32> {
     Ok(attempt + 1)
 }
 
-/// A folder below `results` for a run called `name` that began at `started`; runs that begin in the same second get numbers.
+/// A folder below `results` for a run called `name` that began at `started`; runs that begin in the same second get
+/// numbers.
 fn unused(name: &str, started: &str) -> PathBuf {
     let stamp: String = started.chars().filter(|c| !matches!(c, ':' | '-')).collect();
     let path = |suffix: &str| Path::new("results").join(format!("{name}-{stamp}{suffix}"));

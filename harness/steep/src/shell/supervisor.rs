@@ -1,14 +1,14 @@
-//! The hidden program `steep supervise`: starts one process, and sees to it that nothing which descends from it stays behind,
-//! however steep, the process or this supervisor's own part in it ends.
+//! The hidden program `steep supervise`: starts one process, and sees to it that nothing which descends from it stays
+//! behind, however steep, the process or this supervisor's own part in it ends.
 //!
-//! It is two processes, a [`guard`] and the supervisor proper below it. Any one of steep, guard and supervisor may be killed, and any
-//! two at the same moment: whoever is left kills all that descends from it.
+//! It is two processes, a [`guard`] and the supervisor proper below it. Any one of steep, guard and supervisor may be
+//! killed, and any two at the same moment: whoever is left kills all that descends from it.
 //!
-//! steep starts itself again as this program with three pipes: orders come in on standard input, reports go out on standard
-//! output (both in the words of [`protocol`]), and standard error becomes standard output and error of the process. It is a
-//! subreaper, so that grandchildren which outlive their parents become its children. When steep closes its end of the orders, or dies by
-//! whatever means, all descendants are killed. It uses no runtime and a single thread, and takes about as much memory as an
-//! empty program does.
+//! steep starts itself again as this program with three pipes: orders come in on standard input, reports go out on
+//! standard output (both in the words of [`protocol`]), and standard error becomes standard output and error of the
+//! process. It is a subreaper, so that grandchildren which outlive their parents become its children. When steep closes
+//! its end of the orders, or dies by whatever means, all descendants are killed. It uses no runtime and a single
+//! thread, and takes about as much memory as an empty program does.
 
 pub mod guard;
 pub mod protocol;
@@ -25,7 +25,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, 
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use super::cgroups::Cgroup;
-use super::kinship;
+use super::process_tree;
 use protocol::{Order, Report};
 
 /// The name of the program, as `steep <SUBCOMMAND>` and as the second word of its command line in `/proc`.
@@ -43,8 +43,8 @@ const GUARDED_OPTION: &str = "--guarded";
 /// Orders are a few bytes. More than this without a line end is not from steep.
 const ORDERS_MAX_BYTES: usize = 256;
 
-/// Supervises: `args` are what follows `steep supervise`, that is `[--on-order] [--cpus 0,1] PROGRAM ARG…`. The folder and the
-/// environment of the process are those of the supervisor.
+/// Supervises: `args` are what follows `steep supervise`, that is `[--on-order] [--cpus 0,1] PROGRAM ARG…`. The folder
+/// and the environment of the process are those of the supervisor.
 pub fn supervise(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args = args.into_iter().peekable();
     if args.next_if(|arg| arg == GUARDED_OPTION).is_none() {
@@ -90,8 +90,8 @@ impl Supervised {
         let cpus = args.next_if(|arg| arg == CPUS_OPTION).and_then(|_| args.next());
         let program = args.next().ok_or("no program is named")?;
 
-        // A session of its own: neither Ctrl-C nor the end of the terminal reaches the service, steep stops it in order.
-        // It fails only for a leader of a group, which has one as good.
+        // A session of its own: neither Ctrl-C nor the end of the terminal reaches the service, steep stops it in
+        // order. It fails only for a leader of a group, which has one as good.
         let _ = setsid();
         become_subreaper().map_err(|error| format!("the supervisor cannot become a subreaper: {error}"))?;
         let (child_ended, asked_to_end) =
@@ -146,7 +146,7 @@ impl Supervised {
         let main = self.main;
         // On systems without /proc the group is all that can be found.
         let _ = kill_process_group(main, Signal::KILL);
-        let gone = kinship::kill_descendants(|pid, status| {
+        let gone = process_tree::kill_descendants(|pid, status| {
             if pid == main {
                 tell(end_of(status));
             }
@@ -189,8 +189,8 @@ impl Supervised {
         true
     }
 
-    /// To the whole group of the main process, as a terminal and systemd do it, so that it arrives behind a shell script
-    /// as well. The main process is not reaped yet, so that the number is still its own.
+    /// To the whole group of the main process, as a terminal and systemd do it, so that it arrives behind a shell
+    /// script as well. The main process is not reaped yet, so that the number is still its own.
     fn signal(&self, number: i32) {
         if let Some(signal) = Signal::from_named_raw(number) {
             let _ = kill_process_group(self.main, signal);
@@ -206,7 +206,8 @@ struct Orders {
 }
 
 impl Orders {
-    /// What can be read now, in order; within, none is a line that is no order. None: they have ended, or never will end a line.
+    /// What can be read now, in order; within, none is a line that is no order. None: they have ended, or never will
+    /// end a line.
     fn read(&mut self) -> Option<Vec<Option<Order>>> {
         let mut buffer = [0; ORDERS_MAX_BYTES];
         let count = match rustix::io::read(&self.stdin, &mut buffer) {
@@ -245,7 +246,7 @@ fn end_of(status: WaitStatus) -> Report {
 }
 
 /// Makes orphaned descendants the children of this process, where the system can. Also for steep itself, before a run:
-/// should a supervisor be killed, its descendants come to steep, and [`kinship::kill_adopted`] finds them.
+/// should a supervisor be killed, its descendants come to steep, and [`process_tree::kill_adopted`] finds them.
 ///
 /// # Errors
 /// What the kernel says; Linux before 3.4 knows no subreapers.
@@ -257,8 +258,8 @@ pub fn become_subreaper() -> io::Result<()> {
 
 /// Sockets that become readable when a child ends, and when this process is asked to end.
 ///
-/// Handling a signal has a second purpose: what was inherited as ignored, as SIGINT is behind `&` in a script and SIGHUP behind
-/// `nohup`, becomes handled here and so the default in the process that is started, as exec(2) resets it.
+/// Handling a signal has a second purpose: what was inherited as ignored, as SIGINT is behind `&` in a script and
+/// SIGHUP behind `nohup`, becomes handled here and so the default in the process that is started, as exec(2) resets it.
 fn hear_signals() -> io::Result<(UnixStream, UnixStream)> {
     let (child_ended, child_waker) = UnixStream::pair()?;
     let (asked_to_end, end_waker) = UnixStream::pair()?;

@@ -159,7 +159,7 @@ fn authorities(path: &Path) -> Result<RootCertStore, TrustError> {
 /// What is wrong with the handshake, in words, where TLS is why `error` came.
 #[must_use]
 pub fn refusal(error: &(dyn Error + 'static)) -> Option<String> {
-    cause(error).map(in_words)
+    cause(error).map(tls_reason)
 }
 
 /// Whether a certificate is why `error` came: it will be the same at the next try.
@@ -187,7 +187,7 @@ fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     None
 }
 
-fn in_words(error: &rustls::Error) -> String {
+fn tls_reason(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "the certificate's issuer is unknown; name it in http.tls.ca".to_owned()

@@ -1,4 +1,5 @@
-//! Looks whether what a cell switches took effect in the running service: in what it answers and logs, in its program and among its mapped files.
+//! Looks whether what a cell switches took effect in the running service: in what it answers and logs, in its program
+//! and among its mapped files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +19,8 @@ use crate::shell::service::RunningService;
 use steep_core::exposition;
 use steep_core::scenario::{KnownAllocator, Verify};
 
-/// How long a line may take from the service into its log: the thread that moves it rests 20 ms, and a busy machine takes its time.
+/// How long a line may take from the service into its log: the thread that moves it rests 20 ms, and a busy machine
+/// takes its time.
 const LOG_TIMEOUT: Duration = Duration::from_secs(2);
 /// A line that must not be there is waited for so long, five rests of that thread.
 const LOG_SETTLES: Duration = Duration::from_millis(100);
@@ -27,7 +29,7 @@ const LOG_POLL: Duration = Duration::from_millis(20);
 
 /// What was looked for, where, and whether it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sight {
+pub struct Observation {
     /// Where: the beginning of a sentence.
     pub place: String,
     /// What.
@@ -38,7 +40,7 @@ pub struct Sight {
 
 /// It could not be looked.
 #[derive(Debug, Error)]
-pub enum SightError {
+pub enum ObservationError {
     /// The service was asked.
     #[error(transparent)]
     Probe(#[from] ProbeError),
@@ -64,13 +66,18 @@ pub enum SightError {
 ///
 /// # Errors
 /// The service does not answer, or a file cannot be read.
-pub async fn look(verify: &Verify, service: &RunningService, log: &Path, is_on: bool) -> Result<Sight, SightError> {
+pub async fn look(
+    verify: &Verify,
+    service: &RunningService,
+    log: &Path,
+    is_on: bool,
+) -> Result<Observation, ObservationError> {
     let ask = async |path: &str| ask(&service.client, path).await;
     let pid = service.process.pid();
     Ok(match verify {
         Verify::Http { path, contains } => {
             let is_there = ask(path).await?.contains(contains);
-            Sight { place: format!("the answer to GET {path}"), wanted: format!("{contains:?}"), is_there }
+            Observation { place: format!("the answer to GET {path}"), wanted: format!("{contains:?}"), is_there }
         }
         Verify::Metric { path, metric, value } => {
             let sum = exposition::sum(&ask(path).await?, metric, &BTreeMap::new());
@@ -82,15 +89,15 @@ pub async fn look(verify: &Verify, service: &RunningService, log: &Path, is_on: 
                     (format!("the metric {metric} at {value}"), sum.is_some_and(|sum| sum.to_bits() == value.to_bits()))
                 }
             };
-            Sight { place: format!("the answer to GET {path}{shown}"), wanted, is_there }
+            Observation { place: format!("the answer to GET {path}{shown}"), wanted, is_there }
         }
         Verify::Log { log: text } => {
             let is_there = is_logged(text, log, is_on).await?;
-            Sight { place: format!("the log {}", log.display()), wanted: format!("{text:?}"), is_there }
+            Observation { place: format!("the log {}", log.display()), wanted: format!("{text:?}"), is_there }
         }
         Verify::Symbol { symbol } => {
             let is_there = has_symbol(pid, Needed::With, |name| name.contains(symbol.as_str()))?;
-            Sight {
+            Observation {
                 place: format!("the symbol table of {}", program(pid)),
                 wanted: format!("a name with {symbol:?}"),
                 is_there,
@@ -99,29 +106,30 @@ pub async fn look(verify: &Verify, service: &RunningService, log: &Path, is_on: 
         Verify::Library { library } => {
             let is_there = is_mapped(pid, library)?;
             let place = format!("the list of files that are mapped into process {pid}");
-            Sight { place, wanted: format!("a name with {library:?}"), is_there }
+            Observation { place, wanted: format!("a name with {library:?}"), is_there }
         }
     })
 }
 
-/// Looks for an allocator that leaves known traces: its functions in the program, or its library among the mapped files.
+/// Looks for an allocator that leaves known traces: its functions in the program, or its library among the mapped
+/// files.
 ///
 /// # Errors
 /// The program or the list of its mapped files cannot be read.
-pub fn look_for(known: KnownAllocator, service: &RunningService) -> Result<Sight, SightError> {
+pub fn look_for(known: KnownAllocator, service: &RunningService) -> Result<Observation, ObservationError> {
     let pid = service.process.pid();
     let is_own = |name: &str| known.symbols.iter().any(|prefix| name.starts_with(prefix));
     let is_there = is_mapped(pid, known.name)? || has_symbol(pid, Needed::With, is_own)?;
     let place = format!("the symbol table and the mapped files of {}", program(pid));
-    Ok(Sight { place, wanted: format!("a trace of {}", known.name), is_there })
+    Ok(Observation { place, wanted: format!("a trace of {}", known.name), is_there })
 }
 
-/// Where it was looked for functions of an allocator in the program itself, or its library mapped, and whether they are there. What a
-/// program only asks for (`mallctl`, weakly, to learn whether it is there) is none of its own.
+/// Where it was looked for functions of an allocator in the program itself, or its library mapped, and whether they are
+/// there. What a program only asks for (`mallctl`, weakly, to learn whether it is there) is none of its own.
 ///
 /// # Errors
 /// The program or the list of its mapped files cannot be read.
-pub fn uses(known: KnownAllocator, service: &RunningService) -> Result<(String, bool), SightError> {
+pub fn uses(known: KnownAllocator, service: &RunningService) -> Result<(String, bool), ObservationError> {
     let pid = service.process.pid();
     let is_own = |name: &str| known.symbols.iter().any(|prefix| name.starts_with(prefix));
     let library = format!("lib{}", known.name);
@@ -129,7 +137,7 @@ pub fn uses(known: KnownAllocator, service: &RunningService) -> Result<(String, 
     Ok((format!("the symbol table and the mapped files of {}", program(pid)), is_there))
 }
 
-async fn is_logged(text: &str, log: &Path, is_on: bool) -> Result<bool, SightError> {
+async fn is_logged(text: &str, log: &Path, is_on: bool) -> Result<bool, ObservationError> {
     let deadline = Instant::now() + if is_on { LOG_TIMEOUT } else { LOG_SETTLES };
     loop {
         if read_log(log)?.lines().any(|line| line.contains(text)) {
@@ -143,15 +151,15 @@ async fn is_logged(text: &str, log: &Path, is_on: bool) -> Result<bool, SightErr
 }
 
 /// The log from its beginning, as far as it reaches before it is begun anew.
-fn read_log(log: &Path) -> Result<String, SightError> {
+fn read_log(log: &Path) -> Result<String, ObservationError> {
     let read = files::read(log, LOG_FILE_MAX.get());
-    let bytes = read.map_err(|source| SightError::File { place: log.display().to_string(), source })?;
+    let bytes = read.map_err(|source| ObservationError::File { place: log.display().to_string(), source })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn is_mapped(pid: u32, text: &str) -> Result<bool, SightError> {
+fn is_mapped(pid: u32, text: &str) -> Result<bool, ObservationError> {
     let place = format!("/proc/{pid}/maps");
-    let maps = fs::read_to_string(&place).map_err(|source| SightError::File { place, source })?;
+    let maps = fs::read_to_string(&place).map_err(|source| ObservationError::File { place, source })?;
     let has_text = |path: &&str| Path::new(path).file_name().is_some_and(|name| name.to_string_lossy().contains(text));
     Ok(mapped_files(&maps).iter().any(has_text))
 }
@@ -163,12 +171,14 @@ enum Needed {
     Without,
 }
 
-/// Whether any symbol of the program, of those that it keeps and those that it needs, is such a one. Only the tables are read.
-fn has_symbol(pid: u32, needed: Needed, is_wanted: impl Fn(&str) -> bool) -> Result<bool, SightError> {
+/// Whether any symbol of the program, of those that it keeps and those that it needs, is such a one. Only the tables
+/// are read.
+fn has_symbol(pid: u32, needed: Needed, is_wanted: impl Fn(&str) -> bool) -> Result<bool, ObservationError> {
     let exe = format!("/proc/{pid}/exe");
-    let file = fs::File::open(&exe).map_err(|source| SightError::File { place: exe, source })?;
+    let file = fs::File::open(&exe).map_err(|source| ObservationError::File { place: exe, source })?;
     let cache = ReadCache::new(file);
-    let object = object::File::parse(&cache).map_err(|source| SightError::Symbols { place: program(pid), source })?;
+    let object =
+        object::File::parse(&cache).map_err(|source| ObservationError::Symbols { place: program(pid), source })?;
     let symbols = object.symbols().chain(object.dynamic_symbols());
     let mut names = symbols
         .filter(|symbol| needed == Needed::With || symbol.is_definition())

@@ -1,5 +1,5 @@
-//! Revisions of the git repository that a service is in: which commits they are, and a worktree to build one from, which is
-//! gone afterwards.
+//! Revisions of the git repository that a service is in: which commits they are, and a worktree to build one from,
+//! which is gone afterwards.
 
 use std::fs;
 use std::io;

@@ -1,9 +1,10 @@
 //! Inputs that nobody would write: mutated and made ones, for everything that steep reads from elsewhere.
 //!
-//! The same inputs each time: the `nth` input of a target follows from its name and `nth` alone. `STEEP_FUZZ_INPUTS=100000` tries so many
-//! of each target in place of the few that `cargo test` tries, `STEEP_FUZZ_SECONDS=60` so many as fit, `STEEP_FUZZ_TARGET=trace` one
-//! target, and `STEEP_FUZZ_FIRST=5000` begins at that one. An input that is not borne is written into a file, which
-//! `STEEP_FUZZ_REPLAY=FILE` with its `STEEP_FUZZ_TARGET` tries alone; mended, it belongs into `corpus/`.
+//! The same inputs each time: the `nth` input of a target follows from its name and `nth` alone.
+//! `STEEP_FUZZ_INPUTS=100000` tries so many of each target in place of the few that `cargo test` tries,
+//! `STEEP_FUZZ_SECONDS=60` so many as fit, `STEEP_FUZZ_TARGET=trace` one target, and `STEEP_FUZZ_FIRST=5000` begins at
+//! that one. An input that is not borne is written into a file, which `STEEP_FUZZ_REPLAY=FILE` with its
+//! `STEEP_FUZZ_TARGET` tries alone; mended, it belongs into `corpus/`.
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "a test may fail, and says what it did")]
 
 mod answers;
@@ -39,9 +40,9 @@ fn taken() {
     TAKEN.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What an input may allocate, all together, whatever it is: the work that it may cause has bounds with names, and this is what they
-/// come to. The most that was seen in 10^7 inputs is a third of it.
-const MOST_ALLOCATED_BYTES: u64 = 1 << 30;
+/// What an input may allocate, all together, whatever it is: the work that it may cause has bounds with names, and this
+/// is what they come to. The most that was seen in 10^7 inputs is a third of it.
+const MAX_ALLOCATED_BYTES: u64 = 1 << 30;
 
 /// One input is looked at for so long at most where many are tried: `cargo test` on a crowded machine has no clock.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -101,7 +102,7 @@ fn tried(target: &Target, input: &[u8]) -> Result<u64, String> {
     let bytes = allocated() - before;
     match read {
         Err(_) => Err("it panicked".to_owned()),
-        Ok(()) if bytes > MOST_ALLOCATED_BYTES => Err(format!("it allocated {bytes} bytes")),
+        Ok(()) if bytes > MAX_ALLOCATED_BYTES => Err(format!("it allocated {bytes} bytes")),
         Ok(()) => Ok(bytes),
     }
 }

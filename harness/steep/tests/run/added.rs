@@ -1,4 +1,5 @@
-//! A cell that no strategy planned is added to a run by its name, and what is undecided ends with the command that does so.
+//! A cell that no strategy planned is added to a run by its name, and what is undecided ends with the command that does
+//! so.
 
 use std::fs;
 

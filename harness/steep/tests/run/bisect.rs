@@ -1,4 +1,5 @@
-//! `steep bisect` with real processes: what its folder holds, how it ends undecided, how it goes on, and what it refuses.
+//! `steep bisect` with real processes: what its folder holds, how it ends undecided, how it goes on, and what it
+//! refuses.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! What is built: where, how long cargo waits for others meanwhile, and which flags that proves. Cargo is played by a script, which leaves
-//! all but the build to the real one.
+//! What is built: where, how long cargo waits for others meanwhile, and which flags that proves. Cargo is played by a
+//! script, which leaves all but the build to the real one.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};

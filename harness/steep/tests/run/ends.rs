@@ -1,5 +1,5 @@
-//! How runs end, and what no end may take: signals, kills of any two of the processes that watch over a service, folders that others
-//! prepared, damaged or removed, limits of the system, and texts that steer terminals.
+//! How runs end, and what no end may take: signals, kills of any two of the processes that watch over a service,
+//! folders that others prepared, damaged or removed, limits of the system, and texts that steer terminals.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, symlink};
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use steep::shell::kinship::{self, descendants, processes};
+use steep::shell::process_tree::{self, descendants, processes};
 
 use super::support::{all_gone, is_sleep};
 use super::{Place, Ran, STEEP, begun, signal};
@@ -54,7 +54,7 @@ fn kill(pids: &[u32]) {
 
 /// The number of the process and its start, by which it is known again.
 fn known(pid: u32) -> (u32, u64) {
-    (pid, kinship::stat_of(pid).map_or(0, |process| process.start_ticks))
+    (pid, process_tree::stat_of(pid).map_or(0, |process| process.start_ticks))
 }
 
 /// Guard, supervisor and all below of the only service of steep with this number.
@@ -110,7 +110,7 @@ fn a_supervisor_that_is_asked_to_end_is_no_crash_and_the_cell_is_soaked_again() 
     let place = Place::new("fine", 4, "");
     let (steep, _stderr) = begun(&place);
     let (guard, ..) = watched(steep.id());
-    kinship::send(guard, Signal::TERM).unwrap();
+    process_tree::send(guard, Signal::TERM).unwrap();
     let output = steep.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stdout));
     let end = trace(&place).pop().unwrap();

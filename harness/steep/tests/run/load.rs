@@ -1,4 +1,5 @@
-//! What becomes of the load: closed accounts whatever stalls, thresholds that end a cell, a load that another program makes.
+//! What becomes of the load: closed accounts whatever stalls, thresholds that end a cell, a load that another program
+//! makes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -54,7 +55,8 @@ fn last_record(place: &Place, kind: &str) -> Value {
     records.rfind(|record| record["record"] == kind).unwrap_or_else(|| panic!("no {kind}: {trace}"))
 }
 
-/// The counts of the baseline's requests, which must balance in every line; whatever was sent has ended if the cell has.
+/// The counts of the baseline's requests, which must balance in every line; whatever was sent has ended if the cell
+/// has.
 fn accounts(place: &Place) -> BTreeMap<String, u64> {
     let trace = fs::read_to_string(place.path("out/baseline/trace.jsonl")).unwrap();
     let mut last = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! `steep run` from end to end, with real processes: what is said, how it exits, and that nothing is left behind, however the
-//! service behaves and however steep ends.
+//! `steep run` from end to end, with real processes: what is said, how it exits, and that nothing is left behind,
+//! however the service behaves and however steep ends.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
 
 mod added;
@@ -168,7 +168,8 @@ impl Ran {
     }
 }
 
-/// Too short to judge; or, where the machine of the tests was so busy that the driver got no CPU for a moment, not loaded as planned.
+/// Too short to judge; or, where the machine of the tests was so busy that the driver got no CPU for a moment, not
+/// loaded as planned.
 fn is_undecided(said: &Value) -> bool {
     said["verdict"] == "inconclusive"
         || said["verdict"] == "invalid"
@@ -176,7 +177,7 @@ fn is_undecided(said: &Value) -> bool {
 }
 
 /// A soak with this mood is invalid, says why in these words, and leaves nothing.
-fn is_invalid(mood: &str, words: &str) {
+fn assert_invalid(mood: &str, words: &str) {
     let place = Place::new(mood, 2, "");
     let ran = place.run();
     assert_eq!(ran.verdict(), "invalid", "{}", ran.stderr);
@@ -188,28 +189,28 @@ fn is_invalid(mood: &str, words: &str) {
 
 #[test]
 fn a_service_that_answers_500_to_everything_is_invalid_and_not_stable() {
-    is_invalid("fails", "with another status than expected");
+    assert_invalid("fails", "with another status than expected");
 }
 
 #[test]
 fn a_service_that_hangs_is_invalid_and_hangs_nobody() {
-    is_invalid("hangs", "without an answer in time");
+    assert_invalid("hangs", "without an answer in time");
 }
 
 #[test]
 fn a_service_that_closes_connections_is_invalid() {
-    is_invalid("closes", "with a broken answer");
+    assert_invalid("closes", "with a broken answer");
 }
 
 #[test]
 fn a_service_that_speaks_no_http_is_invalid() {
-    is_invalid("garbage", "with a broken answer");
+    assert_invalid("garbage", "with a broken answer");
 }
 
 #[test]
 fn a_service_that_streams_an_endless_body_is_invalid() {
     // Cut at the largest answer or at the time-out, whichever a busy machine comes to first.
-    is_invalid("endless", "requests failed: ");
+    assert_invalid("endless", "requests failed: ");
 }
 
 #[test]
@@ -369,7 +370,8 @@ fn after_kill_9_the_trace_is_readable_and_nothing_is_left() {
     steep.wait().unwrap();
     let pids = place.processes();
     assert!(!pids.is_empty());
-    // The supervisor ends the service when it sees that steep is gone: a matter of milliseconds, and looked for so often only.
+    // The supervisor ends the service when it sees that steep is gone: a matter of milliseconds, and looked for so
+    // often only.
     let looks = (0..1_000_000).find(|_| {
         std::thread::yield_now();
         place.nothing_is_left()

@@ -1,4 +1,5 @@
-//! A service that behaves as badly as its mood says. It is this test program itself, started by steep with a mood in its environment.
+//! A service that behaves as badly as its mood says. It is this test program itself, started by steep with a mood in
+//! its environment.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,4 +1,5 @@
-//! Cells that did not have their load: soaked once more, by themselves and after all others, and no more often than is asked for.
+//! Cells that did not have their load: soaked once more, by themselves and after all others, and no more often than is
+//! asked for.
 
 use std::fs;
 

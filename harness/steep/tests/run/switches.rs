@@ -1,4 +1,5 @@
-//! What a cell switches, and the proof that it did: requests, metrics, the log, symbols, mapped libraries and preloaded ones.
+//! What a cell switches, and the proof that it did: requests, metrics, the log, symbols, mapped libraries and preloaded
+//! ones.
 
 use std::fs;
 
@@ -21,7 +22,7 @@ fn ran(more: &str) -> Ran {
     Place::new("fine", 2, more).run()
 }
 
-fn is_refused_with(more: &str, words: &[&str]) {
+fn assert_refused_with(more: &str, words: &[&str]) {
     let ran = ran(more);
     assert_eq!((ran.status, ran.verdict()), (4, "invalid"), "{}", ran.stderr);
     for word in words {
@@ -93,20 +94,20 @@ include = [{ flags = ["fast", "policy=arc", "size"] }]
 #[test]
 fn a_request_that_fails_is_told_with_the_answer() {
     let flag = "kind = \"http\"\nrequest = { method = \"DELETE\", path = \"/switch\" }";
-    is_refused_with(&on(flag), &["\"cache\" could not be switched", "DELETE /switch", "405", "only PUT"]);
+    assert_refused_with(&on(flag), &["\"cache\" could not be switched", "DELETE /switch", "405", "only PUT"]);
 }
 
 #[test]
 fn what_is_looked_for_and_where_is_told() {
     let with = |verify: &str| on(&format!("kind = \"env\"\nvar = \"CACHE\"\nverify = {{ {verify} }}"));
-    is_refused_with(
+    assert_refused_with(
         &with("metric = \"moody_switched\", value = 1"),
         &["GET /metrics", "moody_switched at 1", "(which has it at 0)"],
     );
-    is_refused_with(&with("metric = \"no_such\""), &["the metric no_such"]);
-    is_refused_with(&with("log = \"cache is on\""), &["service.log does not show \"cache is on\""]);
-    is_refused_with(&with("symbol = \"no_such_symbol\""), &["the symbol table of", "\"no_such_symbol\""]);
-    is_refused_with(&with("library = \"libno_such\""), &["mapped into process", "\"libno_such\""]);
+    assert_refused_with(&with("metric = \"no_such\""), &["the metric no_such"]);
+    assert_refused_with(&with("log = \"cache is on\""), &["service.log does not show \"cache is on\""]);
+    assert_refused_with(&with("symbol = \"no_such_symbol\""), &["the symbol table of", "\"no_such_symbol\""]);
+    assert_refused_with(&with("library = \"libno_such\""), &["mapped into process", "\"libno_such\""]);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use steep::shell::kinship;
 use steep::shell::process::{Launch, Process};
+use steep::shell::process_tree;
 
 /// The real program, as the supervisor.
 pub fn steep() -> &'static Path {
@@ -43,15 +43,15 @@ pub async fn eventually_async(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// The processes below `ancestor` that have not ended, with their starts.
 pub fn alive_below(ancestor: u32) -> Vec<(u32, u64)> {
-    let below = kinship::descendants(&kinship::processes(), ancestor);
+    let below = process_tree::descendants(&process_tree::processes(), ancestor);
     below.iter().filter(|process| !process.ended).map(|process| (process.pid, process.start_ticks)).collect()
 }
 
 /// Whether none of `processes` runs any more.
 pub fn all_gone(processes: &[(u32, u64)]) -> bool {
-    processes
-        .iter()
-        .all(|&(pid, start)| kinship::stat_of(pid).is_none_or(|process| process.start_ticks != start || process.ended))
+    processes.iter().all(|&(pid, start)| {
+        process_tree::stat_of(pid).is_none_or(|process| process.start_ticks != start || process.ended)
+    })
 }
 
 /// Whether process `pid` has become `sleep`.

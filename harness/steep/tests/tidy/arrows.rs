@@ -45,8 +45,8 @@ pub fn imports(source: &Source) -> BTreeSet<String> {
     source.names().into_iter().filter_map(|named| first(named.name)).collect()
 }
 
-/// What is wrong with `drawn` by the tables: modules without a row, imports against the arrows, arrows that nothing uses,
-/// and rows that point down.
+/// What is wrong with `drawn` by the tables: modules without a row, imports against the arrows, arrows that nothing
+/// uses, and rows that point down.
 pub fn against(written: &Arrows, drawn: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let mut wrong = Vec::new();
     let rows: BTreeMap<&String, &BTreeSet<String>> =

@@ -1,11 +1,12 @@
-//! Polices the source: the pure crates have no effects, imports follow the arrows of ARCHITECTURE.md, files stay readable,
-//! references lead somewhere.
+//! Polices the source: the pure crates have no effects, imports follow the arrows of ARCHITECTURE.md, files stay
+//! readable, references lead somewhere.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 mod arrows;
 mod code;
 mod effects;
 mod prose;
+mod unused;
 
 use std::collections::BTreeSet;
 
@@ -185,6 +186,25 @@ fn every_file_says_what_it_is_for() {
         &silent.map(|source| format!("{}/{}", source.krate, source.path)).collect::<Vec<_>>(),
         "files without a header",
     );
+}
+
+#[test]
+fn what_is_public_is_used_by_others() {
+    none(&unused::unused(), "`pub`, and no other file names it");
+}
+
+#[test]
+fn what_only_its_own_file_and_its_tests_name_is_found() {
+    let file = |path: &str, text: &str| (format!("harness/core/src/{path}"), text.to_owned());
+    let own = "/// See [`used`].\npub fn used() { unused(); }\npub fn unused() {}\nfn private() {}\n";
+    let tests = "fn it() { super::unused() }\n";
+    let all = [file("a.rs", own), file("a/tests.rs", tests), file("b.rs", "/// `unused`\nfn b() { used() }\n")];
+    assert_eq!(unused::unused_of(&all.into()), ["harness/core/src/a.rs: `unused`"]);
+}
+
+#[test]
+fn prose_fits_the_width() {
+    none(&prose::too_wide(), "prose that is wider than 120 columns");
 }
 
 #[test]

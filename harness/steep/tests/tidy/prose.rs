@@ -1,4 +1,4 @@
-//! References in prose: links between pages and to sections, and documents that are not here.
+//! The width of prose, and its references: links between pages and to sections, and documents that are not here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,6 +21,46 @@ pub fn dead_references() -> Vec<String> {
         found.extend(lines.map(|(number, line)| format!("{path}:{}: {}", number + 1, line.trim())));
     }
     found
+}
+
+/// The widest line of prose and of a comment, in characters: what rustfmt gives to code.
+const WIDEST: usize = 120;
+
+/// Comments, and lines of pages that are neither tables nor code, wider than [`WIDEST`].
+pub fn too_wide() -> Vec<String> {
+    let root = root();
+    let mut found = Vec::new();
+    for path in files(&root, &["rs", "md"]) {
+        let text = fs::read_to_string(&path).expect("a text");
+        let shown = path.strip_prefix(&root).expect("below").display().to_string();
+        let wide = if path.extension().is_some_and(|extension| extension == "rs") {
+            wide_comments(&text)
+        } else {
+            prose_lines(&text).filter(|(_, line)| is_wide(line)).collect()
+        };
+        found.extend(wide.into_iter().map(|(number, line)| format!("{shown}:{number}: {line}")));
+    }
+    found
+}
+
+fn is_wide(line: &str) -> bool {
+    // A word that is wider by itself, such as a link, cannot be broken.
+    line.chars().count() > WIDEST && line.trim().contains(' ')
+}
+
+fn wide_comments(text: &str) -> Vec<(usize, &str)> {
+    let lines = (1..).zip(text.lines());
+    lines.filter(|(_, line)| line.trim_start().starts_with("//") && is_wide(line)).collect()
+}
+
+/// The lines of a page, numbered, without tables, code and what is indented as code.
+fn prose_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut is_code = false;
+    (1..).zip(text.lines()).filter(move |(_, line)| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence && !line.trim_start().starts_with('|') && !line.starts_with("    ")
+    })
 }
 
 /// Links among `pages` (paths and texts) to pages, files or sections that are not there.
@@ -49,6 +89,7 @@ fn targets(text: &str) -> Vec<&str> {
         is_code ^= is_fence;
         !is_code && !is_fence
     });
+    // A link may be broken after a word of its text, and never within its target.
     prose
         .flat_map(|line| line.split("](").skip(1))
         .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))

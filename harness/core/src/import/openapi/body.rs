@@ -11,10 +11,10 @@ use super::value::{Place, Values, range, without_names};
 const DEEPEST: usize = 10;
 
 /// Values of a body, so that schemas that branch at every level end.
-const MOST_VALUES: usize = 300;
+const MAX_VALUES: usize = 300;
 
 /// Items of an array, whatever the schema asks for.
-const MOST_ITEMS: u64 = 3;
+const MAX_ITEMS: u64 = 3;
 
 /// Writes JSON for schemas.
 pub(super) struct Writer<'d, 'v> {
@@ -29,7 +29,7 @@ pub(super) struct Writer<'d, 'v> {
 
 impl<'d, 'v> Writer<'d, 'v> {
     pub(super) fn new(document: &'d Document, values: &'v mut Values) -> Self {
-        Self { document, values, open: Vec::new(), left: MOST_VALUES, lost: Vec::new() }
+        Self { document, values, open: Vec::new(), left: MAX_VALUES, lost: Vec::new() }
     }
 
     /// Whether `example` may be written: bodies have a bound all together.
@@ -108,7 +108,7 @@ impl<'d, 'v> Writer<'d, 'v> {
     fn array(&mut self, wanted: &str, schema: &Json) -> Option<String> {
         let fewest = schema["minItems"].as_u64().unwrap_or(0);
         let items: Option<Vec<String>> =
-            (0..fewest.clamp(1, MOST_ITEMS)).map(|_| self.json(wanted, &schema["items"])).collect();
+            (0..fewest.clamp(1, MAX_ITEMS)).map(|_| self.json(wanted, &schema["items"])).collect();
         match items {
             Some(items) => Some(format!("[{}]", items.join(","))),
             None if fewest == 0 => Some("[]".to_owned()),
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn schemas_that_branch_at_every_level_are_cut() {
         let body = written(&to("Wide")).expect("all is optional");
-        assert!(body.len() < 10 * MOST_VALUES, "{body}");
+        assert!(body.len() < 10 * MAX_VALUES, "{body}");
     }
 
     /// Each of 13 schemas is `allOf` ten times the next: 10^12 parts.

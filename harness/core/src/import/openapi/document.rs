@@ -9,7 +9,7 @@ use super::OpenApiError;
 use crate::scenario::LONGEST_PATH;
 
 /// References that lead to references: a description has one or two.
-const MOST_HOPS: usize = 16;
+const MAX_HOPS: usize = 16;
 
 /// A description of OpenAPI 3.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Document {
     /// The reference that leads nowhere, to another file, or in a circle.
     pub(super) fn resolve<'d>(&'d self, value: &'d Json) -> Result<Found<'d>, &'d str> {
         let mut found = Found { value, through: None };
-        for _ in 0..MOST_HOPS {
+        for _ in 0..MAX_HOPS {
             let Some(reference) = found.value.get("$ref").and_then(Json::as_str) else { return Ok(found) };
             let pointer = reference.strip_prefix('#').map(|pointer| percent_decode_str(pointer).decode_utf8_lossy());
             let value = pointer.and_then(|pointer: Cow<'_, str>| self.0.pointer(&pointer)).ok_or(reference)?;
@@ -110,7 +110,8 @@ impl Document {
     }
 }
 
-/// The type that `schema` asks for; with several the first that is not `null`, without any what its other keys speak of.
+/// The type that `schema` asks for; with several the first that is not `null`, without any what its other keys speak
+/// of.
 pub(super) fn type_of(schema: &Json) -> &str {
     let named = match &schema["type"] {
         Json::String(name) => Some(name.as_str()),
@@ -149,7 +150,8 @@ pub(super) fn size(value: &Json, most: usize) -> usize {
     size
 }
 
-/// A value that stands in `described` (a schema, a parameter or a media type) as an example or as the only one possible.
+/// A value that stands in `described` (a schema, a parameter or a media type) as an example or as the only one
+/// possible.
 pub(super) fn example(described: &Map<String, Json>) -> Option<&Json> {
     let examples = described.get("examples");
     // A list in a schema, a map of objects with `value` everywhere else.

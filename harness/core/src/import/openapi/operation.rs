@@ -21,7 +21,7 @@ const NOT_PARAMETERS: [&str; 7] =
     ["accept", "authorization", "connection", "content-length", "content-type", "host", "transfer-encoding"];
 
 /// What could not be understood is told so often.
-const MOST_SAID: usize = 100;
+const MAX_SAID: usize = 100;
 
 /// Turns operations into requests, one after the other, with names that are theirs alone.
 pub(super) struct Operations<'d> {
@@ -116,9 +116,9 @@ impl<'d> Operations<'d> {
 
     /// Tells `problem`, once; of too many only that there are more.
     fn say(&mut self, problem: String) {
-        if self.said.len() < MOST_SAID && self.told.insert(problem.clone()) {
+        if self.said.len() < MAX_SAID && self.told.insert(problem.clone()) {
             self.said.push(problem);
-            if self.said.len() == MOST_SAID {
+            if self.said.len() == MAX_SAID {
                 self.said.push("There is more of this kind, which is not told.".to_owned());
             }
         }

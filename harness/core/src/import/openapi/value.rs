@@ -56,9 +56,9 @@ pub(super) fn without_names(json: &str) -> String {
     json.replace("{{", "{\\u007b")
 }
 
-/// Values of the description that are copied at most, over all requests: a description of 64 MB has some millions, and parts of it may
-/// stand in the bodies of many operations.
-const MOST_COPIED: usize = 5_000_000;
+/// Values of the description that are copied at most, over all requests: a description of 64 MB has some millions, and
+/// parts of it may stand in the bodies of many operations.
+const MAX_COPIED: usize = 5_000_000;
 
 /// Parameters, each with a name of its own.
 #[derive(Debug)]
@@ -67,13 +67,13 @@ pub(super) struct Values {
     params: BTreeMap<String, Param>,
     /// What each wanted name was given as, so that places that want the same share it.
     given: BTreeMap<(String, Param), String>,
-    /// What of [`MOST_COPIED`] is left.
+    /// What of [`MAX_COPIED`] is left.
     left: usize,
 }
 
 impl Default for Values {
     fn default() -> Self {
-        Self::copying(MOST_COPIED)
+        Self::copying(MAX_COPIED)
     }
 }
 
@@ -115,7 +115,8 @@ impl Values {
         format!("{{{{{name}}}}}")
     }
 
-    /// A text for what `schema` (references resolved) asks for, under the name `wanted`. `given` is an example from outside the schema.
+    /// A text for what `schema` (references resolved) asks for, under the name `wanted`. `given` is an example from
+    /// outside the schema.
     pub(super) fn text(&mut self, wanted: &str, schema: &Json, given: Option<&Json>, place: Place) -> String {
         let listed = self.choices(schema);
         let example = given.or_else(|| schema.as_object().and_then(example)).and_then(plain);

@@ -42,7 +42,7 @@ fn told(change: impl FnOnce(&mut Trace, &mut Counts)) -> Outcome {
     Outcome::of(&trace)
 }
 
-fn is_said(outcome: &Outcome, verdict: Verdict) {
+fn assert_advice(outcome: &Outcome, verdict: Verdict) {
     let Judgement { reason, advice, .. } = &outcome.judgement;
     assert_eq!(outcome.verdict(), verdict, "{reason}");
     let advice = advice.as_deref().unwrap_or_default();
@@ -53,7 +53,7 @@ fn is_said(outcome: &Outcome, verdict: Verdict) {
 fn an_end_without_a_soak_says_what_to_do() {
     for reason in [EndReason::BuildFailed, EndReason::NotReady, EndReason::NotVerified, EndReason::Failed] {
         let message = "it is broken".to_owned();
-        is_said(&told(|trace, _| trace.end = Some(End { reason, message, ..End::default() })), Verdict::Invalid);
+        assert_advice(&told(|trace, _| trace.end = Some(End { reason, message, ..End::default() })), Verdict::Invalid);
     }
 }
 
@@ -84,7 +84,7 @@ fn a_load_that_was_not_what_the_scenario_says_tells_what_to_change() {
         |_, counts| counts.ok_refused = counts.ok,
     ];
     for spoil in spoilt {
-        is_said(&told(spoil), Verdict::Invalid);
+        assert_advice(&told(spoil), Verdict::Invalid);
     }
 }
 
@@ -117,7 +117,7 @@ fn a_load_by_another_program_that_was_not_counted_tells_what_to_change() {
         ),
     ];
     for (outcome, words) in &words {
-        is_said(outcome, Verdict::Invalid);
+        assert_advice(outcome, Verdict::Invalid);
         assert!(outcome.judgement.reason.contains(words), "{}", outcome.judgement.reason);
     }
     let paused = by(|trace| {
@@ -131,7 +131,7 @@ fn a_load_by_another_program_that_was_not_counted_tells_what_to_change() {
 
 #[test]
 fn what_is_open_says_what_would_decide_and_what_is_decided_says_nothing() {
-    is_said(&told(|trace, _| trace.samples.truncate(20)), Verdict::Inconclusive);
+    assert_advice(&told(|trace, _| trace.samples.truncate(20)), Verdict::Inconclusive);
     assert_eq!(told(|_, _| ()).judgement.advice, None);
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{Expect, GrpcStatus, Judged, Reported, Request, Scenario, Shape, Threshold};
 use super::Check;
-use steep_judge::units::in_words;
+use steep_judge::units::duration_text;
 
 /// Statuses from here on refuse what was asked.
 const REFUSAL: u16 = 400;
@@ -91,7 +91,8 @@ impl Check<'_> {
         let lasts = scenario.soak_duration();
         for (key, time) in [("window", window), ("abort_after", abort_after)] {
             if let Some(time) = time.filter(|time| *time > lasts) {
-                let message = format!("\"{key}\" is longer than the soak: {} of {}", in_words(time), in_words(lasts));
+                let message =
+                    format!("\"{key}\" is longer than the soak: {} of {}", duration_text(time), duration_text(lasts));
                 self.error(&format!("{path}.{key}"), message, "it would never be judged");
             }
         }

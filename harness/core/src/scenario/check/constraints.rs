@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Check;
-use super::matrix::{Known, known_flags};
+use super::factors::{Known, known_flags};
 use crate::problem::{listed, nearest};
 use crate::scenario::Scenario;
 

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use super::super::{Model, Phase, Role, Scenario, Shape};
 use super::{Check, SHORTEST_FIT};
-use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Rps, in_words};
+use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Rps, duration_text};
 
 /// Growth over a soak from which on a leak is named, scaled down below [`SHORT`] (METHOD.md, what decides).
 const LEAST_GROWTH: Bytes = Bytes::mib(1);
 /// See [`LEAST_GROWTH`].
 const SHORT: Duration = Duration::from_secs(290);
-/// What an allocator may take by itself: all of it counts in a soak of the first length, and none in one of the second, if the line is
-/// plain (METHOD.md, what decides).
+/// What an allocator may take by itself: all of it counts in a soak of the first length, and none in one of the second,
+/// if the line is plain (METHOD.md, what decides).
 const DRIFT: Bytes = Bytes::mib(16);
 /// See [`DRIFT`].
 const DRIFTING: (Duration, Duration) = (Duration::from_mins(1), Duration::from_mins(2));
-/// Under load a soak is warned of that names nothing below so many times what is worth finding. Of one that is only somewhat short the
-/// report says what was seen, and most leaks are larger than the smallest that is worth finding.
+/// Under load a soak is warned of that names nothing below so many times what is worth finding. Of one that is only
+/// somewhat short the report says what was seen, and most leaks are larger than the smallest that is worth finding.
 const FAR: f64 = 10.0;
 
 impl Check<'_> {
@@ -33,8 +33,8 @@ impl Check<'_> {
             return;
         }
         let need = Duration::try_from_secs_f64(LEAST_GROWTH.as_f64() / worth.get_per_second()).unwrap_or(Duration::MAX);
-        let need = in_words(need.max(SHORT));
-        let lasts = in_words(judged);
+        let need = duration_text(need.max(SHORT));
+        let lasts = duration_text(judged);
         let (message, help) = if rate.get() > 0.0 {
             let each = |growth: BytesPerHour| BytesPerRequest::new(growth.get_per_second() / rate.get());
             let message = format!(
@@ -69,8 +69,8 @@ fn least_named(lasts: Duration, has_live_bytes: bool) -> f64 {
     if has_live_bytes { scaled } else { scaled.max(drift) }
 }
 
-/// How long the longest stretch lasts that is fitted, and the rate of requests in it; none where the rate follows from the answers, or is
-/// only known to another program that is counted.
+/// How long the longest stretch lasts that is fitted, and the rate of requests in it; none where the rate follows from
+/// the answers, or is only known to another program that is counted.
 fn judged(scenario: &Scenario) -> Option<(Duration, Rps)> {
     let is_fitted = |phase: &Phase| matches!(phase.role, Role::Warmup | Role::Steady);
     let lasts = |stretch: &[Phase]| stretch.iter().map(|phase| phase.duration).sum::<Duration>();

@@ -7,13 +7,13 @@ use regex::bytes::Regex;
 use super::super::transport::variable_of;
 use super::super::{CapturePlace, Flow, Param, Request, Scenario, ThinkTime, places, unset, variables};
 use super::Check;
-use super::matrix::Known;
+use super::factors::Known;
 use super::traffic::is_header_name;
 use crate::problem::{listed, nearest};
 use crate::template::Template;
 
 /// More is a mistake in a generated file: sessions of users have a few steps.
-const MOST_STEPS: usize = 100;
+const MAX_STEPS: usize = 100;
 
 impl Check<'_> {
     pub(super) fn flows(&mut self, scenario: &Scenario) {
@@ -52,8 +52,8 @@ impl Check<'_> {
                 "steps = [\"login\", \"buy\"]: names of [[requests]]",
             );
         }
-        if flow.steps.len() > MOST_STEPS {
-            let message = format!("{} steps, and {MOST_STEPS} are the most", flow.steps.len());
+        if flow.steps.len() > MAX_STEPS {
+            let message = format!("{} steps, and {MAX_STEPS} are the most", flow.steps.len());
             self.error(path, message, "make several flows of them");
         }
         for name in flow.steps.iter().filter(|name| !requests.has(name)) {

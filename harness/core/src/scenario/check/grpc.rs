@@ -1,4 +1,5 @@
-//! Calls of gRPC that steep can make, and what an answer can be asked for: trailers come at its end, and JSON needs types.
+//! Calls of gRPC that steep can make, and what an answer can be asked for: trailers come at its end, and JSON needs
+//! types.
 
 use super::super::{CapturePlace, Grpc, GrpcForm, Protocol, Request, Scenario};
 use super::Check;

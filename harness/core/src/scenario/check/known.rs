@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Check;
-use super::matrix::Known;
+use super::factors::Known;
 use crate::scenario::{Flag, Scenario};
 
 impl Check<'_> {

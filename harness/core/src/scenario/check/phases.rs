@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::super::rates::{HIGHEST_RATE, MOST_STRETCHES};
+use super::super::rates::{HIGHEST_RATE, MAX_STRETCHES};
 use super::super::{Model, Phase, Role, Scenario, Shape, ThinkTime};
 use super::{Check, SHORTEST_FIT};
 use crate::problem::{listed, nearest};
@@ -102,8 +102,8 @@ impl Check<'_> {
     }
 
     fn pieces(&mut self, place: &str, pieces: f64) {
-        if pieces > MOST_STRETCHES as f64 {
-            let message = format!("the shape has {pieces:.0} pieces, more than {MOST_STRETCHES}");
+        if pieces > MAX_STRETCHES as f64 {
+            let message = format!("the shape has {pieces:.0} pieces, more than {MAX_STRETCHES}");
             self.error(place, message, "make the phase shorter, or the pieces longer");
         }
     }

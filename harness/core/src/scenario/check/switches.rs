@@ -58,8 +58,8 @@ fn tuning<'s>(scenario: &'s Scenario, var: &str) -> impl Iterator<Item = (&'s St
     used.filter(move |(_, allocator)| allocator.env.contains_key(var))
 }
 
-/// Whether both are the same switch, whatever they write. Places in files are compared where it is known which file is meant; and an argument
-/// may count, as `-v` does, where one flag requires the other.
+/// Whether both are the same switch, whatever they write. Places in files are compared where it is known which file is
+/// meant; and an argument may count, as `-v` does, where one flag requires the other.
 fn is_same(one: &Flag, other: &Flag) -> bool {
     match (&one.switch, &other.switch) {
         (Switch::Env { var, .. }, Switch::Env { var: other, .. }) => var == other,

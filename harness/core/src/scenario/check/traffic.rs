@@ -80,7 +80,8 @@ impl Check<'_> {
         }
     }
 
-    /// That each name in `template` is a parameter, a column of one that has columns, a captured value, or a secret where they may stand.
+    /// That each name in `template` is a parameter, a column of one that has columns, a captured value, or a secret
+    /// where they may stand.
     fn names_in(
         &mut self,
         path: &str,

@@ -1,4 +1,5 @@
-//! How the client speaks and behaves: trust where there is TLS, secrets where they do not show, conduct that is possible.
+//! How the client speaks and behaves: trust where there is TLS, secrets where they do not show, conduct that is
+//! possible.
 
 use std::time::Duration;
 

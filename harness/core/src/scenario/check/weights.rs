@@ -2,8 +2,8 @@
 
 use super::Check;
 
-/// The smallest share of what is drawn: with less, nothing is sent even once at a million requests per second for eleven days. Shares
-/// are added in 53 bits.
+/// The smallest share of what is drawn: with less, nothing is sent even once at a million requests per second for
+/// eleven days. Shares are added in 53 bits.
 const SMALLEST_SHARE: f64 = 1e-12;
 
 impl Check<'_> {

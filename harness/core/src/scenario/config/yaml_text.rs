@@ -31,7 +31,8 @@ pub(super) fn find(text: &str, names: &[String]) -> Result<Standing, Unfound> {
     Ok(Standing { span, kind: kind(event) })
 }
 
-/// The names of what is in the node that begins `at` this event, each with the event that its value begins at; numbers for lists.
+/// The names of what is in the node that begins `at` this event, each with the event that its value begins at; numbers
+/// for lists.
 fn entries(events: &[(Event<'_>, Span)], at: usize) -> Vec<(String, usize)> {
     let is_mapping = match events.get(at) {
         Some((Event::MappingStart(..), _)) => true,

@@ -15,7 +15,7 @@ use super::super::{Date, JsonPath, Unit, Wanted, keys};
 use super::join;
 use crate::problem::nearest;
 use crate::template::Template;
-use steep_judge::units::{Bytes, in_words};
+use steep_judge::units::{Bytes, duration_text};
 
 /// Why a value does not do: continues a sentence that begins with its key.
 #[derive(Debug)]
@@ -145,8 +145,8 @@ pub(super) fn duration_of(value: &DeValue<'_>, shortest: u64, longest: u64) -> R
     if (shortest..=longest).contains(&duration) {
         Ok(duration)
     } else {
-        let bounds = format!("must last from {} to {}", in_words(shortest), in_words(longest));
-        Err(Wrong::new(format!("{bounds}, not {}", in_words(duration)), ""))
+        let bounds = format!("must last from {} to {}", duration_text(shortest), duration_text(longest));
+        Err(Wrong::new(format!("{bounds}, not {}", duration_text(duration)), ""))
     }
 }
 

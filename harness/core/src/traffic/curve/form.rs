@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::scenario::StartAt;
 use steep_judge::units::Rps;
 
-/// Newton's steps until the inverse of a wave is exact to less than a nanosecond: it converges quadratically, and where it
-/// does not the bracket is halved, 60 times at most from 30 days to a nanosecond.
+/// Newton's steps until the inverse of a wave is exact to less than a nanosecond: it converges quadratically, and where
+/// it does not the bracket is halved, 60 times at most from 30 days to a nanosecond.
 const STEPS: usize = 64;
 
 /// A rate that goes from one value to another in a straight line.
@@ -29,8 +29,8 @@ impl Line {
     }
 
     /// Solves `start_rate·x + slope·x²/2 = arrivals` for `x`. The root is written with the square root in the
-    /// denominator: the school form subtracts two nearly equal numbers where the ramp is flat, and divides by 0 where it
-    /// is level.
+    /// denominator: the school form subtracts two nearly equal numbers where the ramp is flat, and divides by 0 where
+    /// it is level.
     pub(super) fn time_of(&self, arrivals: f64) -> f64 {
         let slope = (self.target_rate - self.start_rate) / self.length_s;
         let rate_there = (self.start_rate * self.start_rate + 2.0 * slope * arrivals).max(0.0).sqrt();
@@ -55,8 +55,8 @@ impl Wave {
         Self { mean, amplitude, period_s: period.as_secs_f64().max(1e-9), angle: start_at.angle() }
     }
 
-    /// Arrivals expected in the first `elapsed_s` seconds. Whole swings are `mean` each, exactly: over days nothing is lost
-    /// in the sine of a large number.
+    /// Arrivals expected in the first `elapsed_s` seconds. Whole swings are `mean` each, exactly: over days nothing is
+    /// lost in the sine of a large number.
     pub(super) fn expected_after(&self, elapsed_s: f64) -> f64 {
         let swings = (elapsed_s / self.period_s).floor();
         let rest_s = elapsed_s - swings * self.period_s;
@@ -69,7 +69,8 @@ impl Wave {
         self.mean * elapsed_s + self.amplitude / turn * (self.angle.cos() - (self.angle + turn * elapsed_s).cos())
     }
 
-    /// Solves the integral for time: whole swings first, and then Newton's method within a bracket, as the rate may be 0.
+    /// Solves the integral for time: whole swings first, and then Newton's method within a bracket, as the rate may be
+    /// 0.
     pub(super) fn time_of(&self, arrivals: f64, length_s: f64) -> f64 {
         let of_swing = self.mean * self.period_s;
         if of_swing <= 0.0 {

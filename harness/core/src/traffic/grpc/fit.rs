@@ -6,18 +6,19 @@ use crate::traffic::text::Text;
 
 use super::messages::Encoder;
 
-/// Rows of one parameter that are tried. A message takes a microsecond or two, so that it is a fifth of a second at most; one further
-/// down that does not fit is not sent, and counted as such.
-const MOST_ROWS_TRIED: u64 = 100_000;
+/// Rows of one parameter that are tried. A message takes a microsecond or two, so that it is a fifth of a second at
+/// most; one further down that does not fit is not sent, and counted as such.
+const MAX_ROWS_TRIED: u64 = 100_000;
 
-/// What an answer may give a variable: it is not known before. One of these fits where a text, number, boolean, moment or
-/// duration is to stand.
+/// What an answer may give a variable: it is not known before. One of these fits where a text, number, boolean, moment
+/// or duration is to stand.
 const CAPTURED: [&str; 5] = ["1", "x", "true", "2026-01-01T00:00:00Z", "1s"];
 
 /// A parameter of a request, with how many rows it has.
 pub(in crate::traffic) type Slot<'p> = (&'p Param, u64);
 
-/// That `text` is a message with each value of each of its parameters, as far as they are known; the others stay at their first.
+/// That `text` is a message with each value of each of its parameters, as far as they are known; the others stay at
+/// their first.
 ///
 /// # Errors
 /// It is not, with one of them.
@@ -52,7 +53,7 @@ pub(in crate::traffic) fn check_fit(
     for (place, (param, rows)) in slots.iter().enumerate().filter(|(place, _)| text.has_slot(*place)) {
         let mut values = first.clone();
         let (_, last) = edges(param);
-        let tried = if *rows > 0 { 1..(*rows).min(MOST_ROWS_TRIED) } else { last..last.saturating_add(1) };
+        let tried = if *rows > 0 { 1..(*rows).min(MAX_ROWS_TRIED) } else { last..last.saturating_add(1) };
         for value in tried {
             values[place] = value;
             try_with(&values_of(&values))?;
@@ -76,8 +77,8 @@ fn edges(param: &Param) -> (u64, u64) {
 }
 
 fn flaw(encoder: &Encoder, error: &str, json: &str) -> Flaw {
-    const MOST_TOLD_CHARS: usize = 120;
-    let short: String = json.chars().take(MOST_TOLD_CHARS).collect();
+    const MAX_TOLD_CHARS: usize = 120;
+    let short: String = json.chars().take(MAX_TOLD_CHARS).collect();
     let more = if short.len() < json.len() { "…" } else { "" };
     let message = format!("the body does not fit {}: {error}", encoder.type_name());
     Flaw::new(message, format!("{}; tried with {}{more}", encoder.fields(), short.replace(char::is_control, " ")))

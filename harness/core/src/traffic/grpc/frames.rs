@@ -4,12 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::scenario::GrpcForm;
-use crate::traffic::expect::MOST_EXPECTED_BYTES;
+use crate::traffic::expect::MAX_EXPECTED_BYTES;
 
 use super::messages::HEAD_BYTES;
 
 /// The longest trailers in a body that are read: as long as hyper takes those behind one.
-const MOST_TRAILER_BYTES: usize = 16 << 10;
+const MAX_TRAILER_BYTES: usize = 16 << 10;
 
 /// What a frame's flag says: compressed, and trailers (gRPC-Web's `PROTOCOL-WEB.md`).
 const COMPRESSED: u8 = 0x01;
@@ -40,7 +40,7 @@ enum Payload {
     /// Nobody looks at it.
     Passed,
     Kept(Vec<u8>),
-    /// Longer than [`MOST_EXPECTED_BYTES`].
+    /// Longer than [`MAX_EXPECTED_BYTES`].
     TooLong,
 }
 
@@ -116,12 +116,12 @@ impl Frames {
 
     fn keep(&mut self, bytes: &[u8]) {
         if self.head[0] & TRAILERS != 0 {
-            self.is_garbled |= self.trailers.len() + bytes.len() > MOST_TRAILER_BYTES;
+            self.is_garbled |= self.trailers.len() + bytes.len() > MAX_TRAILER_BYTES;
             if !self.is_garbled {
                 self.trailers.extend_from_slice(bytes);
             }
         } else if let Payload::Kept(kept) = &mut self.payload {
-            if kept.len() + bytes.len() > MOST_EXPECTED_BYTES {
+            if kept.len() + bytes.len() > MAX_EXPECTED_BYTES {
                 self.payload = Payload::TooLong;
             } else {
                 kept.extend_from_slice(bytes);
@@ -147,7 +147,7 @@ impl Frames {
         !self.is_garbled && self.head_bytes == 0 && self.group_bytes == 0
     }
 
-    /// What the messages hold; none where it is longer than [`MOST_EXPECTED_BYTES`].
+    /// What the messages hold; none where it is longer than [`MAX_EXPECTED_BYTES`].
     #[must_use]
     pub fn payload(&self) -> Option<&[u8]> {
         match &self.payload {

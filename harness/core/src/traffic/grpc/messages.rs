@@ -14,7 +14,7 @@ pub(crate) const DESCRIPTOR_HELP: &str =
     "protoc --include_imports --descriptor_set_out=FILE, or buf build -o FILE, writes one";
 
 /// Names that a message lists at most.
-const MOST_LISTED: usize = 12;
+const MAX_LISTED: usize = 12;
 
 /// Length of a frame's head: a flag and the length of what follows (gRPC's `PROTOCOL-HTTP2.md`).
 pub(super) const HEAD_BYTES: usize = 5;
@@ -101,8 +101,8 @@ fn listed(given: &str, known: &[String]) -> String {
     if let Some(near) = nearest(given, known.iter().map(String::as_str)) {
         return format!("did you mean {near}?");
     }
-    let more = if known.len() > MOST_LISTED { ", …" } else { "" };
-    format!("there is {}{more}", known[..known.len().min(MOST_LISTED)].join(", "))
+    let more = if known.len() > MAX_LISTED { ", …" } else { "" };
+    format!("there is {}{more}", known[..known.len().min(MAX_LISTED)].join(", "))
 }
 
 fn one_line(text: &str) -> String {
@@ -175,10 +175,10 @@ impl Encoder {
     #[must_use]
     pub fn fields(&self) -> String {
         let fields: Vec<String> = self.0.fields().map(|field| field.json_name().to_owned()).collect();
-        let more = if fields.len() > MOST_LISTED { ", …" } else { "" };
+        let more = if fields.len() > MAX_LISTED { ", …" } else { "" };
         match fields.as_slice() {
             [] => format!("{} has no fields", self.type_name()),
-            some => format!("{} has {}{more}", self.type_name(), some[..some.len().min(MOST_LISTED)].join(", ")),
+            some => format!("{} has {}{more}", self.type_name(), some[..some.len().min(MAX_LISTED)].join(", ")),
         }
     }
 }

@@ -177,7 +177,7 @@ fn trailers_in_a_body_are_found() {
 
 #[test]
 fn what_is_longer_than_what_is_looked_at_is_not_kept() {
-    let long = vec![0; crate::traffic::expect::MOST_EXPECTED_BYTES + 1];
+    let long = vec![0; crate::traffic::expect::MAX_EXPECTED_BYTES + 1];
     let head = [&[0][..], &(long.len() as u32).to_be_bytes()].concat();
     let frames = frames(GrpcForm::Native, &[&head, &long]);
     assert_eq!((frames.payload(), frames.are_whole(), frames.messages()), (None, true, 1));

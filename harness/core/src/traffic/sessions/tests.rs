@@ -204,7 +204,7 @@ fn beyond_the_most_sessions_whoever_comes_is_turned_away() {
         }
     }
     let counts = dispatch.counts()[1];
-    assert_eq!((counts.sent, counts.due), (MOST_SESSIONS as u64, counts.sent + counts.dropped));
+    assert_eq!((counts.sent, counts.due), (MAX_SESSIONS as u64, counts.sent + counts.dropped));
     assert!(counts.dropped > 30_000, "{counts:?}");
 }
 

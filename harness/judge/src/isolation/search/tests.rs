@@ -21,8 +21,9 @@ fn reading(on: Vec<bool>, truth: &[(Term, f64)], noise: f64, error: f64) -> Read
     Reading { growth: at_work.map(|(_, effect)| effect).sum::<f64>() + noise * error, error, on }
 }
 
-/// Five flags that leak and a pair, among eleven, of the sizes and with the errors of cells of a minute (`scenarios/bisect.toml`). By
-/// adding terms alone the search stopped at pairs that stood in for flags, twenty logarithms below the truth.
+/// Five flags that leak and a pair, among eleven, of the sizes and with the errors of cells of a minute
+/// (`scenarios/bisect.toml`). By adding terms alone the search stopped at pairs that stood in for flags, twenty
+/// logarithms below the truth.
 #[test]
 fn several_leaks_and_a_pair_are_found_behind_pairs_that_stand_in_for_them() {
     const FLAGS: usize = 11;
@@ -98,7 +99,7 @@ fn the_search_never_stops_far_below_the_truth() {
 fn all_sets(model: &Model) -> Vec<Set> {
     let is_whole = |set: &Set| {
         let count = |is: fn(Term) -> bool| set.iter().filter(|&&column| is(model.columns[column].term)).count();
-        count(Term::is_culprit) <= MOST_CULPRITS && count(|term| matches!(term, Term::Wrong(_))) <= MOST_WRONG
+        count(Term::is_culprit) <= MAX_CULPRITS && count(|term| matches!(term, Term::Wrong(_))) <= MAX_WRONG
     };
     (0..model.columns.len()).fold(vec![Vec::new()], |sets, column| {
         let larger: Vec<Set> = sets.iter().map(|set| with(set, column)).filter(is_whole).collect();

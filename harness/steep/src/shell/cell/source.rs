@@ -21,7 +21,7 @@ pub(super) enum Source {
 }
 
 /// What a source tells.
-pub(super) enum Told {
+pub(super) enum SourceEvent {
     /// Steep's driver tells this; none: its thread is gone.
     Driver(Option<DriverEvent>),
     /// The other program has ended.
@@ -52,14 +52,14 @@ impl Source {
     }
 
     /// What comes next. May be dropped and called again, and nothing is lost.
-    pub(super) async fn next(&mut self) -> Told {
+    pub(super) async fn next(&mut self) -> SourceEvent {
         match self {
-            Self::Own(driver) => Told::Driver(driver.next_event().await),
-            Self::External(program, _) => Told::Ended(program.ended().await),
+            Self::Own(driver) => SourceEvent::Driver(driver.next_event().await),
+            Self::External(program, _) => SourceEvent::Ended(program.ended().await),
             Self::Nothing(stopped) => {
                 // The sender lives as long as this.
                 let _ = stopped.subscribe().wait_for(|stopped| *stopped).await;
-                Told::Ended(LoadEnd::Asked)
+                SourceEvent::Ended(LoadEnd::Asked)
             }
         }
     }
@@ -84,7 +84,7 @@ impl Source {
     }
 
     /// What the program that makes the load tells of its requests, where it does.
-    pub(super) fn told(&self) -> Option<&external::Told> {
+    pub(super) fn told(&self) -> Option<&external::ReportedRequests> {
         match self {
             Self::External(_, requests) => match &**requests {
                 Requests::Program(told) => Some(told),

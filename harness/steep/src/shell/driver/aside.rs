@@ -20,9 +20,9 @@ use steep_core::scenario::{Abort, Conduct, Farewell, Http, Protocol};
 
 use super::connection::{MAX_ANSWER_BYTES, READ_BUFFER_BYTES};
 use super::line::Answer;
-use super::look::Look;
 use super::message::HttpRequest;
 use super::multiplexed::handshake;
+use super::received::Received;
 use super::slow::Rates;
 use super::switchboard::Switchboard;
 use super::target::Target;
@@ -118,20 +118,20 @@ impl Own {
         switchboard: &Switchboard,
         http: &Http,
         conduct: &Conduct,
-    ) -> (Answer, Option<Look>) {
+    ) -> (Answer, Option<Received>) {
         let response = match timeout(patience, self.send(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => return (Answer::Broken(0), None),
             Err(_) => return (Answer::TooLate(0), None),
         };
         let (head, body) = response.into_parts();
-        let mut look = Look::begin(head.headers, switchboard.needs_body(line));
+        let mut look = Received::begin(head.headers, switchboard.needs_body(line));
         if !switchboard.expects(line, head.status, &look) {
             return (Answer::Whole(head.status, 0), Some(look));
         }
         let is_patient = conduct.hold.is_some() || conduct.read_bytes_per_second.is_some();
         if is_patient {
-            switchboard.is_as_wanted(line);
+            switchboard.mark_as_wanted(line);
         }
         let mut received = 0;
         let until = conduct.hold.map_or(http.request_timeout, |hold| hold.time);
@@ -181,7 +181,7 @@ fn sending_time(request: &HttpRequest, conduct: &Conduct) -> Duration {
 }
 
 /// Reads a body to its end; false if it is cut off or larger than `most`.
-async fn drain(mut body: Incoming, look: &mut Look, most: u64, received: &mut u64) -> bool {
+async fn drain(mut body: Incoming, look: &mut Received, most: u64, received: &mut u64) -> bool {
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let Ok(frame) = frame else { return false };
         *received += look.take(frame);

@@ -1,5 +1,5 @@
-//! One connection: opened, used, and opened again when it is gone. Here also the one of HTTP/1.1, which carries one request
-//! after the other.
+//! One connection: opened, used, and opened again when it is gone. Here also the one of HTTP/1.1, which carries one
+//! request after the other.
 //!
 //! The task that waits for answers polls hyper's connection itself, so that a request wakes one task and not three.
 
@@ -21,8 +21,8 @@ use tokio::time::{Instant, Sleep};
 use steep_core::scenario::{Farewell, Http};
 
 use super::line::Answer;
-use super::look::Look;
 use super::message::HttpRequest;
+use super::received::Received;
 use super::slow::Rates;
 use super::stream::Stream;
 use super::switchboard::Switchboard;
@@ -36,7 +36,8 @@ pub(super) const MAX_ANSWER_BYTES: u64 = 64 << 20;
 pub(super) const READ_BUFFER_BYTES: usize = 64 << 10;
 
 /// Waiting time before a connection is opened again that was refused, or ended without having carried an answer. It
-/// doubles up to the longest, so that a dead service is asked once a second for each connection and not thousands of times.
+/// doubles up to the longest, so that a dead service is asked once a second for each connection and not thousands of
+/// times.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 
@@ -70,7 +71,7 @@ pub(super) struct Single {
 /// How an exchange left the connection.
 enum Exchange {
     /// Answered, with what may be looked at; the headers' memory is to be used again.
-    Answered(Answer, Look),
+    Answered(Answer, Received),
     /// The request was not answered, and the connection is useless.
     Failed(Answer),
     /// The connection ended before anything was sent.
@@ -113,7 +114,8 @@ impl Single {
         .await
     }
 
-    /// Sends `request` and reads its answer to the end, keeping its body where that is to be looked at, until `deadline` at the latest.
+    /// Sends `request` and reads its answer to the end, keeping its body where that is to be looked at, until
+    /// `deadline` at the latest.
     async fn exchange(&mut self, request: HttpRequest, keep: bool, mut deadline: Pin<&mut Sleep>) -> Exchange {
         let mut answer = pin!(self.sender.try_send_request(request));
         let head = poll_fn(|cx| {
@@ -131,7 +133,7 @@ impl Single {
             }
             None => return Exchange::Failed(Answer::TooLate(0)),
         };
-        let mut look = Look::begin(head.headers, keep);
+        let mut look = Received::begin(head.headers, keep);
         match self.drain(body, &mut look, deadline).await {
             Ok(received) => Exchange::Answered(Answer::Whole(head.status, received), look),
             Err(cut) => Exchange::Failed(cut),
@@ -142,7 +144,7 @@ impl Single {
     async fn drain(
         &mut self,
         mut body: Incoming,
-        look: &mut Look,
+        look: &mut Received,
         mut deadline: Pin<&mut Sleep>,
     ) -> Result<u64, Answer> {
         let mut received = 0;

@@ -67,8 +67,8 @@ pub(super) enum Answer {
     NotConnected,
 }
 
-/// How many lines there are: one for each connection, or with HTTP/2 so many that each connection can offer one while all
-/// that may be in flight is on others; and those of requests with a connection of their own, if there are such.
+/// How many lines there are: one for each connection, or with HTTP/2 so many that each connection can offer one while
+/// all that may be in flight is on others; and those of requests with a connection of their own, if there are such.
 pub(super) fn lines(http: &Http, max_in_flight: usize, messages: &[Message]) -> (usize, usize) {
     let ordinary = match http.protocol {
         Protocol::Http1 => http.connections,

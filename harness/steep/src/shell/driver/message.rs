@@ -22,7 +22,7 @@ use steep_judge::units::Seed;
 
 use super::DriverError;
 use super::line::Answer;
-use super::look::Look;
+use super::received::Received;
 use super::target::Target;
 
 /// What hyper sends.
@@ -94,8 +94,9 @@ impl<T: Clone> Part<T> {
                 scratch.clear();
                 scratch.push_str(prefix);
                 text.write(values, scratch);
-                // `RequestText::compile` saw that every value can stand here: values are escaped in paths, and of one line
-                // in headers. Were one left, its request goes out with another value: that is better than no driver.
+                // `RequestText::compile` saw that every value can stand here: values are escaped in paths, and of one
+                // line in headers. Were one left, its request goes out with another value: that is better than no
+                // driver.
                 build(scratch).unwrap_or_else(|_| sample.clone())
             }
         }
@@ -225,15 +226,15 @@ impl Message {
     }
 
     /// Whether an answer with this head can be as expected.
-    pub(super) fn expects(&self, values: &Values, status: StatusCode, look: &Look) -> bool {
+    pub(super) fn expects(&self, values: &Values, status: StatusCode, look: &Received) -> bool {
         self.allows(status)
             && self.unmet_by_head(values, look).is_none()
             && (!look.ends_with_its_head() || self.expect.call().met(&look.call_end(), values).is_ok())
     }
 
-    /// How the request `due` ended, and what of its answer is not as expected though the status is, in words. Its session
-    /// takes out of the answer what it needs later.
-    pub(super) fn outcome(&self, due: &mut Due, answer: Answer, look: Option<&Look>) -> (Outcome, Option<String>) {
+    /// How the request `due` ended, and what of its answer is not as expected though the status is, in words. Its
+    /// session takes out of the answer what it needs later.
+    pub(super) fn outcome(&self, due: &mut Due, answer: Answer, look: Option<&Received>) -> (Outcome, Option<String>) {
         let (met, status) = match answer {
             Answer::Whole(status, _) if !self.allows(status) => return (Outcome::FailedStatus, None),
             Answer::Whole(status, _) => (Outcome::Ok, Some(status)),
@@ -257,8 +258,9 @@ impl Message {
         }
     }
 
-    /// That an answer is what is expected beside its status; what later steps need is taken out of it. Or says what is not.
-    fn look_at(&self, due: &mut Due, look: &Look) -> Result<(), String> {
+    /// That an answer is what is expected beside its status; what later steps need is taken out of it. Or says what is
+    /// not.
+    fn look_at(&self, due: &mut Due, look: &Received) -> Result<(), String> {
         if let Some(unmet) = self
             .unmet_by_head(&due.values, look)
             .or_else(|| self.expect.unmet_by_trailers(&due.values, |name, wanted| look.has_trailer(name, wanted)))
@@ -275,8 +277,9 @@ impl Message {
         }
     }
 
-    /// The body as it is looked at: of a call whose types are known, the JSON of its message. None where it is too long.
-    fn readable<'l>(&self, look: &'l Look) -> Result<Option<Cow<'l, [u8]>>, String> {
+    /// The body as it is looked at: of a call whose types are known, the JSON of its message. None where it is too
+    /// long.
+    fn readable<'l>(&self, look: &'l Received) -> Result<Option<Cow<'l, [u8]>>, String> {
         if let Some(encoding) = look.compression() {
             return Err(format!(
                 "the message is compressed (grpc-encoding {encoding}), and steep reads plain ones only"
@@ -289,7 +292,7 @@ impl Message {
     }
 
     /// Takes cookies and captured values out of an answer; or says which value is not there.
-    fn take_out(&self, due: &mut Due, look: &Look, body: Option<&[u8]>) -> Result<(), String> {
+    fn take_out(&self, due: &mut Due, look: &Received, body: Option<&[u8]>) -> Result<(), String> {
         if let Some(jar) = due.session.as_mut().and_then(|session| session.jar_mut()) {
             let set = look.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
             set.for_each(|cookie| jar.take_in(cookie));
@@ -308,7 +311,7 @@ impl Message {
         self.expect.allows(status.as_u16())
     }
 
-    fn unmet_by_head(&self, values: &Values, look: &Look) -> Option<String> {
+    fn unmet_by_head(&self, values: &Values, look: &Received) -> Option<String> {
         self.expect.unmet_by_head(values, |name, wanted| look.has_header(name, wanted))
     }
 }

@@ -21,8 +21,8 @@ use steep_core::scenario::{Farewell, Http};
 
 use super::connection::{MAX_ANSWER_BYTES, Wire};
 use super::line::Answer;
-use super::look::Look;
 use super::message::HttpRequest;
+use super::received::Received;
 use super::slow::Rates;
 use super::stream::Stream;
 use super::switchboard::Switchboard;
@@ -69,7 +69,7 @@ pub(super) struct Multiplexed {
 /// How a stream ended.
 enum Ended {
     /// With what may be looked at, where it is whole.
-    With(Answer, Option<Look>),
+    With(Answer, Option<Received>),
     /// The connection ended before anything was sent.
     NotSent,
 }
@@ -209,8 +209,8 @@ impl Wire for Multiplexed {
     fn leave(self, _: Farewell) {}
 }
 
-/// Waits for the answer to a request and reads it to the end, keeping its body where that is to be looked at. Dropping what
-/// is not whole resets the stream.
+/// Waits for the answer to a request and reads it to the end, keeping its body where that is to be looked at. Dropping
+/// what is not whole resets the stream.
 async fn exchange(
     answer: impl Future<Output = Result<hyper::Response<Incoming>, TrySendError<HttpRequest>>>,
     keep: bool,
@@ -227,7 +227,7 @@ async fn exchange(
             }
         };
         let (head, mut body) = response.into_parts();
-        let mut look = Look::begin(head.headers, keep);
+        let mut look = Received::begin(head.headers, keep);
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
             let Ok(frame) = frame else { return Ended::With(Answer::Broken(received.get()), None) };
             received.set(received.get() + look.take(frame));

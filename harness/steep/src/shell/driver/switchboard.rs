@@ -194,8 +194,8 @@ impl Switchboard {
         }
     }
 
-    /// Whether no connection could be had for the connect timeout. Less does not count: when requests time out together,
-    /// their connections are all opened anew together.
+    /// Whether no connection could be had for the connect timeout. Less does not count: when requests time out
+    /// together, their connections are all opened anew together.
     fn is_cut_off(&self, board: &Board, now: SinceStart) -> bool {
         board.cut_off_since.is_some_and(|since| now.since(since) > self.http.connect_timeout)
     }
@@ -226,7 +226,8 @@ impl Switchboard {
         }
     }
 
-    /// What happened until `now`; the times since this was last asked. Asked on the driver's thread, whose CPU time it tells.
+    /// What happened until `now`; the times since this was last asked. Asked on the driver's thread, whose CPU time it
+    /// tells.
     pub(super) fn traffic(&self, now: SinceStart) -> (Traffic, Interval) {
         let board = &mut *self.board.borrow_mut();
         let interval = board.latencies.take_interval(now);
@@ -289,9 +290,9 @@ impl Board {
         }
     }
 
-    /// A user was answered. One of a closed load that does not think sends at once, on the connection that has become free,
-    /// without a detour by way of the pacer; for the others the pacer may sleep too long. In an open load it is always the
-    /// pacer that hands out, because it sees first whether the driver was starved.
+    /// A user was answered. One of a closed load that does not think sends at once, on the connection that has become
+    /// free, without a detour by way of the pacer; for the others the pacer may sleep too long. In an open load it is
+    /// always the pacer that hands out, because it sees first whether the driver was starved.
     fn go_on(&mut self, now: SinceStart) {
         if !self.dispatch.is_open() {
             self.hand_out(now);

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::shell::kinship;
+use crate::shell::process_tree;
 use crate::shell::procfs::Stat;
 
 /// How much is shown of another program's command line: enough to know it by, and not what may be secret in it.
@@ -72,8 +72,8 @@ fn socket_at(file: &Path) -> Option<u64> {
 
 /// All that runs below one of `supervisors`.
 pub fn processes_below(supervisors: &[u32]) -> Vec<Stat> {
-    let all = kinship::processes();
-    let below = supervisors.iter().flat_map(|&supervisor| kinship::descendants(&all, supervisor));
+    let all = process_tree::processes();
+    let below = supervisors.iter().flat_map(|&supervisor| process_tree::descendants(&all, supervisor));
     below.filter(|process| !process.ended).collect()
 }
 
@@ -81,7 +81,7 @@ pub fn processes_below(supervisors: &[u32]) -> Vec<Stat> {
 pub fn descends_from(pid: u32, ancestor: u32) -> bool {
     let mut next = pid;
     for _ in 0..GENERATIONS {
-        let Some(parent) = kinship::stat_of(next).map(|process| process.parent) else { return false };
+        let Some(parent) = process_tree::stat_of(next).map(|process| process.parent) else { return false };
         if parent == ancestor {
             return true;
         }

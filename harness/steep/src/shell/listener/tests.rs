@@ -11,7 +11,7 @@ fn listening() -> (TcpListener, SocketAddr) {
 #[test]
 fn who_listens_is_known_by_its_parent() {
     let (listener, address) = listening();
-    let parent = kinship::stat_of(std::process::id()).expect("it runs").parent;
+    let parent = process_tree::stat_of(std::process::id()).expect("it runs").parent;
     let mut watch = Watch::new(&[address], vec![parent], Vec::new());
     assert_eq!(watch.look(), Answerer::Own);
     assert_eq!(watch.settle(), (Answerer::Own, Some(address)));
@@ -32,7 +32,7 @@ fn this_host_shows_whose_sockets_are() {
 fn who_is_not_below_is_a_stranger_and_may_be_kin() {
     let (_listener, address) = listening();
     let own = std::process::id();
-    let parent = kinship::stat_of(own).expect("it runs").parent;
+    let parent = process_tree::stat_of(own).expect("it runs").parent;
     let nobody = u32::MAX;
     let Answerer::Stranger(stranger) = Watch::new(&[address], vec![nobody], Vec::new()).look() else {
         panic!("a stranger")
@@ -51,7 +51,7 @@ fn of_several_addresses_one_stranger_counts() {
     let (_own, own) = listening();
     let (elsewhere, free) = listening();
     drop(elsewhere);
-    let parent = kinship::stat_of(std::process::id()).expect("it runs").parent;
+    let parent = process_tree::stat_of(std::process::id()).expect("it runs").parent;
     assert_eq!(Watch::new(&[free, own], vec![parent], Vec::new()).look(), Answerer::Own);
     assert_eq!(Watch::new(&[free, own], vec![parent], Vec::new()).settle(), (Answerer::Own, Some(own)));
     assert!(matches!(Watch::new(&[free, own], vec![u32::MAX], Vec::new()).look(), Answerer::Stranger(_)));

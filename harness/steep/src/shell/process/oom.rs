@@ -30,7 +30,8 @@ impl OomCounters {
         Self { host, cgroup }
     }
 
-    /// How many such kills were counted since, and whether all of them hit a cgroup that holds the service and nothing else.
+    /// How many such kills were counted since, and whether all of them hit a cgroup that holds the service and nothing
+    /// else.
     #[must_use]
     pub fn risen(&self) -> (u64, bool) {
         match (&self.cgroup, self.host) {
@@ -45,8 +46,8 @@ impl OomCounters {
 
     /// Whether an out-of-memory kill was counted since.
     ///
-    /// The cgroup's count is of its own processes alone (version 2: and of those in cgroups below). The host's also rises when
-    /// a stranger is killed, so it is asked only where there is no other.
+    /// The cgroup's count is of its own processes alone (version 2: and of those in cgroups below). The host's also
+    /// rises when a stranger is killed, so it is asked only where there is no other.
     #[must_use]
     pub fn rose(&self) -> bool {
         let now = self.cgroup.as_ref().and_then(|(file, before)| Some((read_counter(file)?, *before)));

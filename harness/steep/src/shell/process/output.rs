@@ -26,21 +26,22 @@ const PIPE_BYTES: usize = 1 << 20;
 /// Read in one go.
 const READ_BYTES: usize = 64 << 10;
 
-/// After a read that found less than [`READ_BYTES`] the thread rests, so that a service which logs each of 2,000 requests a
-/// second wakes it 50 times and not 2,000 times. With [`PIPE_BYTES`] 50 MiB/s pass before a service would wait.
+/// After a read that found less than [`READ_BYTES`] the thread rests, so that a service which logs each of 2,000
+/// requests a second wakes it 50 times and not 2,000 times. With [`PIPE_BYTES`] 50 MiB/s pass before a service would
+/// wait.
 const REST: Duration = Duration::from_millis(20);
 
 /// The moving of an output; ends by itself when the last process closes its end.
 #[derive(Debug)]
 pub struct Output {
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<Captured>>,
     /// None once it has ended and that was heard.
     ended: Option<oneshot::Receiver<()>>,
 }
 
 /// What is kept in memory.
 #[derive(Debug, Default)]
-struct Kept {
+struct Captured {
     tail: Tail,
     /// Requests that the process counts in its output; none: nobody asked for them.
     count: Option<RunningCount>,
@@ -57,7 +58,7 @@ impl Output {
         // Refused where the user's pipes take too much already; then it stays at 64 KiB, and the service waits sooner.
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE_BYTES);
         let mut log = RotatingLog::create(log)?;
-        let kept = Arc::new(Mutex::new(Kept::default()));
+        let kept = Arc::new(Mutex::new(Captured::default()));
         let (ended_sender, ended) = oneshot::channel();
         let kept_by_thread = Arc::clone(&kept);
         thread::Builder::new().name("output".to_owned()).spawn(move || {
@@ -104,7 +105,7 @@ impl Output {
     }
 }
 
-fn move_output(pipe: &OwnedFd, log: &mut RotatingLog, kept: &Mutex<Kept>) {
+fn move_output(pipe: &OwnedFd, log: &mut RotatingLog, kept: &Mutex<Captured>) {
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let count = match rustix::io::read(pipe, &mut buffer) {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// Lines kept. A panic of a Rust program with its note takes three, the traceback of others a dozen.
-pub const LINES_MAX: usize = 20;
+const LINES_MAX: usize = 20;
 
 /// Bytes kept of a line; the rest of it is left out.
 pub const LINE_MAX_BYTES: usize = 512;
@@ -14,7 +14,8 @@ pub struct Tail {
     lines: VecDeque<String>,
     /// The line that has not ended yet.
     open: Vec<u8>,
-    /// Frames of a backtrace after the last of `lines`, which are not kept: the cause stands before them, and there may be fifty.
+    /// Frames of a backtrace after the last of `lines`, which are not kept: the cause stands before them, and there may
+    /// be fifty.
     frames: usize,
 }
 
@@ -81,7 +82,8 @@ impl Tail {
     }
 }
 
-/// Whether a line is a frame of a backtrace, as Rust (`  12: main`, `at src/main.rs`), Java and JavaScript (`at f(`) print it: indented.
+/// Whether a line is a frame of a backtrace, as Rust (`  12: main`, `at src/main.rs`), Java and JavaScript (`at f(`)
+/// print it: indented.
 fn is_frame(line: &[u8]) -> bool {
     let rest = line.trim_ascii_start();
     let number = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -11,8 +11,8 @@ pub struct CpuTicks {
     pub steal: u64,
 }
 
-/// Sums the lines `cpuN user nice system idle iowait irq softirq steal …` of `/proc/stat` over those CPUs that `is_wanted`; none where no
-/// such line is there.
+/// Sums the lines `cpuN user nice system idle iowait irq softirq steal …` of `/proc/stat` over those CPUs that
+/// `is_wanted`; none where no such line is there.
 #[must_use]
 pub fn ticks(stat: &str, is_wanted: impl Fn(usize) -> bool) -> Option<CpuTicks> {
     let mut found = None;
@@ -31,7 +31,8 @@ pub fn ticks(stat: &str, is_wanted: impl Fn(usize) -> bool) -> Option<CpuTicks> 
     found
 }
 
-/// How long some task waited for a CPU, since boot: `some avg10=0.00 avg60=0.00 avg300=0.00 total=4711`, in microseconds.
+/// How long some task waited for a CPU, since boot: `some avg10=0.00 avg60=0.00 avg300=0.00 total=4711`, in
+/// microseconds.
 #[must_use]
 pub fn pressure(text: &str) -> Option<Duration> {
     let some = text.lines().find_map(|line| line.strip_prefix("some "))?;

@@ -9,8 +9,9 @@ pub enum Blow {
     Fault,
 }
 
-/// What one record of the log says, with number and name of the process: `6,1234,5678,-;Memory cgroup out of memory: Killed process
-/// 77 (worker) total-vm:…`, `6,…;worker[77]: segfault at 0 ip …`, `6,…;traps: worker[77] general protection fault ip:…`.
+/// What one record of the log says, with number and name of the process: `6,1234,5678,-;Memory cgroup out of memory:
+/// Killed process 77 (worker) total-vm:…`, `6,…;worker[77]: segfault at 0 ip …`, `6,…;traps: worker[77] general
+/// protection fault ip:…`.
 #[must_use]
 pub fn blow(record: &str) -> Option<(Blow, u32, &str)> {
     let message = record.split_once(';')?.1;
@@ -19,7 +20,8 @@ pub fn blow(record: &str) -> Option<(Blow, u32, &str)> {
     if let Some((_, victim)) = message.split_once("Killed process ") {
         let (pid, rest) = victim.split_once(' ')?;
         let name = rest.strip_prefix('(')?;
-        // The name may hold parentheses itself, and what follows it does not: a blank and sizes, or a comma and the user.
+        // The name may hold parentheses itself, and what follows it does not: a blank and sizes, or a comma and the
+        // user.
         let end = name.find(") ").or_else(|| name.find("), ")).or_else(|| name.rfind(')'))?;
         let name = &name[..end];
         return Some((Blow::OutOfMemory, pid.parse().ok()?, name));

@@ -1,4 +1,5 @@
-//! What `/proc` tells of memory that has a name, a descriptor or a number: mounts of tmpfs, System V segments, mappings by inode. Pure.
+//! What `/proc` tells of memory that has a name, a descriptor or a number: mounts of tmpfs, System V segments, mappings
+//! by inode. Pure.
 
 use std::path::PathBuf;
 
@@ -27,8 +28,8 @@ pub struct Mount {
     pub writable: bool,
 }
 
-/// Reads `/proc/PID/mountinfo`: `30 25 0:27 / /dev/shm rw,relatime shared:4 - tmpfs tmpfs rw,size=64k`. Mounts of other file systems
-/// are left out.
+/// Reads `/proc/PID/mountinfo`: `30 25 0:27 / /dev/shm rw,relatime shared:4 - tmpfs tmpfs rw,size=64k`. Mounts of other
+/// file systems are left out.
 #[must_use]
 pub fn mounts_in_memory(text: &str) -> Vec<Mount> {
     text.lines().filter_map(mount).collect()

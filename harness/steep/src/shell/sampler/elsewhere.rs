@@ -1,7 +1,8 @@
 //! Memory of a process tree on systems without `/proc`, through sysinfo.
 //!
-//! Known there: resident memory, put down as anonymous though it holds pages of files too; CPU time; who is there. Not known: kinds of
-//! memory, swap, peak, threads, descriptors, faults, and pages that processes share, which are counted in each of them.
+//! Known there: resident memory, put down as anonymous though it holds pages of files too; CPU time; who is there. Not
+//! known: kinds of memory, swap, peak, threads, descriptors, faults, and pages that processes share, which are counted
+//! in each of them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,11 +1,11 @@
-//! Memory that the service holds by a descriptor, a name or a number, whether a process has mapped it or not: memfd, files on tmpfs,
-//! System V segments, hugetlb. It is charged to the service's container until the last holder lets go, and stands in the resident
-//! memory of nobody.
+//! Memory that the service holds by a descriptor, a name or a number, whether a process has mapped it or not: memfd,
+//! files on tmpfs, System V segments, hugetlb. It is charged to the service's container until the last holder lets go,
+//! and stands in the resident memory of nobody.
 //!
-//! Each object counts once, with all its pages: whoever holds it, and however many. What of that is mapped is in the processes' resident
-//! memory already, so that only the rest is added. Where the service has a cgroup of its own (see [`cgroup`]) the kernel's own count of
-//! shared pages takes the place of the sum over objects; it also knows of files that were written and closed between two looks, and of
-//! descriptors on their way through a socket.
+//! Each object counts once, with all its pages: whoever holds it, and however many. What of that is mapped is in the
+//! processes' resident memory already, so that only the rest is added. Where the service has a cgroup of its own (see
+//! [`cgroup`]) the kernel's own count of shared pages takes the place of the sum over objects; it also knows of files
+//! that were written and closed between two looks, and of descriptors on their way through a socket.
 
 pub mod bystanders;
 pub mod cgroup;
@@ -31,10 +31,12 @@ use segments::Segments;
 use steep_core::trace::{Held, HeldSource, Memory, ProcessId};
 use steep_judge::units::{Bytes, SinceStart};
 
-/// A look waits for this many times what the last one took, so that a service with 16,000 descriptors is looked at for 1 % of the time.
+/// A look waits for this many times what the last one took, so that a service with 16,000 descriptors is looked at for
+/// 1 % of the time.
 const LOOK_REST: u32 = 100;
 
-/// Between two whole looks at the descriptors while their number stays the same: objects that are known are read at each tick.
+/// Between two whole looks at the descriptors while their number stays the same: objects that are known are read at
+/// each tick.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Processes ever seen in the tree that are remembered as makers of what they left behind.
@@ -76,7 +78,8 @@ pub struct Seen {
     pub file_type: FileType,
     /// Whose.
     pub user: u32,
-    /// When it was made, in seconds since 1970; the last change where the kernel does not know (tmpfs before Linux 6.6).
+    /// When it was made, in seconds since 1970; the last change where the kernel does not know (tmpfs before Linux
+    /// 6.6).
     pub made_unix_s: i64,
 }
 
@@ -122,7 +125,8 @@ pub struct HeldMemory {
 }
 
 impl HeldMemory {
-    /// Begins for the tree of the first of `supervisors`, in which these processes run; `folder` is the cell's, on whatever file system.
+    /// Begins for the tree of the first of `supervisors`, in which these processes run; `folder` is the cell's, on
+    /// whatever file system.
     #[must_use]
     pub fn begin(supervisors: Vec<u32>, processes: &[ProcessId], folder: Option<&Path>) -> Self {
         let mut limits = BTreeSet::new();
@@ -147,8 +151,8 @@ impl HeldMemory {
         }
     }
 
-    /// Reads all, for the service's `processes`, whose resident memory and number of descriptors are known, and puts what nobody has
-    /// mapped into `memory`. None where nothing is held and nothing else is to be told.
+    /// Reads all, for the service's `processes`, whose resident memory and number of descriptors are known, and puts
+    /// what nobody has mapped into `memory`. None where nothing is held and nothing else is to be told.
     pub fn tick(&mut self, at: SinceStart, processes: &[ProcessId], fds: u64, memory: &mut Memory) -> Option<Held> {
         self.ever.extend(processes.iter().map(|process| process.pid));
         while self.ever.len() > EVER_MAX {

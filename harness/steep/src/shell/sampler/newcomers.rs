@@ -1,19 +1,19 @@
 //! Finds new processes without looking at all of them.
 //!
-//! The kernel gives out process numbers in order, and `/proc/loadavg` tells the last one. So the processes that are new since
-//! the tick before have the numbers in between, and a quiet host costs one reading of 2 µs whatever runs on it. What descends from a
-//! subreaper always has, so a process once seen to be a stranger is never looked at again.
+//! The kernel gives out process numbers in order, and `/proc/loadavg` tells the last one. So the processes that are new
+//! since the tick before have the numbers in between, and a quiet host costs one reading of 2 µs whatever runs on it.
+//! What descends from a subreaper always has, so a process once seen to be a stranger is never looked at again.
 
 use std::fs::File;
 use std::ops::RangeInclusive;
 
 use rustix::io::pread;
 
-use crate::shell::kinship;
+use crate::shell::process_tree;
 use crate::shell::procfs::{self, Stat};
 
-/// More numbers than this are not looked at one by one, at 3 µs for one that is gone and 10 µs for others; a survey finds
-/// what is left of them.
+/// More numbers than this are not looked at one by one, at 3 µs for one that is gone and 10 µs for others; a survey
+/// finds what is left of them.
 const NUMBERS_MAX: u32 = 256;
 
 /// The line is `0.03 0.13 0.12 1/86 13559` with larger numbers on larger hosts.
@@ -23,8 +23,8 @@ const LOADAVG_MAX_BYTES: usize = 128;
 #[derive(Debug)]
 pub struct Newcomers {
     loadavg: Option<File>,
-    /// Looked up to here, two ticks ago and one tick ago. The last stretch is looked at twice, because a number is given out some
-    /// moments before its process can be seen.
+    /// Looked up to here, two ticks ago and one tick ago. The last stretch is looked at twice, because a number is
+    /// given out some moments before its process can be seen.
     seen: [Option<u32>; 2],
 }
 
@@ -37,13 +37,13 @@ impl Newcomers {
         Self { loadavg, seen: [last, last] }
     }
 
-    /// What is new, in the order of its numbers: processes, and threads, which have numbers of the same kind. None where the
-    /// numbers began anew or are too many.
+    /// What is new, in the order of its numbers: processes, and threads, which have numbers of the same kind. None
+    /// where the numbers began anew or are too many.
     pub fn look(&mut self) -> Option<Vec<Stat>> {
         let last = self.loadavg.as_ref().and_then(last_pid)?;
         let from = self.seen[0].unwrap_or(last);
         self.seen = [self.seen[1], Some(last)];
-        Some(numbers(from, last)?.filter_map(kinship::stat_of).collect())
+        Some(numbers(from, last)?.filter_map(process_tree::stat_of).collect())
     }
 }
 

@@ -1,7 +1,7 @@
 //! One process as the sampler reads it, from descriptors that stay open.
 //!
-//! A kept descriptor costs 8 µs a reading against 13 µs for opening anew, and belongs to its process: when the number is
-//! used again by another, reading says that the process is gone.
+//! A kept descriptor costs 8 µs a reading against 13 µs for opening anew, and belongs to its process: when the number
+//! is used again by another, reading says that the process is gone.
 
 use std::fs::{self, File};
 use std::io;
@@ -150,8 +150,8 @@ pub enum Shares {
     Unknown,
 }
 
-/// The costly reading of one process: 11–16 µs for each resident MB, during which its mmap calls wait. None where it has ended,
-/// or was about to become another program.
+/// The costly reading of one process: 11–16 µs for each resident MB, during which its mmap calls wait. None where it
+/// has ended, or was about to become another program.
 #[must_use]
 pub fn measure(id: ProcessId) -> Option<Shares> {
     let process = Watched::open(id.pid, true).filter(|process| process.id == id)?;

@@ -1,6 +1,7 @@
 //! The slow and exact look at all trees: who is there, and how much of each process's memory is its own.
 //!
-//! On a thread of its own, because walking the page tables of 1 GB takes 16 ms, and the driver's next request is due in one.
+//! On a thread of its own, because walking the page tables of 1 GB takes 16 ms, and the driver's next request is due in
+//! one.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,7 +14,7 @@ use super::held::mapped::{self, Found};
 use super::process::{Shares, measure};
 use super::tree::{Measured, Tree};
 use crate::shell::clock::Moment;
-use crate::shell::kinship;
+use crate::shell::process_tree;
 use crate::shell::procfs::Stat;
 use steep_core::trace::ProcessId;
 use steep_judge::units::Bytes;
@@ -31,13 +32,14 @@ pub struct Survey {
     pub took: Duration,
 }
 
-/// Looks at the trees below `supervisors`, and measures them if asked; and where objects are `known` that the first tree holds, how much
-/// of them is mapped there.
+/// Looks at the trees below `supervisors`, and measures them if asked; and where objects are `known` that the first
+/// tree holds, how much of them is mapped there.
 #[must_use]
 pub fn survey(supervisors: &[u32], with_shares: bool, known: Option<&BTreeSet<Key>>) -> Survey {
     let begun = Moment::now();
-    let all = kinship::processes();
-    let found: Vec<Vec<Stat>> = supervisors.iter().map(|&supervisor| kinship::descendants(&all, supervisor)).collect();
+    let all = process_tree::processes();
+    let found: Vec<Vec<Stat>> =
+        supervisors.iter().map(|&supervisor| process_tree::descendants(&all, supervisor)).collect();
     let shares_of = |process: &Stat| {
         let id = ProcessId { pid: process.pid, start_ticks: process.start_ticks };
         Some((id, measure(id)?))

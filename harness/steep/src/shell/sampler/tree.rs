@@ -1,10 +1,11 @@
 //! The processes below one supervisor, and their memory with each page counted once.
 //!
-//! A plain sum over processes that forked counts every shared page once in each of them. The kernel's proportional shares (PSS) are exact but
-//! costly to read, so they are read on a slow cadence, and between two such surveys each process's difference between resident and proportional
-//! is taken off what it shows. A process that no survey has seen yet counts nothing: right for one just forked, all of whose pages are
-//! its parent's, and mended by the survey that its appearing brings on. Where shares cannot be read (another user's process,
-//! kernels before 4.14) the plain sum is all there is. A tree of one process shares with nobody, and is exact at any time.
+//! A plain sum over processes that forked counts every shared page once in each of them. The kernel's proportional
+//! shares (PSS) are exact but costly to read, so they are read on a slow cadence, and between two such surveys each
+//! process's difference between resident and proportional is taken off what it shows. A process that no survey has seen
+//! yet counts nothing: right for one just forked, all of whose pages are its parent's, and mended by the survey that
+//! its appearing brings on. Where shares cannot be read (another user's process, kernels before 4.14) the plain sum is
+//! all there is. A tree of one process shares with nobody, and is exact at any time.
 //!
 //! Pages of files are also shared with programs outside of the tree, which proportional shares leave in part to them.
 
@@ -176,8 +177,8 @@ impl Tree {
     }
 }
 
-/// Whose shared pages of hugetlb count for all: forks share the same ones, and the kernel tells no share of them. Two groups of
-/// processes with pages of their own are counted as one, too little and never too much.
+/// Whose shared pages of hugetlb count for all: forks share the same ones, and the kernel tells no share of them. Two
+/// groups of processes with pages of their own are counted as one, too little and never too much.
 fn most_of_shared_hugetlb(measured: &[Measured]) -> Option<ProcessId> {
     let shared = measured.iter().filter_map(|(id, shares)| match shares {
         Shares::Known(_, smaps) => Some((smaps.hugetlb_shared_bytes, *id)),

@@ -1,7 +1,7 @@
 //! Processes of the service that end while it lives: seen by their absence, with what is known of why.
 //!
-//! How a child ended is told to its parent alone. The supervisor learns it of orphans; of others the kernel tells in its log, where that
-//! can be read, and in its counts of kills for lack of memory. What nobody tells is not guessed.
+//! How a child ended is told to its parent alone. The supervisor learns it of orphans; of others the kernel tells in
+//! its log, where that can be read, and in its counts of kills for lack of memory. What nobody tells is not guessed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};

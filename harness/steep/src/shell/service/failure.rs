@@ -16,7 +16,7 @@ use crate::shell::process::StartError;
 use steep_core::scenario::Flaw;
 use steep_core::template::{TemplateError, UnknownName};
 use steep_core::trace::Exit;
-use steep_judge::units::in_words;
+use steep_judge::units::duration_text;
 
 /// A process of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,7 +191,7 @@ pub enum ServiceError {
         last: LastWords,
     },
     /// It was not ready in time.
-    #[error("{who} was not ready in {}: {answer}; raise `ready.timeout` if it needs longer; {last}", in_words(*limit))]
+    #[error("{who} was not ready in {}: {answer}; raise `ready.timeout` if it needs longer; {last}", duration_text(*limit))]
     NotReady {
         /// Who.
         who: Who,
@@ -213,7 +213,7 @@ pub enum ServiceError {
         last: LastWords,
     },
     /// A command before the cell did not end in time.
-    #[error("{who} did not end in {}; {last}", in_words(*limit))]
+    #[error("{who} did not end in {}; {last}", duration_text(*limit))]
     TooLong {
         /// Who.
         who: Who,

@@ -42,7 +42,8 @@ impl Names {
     }
 }
 
-/// Whether last lines say that a port was taken, in the words of the C library, of Go and Java, of Node, of nginx, of frameworks.
+/// Whether last lines say that a port was taken, in the words of the C library, of Go and Java, of Node, of nginx, of
+/// frameworks.
 #[must_use]
 pub fn say_port_taken(lines: &[String]) -> bool {
     lines.iter().any(|line| says_port_taken(line))

@@ -1,8 +1,9 @@
 //! The guard: the parent of a supervisor, which ends what is left should the supervisor be killed.
 //!
-//! A supervisor that is killed together with steep can do nothing any more, and what it started would live on, with its port. The
-//! guard is a subreaper as well, so that all of it comes to it and is killed. It is no more than that: orders, reports and output
-//! pass it by, between steep and the supervisor. Should the guard be killed, the supervisor goes on as before.
+//! A supervisor that is killed together with steep can do nothing any more, and what it started would live on, with its
+//! port. The guard is a subreaper as well, so that all of it comes to it and is killed. It is no more than that:
+//! orders, reports and output pass it by, between steep and the supervisor. Should the guard be killed, the supervisor
+//! goes on as before.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -15,10 +16,11 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, setsid, wait};
 
 use super::protocol::Report;
 use super::{GUARDED_OPTION, SUBCOMMAND, become_subreaper, drain, hear_signals, readable, tell};
-use crate::shell::kinship;
 use crate::shell::process::own_program;
+use crate::shell::process_tree;
 
-/// What guards and supervisors are called. Not `steep`: `pkill -f steep` is meant for steep, and these end by themselves then.
+/// What guards and supervisors are called. Not `steep`: `pkill -f steep` is meant for steep, and these end by
+/// themselves then.
 pub const NAME: &str = "supervisor";
 
 /// Starts a supervisor with `args` and guards it to its end.
@@ -55,7 +57,8 @@ impl Guarded {
         let let_go = rustix::stdio::dup2_stdin(&nothing)
             .and_then(|()| rustix::stdio::dup2_stdout(&nothing))
             .and_then(|()| rustix::stdio::dup2_stderr(&nothing));
-        // It does not fail on descriptors that are open; if it did, ends would be seen when the guard ends, a moment later.
+        // It does not fail on descriptors that are open; if it did, ends would be seen when the guard ends, a moment
+        // later.
         let _ = let_go;
         Ok(Self { supervisor, child_ended, asked_to_end })
     }
@@ -75,7 +78,7 @@ impl Guarded {
                 }
             }
         }
-        kinship::kill_descendants(|_, _| {});
+        process_tree::kill_descendants(|_, _| {});
     }
 
     fn has_ended(&self) -> bool {

@@ -11,8 +11,8 @@ use steep_core::traffic::dispatch::{Ended, Outcome};
 use steep_judge::units::SinceStart;
 
 use super::super::line::{Answer, State};
-use super::super::look::Look;
 use super::super::message::{HttpRequest, add_cookies};
+use super::super::received::Received;
 use super::{Board, Switchboard};
 
 impl Switchboard {
@@ -96,8 +96,8 @@ impl Switchboard {
         self.board.borrow_mut().recess.poll_over(cx)
     }
 
-    /// Ready when there is a request to send on `line`, which is free until then; with false when there is none, and the
-    /// connection is to be closed.
+    /// Ready when there is a request to send on `line`, which is free until then; with false when there is none, and
+    /// the connection is to be closed.
     pub(in crate::shell::driver) fn poll_given(&self, line: usize, cx: &Context<'_>) -> Poll<bool> {
         let board = &mut *self.board.borrow_mut();
         // Requests that open their own connections find nothing to close.
@@ -124,8 +124,8 @@ impl Switchboard {
         Poll::Pending
     }
 
-    /// Builds the request given to `line`, whose sending begins now, and says whether it is to be left. `headers` lends its
-    /// memory. None: there is none, or its values fit no message, and it has failed.
+    /// Builds the request given to `line`, whose sending begins now, and says whether it is to be left. `headers` lends
+    /// its memory. None: there is none, or its values fit no message, and it has failed.
     pub(in crate::shell::driver) fn request(
         &self,
         line: usize,
@@ -180,8 +180,8 @@ impl Switchboard {
         }
     }
 
-    /// How the request given to `line` is treated, for which a connection of its own is opened now: the driver is no later
-    /// for what that takes.
+    /// How the request given to `line` is treated, for which a connection of its own is opened now: the driver is no
+    /// later for what that takes.
     pub(in crate::shell::driver) fn take_up(&self, line: usize) -> Option<&Conduct> {
         let board = &mut *self.board.borrow_mut();
         let now = board.now();
@@ -193,7 +193,7 @@ impl Switchboard {
     }
 
     /// Whether the answer to the request on `line` begins as expected.
-    pub(in crate::shell::driver) fn expects(&self, line: usize, status: StatusCode, look: &Look) -> bool {
+    pub(in crate::shell::driver) fn expects(&self, line: usize, status: StatusCode, look: &Received) -> bool {
         match &self.board.borrow().lines[line].state {
             State::Busy { due, .. } => self.messages[due.request].expects(&due.values, status, look),
             State::Away | State::Free | State::Given { .. } => false,
@@ -201,14 +201,14 @@ impl Switchboard {
     }
 
     /// What the request on `line` was sent for has come about: whenever it ends, it has not failed.
-    pub(in crate::shell::driver) fn is_as_wanted(&self, line: usize) {
+    pub(in crate::shell::driver) fn mark_as_wanted(&self, line: usize) {
         if let State::Busy { is_as_wanted, .. } = &mut self.board.borrow_mut().lines[line].state {
             *is_as_wanted = true;
         }
     }
 
     /// The request on `line`, or the one given to it, has ended; `look` at its answer, if there is one to be looked at.
-    pub(in crate::shell::driver) fn ended(&self, line: usize, answer: Answer, look: Option<&Look>) {
+    pub(in crate::shell::driver) fn ended(&self, line: usize, answer: Answer, look: Option<&Received>) {
         let board = &mut *self.board.borrow_mut();
         let (mut due, sent, body_bytes) = match std::mem::take(&mut board.lines[line].state) {
             State::Busy { due, sent, body_bytes, .. } => (due, sent, body_bytes),

@@ -1,4 +1,5 @@
-//! Clients that behave as real ones do: what they leave, hold or take slowly is counted as intended and disturbs no other.
+//! Clients that behave as real ones do: what they leave, hold or take slowly is counted as intended and disturbs no
+//! other.
 
 use super::*;
 use steep_core::scenario::{Abort, Hold, Model, Shape, Storm, ThinkTime};
@@ -21,7 +22,8 @@ const EVENTS: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
 const LARGE_BYTES: usize = 1 << 20;
 
-/// Answers `/` at once, `/events` without end, `/large` with a megabyte and `/never` not at all, and notes how it was left.
+/// Answers `/` at once, `/events` without end, `/large` with a megabyte and `/never` not at all, and notes how it was
+/// left.
 async fn serve(mut stream: TcpStream, ends: Arc<Ends>) {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];

@@ -259,7 +259,8 @@ async fn what_fits_no_message_is_not_sent_and_told() {
 
 #[tokio::test]
 async fn users_who_can_send_nothing_do_not_stop_the_driver() {
-    // Nothing has captured what stands in the message: a scenario that is checked has no such request, and every one fails.
+    // Nothing has captured what stands in the message: a scenario that is checked has no such request, and every one
+    // fails.
     let mut load = flow(r#"{"age":"{{text}}"}"#);
     load.flows.clear();
     load.requests[1].weight = 1.0;

@@ -11,8 +11,8 @@ fn template(text: &str) -> Template {
     Template::parse(text).expect("a template")
 }
 
-/// The counts of 60 plain requests, changed by `change`, that are answered by `answer`; and what was said of the first that
-/// was not as expected.
+/// The counts of 60 plain requests, changed by `change`, that are answered by `answer`; and what was said of the first
+/// that was not as expected.
 async fn expecting(answer: &'static str, change: impl FnOnce(&mut TestLoad)) -> (Counts, Option<String>) {
     let service = Service::start(Manners::Answers(answer)).await;
     let mut load = plain();
@@ -65,7 +65,7 @@ async fn another_status_is_told_before_the_rest() {
 #[tokio::test]
 async fn a_body_beyond_the_bound_is_read_and_not_looked_at() {
     static LONG: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-        let length = steep_core::traffic::expect::MOST_EXPECTED_BYTES + 1;
+        let length = steep_core::traffic::expect::MAX_EXPECTED_BYTES + 1;
         format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{}", "x".repeat(length))
     });
     let (total, first_unmet) = expecting(&LONG, |load| {

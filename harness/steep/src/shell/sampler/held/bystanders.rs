@@ -9,7 +9,7 @@ use super::Key;
 use super::descriptors::open_files;
 use super::segments::user_of;
 use crate::shell::clock::Moment;
-use crate::shell::kinship;
+use crate::shell::process_tree;
 use crate::shell::procfs::Stat;
 use steep_core::trace::ProcessId;
 
@@ -22,9 +22,9 @@ const DESCRIPTORS_MAX: usize = 4096;
 /// Processes of the service's users that are none of it, apart from steep and those who wait for it.
 #[must_use]
 pub fn bystanders(users: &BTreeSet<u32>, service_supervisor: u32) -> Vec<u32> {
-    let all = kinship::processes();
+    let all = process_tree::processes();
     let mut known = BTreeSet::from([service_supervisor, std::process::id()]);
-    known.extend(kinship::descendants(&all, service_supervisor).iter().map(|process| process.pid));
+    known.extend(process_tree::descendants(&all, service_supervisor).iter().map(|process| process.pid));
     known.extend(ancestors(&all, std::process::id()));
     known.extend(ancestors(&all, service_supervisor));
     // steep itself in its other parts.

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Dir, FileType, MemfdFlags, memfd_create};
 
 use super::{Devices, Key, Kind, LOOK_EVERY, LOOK_REST, Seen, seen, seen_at};
 use crate::shell::clock::Moment;
-use crate::shell::kinship;
+use crate::shell::process_tree;
 use crate::shell::procfs::shared::Filesystem;
 use steep_core::trace::ProcessId;
 use steep_judge::units::{Bytes, SinceStart};
@@ -121,7 +121,8 @@ impl Descriptors {
             let folder = PathBuf::from(format!("/proc/{}/fd", process.pid));
             let entries = open_files(&folder, &mut left);
             // Denied, and not gone: of another user, or not dumpable.
-            self.is_hidden |= entries.is_none() && kinship::stat_of(process.pid).is_some_and(|process| !process.ended);
+            self.is_hidden |=
+                entries.is_none() && process_tree::stat_of(process.pid).is_some_and(|process| !process.ended);
             for (number, seen) in entries.into_iter().flatten() {
                 let handle = folder.join(number);
                 let known = self.objects.get(&seen.key).map(|object| object.kind);
@@ -213,7 +214,8 @@ impl Descriptors {
     }
 }
 
-/// The regular files among the descriptors in `folder`, a `/proc/PID/fd`, as far as `left` reaches; none where it cannot be read.
+/// The regular files among the descriptors in `folder`, a `/proc/PID/fd`, as far as `left` reaches; none where it
+/// cannot be read.
 #[must_use]
 pub fn open_files(folder: &Path, left: &mut usize) -> Option<Vec<(String, Seen)>> {
     let opened = File::open(folder).ok()?;

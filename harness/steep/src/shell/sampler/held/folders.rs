@@ -1,8 +1,10 @@
-//! Files on tmpfs that nobody has open: the cell's folder, `/dev/shm`, a `/tmp` in memory, an `emptyDir` of medium Memory.
+//! Files on tmpfs that nobody has open: the cell's folder, `/dev/shm`, a `/tmp` in memory, an `emptyDir` of medium
+//! Memory.
 //!
-//! Whose a closed file is, its inode does not say. It is the service's if it lies in the cell's folder, if the tree had it or a file
-//! beside it open once, in a folder made since the service started, or if it was made since then under the service's user while no other program
-//! of that user ran. What other programs of that user could have made as well is told apart and not counted.
+//! Whose a closed file is, its inode does not say. It is the service's if it lies in the cell's folder, if the tree had
+//! it or a file beside it open once, in a folder made since the service started, or if it was made since then under the
+//! service's user while no other program of that user ran. What other programs of that user could have made as well is
+//! told apart and not counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

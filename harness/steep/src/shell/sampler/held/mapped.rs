@@ -1,8 +1,8 @@
 //! How much of the objects that are held is mapped, and so in the processes' resident memory already.
 //!
-//! The kernel tells it mapping by mapping (`smaps`), at the price of a walk over all pages, so it is measured with the surveys. Between
-//! two of them the share of the resident shared memory that belongs to known objects is taken to stay. Where it was not measured, all of it
-//! is taken to belong to them: that counts too little, and never a page twice.
+//! The kernel tells it mapping by mapping (`smaps`), at the price of a walk over all pages, so it is measured with the
+//! surveys. Between two of them the share of the resident shared memory that belongs to known objects is taken to stay.
+//! Where it was not measured, all of it is taken to belong to them: that counts too little, and never a page twice.
 
 use std::collections::BTreeSet;
 use std::fs;

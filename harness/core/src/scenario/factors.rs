@@ -141,8 +141,8 @@ pub struct SwitchRequest {
     pub body: Option<String>,
 }
 
-/// Where it shows that a flag is on, or an allocator in use: there then, and only then. Of a flag with values always, with the
-/// value in the text.
+/// Where it shows that a flag is on, or an allocator in use: there then, and only then. Of a flag with values always,
+/// with the value in the text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Verify {
@@ -325,7 +325,8 @@ pub struct Constraints {
     pub pinned: BTreeMap<String, Vec<String>>,
 }
 
-/// A constraint between axes and flags. Each name is followed by what the axis or flag may be: `true`, `false`, or values.
+/// A constraint between axes and flags. Each name is followed by what the axis or flag may be: `true`, `false`, or
+/// values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// Where all of this is so,

@@ -1,5 +1,5 @@
-//! From the path of a scenario to a checked scenario: reads the file, decodes it, and compares it with the package and the files
-//! that it names.
+//! From the path of a scenario to a checked scenario: reads the file, decodes it, and compares it with the package and
+//! the files that it names.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use steep_core::scenario::package::check_package;
 use steep_core::scenario::{Date, Program, Scenario, Supplies};
 
 /// A scenario that can be run.
-pub(super) struct Loaded {
+pub(super) struct LoadedScenario {
     pub(super) scenario: Scenario,
     /// The files that its traffic is made of.
     pub(super) supplies: Supplies,
@@ -39,7 +39,7 @@ pub(super) struct Examined {
     pub(super) text: String,
     pub(super) problems: Vec<Problem>,
     /// None if any problem is an error.
-    pub(super) loaded: Option<Loaded>,
+    pub(super) loaded: Option<LoadedScenario>,
 }
 
 /// Reads and examines the scenario at `path`.
@@ -67,7 +67,7 @@ pub(super) fn examine(path: &Path) -> Examined {
     let planned = scenario.map(|_| (plan(&draft, &features, &spans), draft));
     let loaded = match planned {
         Some((Ok(plan), scenario)) if !any_error(&problems) => {
-            Some(Loaded { scenario, supplies, plan, text: text.clone(), folder, workspace })
+            Some(LoadedScenario { scenario, supplies, plan, text: text.clone(), folder, workspace })
         }
         Some((Err(problem), _)) => {
             problems.push(problem);
@@ -79,7 +79,7 @@ pub(super) fn examine(path: &Path) -> Examined {
 }
 
 /// The scenario at `path`, with its problems told on stderr; none if it cannot be run.
-pub(super) fn load(path: &Path) -> Option<Loaded> {
+pub(super) fn load(path: &Path) -> Option<LoadedScenario> {
     let examined = examine(path);
     tell_problems(path, &examined);
     examined.loaded

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
-use super::looks::Looks;
-use super::source::{Source, Told};
+use super::early_stop::EarlyStopChecks;
+use super::source::{Source, SourceEvent};
 use super::{CellError, Soaking};
 use crate::shell::clock::{Moment, wall_clock};
 use crate::shell::driver::{DriverEnd, DriverEvent};
@@ -24,7 +24,8 @@ use steep_core::threshold::Watch;
 use steep_core::trace::{CountFell, End, EndReason, Exit, Header, Live, LoadStart, PhaseChange, PhaseSpan, Record};
 use steep_judge::units::{Bytes, SinceStart};
 
-/// How long the driver is waited for when the service is gone or the user is in a hurry: what it still tells are the last counts.
+/// How long the driver is waited for when the service is gone or the user is in a hurry: what it still tells are the
+/// last counts.
 const LAST_COUNTS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Signals to several processes at once arrive within this time of each other.
 const SAME_MOMENT: Duration = Duration::from_millis(200);
@@ -34,7 +35,7 @@ const LIVE_TIMEOUT: Duration = Duration::from_millis(300);
 const SAMPLES_PER_OOM_BASELINE: u64 = 30;
 
 /// A cell under load.
-pub(super) struct Loaded<'r> {
+pub(super) struct CellUnderLoad<'r> {
     soaking: &'r Soaking<'r>,
     service: RunningService,
     source: Source,
@@ -43,7 +44,7 @@ pub(super) struct Loaded<'r> {
     latency_log: LatencyLog,
     soak: Soak,
     watch: Watch,
-    looks: Option<Looks>,
+    looks: Option<EarlyStopChecks>,
     origin: Instant,
     clock: Moment,
     phase: &'r str,
@@ -62,12 +63,12 @@ pub(super) struct Loaded<'r> {
 /// What woke the loop.
 enum Woken {
     Soak(Event),
-    Source(Told),
+    Source(SourceEvent),
     Broken(String),
     Ended(Ended),
 }
 
-impl<'r> Loaded<'r> {
+impl<'r> CellUnderLoad<'r> {
     /// Begins the load.
     pub(super) fn begin(
         soaking: &'r Soaking<'r>,
@@ -86,7 +87,7 @@ impl<'r> Loaded<'r> {
         let names: Vec<String> = scenario.requests.iter().map(|request| request.name.clone()).collect();
         let latency_log = LatencyLog::begin(&cell_folder, &names, SystemTime::now())
             .map_err(|source| StoreError::File { path: cell_folder.clone(), source })?;
-        let looks = Looks::new(&scenario.judge, phases, scenario.soak_duration(), cell_folder);
+        let looks = EarlyStopChecks::new(&scenario.judge, phases, scenario.soak_duration(), cell_folder);
         writer.write(&Record::Start(load_start(&sampler, &service)))?;
         let origin = Instant::now();
         source.begin(origin);
@@ -179,8 +180,9 @@ impl<'r> Loaded<'r> {
         }
     }
 
-    /// Another program that answers in the service's place: looked for with samples, and before the load is said to be over. What others
-    /// answer is no load of the service's. Of a service that has ended the end is told, see [`RunningService::why_no_crash`].
+    /// Another program that answers in the service's place: looked for with samples, and before the load is said to be
+    /// over. What others answer is no load of the service's. Of a service that has ended the end is told, see
+    /// [`RunningService::why_no_crash`].
     fn stranger(&mut self, actions: &[Action]) -> Option<Stranger> {
         let given_up = |action: &Action| matches!(action, Action::End(EndReason::Crashed | EndReason::Failed));
         if actions.iter().any(given_up) {
@@ -195,10 +197,10 @@ impl<'r> Loaded<'r> {
     }
 
     /// Records what the source of the load tells; gives what it means to the soak, if anything.
-    fn hear(&mut self, told: Told) -> Result<Option<Event>, CellError> {
+    fn hear(&mut self, told: SourceEvent) -> Result<Option<Event>, CellError> {
         let event = match told {
-            Told::Driver(event) => event,
-            Told::Ended(end) => {
+            SourceEvent::Driver(event) => event,
+            SourceEvent::Ended(end) => {
                 self.is_source_done = true;
                 return Ok(Some(self.load_ended(end)));
             }
@@ -351,7 +353,7 @@ impl<'r> Loaded<'r> {
         self.source.stop();
         while !self.is_source_done {
             match timeout(LAST_COUNTS_TIMEOUT, self.source.next()).await {
-                Ok(Told::Driver(Some(event))) => drop(self.hear(Told::Driver(Some(event)))?),
+                Ok(SourceEvent::Driver(Some(event))) => drop(self.hear(SourceEvent::Driver(Some(event)))?),
                 Ok(_) | Err(_) => break,
             }
         }
@@ -367,7 +369,7 @@ impl<'r> Loaded<'r> {
         let latency_log = self.latency_log.finish();
         let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
         let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));
-        let flaw = self.source.told().and_then(external::Told::flaw);
+        let flaw = self.source.told().and_then(external::ReportedRequests::flaw);
         for told in first_unmet.into_iter().chain(self.service.process.log_problem()).chain(latency_log).chain(flaw) {
             self.message = format!("{}{}{told}", self.message, if self.message.is_empty() { "" } else { "; " });
         }
@@ -378,7 +380,11 @@ impl<'r> Loaded<'r> {
             t_s: ended_at,
             reason,
             message: self.message,
-            count_fell: self.source.told().and_then(external::Told::fell).map(|(from, to)| CountFell { from, to }),
+            count_fell: self
+                .source
+                .told()
+                .and_then(external::ReportedRequests::fell)
+                .map(|(from, to)| CountFell { from, to }),
             exit: self.exit,
             killed_after_grace: self.killed_after_grace,
             something_left: self.something_left,

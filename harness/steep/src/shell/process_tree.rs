@@ -72,8 +72,8 @@ pub fn send(pid: u32, signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Kills every descendant of this process and waits until the kernel says that it has no child left. `reaped` is told of
-/// each child that was waited for. Returns whether none is left; bounded by [`KILL_TIMEOUT`].
+/// Kills every descendant of this process and waits until the kernel says that it has no child left. `reaped` is told
+/// of each child that was waited for. Returns whether none is left; bounded by [`KILL_TIMEOUT`].
 pub fn kill_descendants(mut reaped: impl FnMut(Pid, WaitStatus)) -> bool {
     let own = getpid().as_raw_nonzero().get().unsigned_abs();
     let deadline = Instant::now() + KILL_TIMEOUT;
@@ -99,11 +99,13 @@ pub fn kill_descendants(mut reaped: impl FnMut(Pid, WaitStatus)) -> bool {
     }
 }
 
-/// Kills what steep has adopted because a supervisor and its guard were killed: children of this process in a session other than its own
-/// that are no supervisors, with all that descends from them. Returns whether none is left; bounded by [`KILL_TIMEOUT`].
+/// Kills what steep has adopted because a supervisor and its guard were killed: children of this process in a session
+/// other than its own that are no supervisors, with all that descends from them. Returns whether none is left; bounded
+/// by [`KILL_TIMEOUT`].
 ///
 /// What steep starts by itself, such as cargo, stays in steep's session; everything below a supervisor is in the
-/// supervisor's session or in one that it made for itself. Blocks for some milliseconds where there is something to kill.
+/// supervisor's session or in one that it made for itself. Blocks for some milliseconds where there is something to
+/// kill.
 pub fn kill_adopted(is_supervisor: impl Fn(u32) -> bool) -> bool {
     let own = getpid().as_raw_nonzero().get().unsigned_abs();
     let deadline = Instant::now() + KILL_TIMEOUT;

@@ -1,4 +1,5 @@
-//! Looks at a soak under way, where the scenario lets it end early: the trace as written so far is judged as it would be at the end.
+//! Looks at a soak under way, where the scenario lets it end early: the trace as written so far is judged as
+//! it would be at the end.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,11 +9,11 @@ use steep_core::outcome::{Outcome, materiality};
 use steep_core::scenario::{Judge, Role, StopEarly};
 use steep_core::trace::PhaseSpan;
 use steep_judge::growth::{EarlyStop, looks};
-use steep_judge::units::{SinceStart, in_words};
+use steep_judge::units::{SinceStart, duration_text};
 
 /// The looks at one soak.
 #[derive(Debug)]
-pub(super) struct Looks {
+pub(super) struct EarlyStopChecks {
     cell_folder: PathBuf,
     phases: Vec<PhaseSpan>,
     early_stop: EarlyStop,
@@ -20,7 +21,7 @@ pub(super) struct Looks {
     to_come: Vec<Duration>,
 }
 
-impl Looks {
+impl EarlyStopChecks {
     /// The looks at the soak of `duration` whose trace is written in `cell_folder`; none unless `judge` wants them.
     pub(super) fn new(judge: &Judge, phases: Vec<PhaseSpan>, duration: Duration, cell_folder: PathBuf) -> Option<Self> {
         if judge.stop_early == StopEarly::Never {
@@ -28,7 +29,7 @@ impl Looks {
         }
         let mut to_come: Vec<Duration> = looks(duration).collect();
         to_come.reverse();
-        Some(Self { cell_folder, phases, early_stop: EarlyStop::new(materiality(judge).strictness), to_come })
+        Some(Self { cell_folder, phases, early_stop: EarlyStop::new(materiality(judge).bar), to_come })
     }
 
     /// If a look is due at `now` and decides: why, in words.
@@ -47,7 +48,7 @@ impl Looks {
             let evidence = outcome.fitted_growth().map_or(0.0, |growth| growth.evidence);
             format!(
                 "stopped early after {}: at two looks in a row the evidence was above {:.1} ({evidence:.1} at the last); a cache that fills slowly would look the same",
-                in_words(now.elapsed()),
+                duration_text(now.elapsed()),
                 self.early_stop.bar()
             )
         }))
@@ -106,7 +107,8 @@ stop_early = "leak"
         if with_cooldown {
             phases[0].role = Role::Warmup;
         }
-        let mut looks = Looks::new(&scenario.judge, phases, scenario.soak_duration(), folder.path().to_owned())?;
+        let mut looks =
+            EarlyStopChecks::new(&scenario.judge, phases, scenario.soak_duration(), folder.path().to_owned())?;
         [7, 10, 15, 20].into_iter().find(|minutes| {
             write(&trace, *minutes, folder.path());
             let now = SinceStart::new(Duration::from_mins(*minutes));
@@ -131,7 +133,7 @@ stop_early = "leak"
     fn nothing_is_looked_at_unless_the_scenario_wants_it() {
         let mut scenario = scenario();
         scenario.judge.stop_early = StopEarly::Never;
-        let looks = Looks::new(&scenario.judge, Vec::new(), scenario.soak_duration(), PathBuf::new());
+        let looks = EarlyStopChecks::new(&scenario.judge, Vec::new(), scenario.soak_duration(), PathBuf::new());
         assert!(looks.is_none());
     }
 }

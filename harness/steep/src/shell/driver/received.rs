@@ -6,7 +6,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use memchr::memmem;
 
 use steep_core::scenario::GrpcForm;
-use steep_core::traffic::expect::MOST_EXPECTED_BYTES;
+use steep_core::traffic::expect::MAX_EXPECTED_BYTES;
 use steep_core::traffic::grpc::{CallEnd, Frames};
 
 const STATUS: &str = "grpc-status";
@@ -14,7 +14,7 @@ const MESSAGE: &str = "grpc-message";
 
 /// What of an answer may be looked at.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(super) struct Received {
     pub(super) headers: HeaderMap,
     /// Behind a pointer: most answers have none.
     trailers: Option<Box<HeaderMap>>,
@@ -32,7 +32,7 @@ enum Body {
     Frames(GrpcForm, Box<Frames>),
 }
 
-impl Look {
+impl Received {
     /// An answer that begins with these headers; its body is kept if it is to be looked at.
     pub(super) fn begin(headers: HeaderMap, keep: bool) -> Self {
         let form = headers.get(CONTENT_TYPE).and_then(|value| GrpcForm::of_content_type(value.as_bytes()));
@@ -56,7 +56,7 @@ impl Look {
         match &mut self.body {
             Body::Passed => {}
             Body::Kept { bytes, is_too_long } => {
-                *is_too_long |= bytes.len() + data.len() > MOST_EXPECTED_BYTES;
+                *is_too_long |= bytes.len() + data.len() > MAX_EXPECTED_BYTES;
                 if !*is_too_long {
                     bytes.extend_from_slice(&data);
                 }
@@ -111,7 +111,8 @@ impl Look {
         self.trailer(name).any(|value| contains(value, wanted))
     }
 
-    /// The values of a trailer: behind the body, at the end of it (gRPC-Web), or, where an answer of gRPC has neither, in the headers.
+    /// The values of a trailer: behind the body, at the end of it (gRPC-Web), or, where an answer of gRPC has neither,
+    /// in the headers.
     fn trailer(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let in_body = match &self.body {
             Body::Frames(_, frames) => Some(frames.trailers()),
