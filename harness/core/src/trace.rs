@@ -434,6 +434,17 @@ pub enum EndReason {
     Failed,
 }
 
+impl EndReason {
+    /// Whether nothing is left to soak: what is there tells of the service, and would again.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Completed | Self::StoppedEarly | Self::ThresholdBroken | Self::LoadEnded | Self::Crashed => true,
+            Self::Interrupted | Self::NotReady | Self::BuildFailed | Self::NotVerified | Self::Failed => false,
+        }
+    }
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {

@@ -3,17 +3,16 @@
 
 mod analyze;
 mod bisect;
+mod campaign;
 mod check;
 mod configs;
 mod features;
-mod foldover;
 mod import;
 mod init;
 mod night;
 mod output;
 mod plan;
 mod rendered;
-mod repeat;
 mod report;
 mod revisions;
 mod run;

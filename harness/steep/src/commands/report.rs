@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::campaign::Outcomes;
 use super::output::{json, print, status_of};
 use crate::cli::ResultFormat;
 use crate::shell::store::{RunFolder, RunRecord, StoreError};
 use steep_core::exit::Status;
-use steep_core::outcome::Outcome;
 use steep_core::report::{Missing, Report, Results, terminal};
 use steep_core::scenario::Flag;
 
@@ -18,7 +18,7 @@ use steep_core::scenario::Flag;
 pub fn report(path: &Path, format: ResultFormat, file: Option<&Path>) -> Status {
     let print = || -> Result<Status, anyhow::Error> {
         let (folder, run) = RunFolder::open(path).context("this is no folder of a run")?;
-        let report = assemble(&folder, &run);
+        let report = assemble(&folder, &run, &mut Outcomes::default());
         print(&rendered(&report, format)?, file)?;
         Ok(Status::Clean)
     };
@@ -33,13 +33,13 @@ pub(super) fn rendered(report: &Report, format: ResultFormat) -> Result<String, 
     }
 }
 
-/// The report on all that `folder` holds.
-pub(super) fn assemble(folder: &RunFolder, run: &RunRecord) -> Report {
+/// The report on all that `folder` holds; what came of the cells that are `known` is not found anew.
+pub(super) fn assemble(folder: &RunFolder, run: &RunRecord, known: &mut Outcomes) -> Report {
     let mut outcomes = Vec::new();
     let (mut missing, mut not_asked) = (Vec::new(), Vec::new());
     for cell in &run.plan.cells {
-        match folder.trace(&cell.id) {
-            Ok(Some(trace)) => outcomes.push(Outcome::of(&trace)),
+        match known.of(folder, &cell.id) {
+            Ok(Some(outcome)) => outcomes.push(outcome.clone()),
             Ok(None) if !run.is_asked(&cell.id) => not_asked.push(cell.id.clone()),
             Ok(None) => missing.push(Missing { cell: cell.id.clone(), reason: "not soaked".to_owned() }),
             // One file that cannot be read takes no other cell with it.

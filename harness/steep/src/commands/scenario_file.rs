@@ -17,7 +17,7 @@ use crate::shell::preload;
 use steep_core::plan::{Plan, plan};
 use steep_core::problem::{Problem, Spans, any_error, render};
 use steep_core::scenario::decode::{Decoded, decode};
-use steep_core::scenario::package::check_package;
+use steep_core::scenario::package::{Features, check_package};
 use steep_core::scenario::{Date, Program, Scenario, Supplies};
 
 /// A scenario that can be run.
@@ -32,6 +32,14 @@ pub(super) struct LoadedScenario {
     pub(super) folder: PathBuf,
     /// The cargo workspace, where the service is a package.
     pub(super) workspace: Option<Workspace>,
+}
+
+impl LoadedScenario {
+    /// What is known of the features of the package; nothing where the service is none.
+    pub(super) fn features(&self) -> Features {
+        let program = &self.scenario.service.program;
+        self.workspace.as_ref().map(|workspace| workspace.features(program)).unwrap_or_default()
+    }
 }
 
 /// A scenario file with all that was found about it.

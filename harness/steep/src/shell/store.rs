@@ -2,6 +2,8 @@
 //!
 //! Everything is appended or replaced whole, so that a run that was killed at any moment can be read.
 
+mod ending;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -16,7 +18,7 @@ use thiserror::Error;
 use crate::shell::{files, remains};
 use steep_core::plan::Plan;
 use steep_core::scenario::{Scenario, Supplies};
-use steep_core::trace::{Provenance, Record, Trace, TraceError};
+use steep_core::trace::{EndReason, Provenance, Record, Trace, TraceError};
 use steep_core::visible::visible;
 use steep_judge::ids::CellId;
 
@@ -271,6 +273,12 @@ impl RunFolder {
             Err(StoreError::Trace { source: TraceError::Empty, .. }) => Ok(None),
             read => read.map(Some),
         }
+    }
+
+    /// Why the soak of `cell` ended; none if it was never begun, or not ended.
+    #[must_use]
+    pub fn end_reason(&self, cell: &CellId) -> Option<EndReason> {
+        ending::end_reason(&self.cell(cell).join(TRACE_FILE))
     }
 
     /// Writes `value` as the JSON file `name`, whole or not at all.

@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::run::is_finished;
+use super::Campaign;
 use crate::shell::progress::Progress;
-use crate::shell::store::{RunFolder, RunRecord};
+use crate::shell::store::RunRecord;
 use steep_core::outcome::Outcome;
 use steep_core::plan::Cell;
-use steep_core::trace::Repeated;
 use steep_judge::ids::CellId;
 
 /// Which cells are repeated, and when that is given up.
@@ -23,8 +22,7 @@ impl Repeats {
     /// help.
     pub(super) fn next(
         &mut self,
-        folder: &RunFolder,
-        run: &RunRecord,
+        campaign: &mut Campaign<'_>,
         is_chosen: impl Fn(&CellId) -> bool,
         progress: &Progress,
     ) -> Option<Cell> {
@@ -32,12 +30,13 @@ impl Repeats {
             return None;
         }
         if self.waiting.is_empty() {
-            let cells = run.plan.cells.iter().filter(|cell| is_chosen(&cell.id));
-            self.waiting = cells.filter(|cell| may_be_repeated(folder, run, &cell.id)).cloned().collect();
+            let mut cells: VecDeque<Cell> = campaign.run.plan.cells.iter().cloned().collect();
+            cells.retain(|cell| is_chosen(&cell.id) && may_be_repeated(campaign, &cell.id));
+            self.waiting = cells;
         }
         let cell = self.waiting.pop_front()?;
-        let again = repeated(folder, &cell.id)?;
-        let (times, most) = (again.times, run.scenario.plan.retries);
+        let again = campaign.outcomes.repeated(&campaign.folder, &cell.id)?;
+        let (times, most) = (again.times, campaign.run.scenario.plan.retries);
         progress
             .say(&format!("{}: soaked once more ({times} of at most {most}), for it did not have its load", cell.id));
         Some(cell)
@@ -65,24 +64,8 @@ impl Repeats {
     }
 }
 
-/// That `id` was soaked before and did not have its load, for the header of the soak that begins now; that one may
-/// itself go on with a repetition that was interrupted.
-pub(super) fn repeated(folder: &RunFolder, id: &CellId) -> Option<Repeated> {
-    let outcome = Outcome::of(&folder.trace(id).ok().flatten()?);
-    let before = outcome.repeated;
-    if !outcome.worth_repeating {
-        return before;
-    }
-    Some(Repeated { times: before.map_or(0, |before| before.times) + 1, why: outcome.judgement.reason })
-}
-
-/// Whether the soak of `id` is over, and did not have its load.
-pub(super) fn is_short(folder: &RunFolder, id: &CellId) -> bool {
-    let is_short = |trace| Outcome::of(&trace).worth_repeating;
-    is_finished(folder, id) && folder.trace(id).ok().flatten().is_some_and(is_short)
-}
-
-fn may_be_repeated(folder: &RunFolder, run: &RunRecord, id: &CellId) -> bool {
-    let retries = run.scenario.plan.retries;
-    retries > 0 && is_short(folder, id) && repeated(folder, id).is_some_and(|again| again.times <= retries)
+fn may_be_repeated(campaign: &mut Campaign<'_>, id: &CellId) -> bool {
+    let retries = campaign.run.scenario.plan.retries;
+    let again = |campaign: &mut Campaign<'_>| campaign.outcomes.repeated(&campaign.folder, id);
+    retries > 0 && campaign.is_short(id) && again(campaign).is_some_and(|again| again.times <= retries)
 }
