@@ -14,6 +14,7 @@ mod process;
 mod shortage;
 mod shortfall;
 mod stretches;
+mod under_way;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use self::phases::{IdlePhase, PhaseJudgement};
 use self::phases::{idle_phases, judged};
 pub use self::shortage::{Evidence, Short, Shortage, Side, Waiting};
 use self::stretches::Stretch;
+pub use self::under_way::UnderWay;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
 use crate::exit::Status;

@@ -12,6 +12,7 @@ mod flat_end;
 mod high_water;
 mod interval;
 mod materiality;
+mod running;
 mod series;
 mod staircase;
 
@@ -24,6 +25,7 @@ pub use self::explain::{Candidate, Explanation, explain};
 pub use self::falls::GivenBack;
 pub use self::flat_end::FlatEnd;
 pub use self::materiality::{ALLOCATOR_DRIFT, Materiality, SHORT_RUN_SECONDS};
+pub use self::running::{Reading, RunningSeries};
 pub use self::series::{LEAST_PHASE, LEAST_SECONDS, MemorySource, Series, Unjudgeable};
 pub use self::staircase::Jumps;
 pub use crate::stats::shapes::Shape;

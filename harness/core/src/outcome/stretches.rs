@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scenario::Role;
-use crate::trace::{ExternalLoad, PhaseSpan, Sample, Trace};
+use crate::trace::{ExternalLoad, PhaseSpan, ProcessId, Sample, Trace};
 use steep_judge::growth::Series;
 use steep_judge::units::{Rps, SinceStart};
 
@@ -26,8 +26,7 @@ pub(super) struct Stretch<'t> {
 impl<'t> Stretch<'t> {
     /// All stretches of `trace` that were soaked, in their order; at most one is the fitted one.
     pub(super) fn all(trace: &'t Trace) -> Vec<Self> {
-        let phases = &trace.header.phases;
-        let pieces = phases.chunk_by(|one, next| one.is_fitted() == next.is_fitted()).flat_map(pieces);
+        let pieces = all_pieces(&trace.header.phases);
         let mut stretches: Vec<Self> = pieces.filter_map(|phases| Self::of(trace, phases)).collect();
         let fitted = stretches.iter_mut().filter(|stretch| stretch.phases[0].is_fitted());
         if let Some(longest) = fitted.max_by_key(|stretch| stretch.lasted(trace)) {
@@ -75,9 +74,6 @@ impl<'t> Stretch<'t> {
         let completed =
             |sample: &Sample| if self.is_silent { 0 } else { sample.completed().saturating_sub(first.completed()) };
         let disturbances = trace.disturbances.iter().map(|disturbance| disturbance.t_s);
-        // Shared memory is no allocator's, so that live bytes know nothing of it: it is the program's own as well.
-        let live =
-            |sample: &Sample| sample.live.map_or(f64::NAN, |live| (live.live_bytes + sample.memory.shared()).as_f64());
         let has_probe = samples.iter().any(|sample| sample.live.is_some());
         Series {
             t_s: samples.iter().map(|sample| sample.t_s.as_secs_f64()).collect(),
@@ -90,6 +86,22 @@ impl<'t> Stretch<'t> {
             replaced_s: replacements(samples),
         }
     }
+}
+
+/// Of the live bytes of a sample, what is fitted. Shared memory is no allocator's, so that live bytes know nothing of
+/// it: it is the program's own as well.
+pub(super) fn live(sample: &Sample) -> f64 {
+    sample.live.map_or(f64::NAN, |live| (live.live_bytes + sample.memory.shared()).as_f64())
+}
+
+/// The phases of each stretch that may come to be the fitted one.
+pub(super) fn fitted_pieces(phases: &[PhaseSpan]) -> impl Iterator<Item = &[PhaseSpan]> {
+    all_pieces(phases).filter(|phases| phases[0].is_fitted())
+}
+
+/// The phases of each stretch.
+fn all_pieces(phases: &[PhaseSpan]) -> impl Iterator<Item = &[PhaseSpan]> {
+    phases.chunk_by(|one, next| one.is_fitted() == next.is_fitted()).flat_map(pieces)
 }
 
 /// Phases that are not fitted are judged by whether they have load: a cooldown with and an idle phase without are two
@@ -107,7 +119,7 @@ fn pieces(phases: &[PhaseSpan]) -> Vec<&[PhaseSpan]> {
 }
 
 /// Whether no request is scheduled in a phase.
-fn is_without_load(phase: &PhaseSpan) -> bool {
+pub(super) fn is_without_load(phase: &PhaseSpan) -> bool {
     phase.peak_requests_per_second.is_some_and(|rate| rate <= Rps::new(0.0))
 }
 
@@ -130,9 +142,11 @@ fn is_not_asked(trace: &Trace, phases: &[PhaseSpan], samples: &[Sample]) -> bool
 
 /// The moments at which a process was gone and another there.
 fn replacements(samples: &[Sample]) -> Vec<f64> {
-    let is_replaced = |pair: &&[Sample]| {
-        let [before, after] = [&pair[0].processes, &pair[1].processes];
-        before.iter().any(|process| !after.contains(process)) && after.iter().any(|process| !before.contains(process))
-    };
-    samples.windows(2).filter(is_replaced).map(|pair| pair[1].t_s.as_secs_f64()).collect()
+    let replaced = samples.windows(2).filter(|pair| is_replaced(&pair[0].processes, &pair[1].processes));
+    replaced.map(|pair| pair[1].t_s.as_secs_f64()).collect()
+}
+
+/// Whether a process of those `before` is gone, and another there.
+pub(super) fn is_replaced(before: &[ProcessId], after: &[ProcessId]) -> bool {
+    before.iter().any(|process| !after.contains(process)) && after.iter().any(|process| !before.contains(process))
 }

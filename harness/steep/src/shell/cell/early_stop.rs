@@ -1,70 +1,66 @@
-//! Looks at a soak under way, where the scenario lets it end early: the trace as written so far is judged as
-//! it would be at the end.
+//! Looks at a soak under way, where the scenario lets it end early: what was recorded so far is judged as it would be
+//! at the end.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::shell::store::{StoreError, read_trace};
-use steep_core::outcome::{Outcome, materiality};
+use steep_core::outcome::{UnderWay, materiality};
 use steep_core::scenario::{Judge, Role, StopEarly};
-use steep_core::trace::PhaseSpan;
+use steep_core::trace::{PhaseSpan, Record};
 use steep_judge::growth::{EarlyStop, looks};
 use steep_judge::units::{SinceStart, duration_text};
 
 /// The looks at one soak.
 #[derive(Debug)]
 pub(super) struct EarlyStopChecks {
-    cell_folder: PathBuf,
     phases: Vec<PhaseSpan>,
+    under_way: UnderWay,
     early_stop: EarlyStop,
     /// Moments of the looks to come, the last first.
     to_come: Vec<Duration>,
 }
 
 impl EarlyStopChecks {
-    /// The looks at the soak of `duration` whose trace is written in `cell_folder`; none unless `judge` wants them.
-    pub(super) fn new(judge: &Judge, phases: Vec<PhaseSpan>, duration: Duration, cell_folder: PathBuf) -> Option<Self> {
+    /// The looks at the soak of `phases`, `duration` long; none unless `judge` wants them.
+    pub(super) fn new(judge: &Judge, phases: Vec<PhaseSpan>, duration: Duration) -> Option<Self> {
         if judge.stop_early == StopEarly::Never {
             return None;
         }
         let mut to_come: Vec<Duration> = looks(duration).collect();
         to_come.reverse();
-        Some(Self { cell_folder, phases, early_stop: EarlyStop::new(materiality(judge).bar), to_come })
+        let materiality = materiality(judge);
+        let early_stop = EarlyStop::new(materiality.bar);
+        Some(Self { under_way: UnderWay::new(&phases, materiality), phases, early_stop, to_come })
+    }
+
+    /// Takes in what is recorded.
+    pub(super) fn see(&mut self, record: &Record) {
+        self.under_way.see(record);
     }
 
     /// If a look is due at `now` and decides: why, in words.
-    ///
-    /// # Errors
-    /// The trace cannot be read back.
-    pub(super) fn look(&mut self, now: SinceStart) -> Result<Option<String>, StoreError> {
-        if self.to_come.pop_if(|look| *look <= now.elapsed()).is_none() {
-            return Ok(None);
-        }
-        let outcome = Outcome::of(&read_trace(&self.cell_folder)?);
+    pub(super) fn look(&mut self, now: SinceStart) -> Option<String> {
+        self.to_come.pop_if(|look| *look <= now.elapsed())?;
+        let growth = self.under_way.growth();
         let to_come = self.phases.iter().filter(|phase| phase.end_s > now);
         let only_steady = to_come.into_iter().all(|phase| phase.role == Role::Steady);
-        let may_stop = self.early_stop.may_stop(outcome.fitted_growth(), only_steady);
-        Ok(may_stop.then(|| {
-            let evidence = outcome.fitted_growth().map_or(0.0, |growth| growth.evidence);
+        let may_stop = self.early_stop.may_stop(growth.as_ref(), only_steady);
+        may_stop.then(|| {
+            let evidence = growth.map_or(0.0, |growth| growth.evidence);
             format!(
                 "stopped early after {}: at two looks in a row the evidence was above {:.1} ({evidence:.1} at the last); a cache that fills slowly would look the same",
                 duration_text(now.elapsed()),
                 self.early_stop.bar()
             )
-        }))
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::shell::store::TraceWriter;
     use steep_core::scenario::Scenario;
     use steep_core::scenario::decode::decode;
     use steep_core::sim::{SimService, soak};
-    use steep_core::trace::{Record, Trace};
 
     fn scenario() -> Scenario {
         let text = r#"
@@ -87,32 +83,19 @@ stop_early = "leak"
         decode(text).scenario.expect("a scenario")
     }
 
-    /// The first `minutes` of a soak, as they would have been written by then.
-    fn write(trace: &Trace, minutes: u64, folder: &Path) {
-        let _ = std::fs::remove_file(folder.join("trace.jsonl"));
-        let mut writer = TraceWriter::create(folder).expect("a trace");
-        writer.write(&Record::Header(Box::new(trace.header.clone()))).expect("a header");
-        for (sample, traffic) in trace.samples.iter().zip(&trace.traffic).take(minutes as usize * 60) {
-            writer.write(&Record::Sample(sample.clone())).expect("a sample");
-            writer.write(&Record::Traffic(traffic.clone())).expect("traffic");
-        }
-    }
-
     /// The minute at which a soak of `service` would stop, if it would.
     fn stops_at(service: &SimService, with_cooldown: bool) -> Option<u64> {
         let scenario = scenario();
-        let folder = tempfile::tempdir().expect("a folder");
         let trace = soak(&scenario, service, &[]).expect("a trace");
         let mut phases = trace.header.phases.clone();
         if with_cooldown {
             phases[0].role = Role::Warmup;
         }
-        let mut looks =
-            EarlyStopChecks::new(&scenario.judge, phases, scenario.soak_duration(), folder.path().to_owned())?;
-        [7, 10, 15, 20].into_iter().find(|minutes| {
-            write(&trace, *minutes, folder.path());
-            let now = SinceStart::new(Duration::from_mins(*minutes));
-            looks.look(now).expect("a trace").is_some()
+        let mut looks = EarlyStopChecks::new(&scenario.judge, phases, scenario.soak_duration())?;
+        trace.samples.iter().zip(trace.traffic).find_map(|(sample, traffic)| {
+            looks.see(&Record::Sample(sample.clone()));
+            looks.see(&Record::Traffic(traffic));
+            looks.look(sample.t_s).map(|_| sample.t_s.elapsed().as_secs() / 60)
         })
     }
 
@@ -133,7 +116,7 @@ stop_early = "leak"
     fn nothing_is_looked_at_unless_the_scenario_wants_it() {
         let mut scenario = scenario();
         scenario.judge.stop_early = StopEarly::Never;
-        let looks = EarlyStopChecks::new(&scenario.judge, Vec::new(), scenario.soak_duration(), PathBuf::new());
+        let looks = EarlyStopChecks::new(&scenario.judge, Vec::new(), scenario.soak_duration());
         assert!(looks.is_none());
     }
 }

@@ -86,8 +86,8 @@ impl<'r> CellUnderLoad<'r> {
         let phases = PhaseSpan::chain(&scenario.phases);
         let names: Vec<String> = scenario.requests.iter().map(|request| request.name.clone()).collect();
         let latency_log = LatencyLog::begin(&cell_folder, &names, SystemTime::now())
-            .map_err(|source| StoreError::File { path: cell_folder.clone(), source })?;
-        let looks = EarlyStopChecks::new(&scenario.judge, phases, scenario.soak_duration(), cell_folder);
+            .map_err(|source| StoreError::File { path: cell_folder, source })?;
+        let looks = EarlyStopChecks::new(&scenario.judge, phases, scenario.soak_duration());
         writer.write(&Record::Start(load_start(&sampler, &service)))?;
         let origin = Instant::now();
         source.begin(origin);
@@ -113,6 +113,19 @@ impl<'r> CellUnderLoad<'r> {
             something_left: false,
             message: String::new(),
         })
+    }
+
+    /// Writes a line of the trace, which is seen by all that judge it while it is written.
+    fn record(&mut self, record: &Record) -> Result<(), StoreError> {
+        match record {
+            Record::Sample(sample) => self.watch.see_sample(sample),
+            Record::Traffic(traffic) => self.watch.see_traffic(traffic),
+            _ => {}
+        }
+        if let Some(looks) = &mut self.looks {
+            looks.see(record);
+        }
+        self.writer.write(record)
     }
 
     fn now(&self) -> SinceStart {
@@ -164,7 +177,7 @@ impl<'r> CellUnderLoad<'r> {
             };
             let now = self.now();
             let mut actions = self.soak.handle(now, event);
-            if let Some(why) = self.looks.as_mut().map_or(Ok(None), |looks| looks.look(now))? {
+            if let Some(why) = self.looks.as_mut().and_then(|looks| looks.look(now)) {
                 self.message = why;
                 actions.extend(self.soak.handle(now, Event::Decided));
             }
@@ -213,11 +226,10 @@ impl<'r> CellUnderLoad<'r> {
                 return Ok(Some(Event::Drained));
             }
             Some(DriverEvent::Traffic(traffic)) => {
-                self.watch.see_traffic(&traffic);
-                self.writer.write(&Record::Traffic(*traffic))?;
+                self.record(&Record::Traffic(*traffic))?;
             }
             Some(DriverEvent::Interval(interval)) => self.latency_log.push(*interval),
-            Some(DriverEvent::Starved(starved)) => self.writer.write(&Record::Disturbance(starved))?,
+            Some(DriverEvent::Starved(starved)) => self.record(&Record::Disturbance(starved))?,
             None => {
                 "the driver's thread ended unexpectedly".clone_into(&mut self.message);
                 return Ok(Some(Event::Failed));
@@ -282,9 +294,9 @@ impl<'r> CellUnderLoad<'r> {
             Action::EnterPhase(index) => {
                 let phase = &self.soaking.scenario.phases[index];
                 self.phase = &phase.name;
-                self.writer.write(&Record::Phase(PhaseChange { t_s: now, phase: phase.name.clone() }))?;
+                self.record(&Record::Phase(PhaseChange { t_s: now, phase: phase.name.clone() }))?;
             }
-            Action::Disturb(disturbance) => self.writer.write(&Record::Disturbance(disturbance))?,
+            Action::Disturb(disturbance) => self.record(&Record::Disturbance(disturbance))?,
             Action::Sample => self.sample(now, progress).await?,
             Action::StopLoad => self.source.stop(),
             Action::StopService => self.stop_service(interrupted).await,
@@ -311,8 +323,7 @@ impl<'r> CellUnderLoad<'r> {
             memory_at_start: *self.memory_at_start.get_or_insert(memory),
             completed: sample.completed(),
         };
-        self.watch.see_sample(&sample);
-        self.writer.write(&Record::Sample(sample))?;
+        self.record(&Record::Sample(sample))?;
         self.write_worker_ends(false)?;
         progress.update(&moment);
         Ok(())
@@ -321,7 +332,7 @@ impl<'r> CellUnderLoad<'r> {
     fn write_worker_ends(&mut self, all: bool) -> Result<(), CellError> {
         let reaped = self.service.process.take_reaped();
         for end in self.sampler.worker_ends(&reaped, all) {
-            self.writer.write(&Record::WorkerEnd(end))?;
+            self.record(&Record::WorkerEnd(end))?;
         }
         Ok(())
     }
