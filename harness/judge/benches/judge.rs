@@ -1,7 +1,7 @@
 //! What a judgement takes: half an hour and an hour at one reading a second, and series of 10⁵ and 10⁷ readings.
 //!
-//! `cargo bench --bench judge`. Limits on one core: 5 ms, 15 ms, 2 s. A look at a soak under way, of a day at one reading
-//! a second, may take 20 ms.
+//! `cargo bench --bench judge`. Limits on one core: 5 ms, 15 ms, 2 s. A look at a soak under way, of a day at one
+//! reading a second, may take 20 ms.
 
 use std::hint::black_box;
 use std::time::Duration;

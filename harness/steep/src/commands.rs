@@ -10,6 +10,7 @@ mod features;
 mod import;
 mod init;
 mod night;
+mod outcomes;
 mod output;
 mod plan;
 mod rendered;

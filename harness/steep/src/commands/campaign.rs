@@ -6,27 +6,25 @@ mod chooser;
 mod folder;
 mod foldover;
 mod night;
-mod outcomes;
 mod planned;
 mod repeats;
 mod search;
+mod so_far;
 
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio::sync::watch;
 
-use self::builds::Builds;
 use self::chooser::{Chooser, Chosen, Fit};
 pub(super) use self::folder::Refused;
-use self::folder::open;
 pub(super) use self::night::{NightWatch, moment};
-pub(super) use self::outcomes::Outcomes;
 pub(super) use self::planned::Planned;
 use self::repeats::Repeats;
 pub(super) use self::search::Search;
+use self::so_far::SoFar;
 use super::output::{printed, status_of, tell};
 use super::report::{assemble, rendered};
 use super::scenario_file::LoadedScenario;
@@ -34,27 +32,20 @@ use crate::cli::ResultFormat;
 use crate::shell::cell::{self, Soaking};
 use crate::shell::interrupt::Interrupt;
 use crate::shell::progress::Progress;
-use crate::shell::provenance::of_run;
 use crate::shell::runtime;
-use crate::shell::store::{RUN_FILE, RunFolder, RunRecord, StoreError};
 use crate::shell::supervisor::become_subreaper;
 use steep_core::exit::Status;
 use steep_core::outcome::Outcome;
 use steep_core::plan::{Cell, Plan};
 use steep_core::scenario::Scenario;
-use steep_core::trace::{EndReason, Provenance};
+use steep_core::trace::Provenance;
 use steep_judge::ids::CellId;
 use steep_judge::units::counted;
 
 /// A run that soaks.
 pub(super) struct Campaign<'l> {
-    loaded: &'l LoadedScenario,
-    folder: RunFolder,
-    /// What `run.json` holds, or will hold.
-    pub(super) run: RunRecord,
-    is_resumed: bool,
-    builds: Builds,
-    outcomes: Outcomes,
+    /// What there is of it.
+    pub(super) so_far: SoFar<'l>,
 }
 
 impl<'l> Campaign<'l> {
@@ -65,14 +56,7 @@ impl<'l> Campaign<'l> {
         out: Option<&Path>,
         resume: Option<&Path>,
     ) -> Result<Self, Refused> {
-        let (folder, run) = open(loaded, plan, out, resume)?;
-        let (builds, outcomes) = (Builds::default(), Outcomes::default());
-        Ok(Self { loaded, folder, run, is_resumed: resume.is_some(), builds, outcomes })
-    }
-
-    /// Keeps the record of the run as it is now.
-    pub(super) fn keep(&self) -> Result<(), StoreError> {
-        self.folder.write_json(RUN_FILE, &self.run)
+        Ok(Self { so_far: SoFar::open(loaded, plan, out, resume)? })
     }
 
     /// Soaks what `chooser` wants and what follows it, and reports what there is, whatever kept the rest from being
@@ -89,11 +73,11 @@ impl<'l> Campaign<'l> {
         become_subreaper().context("become the reaper of orphaned processes")?;
         let interrupt = Interrupt::listen().context("listen for signals")?;
         loop {
-            let (mut progress, waiting) = chooser.begin(self);
+            let (mut progress, waiting) = chooser.begin(&mut self.so_far);
             let soaked = self.soak_chosen(&mut *chooser, waiting, &mut progress, &interrupt).await;
             progress.finish();
             let status = soaked?;
-            let then = if interrupt.is_raised() { None } else { chooser.then(self)? };
+            let then = if interrupt.is_raised() { None } else { chooser.then(&mut self.so_far)? };
             match then {
                 Some(then) => chooser = then,
                 None => return Ok(status),
@@ -110,14 +94,14 @@ impl<'l> Campaign<'l> {
         progress: &mut Progress,
         interrupt: &Interrupt,
     ) -> Result<Status, anyhow::Error> {
-        let provenance = self.provenance(interrupt.watch()).await?;
+        let provenance = self.so_far.provenance(interrupt.watch()).await?;
         if chooser.builds_first() {
             self.build(waiting.make_contiguous(), progress, interrupt).await?;
         }
         let mut repeats = Repeats::default();
         loop {
             if interrupt.is_raised() {
-                return Ok(chooser.interrupted(self).said(progress));
+                return Ok(chooser.interrupted(&self.so_far).said(progress));
             }
             let (cell, is_again) = match self.next(chooser, &mut waiting, &mut repeats, progress)? {
                 Next::Cell { cell, is_again } => (cell, is_again),
@@ -127,7 +111,7 @@ impl<'l> Campaign<'l> {
             if self.build(std::slice::from_ref(&cell), progress, interrupt).await? {
                 chooser.built(began.elapsed());
             }
-            let longer = match chooser.fit(self, &cell, progress)? {
+            let longer = match chooser.fit(&mut self.so_far, &cell, progress)? {
                 Fit::AsPlanned => None,
                 Fit::Longer(scenario) => Some(scenario),
                 Fit::NoTime => {
@@ -138,12 +122,12 @@ impl<'l> Campaign<'l> {
             if is_again {
                 progress.again(&cell);
             } else {
-                progress.cell(chooser.number(self.place(&cell.id)?), &cell);
+                progress.cell(chooser.number(self.so_far.place(&cell.id)?), &cell);
             }
             let began = Instant::now();
             let outcome = self.soak(&cell.id, longer.as_deref(), &provenance, progress, interrupt.watch()).await?;
-            chooser.soaked(began.elapsed(), longer.as_deref().unwrap_or(&self.run.scenario).soak_duration());
-            repeats.saw(&cell, &outcome, &self.run, progress);
+            chooser.soaked(began.elapsed(), longer.as_deref().unwrap_or(&self.so_far.run.scenario).soak_duration());
+            repeats.saw(&cell, &outcome, &self.so_far.run, progress);
         }
     }
 
@@ -158,29 +142,17 @@ impl<'l> Campaign<'l> {
         if let Some(cell) = waiting.pop_front() {
             return Ok(Next::Cell { cell, is_again: false });
         }
-        let end = match chooser.next(self, progress) {
+        let end = match chooser.next(&mut self.so_far, progress) {
             Chosen::Cell(cell) => {
-                self.keep()?;
+                self.so_far.keep()?;
                 return Ok(Next::Cell { cell, is_again: false });
             }
             Chosen::End(end) => end,
         };
-        Ok(match repeats.next(self, |id| chooser.is_chosen(id), progress) {
+        Ok(match repeats.next(&mut self.so_far, |id| chooser.is_chosen(id), progress) {
             Some(cell) => Next::Cell { cell, is_again: true },
             None => Next::End(end.said(progress)),
         })
-    }
-
-    /// Where the service comes from now, and not at the run's beginning: a run may be resumed after an update.
-    async fn provenance(&self, mut interrupted: watch::Receiver<u32>) -> Result<Provenance, anyhow::Error> {
-        let run = &self.run;
-        if !self.is_resumed {
-            return Ok(run.provenance.clone());
-        }
-        tokio::select! {
-            now = of_run(&run.scenario, &run.scenario_folder, self.loaded.workspace.as_ref()) => Ok(now),
-            _ = interrupted.wait_for(|raised| *raised > 0) => bail!("interrupted while git was asked; nothing more was soaked"),
-        }
     }
 
     /// Builds what `cells` need and is not there yet; whether there was anything to build.
@@ -190,12 +162,8 @@ impl<'l> Campaign<'l> {
         progress: &mut Progress,
         interrupt: &Interrupt,
     ) -> Result<bool, anyhow::Error> {
-        self.builds.make(self.loaded, &self.folder, &self.run, cells, progress, interrupt.watch()).await
-    }
-
-    /// Whether `build` was tried.
-    fn is_built(&self, build: usize) -> bool {
-        self.builds.has(build)
+        let SoFar { builds, loaded, folder, run, .. } = &mut self.so_far;
+        builds.make(loaded, folder, run, cells, progress, interrupt.watch()).await
     }
 
     /// Soaks a cell, under the load of `longer` in place of its own; keeps what came of it beside its trace, and says
@@ -208,65 +176,39 @@ impl<'l> Campaign<'l> {
         progress: &mut Progress,
         interrupted: watch::Receiver<u32>,
     ) -> Result<Outcome, anyhow::Error> {
-        let cell = &self.run.plan.cells[self.place(id)?];
-        let repeated = self.outcomes.repeated(&self.folder, id);
-        self.outcomes.forget(id);
+        let cell = &self.so_far.run.plan.cells[self.so_far.place(id)?];
+        let repeated = self.so_far.outcomes.repeated(&self.so_far.folder, id);
+        self.so_far.outcomes.forget(id);
         let soaking = Soaking {
-            scenario: longer.unwrap_or(&self.run.scenario),
-            supplies: &self.loaded.supplies,
-            plan: &self.run.plan,
+            scenario: longer.unwrap_or(&self.so_far.run.scenario),
+            supplies: &self.so_far.loaded.supplies,
+            plan: &self.so_far.run.plan,
             cell,
-            scenario_folder: &self.run.scenario_folder,
+            scenario_folder: &self.so_far.run.scenario_folder,
             provenance,
-            binary: self.builds.binary(cell)?,
-            folder: &self.folder,
+            binary: self.so_far.builds.binary(cell)?,
+            folder: &self.so_far.folder,
             repeated: repeated.as_ref(),
         };
         let trace = cell::soak(&soaking, progress, interrupted).await?;
         let outcome = Outcome::of(&trace);
-        self.folder.write_json(Path::new(id.as_str()).join("verdict.json"), &outcome)?;
+        self.so_far.folder.write_json(Path::new(id.as_str()).join("verdict.json"), &outcome)?;
         progress.say(&summary(&outcome));
-        self.outcomes.saw(outcome.clone());
+        self.so_far.outcomes.saw(outcome.clone());
         Ok(outcome)
-    }
-
-    /// Where a cell stands in the plan.
-    fn place(&self, id: &CellId) -> Result<usize, anyhow::Error> {
-        self.run.plan.cells.iter().position(|known| known.id == *id).context("a cell of the plan")
-    }
-
-    /// Whether nothing is left to soak of a cell.
-    fn is_finished(&self, id: &CellId) -> bool {
-        self.folder.end_reason(id).is_some_and(EndReason::is_final)
-    }
-
-    /// Whether the soak of a cell is over, and did not have its load.
-    fn is_short(&mut self, id: &CellId) -> bool {
-        self.is_finished(id) && self.outcomes.get(&self.folder, id).is_some_and(|outcome| outcome.worth_repeating)
-    }
-
-    /// The cells of the plan that are not over.
-    fn unfinished(&self) -> VecDeque<Cell> {
-        self.run.plan.cells.iter().filter(|cell| !self.is_finished(&cell.id)).cloned().collect()
-    }
-
-    /// What came of the cells so far, in the order of the plan. A trace that cannot be read is told by the report; here
-    /// it is a cell that was not judged.
-    fn outcomes(&mut self) -> Vec<Outcome> {
-        let Self { run, outcomes, folder, .. } = self;
-        run.plan.cells.iter().filter_map(|cell| outcomes.get(folder, &cell.id).cloned()).collect()
     }
 
     /// Keeps the report, and then says it: who reads stdout may be gone, or its disk full. Neither keeps the other from
     /// being tried, and what was found is found.
     fn report(&mut self, format: ResultFormat) -> Status {
-        let report = assemble(&self.folder, &self.run, &mut self.outcomes);
-        let kept = self.folder.write_json("report.json", &report).context("keep the report").map(|()| Status::Clean);
+        let report = assemble(&self.so_far.folder, &self.so_far.run, &mut self.so_far.outcomes);
+        let kept =
+            self.so_far.folder.write_json("report.json", &report).context("keep the report").map(|()| Status::Clean);
         let kept = status_of(kept);
         let status = printed(rendered(&report, format), report.status);
-        tell_left_out(&self.run.plan);
+        tell_left_out(&self.so_far.run.plan);
         if kept == Status::Clean {
-            tell(&format!("\nEverything is in {}", self.folder.path().display()));
+            tell(&format!("\nEverything is in {}", self.so_far.folder.path().display()));
         }
         Status::of([status, kept])
     }

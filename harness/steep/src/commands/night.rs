@@ -83,8 +83,8 @@ fn begun<'l>(
     let plan = Plan::of_night(&loaded.scenario, &loaded.plan, moment(&end));
     let mut campaign = Campaign::open(loaded, &plan, options.out.as_deref(), options.resume.as_deref())?;
     // A night that goes on lasts until another moment.
-    campaign.run.plan.overnight = plan.overnight;
-    campaign.keep().map_err(Refused::not_done)?;
+    campaign.so_far.run.plan.overnight = plan.overnight;
+    campaign.so_far.keep().map_err(Refused::not_done)?;
     let switches = choice.allowed.switches();
     Ok((campaign, NightWatch { features: &choice.features, switches, night, end, outline }))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::campaign::Outcomes;
+use super::outcomes::Outcomes;
 use super::output::{json, print, status_of};
 use crate::cli::ResultFormat;
 use crate::shell::store::{RunFolder, RunRecord, StoreError};

@@ -32,13 +32,13 @@ fn begun<'l>(loaded: &'l LoadedScenario, options: &RunOptions) -> Result<(Campai
         chosen_cells(loaded, &mut loaded.plan.clone(), &options.cells).map_err(Refused::usage)?;
     }
     let mut campaign = Campaign::open(loaded, &loaded.plan, options.out.as_deref(), options.resume.as_deref())?;
-    let run = &mut campaign.run;
+    let run = &mut campaign.so_far.run;
     // A run that is resumed may have been folded over.
     let before = (run.plan.cells.len(), run.asked.clone());
     let chosen = chosen_cells(loaded, &mut run.plan, &options.cells).map_err(Refused::usage)?;
     run.asked = asked(run, options, &chosen);
     if (run.plan.cells.len(), &run.asked) != (before.0, &before.1) {
-        campaign.keep().map_err(Refused::not_done)?;
+        campaign.so_far.keep().map_err(Refused::not_done)?;
     }
     let chooser = if options.cells.is_empty() { Planned::all(chosen) } else { Planned::named(chosen) };
     Ok((campaign, chooser))

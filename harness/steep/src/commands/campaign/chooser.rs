@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Campaign;
+use super::so_far::SoFar;
 use crate::shell::progress::Progress;
 use crate::shell::store::StoreError;
 use steep_core::exit::Status;
@@ -15,13 +15,13 @@ use steep_judge::ids::CellId;
 pub(in super::super) trait Chooser {
     /// Says what begins. Gives the progress of it, and the cells that the plan has already and that are soaked before
     /// any other is chosen.
-    fn begin(&mut self, campaign: &mut Campaign<'_>) -> (Progress, VecDeque<Cell>);
+    fn begin(&mut self, so_far: &mut SoFar<'_>) -> (Progress, VecDeque<Cell>);
 
     /// The next cell, which is in the plan from now on; or the end, unless a cell that was short of load is repeated.
-    fn next(&mut self, campaign: &mut Campaign<'_>, progress: &Progress) -> Chosen;
+    fn next(&mut self, so_far: &mut SoFar<'_>, progress: &Progress) -> Chosen;
 
     /// How it ends where the user wants to stop.
-    fn interrupted(&self, campaign: &Campaign<'_>) -> End;
+    fn interrupted(&self, so_far: &SoFar<'_>) -> End;
 
     /// Whether everything is built before the first soak. Otherwise a build is made when a cell needs it.
     fn builds_first(&self) -> bool {
@@ -40,7 +40,7 @@ pub(in super::super) trait Chooser {
 
     /// How `cell`, of which everything is built, fits into the time that is left; where it is to last longer, that is
     /// noted in the plan.
-    fn fit(&mut self, _: &mut Campaign<'_>, _cell: &Cell, _: &Progress) -> Result<Fit, StoreError> {
+    fn fit(&mut self, _: &mut SoFar<'_>, _cell: &Cell, _: &Progress) -> Result<Fit, StoreError> {
         Ok(Fit::AsPlanned)
     }
 
@@ -51,7 +51,7 @@ pub(in super::super) trait Chooser {
     fn soaked(&mut self, _took: Duration, _load: Duration) {}
 
     /// Who chooses once this is over; none: the campaign is over.
-    fn then(&mut self, _: &mut Campaign<'_>) -> Result<Option<Box<dyn Chooser>>, anyhow::Error> {
+    fn then(&mut self, _: &mut SoFar<'_>) -> Result<Option<Box<dyn Chooser>>, anyhow::Error> {
         Ok(None)
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
-use super::Campaign;
 use super::chooser::{Chooser, Chosen, End, Fit};
+use super::so_far::SoFar;
 use crate::shell::clock::local_clock;
 use crate::shell::progress::Progress;
 use crate::shell::store::StoreError;
@@ -40,26 +40,26 @@ pub(in super::super) fn moment(moment: &Zoned) -> String {
 }
 
 impl Chooser for NightWatch<'_> {
-    fn begin(&mut self, campaign: &mut Campaign<'_>) -> (Progress, VecDeque<Cell>) {
+    fn begin(&mut self, so_far: &mut SoFar<'_>) -> (Progress, VecDeque<Cell>) {
         let progress = Progress::new(1 + self.outline.most_short_cells);
-        let (name, path) = (&campaign.run.scenario.name, campaign.folder.path().display());
+        let (name, path) = (&so_far.run.scenario.name, so_far.folder.path().display());
         let (end, left) = (moment(&self.end), duration_text(self.outline.left));
         let short = duration_text(self.outline.short);
         progress.say(&format!("{name}: until {end}, which is {left} from now, cells of {short}; into {path}"));
-        (progress, campaign.unfinished())
+        (progress, so_far.unfinished())
     }
 
-    fn next(&mut self, campaign: &mut Campaign<'_>, progress: &Progress) -> Chosen {
-        let outcomes = campaign.outcomes();
-        let run = &campaign.run;
+    fn next(&mut self, so_far: &mut SoFar<'_>, progress: &Progress) -> Chosen {
+        let outcomes = so_far.outcomes();
+        let run = &so_far.run;
         let past = past(&self.switches, &run.plan.cells, &outcomes);
         let turn = self.night.next(&past, &Doubts::of(&run.scenario, &outcomes), self.left(), |flags, axes| {
             let build = run.plan.build_for(&run.scenario, self.features, flags, axes);
-            build.is_some_and(|build| !campaign.is_built(build))
+            build.is_some_and(|build| !so_far.is_built(build))
         });
         let said = match turn {
             Turn::Soak(Wanted { flags, axes, why }) => {
-                let run = &mut campaign.run;
+                let run = &mut so_far.run;
                 let cell = run.plan.append(&run.scenario, self.features, &flags, &axes);
                 progress.say(&format!("next: {} – {why}", cell.id));
                 return Chosen::Cell(cell);
@@ -70,37 +70,37 @@ impl Chooser for NightWatch<'_> {
         Chosen::End(End { status: Status::Clean, said: Some(said) })
     }
 
-    fn interrupted(&self, campaign: &Campaign<'_>) -> End {
-        let path = campaign.folder.path().display();
+    fn interrupted(&self, so_far: &SoFar<'_>) -> End {
+        let path = so_far.folder.path().display();
         let said = format!("interrupted: --resume {path} goes on with it, until another moment");
         End { status: Status::NotDone, said: Some(said) }
     }
 
     /// The first cell may go on for longer than the scenario says.
-    fn fit(&mut self, campaign: &mut Campaign<'_>, cell: &Cell, progress: &Progress) -> Result<Fit, StoreError> {
-        let is_long = campaign.run.plan.cells.first().is_some_and(|first| first.id == cell.id);
+    fn fit(&mut self, so_far: &mut SoFar<'_>, cell: &Cell, progress: &Progress) -> Result<Fit, StoreError> {
+        let is_long = so_far.run.plan.cells.first().is_some_and(|first| first.id == cell.id);
         let Some(length) = self.night.length(is_long, self.left()) else {
             progress.say(&format!("{}: not begun, it would not be over in time", cell.id));
             // One that an earlier night began stays missing.
-            let Campaign { run, folder, .. } = campaign;
+            let SoFar { run, folder, .. } = so_far;
             run.plan.cells.retain(|known| known.id != cell.id || folder.cell(&cell.id).exists());
-            campaign.keep()?;
+            so_far.keep()?;
             return Ok(Fit::NoTime);
         };
-        let longer = stretched(&campaign.run.scenario, &campaign.loaded.supplies, length);
+        let longer = stretched(&so_far.run.scenario, &so_far.loaded.supplies, length);
         let duration = longer.as_ref().map(Scenario::soak_duration);
         if let Some(duration) = duration {
-            let own = duration_text(campaign.run.plan.cell_duration);
+            let own = duration_text(so_far.run.plan.cell_duration);
             progress.say(&format!(
                 "{}: its steady load goes on, for {} in place of {own}",
                 cell.id,
                 duration_text(duration)
             ));
         }
-        if let Some(planned) = campaign.run.plan.cells.iter_mut().find(|planned| planned.id == cell.id) {
+        if let Some(planned) = so_far.run.plan.cells.iter_mut().find(|planned| planned.id == cell.id) {
             planned.duration = duration;
         }
-        campaign.keep()?;
+        so_far.keep()?;
         Ok(longer.map_or(Fit::AsPlanned, |longer| Fit::Longer(Box::new(longer))))
     }
 

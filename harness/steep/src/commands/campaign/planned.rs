@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::Campaign;
 use super::chooser::{Chooser, Chosen, End};
 use super::foldover::fold;
+use super::so_far::SoFar;
 use crate::shell::progress::Progress;
 use steep_core::plan::Cell;
 use steep_core::scenario::Model;
@@ -39,24 +39,24 @@ impl Planned {
 }
 
 impl Chooser for Planned {
-    fn begin(&mut self, campaign: &mut Campaign<'_>) -> (Progress, VecDeque<Cell>) {
-        let mut cells: VecDeque<Cell> = campaign.unfinished();
+    fn begin(&mut self, so_far: &mut SoFar<'_>) -> (Progress, VecDeque<Cell>) {
+        let mut cells: VecDeque<Cell> = so_far.unfinished();
         if !self.named.is_empty() {
-            cells = campaign.run.plan.cells.iter().cloned().collect();
-            cells.retain(|cell| !campaign.is_finished(&cell.id) || campaign.is_short(&cell.id));
+            cells = so_far.run.plan.cells.iter().cloned().collect();
+            cells.retain(|cell| !so_far.is_finished(&cell.id) || so_far.is_short(&cell.id));
         }
         cells.retain(|cell| self.is_chosen(&cell.id));
         let progress = Progress::new(cells.len());
-        progress.say(&announcement(campaign, cells.len()));
+        progress.say(&announcement(so_far, cells.len()));
         (progress, cells)
     }
 
-    fn next(&mut self, _: &mut Campaign<'_>, _: &Progress) -> Chosen {
+    fn next(&mut self, _: &mut SoFar<'_>, _: &Progress) -> Chosen {
         Chosen::End(End::DONE)
     }
 
     /// The report says which cells are missing.
-    fn interrupted(&self, _: &Campaign<'_>) -> End {
+    fn interrupted(&self, _: &SoFar<'_>) -> End {
         End::DONE
     }
 
@@ -75,14 +75,14 @@ impl Chooser for Planned {
         self.soaked
     }
 
-    fn then(&mut self, campaign: &mut Campaign<'_>) -> Result<Option<Box<dyn Chooser>>, anyhow::Error> {
-        let more = if self.may_fold { fold(campaign)? } else { Vec::new() };
+    fn then(&mut self, so_far: &mut SoFar<'_>) -> Result<Option<Box<dyn Chooser>>, anyhow::Error> {
+        let more = if self.may_fold { fold(so_far)? } else { Vec::new() };
         Ok(if more.is_empty() { None } else { Some(Box::new(Self::folded(more))) })
     }
 }
 
-fn announcement(campaign: &Campaign<'_>, cells: usize) -> String {
-    let run = &campaign.run;
+fn announcement(so_far: &SoFar<'_>, cells: usize) -> String {
+    let run = &so_far.run;
     let each = duration_text(run.plan.cell_duration);
     let judge = &run.scenario.judge;
     let per_hour = judge.min_growth_bytes_per_hour;
@@ -94,6 +94,6 @@ fn announcement(campaign: &Campaign<'_>, cells: usize) -> String {
         "{}: {cells} {} of {each}; growth worth finding: {worth}; into {}",
         run.scenario.name,
         if cells == 1 { "cell" } else { "cells" },
-        campaign.folder.path().display()
+        so_far.folder.path().display()
     )
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Campaign;
+use super::so_far::SoFar;
 use crate::shell::progress::Progress;
 use crate::shell::store::RunRecord;
 use steep_core::outcome::Outcome;
@@ -22,7 +22,7 @@ impl Repeats {
     /// help.
     pub(super) fn next(
         &mut self,
-        campaign: &mut Campaign<'_>,
+        so_far: &mut SoFar<'_>,
         is_chosen: impl Fn(&CellId) -> bool,
         progress: &Progress,
     ) -> Option<Cell> {
@@ -30,13 +30,13 @@ impl Repeats {
             return None;
         }
         if self.waiting.is_empty() {
-            let mut cells: VecDeque<Cell> = campaign.run.plan.cells.iter().cloned().collect();
-            cells.retain(|cell| is_chosen(&cell.id) && may_be_repeated(campaign, &cell.id));
+            let mut cells: VecDeque<Cell> = so_far.run.plan.cells.iter().cloned().collect();
+            cells.retain(|cell| is_chosen(&cell.id) && may_be_repeated(so_far, &cell.id));
             self.waiting = cells;
         }
         let cell = self.waiting.pop_front()?;
-        let again = campaign.outcomes.repeated(&campaign.folder, &cell.id)?;
-        let (times, most) = (again.times, campaign.run.scenario.plan.retries);
+        let again = so_far.outcomes.repeated(&so_far.folder, &cell.id)?;
+        let (times, most) = (again.times, so_far.run.scenario.plan.retries);
         progress
             .say(&format!("{}: soaked once more ({times} of at most {most}), for it did not have its load", cell.id));
         Some(cell)
@@ -64,8 +64,8 @@ impl Repeats {
     }
 }
 
-fn may_be_repeated(campaign: &mut Campaign<'_>, id: &CellId) -> bool {
-    let retries = campaign.run.scenario.plan.retries;
-    let again = |campaign: &mut Campaign<'_>| campaign.outcomes.repeated(&campaign.folder, id);
-    retries > 0 && campaign.is_short(id) && again(campaign).is_some_and(|again| again.times <= retries)
+fn may_be_repeated(so_far: &mut SoFar<'_>, id: &CellId) -> bool {
+    let retries = so_far.run.scenario.plan.retries;
+    let again = |so_far: &mut SoFar<'_>| so_far.outcomes.repeated(&so_far.folder, id);
+    retries > 0 && so_far.is_short(id) && again(so_far).is_some_and(|again| again.times <= retries)
 }

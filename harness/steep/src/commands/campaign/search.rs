@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::Campaign;
 use super::chooser::{Chooser, Chosen, End};
+use super::so_far::SoFar;
 use crate::shell::progress::Progress;
 use steep_core::exit::Status;
 use steep_core::plan::{Allowed, Cell, usual_axes};
@@ -31,9 +31,9 @@ impl Search {
     }
 
     /// What the cells so far tell. A set of flags whose cell could not be judged is not asked for again.
-    fn look(&self, campaign: &mut Campaign<'_>) -> SearchState {
-        let outcomes = campaign.outcomes();
-        let (scenario, plan) = (&campaign.run.scenario, &campaign.run.plan);
+    fn look(&self, so_far: &mut SoFar<'_>) -> SearchState {
+        let outcomes = so_far.outcomes();
+        let (scenario, plan) = (&so_far.run.scenario, &so_far.run.plan);
         let switches = self.allowed.switches();
         let told = cell_growths(&switches, &plan.cells, &outcomes);
         let spent = plan.cell_duration * u32::try_from(plan.cells.len()).unwrap_or(u32::MAX);
@@ -43,48 +43,48 @@ impl Search {
 }
 
 impl Chooser for Search {
-    fn begin(&mut self, campaign: &mut Campaign<'_>) -> (Progress, VecDeque<Cell>) {
-        let run = &campaign.run;
+    fn begin(&mut self, so_far: &mut SoFar<'_>) -> (Progress, VecDeque<Cell>) {
+        let run = &so_far.run;
         let affordable = self.budget.div_duration_f64(run.plan.cell_duration) as usize;
         let progress = Progress::new(affordable.min(MAX_CELLS));
         let (count, each) = (self.allowed.switches().len(), duration_text(run.plan.cell_duration));
-        let (budget, path) = (duration_text(self.budget), campaign.folder.path().display());
+        let (budget, path) = (duration_text(self.budget), so_far.folder.path().display());
         let name = &run.scenario.name;
         progress.say(&format!(
             "{name}: {}, cells of {each}, at most {budget} of them; into {path}",
             counted(count, "flag")
         ));
-        (progress, campaign.unfinished())
+        (progress, so_far.unfinished())
     }
 
-    fn next(&mut self, campaign: &mut Campaign<'_>, progress: &Progress) -> Chosen {
-        let SearchState { explanations, flags, program_posterior, next } = self.look(campaign);
+    fn next(&mut self, so_far: &mut SoFar<'_>, progress: &Progress) -> Chosen {
+        let SearchState { explanations, flags, program_posterior, next } = self.look(so_far);
         let said: Vec<String> = explanations.iter().take(EXPLANATIONS_SHOWN).map(ToString::to_string).collect();
-        if !campaign.run.plan.cells.is_empty() {
+        if !so_far.run.plan.cells.is_empty() {
             let program = if program_posterior >= 0.5 { "; the program itself grows" } else { "" };
             progress.say(&format!("how likely each flag leaks: {}", by_likelihood(&flags)));
             progress.say(&format!("which flags leak, all together: {}{program}", said.join("; ")));
         }
         let reason = match next {
-            Next::Soak(_) if campaign.run.plan.cells.len() >= MAX_CELLS => {
+            Next::Soak(_) if so_far.run.plan.cells.len() >= MAX_CELLS => {
                 format!("{MAX_CELLS} cells did not decide it")
             }
             Next::Soak(wanted) => {
-                let (scenario, flags) = (&campaign.run.scenario, self.allowed.whole(&wanted.flags));
-                let cell = campaign.run.plan.append(scenario, &self.features, &flags, &usual_axes(scenario));
+                let (scenario, flags) = (&so_far.run.scenario, self.allowed.whole(&wanted.flags));
+                let cell = so_far.run.plan.append(scenario, &self.features, &flags, &usual_axes(scenario));
                 progress.say(&format!("next: {} – {}", cell.id, wanted.why));
                 return Chosen::Cell(cell);
             }
             Next::Sure => return Chosen::End(End::DONE),
             Next::Unsure { reason } => reason,
         };
-        let resume = campaign.folder.path().display();
+        let resume = so_far.folder.path().display();
         let said = format!("UNDECIDED: {reason}. Give more --max-hours with --resume {resume}, or longer phases");
         Chosen::End(End { status: Status::Undecided, said: Some(said) })
     }
 
-    fn interrupted(&self, campaign: &Campaign<'_>) -> End {
-        let path = campaign.folder.path().display();
+    fn interrupted(&self, so_far: &SoFar<'_>) -> End {
+        let path = so_far.folder.path().display();
         let said = format!("interrupted: the search is undecided; --resume {path} goes on with it");
         End { status: Status::NotDone, said: Some(said) }
     }

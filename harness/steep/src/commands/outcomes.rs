@@ -1,0 +1,108 @@
+//! What came of cells: each trace is read and judged once.
+
+use std::collections::BTreeMap;
+
+use crate::shell::store::{RunFolder, StoreError};
+use steep_core::outcome::Outcome;
+use steep_core::trace::Repeated;
+use steep_judge::ids::CellId;
+
+/// The outcomes of the cells of a run that were asked for so far.
+#[derive(Debug, Default)]
+pub(super) struct Outcomes {
+    judged: BTreeMap<CellId, Outcome>,
+}
+
+impl Outcomes {
+    /// What came of a cell of `folder`; none if it was not soaked.
+    ///
+    /// # Errors
+    /// Its trace cannot be read.
+    pub(super) fn of(&mut self, folder: &RunFolder, id: &CellId) -> Result<Option<&Outcome>, StoreError> {
+        if !self.judged.contains_key(id) {
+            let Some(trace) = folder.trace(id)? else { return Ok(None) };
+            self.saw(Outcome::of(&trace));
+        }
+        Ok(self.judged.get(id))
+    }
+
+    /// The same, and none if the trace cannot be read either.
+    pub(super) fn get(&mut self, folder: &RunFolder, id: &CellId) -> Option<&Outcome> {
+        self.of(folder, id).ok().flatten()
+    }
+
+    /// Notes what came of a cell that was soaked now.
+    pub(super) fn saw(&mut self, outcome: Outcome) {
+        self.judged.insert(outcome.cell.clone(), outcome);
+    }
+
+    /// Drops what came of a cell: it is soaked anew.
+    pub(super) fn forget(&mut self, id: &CellId) {
+        self.judged.remove(id);
+    }
+
+    /// That `id` was soaked before and did not have its load, for the header of the soak that begins now; that one may
+    /// itself go on with a repetition that was interrupted.
+    pub(super) fn repeated(&mut self, folder: &RunFolder, id: &CellId) -> Option<Repeated> {
+        let outcome = self.get(folder, id)?;
+        let before = outcome.repeated.clone();
+        if !outcome.worth_repeating {
+            return before;
+        }
+        Some(Repeated { times: before.map_or(0, |before| before.times) + 1, why: outcome.judgement.reason.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::shell::store::{RunRecord, TRACE_FILE, TraceWriter};
+    use steep_core::plan::Plan;
+    use steep_core::scenario::Supplies;
+    use steep_core::scenario::decode::decode;
+    use steep_core::sim::{SimService, soak};
+    use steep_core::trace::{Provenance, Record};
+
+    const SCENARIO: &str = r#"
+name = "once"
+[service]
+command = ["shop"]
+url = "http://127.0.0.1:{{port}}"
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 1
+duration = "1m"
+[[requests]]
+name = "get"
+path = "/"
+"#;
+
+    #[test]
+    fn a_trace_is_judged_once_until_its_cell_is_soaked_anew() {
+        let scenario = decode(SCENARIO).scenario.expect("a scenario");
+        let trace = soak(&scenario, &SimService::default(), &[]).expect("a trace");
+        let place = tempfile::tempdir().expect("a place");
+        let plan = Plan::of_search(&scenario);
+        let run = RunRecord::new(scenario, &Supplies::default(), PathBuf::new(), plan, Provenance::default());
+        let folder = RunFolder::create(Some(&place.path().join("out")), &run, SCENARIO).expect("a folder");
+        let id = &trace.header.cell;
+        let mut outcomes = Outcomes::default();
+        assert!(outcomes.get(&folder, id).is_none());
+
+        std::fs::create_dir(folder.cell(id)).expect("a folder");
+        let mut writer = TraceWriter::create(&folder.cell(id)).expect("a trace");
+        writer.write(&Record::Header(Box::new(trace.header.clone()))).expect("a header");
+        for sample in trace.samples {
+            writer.write(&Record::Sample(sample)).expect("a sample");
+        }
+        let judged = outcomes.get(&folder, id).cloned().expect("an outcome");
+        std::fs::write(folder.cell(id).join(TRACE_FILE), "no trace").expect("another file");
+        assert_eq!(outcomes.get(&folder, id), Some(&judged));
+        outcomes.forget(id);
+        assert!(outcomes.get(&folder, id).is_none());
+    }
+}
