@@ -27,7 +27,7 @@ const UPPER: f64 = 0.975;
 /// by the interval above in one run of forty.
 const CLEARING: f64 = 0.995;
 
-/// Requests and time are told apart when their best models differ by more than this (METHOD.md, schedule).
+/// Requests and time are told apart when their best models differ by more than this (METHOD.md, mean models).
 const TOLD_APART: f64 = 3.0;
 
 /// Evidence never falls below this: a number stands in a report where no leaking model has a positive slope.
