@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::output::{print, status_of, tell};
+use super::output::{layout, print, status_of, tell};
 use super::repeat::Repeats;
 use super::run::{Binaries, Refused, binary, build_all, is_finished, open_folder, provenance_now, report, soak};
 use super::scenario_file::{LoadedScenario, load};
@@ -19,7 +19,7 @@ use crate::shell::supervisor::become_subreaper;
 use steep_core::exit::Status;
 use steep_core::outcome::Outcome;
 use steep_core::plan::{Allowed, Cell, Plan, usual_axes};
-use steep_core::report::rehearsed;
+use steep_core::report::{Layout, rehearsed};
 use steep_core::scenario::Scenario;
 use steep_core::scenario::package::Features;
 use steep_core::search::{self, cell_growths, rules};
@@ -50,7 +50,7 @@ pub fn bisect(options: &BisectOptions) -> Status {
         return Status::Usage;
     }
     if let Some(trials) = options.plan_only {
-        return status_of(rehearse(&loaded.scenario, &allowed, budget, trials));
+        return status_of(rehearse(&loaded.scenario, &allowed, budget, trials, layout(options.format.wide)));
     }
     let plan = Plan::of_search(&loaded.scenario);
     let (folder, run) = match open_folder(&loaded, &plan, options.out.as_deref(), options.resume.as_deref()) {
@@ -83,10 +83,16 @@ fn budget(scenario: &Scenario, hours: f64) -> Result<Duration, anyhow::Error> {
 }
 
 /// Says what searches over simulated cells take.
-fn rehearse(scenario: &Scenario, allowed: &Allowed, budget: Duration, trials: u32) -> Result<Status, anyhow::Error> {
+fn rehearse(
+    scenario: &Scenario,
+    allowed: &Allowed,
+    budget: Duration,
+    trials: u32,
+    layout: Layout,
+) -> Result<Status, anyhow::Error> {
     let rehearsal = Rehearsal { flags: allowed.switches(), rules: rules(scenario), budget };
     let tallies = rehearsal.usual_cases(trials, |flags| allowed.allows(&allowed.whole(flags)));
-    print(&rehearsed(&rehearsal, &tallies), None)?;
+    print(&rehearsed(&rehearsal, &tallies, layout), None)?;
     Ok(Status::Clean)
 }
 

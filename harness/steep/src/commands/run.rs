@@ -13,7 +13,7 @@ use super::output::{printed, status_of, tell};
 use super::repeat::{Repeats, is_short, repeated};
 use super::report::{assemble, rendered};
 use super::scenario_file::{LoadedScenario, load};
-use crate::cli::{ResultFormat, RunOptions};
+use crate::cli::{ReportFormat, RunOptions};
 use crate::shell::build::{Built, Doing};
 use crate::shell::cell::{self, Binary, Soaking};
 use crate::shell::interrupt::Interrupt;
@@ -100,7 +100,7 @@ fn soak_all(
 
 /// Keeps the report, and then says it: who reads stdout may be gone, or its disk full. Neither keeps the other from
 /// being tried, and what was found is found.
-pub(super) fn report(folder: &RunFolder, run: &RunRecord, format: ResultFormat) -> Status {
+pub(super) fn report(folder: &RunFolder, run: &RunRecord, format: ReportFormat) -> Status {
     let report = assemble(folder, run);
     let kept = folder.write_json("report.json", &report).context("keep the report").map(|()| Status::Clean);
     let kept = status_of(kept);
