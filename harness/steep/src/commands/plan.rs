@@ -8,7 +8,8 @@ use steep_core::exit::Status;
 use steep_core::night::Until;
 use steep_core::report::{outline_text, plan_table};
 
-/// Prints the plan of a scenario, or what of it fits into `max_hours`, or what a night would be that lasts `until` then.
+/// Prints the plan of a scenario, or what of it fits into `max_hours`, or what a night would be that lasts `until`
+/// then.
 #[must_use]
 pub fn plan(options: PlanOptions) -> Status {
     let PlanOptions { scenario, format, wide, max_hours, until } = options;

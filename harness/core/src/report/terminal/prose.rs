@@ -8,8 +8,10 @@ use crate::visible::visible;
 
 /// Blanks before what continues a line.
 pub(super) const INDENT: &str = "  ";
-/// Where a name that is longer than a line is continued on the next: after what joins its parts.
-const JOINTS: [char; 8] = ['+', '@', '#', '~', '=', ',', '-', '_'];
+/// Where a name that is longer than a line is continued on the next: after what joins the names in it …
+const JOINTS: [char; 6] = ['+', '@', '#', '~', '=', ','];
+/// … and where one of these is too long by itself.
+const HYPHENS: [char; 2] = ['-', '_'];
 
 /// `text` in lines as wide as `layout` has them, all but the first of a paragraph indented.
 pub(in super::super) fn wrapped(text: &str, layout: Layout) -> String {
@@ -25,41 +27,49 @@ pub(super) fn command(before: &str, command: &str, layout: Layout) -> String {
     lines(&visible(&format!("{before}{command}")), width, is_to_be_copied).join(&format!("{GOES_ON}\n")) + "\n"
 }
 
-/// `text` in lines of at most `width` columns, all but the first indented. A word that no line holds is continued on the
-/// next, after one of its joints if it has any.
+/// `text` in lines of at most `width` columns, all but the first indented. A word that no line holds is continued on
+/// the next, after one of its joints if it has any.
 pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
     lines(text, width, |_| false)
 }
 
 /// The same, but lines stay longer that `is_kept` says so of.
 fn lines(paragraph: &str, width: usize, is_kept: fn(&str) -> bool) -> Vec<String> {
-    let at_blanks = Options::new(width)
-        .subsequent_indent(INDENT)
-        .break_words(false)
-        .word_separator(WordSeparator::AsciiSpace)
-        .word_splitter(WordSplitter::NoHyphenation)
-        .wrap_algorithm(WrapAlgorithm::FirstFit);
-    let at_joints = at_blanks.clone().break_words(true).word_separator(WordSeparator::Custom(joints));
-    let lines = wrap(paragraph, &at_blanks).into_iter().enumerate();
-    let fitting = lines.flat_map(|(place, line)| {
-        if display_width(&line) <= width || is_kept(&line) {
-            return vec![line.into_owned()];
-        }
-        let first = if place == 0 { "" } else { INDENT };
-        let line = line.strip_prefix(first).unwrap_or(&line);
-        wrap(line, at_joints.clone().initial_indent(first)).into_iter().map(Into::into).collect()
-    });
-    fitting.collect()
+    let places = [WordSeparator::AsciiSpace, WordSeparator::Custom(parts), WordSeparator::Custom(syllables)];
+    let mut lines = vec![paragraph.to_owned()];
+    for (place, separator) in places.iter().enumerate() {
+        let options = Options::new(width)
+            .subsequent_indent(INDENT)
+            .break_words(place + 1 == places.len())
+            .word_separator(*separator)
+            .word_splitter(WordSplitter::NoHyphenation)
+            .wrap_algorithm(WrapAlgorithm::FirstFit);
+        let of_line = |(number, line): (usize, String)| {
+            if display_width(&line) <= width || place > 0 && is_kept(&line) {
+                return vec![line];
+            }
+            let indent = if number == 0 { "" } else { INDENT };
+            let text = line.strip_prefix(indent).unwrap_or(&line);
+            wrap(text, options.clone().initial_indent(indent)).into_iter().map(Into::into).collect()
+        };
+        lines = lines.into_iter().enumerate().flat_map(of_line).collect();
+    }
+    lines
 }
 
-/// An address, a path or a quoted argument: one that is broken leads nowhere. A terminal breaks it, and copies it whole.
+/// An address, a path or a quoted argument: one that is broken leads nowhere. A terminal breaks it, and copies it
+/// whole.
 fn is_to_be_copied(word: &str) -> bool {
     let word = word.trim_start();
     word.contains('/') || word.starts_with('\'')
 }
 
-fn joints(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+fn parts(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     Box::new(line.split_inclusive(JOINTS).map(Word::from))
+}
+
+fn syllables(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    Box::new(line.split_inclusive(HYPHENS).map(Word::from))
 }
 
 #[cfg(test)]
