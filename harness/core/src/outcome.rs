@@ -25,8 +25,8 @@ use serde::Serialize;
 use self::delivery::{
     completed, connections_note, delivered, failures, is_worth_repeating, short, standstill_note, totals,
 };
-use self::figures::figures;
-pub use self::figures::{Figures, Start};
+pub use self::figures::{Figures, MemoryEnds, Start};
+use self::figures::{figures, memory_ends};
 pub use self::held::HeldMemory;
 use self::held::held_memory;
 pub use self::measure::Measure;
@@ -174,6 +174,9 @@ pub struct Outcome {
     /// Whether any certificate of the service was taken.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub certificate_unchecked: bool,
+    /// Memory at the beginning and at the end, for people: the traces hold every sample.
+    #[serde(skip)]
+    pub memory: Option<MemoryEnds>,
 }
 
 impl Outcome {
@@ -263,6 +266,7 @@ impl Outcome {
             unverified_flags: header.unverified_flags.clone(),
             unverified_allocator: header.unverified_allocator.clone(),
             certificate_unchecked: header.certificate_unchecked,
+            memory: memory_ends(trace),
         }
     }
 

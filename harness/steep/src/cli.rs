@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use steep_core::night::Until;
 use steep_core::recorded::Columns;
+use steep_core::report::Format;
 
 /// Soaks a service under realistic traffic and says whether its memory keeps growing, how fast, and which flag does it.
 #[derive(Debug, Parser)]
@@ -51,19 +54,7 @@ pub enum Command {
     },
     /// Show what a run would soak: cells, builds and machine-hours; nothing is built
     #[command(after_help = "Example:\n  steep plan scenarios/quickstart.toml --format json")]
-    Plan {
-        /// Scenario file (TOML)
-        scenario: PathBuf,
-        /// How to print it
-        #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
-        format: PlanFormat,
-        /// Show what fits into so many hours: whole replicates, the last ones left out first
-        #[arg(long, value_name = "H", value_parser = hours)]
-        max_hours: Option<Duration>,
-        /// Show what a night would be that lasts until this local time, such as 07:00
-        #[arg(long, value_name = "TIME", conflicts_with = "max_hours")]
-        until: Option<Until>,
-    },
+    Plan(PlanOptions),
     /// Build the service, soak every cell, judge and report
     #[command(after_help = RUN_HELP)]
     Run(RunOptions),
@@ -79,8 +70,8 @@ pub enum Command {
         /// Folder of a run
         run: PathBuf,
         /// How to print it
-        #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
-        format: ResultFormat,
+        #[command(flatten)]
+        format: ReportFormat,
         /// Write to this file instead of stdout
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -95,6 +86,25 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<std::ffi::OsString>,
     },
+}
+
+/// Options of `steep plan`.
+#[derive(Debug, Args)]
+pub struct PlanOptions {
+    /// Scenario file (TOML)
+    pub scenario: PathBuf,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+    pub format: PlanFormat,
+    /// Print each row of the table on one line, however wide
+    #[arg(long)]
+    pub wide: bool,
+    /// Show what fits into so many hours: whole replicates, the last ones left out first
+    #[arg(long, value_name = "H", value_parser = hours)]
+    pub max_hours: Option<Duration>,
+    /// Show what a night would be that lasts until this local time, such as 07:00
+    #[arg(long, value_name = "TIME", conflicts_with = "max_hours")]
+    pub until: Option<Until>,
 }
 
 /// Options of `steep run`.
@@ -119,8 +129,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "RUN_DIR")]
     pub resume: Option<PathBuf>,
     /// How to print the result
-    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
-    pub format: ResultFormat,
+    #[command(flatten)]
+    pub format: ReportFormat,
 }
 
 /// Options of `steep bisect`.
@@ -141,8 +151,8 @@ pub struct BisectOptions {
     #[arg(long, value_name = "N", conflicts_with_all = ["out", "resume"], value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub plan_only: Option<u32>,
     /// How to print the result
-    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
-    pub format: ResultFormat,
+    #[command(flatten)]
+    pub format: ReportFormat,
 }
 
 /// Options of `steep analyze`.
@@ -154,6 +164,9 @@ pub struct AnalyzeOptions {
     /// How to print the result; json: one object per input and line
     #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
     pub format: ResultFormat,
+    /// Print every column of the table, each row on one line
+    #[arg(long)]
+    pub wide: bool,
     /// Print the best models with their scores and intervals, too
     #[arg(long)]
     pub explain: bool,
@@ -245,6 +258,50 @@ fn hours(text: &str) -> Result<Duration, String> {
     hours
         .map(|hours| Duration::from_secs_f64(hours * 3600.0))
         .ok_or_else(|| "a number of hours, such as 8 or 0.5".to_owned())
+}
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ReportFormat {
+    /// How to print the report
+    #[arg(long, value_parser = report_format(), default_value = Format::ALL[0].name())]
+    pub format: Format,
+    /// Print every column of the tables, each row on one line
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// The formats of a report by their names.
+fn report_format() -> impl TypedValueParser<Value = Format> {
+    let names = Format::ALL.map(|format| PossibleValue::new(format.name()).help(format.purpose()));
+    PossibleValuesParser::new(names).try_map(|name| {
+        let named = Format::ALL.into_iter().find(|format| format.name() == name);
+        named.ok_or_else(|| format!("{name} is not the name of a format"))
+    })
+}
+
+impl Cli {
+    /// The same, if its options agree.
+    ///
+    /// # Errors
+    /// `--wide` for a format that has no tables.
+    pub fn agreeing(self) -> Result<Self, clap::Error> {
+        let (wide, has_tables) = match &self.command {
+            Command::Plan(PlanOptions { format, wide, .. }) => (*wide, *format == PlanFormat::Table),
+            Command::Analyze(AnalyzeOptions { format, wide, .. }) => (*wide, *format == ResultFormat::Terminal),
+            Command::Run(RunOptions { format, .. })
+            | Command::Bisect(BisectOptions { format, .. })
+            | Command::Report { format, .. } => (format.wide, format.format.has_layout()),
+            Command::Init { .. } | Command::Check { .. } | Command::Import(_) | Command::Supervise { .. } => {
+                (false, false)
+            }
+        };
+        if wide && !has_tables {
+            let message = "--wide is for tables, and this --format has none: leave one of them out";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(self)
+    }
 }
 
 /// How a plan is printed.

@@ -10,7 +10,7 @@ use steep::shell::{console, interrupt};
 
 fn main() -> ExitCode {
     interrupt::survive_full_files();
-    let command = match Cli::try_parse() {
+    let command = match Cli::try_parse().and_then(Cli::agreeing) {
         Ok(cli) => cli.command,
         Err(error) if error.use_stderr() => return refused(&error),
         Err(help) => help.exit(),
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let status = match command {
         Command::Init { folder } => commands::init(&folder),
         Command::Check { scenario, format } => commands::check(&scenario, format),
-        Command::Plan { scenario, format, max_hours, until } => commands::plan(&scenario, format, max_hours, until),
+        Command::Plan(options) => commands::plan(options),
         Command::Run(options) => commands::run(&options),
         Command::Bisect(options) => commands::bisect(&options),
         Command::Analyze(options) => commands::analyze(&options),

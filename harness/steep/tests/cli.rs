@@ -36,6 +36,52 @@ fn a_wrong_command_line_exits_with_2() {
 }
 
 #[test]
+fn what_is_wide_is_a_table_and_no_format_without_one() {
+    for command in [&["report", "run"][..], &["run", "x.toml"], &["analyze", "x.csv"], &["plan", "x.toml"]] {
+        let output = steep(&[command, &["--wide", "--format", "json"]].concat());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        assert!(stderr.contains("--wide is for tables"), "{stderr}");
+    }
+    let output = steep(&["report", "run", "--format", "pdf"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && stderr.contains("possible values: terminal, json"), "{stderr}");
+}
+
+/// A scenario of which every row of the plan is wider than a file's 80 columns.
+const MANY_FLAGS: &str = r#"
+name = "shop"
+[service]
+command = ["shop"]
+url = "http://127.0.0.1:{{port}}"
+[[phases]]
+name = "steady"
+role = "steady"
+shape = "constant"
+rate = 10
+duration = "5m"
+[[requests]]
+name = "get"
+path = "/"
+[plan]
+strategy = "leave-one-out"
+"#;
+
+#[test]
+fn a_table_in_a_pipe_has_80_columns_and_cuts_no_name_and_a_wide_one_has_a_line_for_each_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("soak.toml");
+    let names: Vec<String> = (0..6).map(|number| format!("a-flag-with-a-long-name-{number}")).collect();
+    let flag = |name: &String| format!("[[flags]]\nname = \"{name}\"\nkind = \"env\"\nvar = \"F_{}\"\n", &name[24..]);
+    fs::write(&file, MANY_FLAGS.to_owned() + &names.iter().map(flag).collect::<String>()).unwrap();
+    let file = file.to_str().unwrap();
+    let (narrow, wide) = (stdout(&["plan", file]), stdout(&["plan", file, "--wide"]));
+    assert!(narrow.lines().all(|line| line.chars().count() <= 80) && !narrow.contains('…'), "{narrow}");
+    assert!(wide.lines().any(|line| line.contains(&names[..5].join("+"))), "{wide}");
+    assert!(names.iter().all(|name| narrow.contains(name)), "{narrow}");
+}
+
+#[test]
 fn a_wrong_scenario_exits_with_2_and_is_told_on_stderr() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("soak.toml");

@@ -5,10 +5,13 @@
 
 use std::borrow::Cow;
 
+use jiff::fmt::strtime::BrokenDownTime;
+
 /// Length of `10/Oct/2026:13:55:36 -0700`.
 const TIME_BYTES: usize = 26;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// As far as the clocks of the earth go: 14 hours, in Kiribati.
+const FARTHEST_ZONE_S: i32 = 14 * 3600;
 
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,27 +96,12 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
-/// `10/Oct/2026:13:55:36 -0700` as seconds since 1970.
+/// `10/Oct/2026:13:55:36 -0700`, which is [`TIME_BYTES`] long, as seconds since 1970.
 fn seconds_since_1970(text: &str) -> Option<i64> {
-    let month = MONTHS.iter().position(|month| text.get(3..6) == Some(month))? + 1;
-    let part = |range| text.get::<std::ops::Range<usize>>(range);
-    // RFC 3339 as humantime reads it, which knows the lengths of months and leap years.
-    let utc = format!("{}-{month:02}-{}T{}Z", part(7..11)?, part(0..2)?, part(12..20)?);
-    let has_marks = [(2, '/'), (6, '/'), (11, ':'), (20, ' ')]
-        .iter()
-        .all(|(at, mark)| part(*at..at + 1) == Some(mark.encode_utf8(&mut [0; 4])));
-    let time = humantime::parse_rfc3339(&utc).ok().filter(|_| has_marks)?;
-    // As far as the clocks of the earth go, and digits only: `parse` would take signs.
-    let zone = part(22..26).filter(|zone| zone.bytes().all(|byte| byte.is_ascii_digit()))?;
-    let (hours, minutes): (i64, i64) = (zone[..2].parse().ok()?, zone[2..].parse().ok()?);
-    let zone_minutes = Some(hours * 60 + minutes).filter(|zone| minutes < 60 && *zone <= 14 * 60)?;
-    let zone_s = match part(21..22)? {
-        "+" => zone_minutes * 60,
-        "-" => -zone_minutes * 60,
-        _ => return None,
-    };
-    let since_1970 = time.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(i64::try_from(since_1970.as_secs()).ok()? - zone_s)
+    let time = BrokenDownTime::parse("%d/%b/%Y:%H:%M:%S %z", text).ok()?;
+    let is_on_earth = time.offset()?.seconds().abs() <= FARTHEST_ZONE_S;
+    let second = time.to_timestamp().ok()?.as_second();
+    (is_on_earth && second >= 0).then_some(second)
 }
 
 #[cfg(test)]

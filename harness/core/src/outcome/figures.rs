@@ -49,6 +49,25 @@ pub struct Start {
     pub after_s: f64,
 }
 
+/// Memory as it was read at the beginning and at the end of what is fitted, or of all where nothing is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MemoryEnds {
+    /// The first reading.
+    pub start: Bytes,
+    /// The last.
+    pub end: Bytes,
+}
+
+/// None without a sample.
+pub(super) fn memory_ends(trace: &Trace) -> Option<MemoryEnds> {
+    let samples = match fitted_samples(trace) {
+        [] => &trace.samples[..],
+        fitted => fitted,
+    };
+    let (first, last) = (samples.first()?, samples.last()?);
+    Some(MemoryEnds { start: first.memory.judged(), end: last.memory.judged() })
+}
+
 /// The figures of `trace`; none for a soak of which less than two samples are fitted.
 pub(super) fn figures(trace: &Trace) -> Option<Figures> {
     let fitted = fitted_samples(trace);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::table::wrapped;
+use super::Layout;
+use super::terminal::wrapped;
 use steep_judge::growth::{Follows, Shape};
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, duration_text};
 use steep_judge::verdict::{Judgement, Verdict};
@@ -70,7 +71,7 @@ impl Analysis {
 
     /// The same for people.
     #[must_use]
-    pub fn line(&self) -> String {
+    pub fn line(&self, layout: Layout) -> String {
         let words =
             |seconds: f64| Duration::try_from_secs_f64(seconds).map_or_else(|_| "for ever".to_owned(), duration_text);
         let mut line = format!("{}: {} – {}; {}", self.source, self.verdict, self.verdict.meaning(), self.reason);
@@ -80,6 +81,6 @@ impl Analysis {
         if let Some(need) = self.need_seconds {
             let _ = write!(line, "; a run of {} may decide", words(need));
         }
-        wrapped(&line, 2)
+        wrapped(&line, layout)
     }
 }

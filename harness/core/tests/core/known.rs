@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use steep_core::exit::Status;
 use steep_core::known::State;
 use steep_core::outcome::Outcome;
-use steep_core::report::{Report, Results, terminal};
+use steep_core::report::{Layout, Report, Results, terminal};
 use steep_core::scenario::decode::decode;
 use steep_core::scenario::{Date, Known, Scenario};
 use steep_core::sim::{SimService, soak};
@@ -99,7 +99,7 @@ fn growth_within_what_is_filed_is_told_and_does_not_fail() {
     let report = report(&LABELS, &[known(&["labels"], 600.0)]);
     assert_eq!(state(&report), (State::Seen, Status::Clean));
     assert_eq!(report.known[0].excused.len(), 2);
-    insta::assert_snapshot!(terminal(&report));
+    insta::assert_snapshot!(terminal(&report, Layout::default()));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn what_expired_fails_from_that_day_on() {
 fn what_is_gone_is_said_and_excuses_nothing() {
     let report = report(&LABELS, &[known(&["sessions"], 600.0)]);
     assert_eq!(state(&report), (State::NotSeen, Status::Finding));
-    let told = terminal(&report);
+    let told = terminal(&report, Layout::default());
     assert!(told.contains("its [[known]] can go"), "{told}");
 }
 

@@ -8,7 +8,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution as _, StandardNormal};
 use steep_core::levels::{FactorLevels, Levels, MEASURES, levels, sentence};
 use steep_core::outcome::{Measure, Outcome, Start};
-use steep_core::report::{Report, Results, terminal};
+use steep_core::report::{Layout, Report, Results, terminal};
 use steep_core::scenario::decode::decode;
 use steep_core::scenario::{Axis, AxisKind};
 use steep_core::sim::{SimService, soak};
@@ -128,7 +128,7 @@ fn report(flags: &[&str], axes: Vec<Axis>, outcomes: Vec<Outcome>) -> Report {
 fn a_flag_that_takes_memory_once_is_told_so_and_does_not_read_as_innocent_alone() {
     let cells = vec![cell(&[], SMALL), cell(&["dictionary"], with_memory(SMALL, 38.0)), cell(&["cache"], SMALL)];
     let report = report(&["dictionary", "cache"], Vec::new(), cells);
-    let text = terminal(&report);
+    let text = terminal(&report, Layout::default());
     insta::assert_snapshot!(text);
     let levels = text.lines().skip_while(|line| !line.starts_with("adds")).take_while(|line| !line.starts_with("What"));
     assert!(levels.clone().count() >= 6 && levels.clone().all(|line| line.chars().count() <= 80), "{text}");
@@ -205,7 +205,8 @@ fn a_cell_that_grows_is_compared_as_it_was_at_the_start() {
     assert_eq!(estimate(&levels, "orders", Measure::PeakBytes), None);
     let start = estimate(&levels, "orders", Measure::StartAnonBytes).expect("the start");
     assert!((start.value / MIB - 38.0).abs() < 0.01, "{start:?}");
-    let told = terminal(&report(&["orders"], Vec::new(), cells));
+    let told = terminal(&report(&["orders"], Vec::new(), cells), Layout::default());
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.contains("of memory at the start; that is beside its growth"), "{told}");
     assert!(told.contains("left out of settled memory and peak: orders: its memory grows"), "{told}");
 }
@@ -268,7 +269,7 @@ fn what_costs_only_in_company_does_not_add_up_and_is_told() {
     let cells = vec![cell(&[], SMALL), cell(&["a"], SMALL), cell(&["b"], SMALL), cell(&["a", "b"], both)];
     let levels = of(&["a", "b"], &[], &cells);
     assert_eq!(levels.not_additive.len(), 3, "{levels:?}");
-    let told = terminal(&report(&["a", "b"], Vec::new(), cells));
+    let told = terminal(&report(&["a", "b"], Vec::new(), cells), Layout::default());
     assert!(told.contains("does not add up"), "{told}");
 }
 

@@ -9,7 +9,7 @@ use steep_core::night::{Doubts, Night, Turn, past, stretched};
 use steep_core::outcome::Outcome;
 use steep_core::plan::{Allowed, Overnight, Plan, plan};
 use steep_core::problem::Spans;
-use steep_core::report::{Report, Results, terminal};
+use steep_core::report::{Layout, Report, Results, terminal};
 use steep_core::scenario::decode::decode;
 use steep_core::scenario::package::Features;
 use steep_core::scenario::{Flag, Scenario, Supplies};
@@ -115,14 +115,14 @@ fn a_night_names_what_leaks_and_says_what_it_left_out() {
     let not_run = report.not_run.as_ref().expect("a night");
     assert!(not_run.not_judged.is_empty(), "{not_run:?}");
     assert_eq!((not_run.planned_cells, not_run.left_out.len() + report.cells.len()), (16, 16), "{not_run:?}");
-    let text = terminal(&report);
+    let text = terminal(&report, Layout::default());
     insta::assert_snapshot!(text.split("\n\n").filter(|part| part.contains("left out until")).collect::<String>());
 }
 
 #[test]
 fn a_night_in_which_all_is_judged_is_clean_whatever_it_left_out() {
     let report = night(Duration::from_hours(4), "nothing");
-    assert_eq!(report.status, Status::Clean, "{}", terminal(&report));
+    assert_eq!(report.status, Status::Clean, "{}", terminal(&report, Layout::default()));
     let not_run = report.not_run.expect("a night");
     assert_eq!((not_run.not_judged.len(), not_run.left_out.len()), (0, 13));
 }
@@ -133,7 +133,11 @@ fn what_a_night_had_no_time_for_is_not_clean() {
     let not_run = report.not_run.as_ref().expect("a night");
     let open: Vec<&str> = not_run.not_judged.iter().map(|open| open.name.as_str()).collect();
     assert_eq!((report.status, open), (Status::Undecided, vec!["arenas=2"]));
-    assert!(terminal(&report).contains("not judged, and so not clean: arenas=2"), "{}", terminal(&report));
+    assert!(
+        terminal(&report, Layout::default()).contains("not judged, and so not clean: arenas=2"),
+        "{}",
+        terminal(&report, Layout::default())
+    );
 }
 
 /// A clean cell without any flag.

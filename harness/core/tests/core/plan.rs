@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use steep_core::plan::{Plan, plan, settings};
 use steep_core::problem::{Problem, Spans};
-use steep_core::report::plan_table;
+use steep_core::report::{Layout, plan_table};
 use steep_core::scenario::Scenario;
 use steep_core::scenario::decode::decode;
 use steep_core::scenario::package::Features;
@@ -208,7 +208,10 @@ fn an_id_is_found_whatever_the_order_of_its_flags() {
 
 #[test]
 fn the_table_of_a_plan_says_what_a_run_takes() {
-    insta::assert_snapshot!(plan_table(&planned("strategy = \"leave-one-out\"", "").expect("a plan")));
+    insta::assert_snapshot!(plan_table(
+        &planned("strategy = \"leave-one-out\"", "").expect("a plan"),
+        Layout::default()
+    ));
 }
 
 #[test]
@@ -385,7 +388,10 @@ fn a_limit_of_hours_leaves_out_whole_replicates_and_says_so() {
 fn the_table_of_a_screening_says_what_it_cannot_tell_apart() {
     let flag = |name: &str| format!("[[flags]]\nname = \"{name}\"\nkind = \"env\"\nvar = \"{name}\"\n");
     let more: String = ["one", "two", "three"].iter().map(|name| flag(name)).collect();
-    insta::assert_snapshot!(plan_table(&planned("strategy = \"screening\"", &more).expect("a plan")));
+    insta::assert_snapshot!(plan_table(
+        &planned("strategy = \"screening\"", &more).expect("a plan"),
+        Layout::default()
+    ));
     let valued = format!("{more}values = [\"a\", \"b\", \"c\"]\n");
     let problem = planned("strategy = \"screening\"", &valued).expect_err("no plan");
     assert!(problem.message.contains("\"three\" has more than two values"), "{}", problem.message);

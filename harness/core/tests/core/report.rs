@@ -2,7 +2,7 @@
 
 use steep_core::exit::Status;
 use steep_core::outcome::{Outcome, judged_cells};
-use steep_core::report::{Report, Results, terminal};
+use steep_core::report::{Layout, Report, Results, terminal};
 use steep_core::scenario::Scenario;
 use steep_core::scenario::decode::decode;
 use steep_core::sim::{SimService, soak};
@@ -73,16 +73,16 @@ fn the_flag_that_leaks_is_named_and_the_others_are_innocent() {
     assert_eq!((report.status, report.exit_status), (Status::Finding, 1));
     let effect = report.flags[0].finding.effect.as_ref().and_then(|effect| effect.per_request).expect("an effect");
     assert!(effect.low.get() < 512.0 && 512.0 < effect.high.get(), "{effect}");
-    insta::assert_snapshot!(terminal(&report));
+    insta::assert_snapshot!(terminal(&report, Layout::default()));
 }
 
 #[test]
 fn a_closed_load_is_told_once() {
     let closed = Outcome { users: Some(4), ..outcome(&[], 0.0) };
     let other = Outcome { users: Some(4), ..outcome(&["cache"], 0.0) };
-    let told = terminal(&report(vec![closed, other], &["cache"]));
+    let told = terminal(&report(vec![closed, other], &["cache"]), Layout::default());
     assert_eq!(told.matches("closed load").count(), 1, "{told}");
-    assert!(!terminal(&report(vec![outcome(&[], 0.0)], &[])).contains("closed load"));
+    assert!(!terminal(&report(vec![outcome(&[], 0.0)], &[]), Layout::default()).contains("closed load"));
 }
 
 #[test]
@@ -208,17 +208,34 @@ fn a_build_that_failed_is_invalid_with_the_compilers_message() {
     trace.end = Some(End { reason: EndReason::BuildFailed, message: message.clone(), ..End::default() });
     let report = report(vec![Outcome::of(&trace), outcome(&[], 0.0)], &["broken"]);
     assert_eq!(report.exit_status, 4);
-    assert!(terminal(&report).contains(&message));
+    assert!(terminal(&report, Layout::default()).contains(&message));
 }
 
 #[test]
-fn a_report_fits_a_hundred_columns() {
+fn a_report_fits_eighty_columns_and_cuts_no_name() {
     let long = "a-flag-with-a-name-that-nobody-would-want-to-read-twice-in-a-terminal";
     let cells =
         vec![outcome(&[], 0.0), outcome(&[long], 512.0), outcome(&[long, "cache", "sessions", "orders"], 4096.0)];
-    let text = terminal(&report(cells, &[long, "cache"]));
-    let widest = text.lines().max_by_key(|line| line.chars().count()).expect("a line");
-    assert!(widest.chars().count() <= 100, "{widest}");
+    let report = report(cells, &[long, "cache"]);
+    let text = terminal(&report, Layout::default());
+    // The argument of a command is to be copied whole.
+    let is_argument = |line: &&str| line.trim_start().starts_with('\'');
+    let lines = text.lines().filter(|line| !is_argument(line));
+    let widest = lines.max_by_key(|line| line.chars().count()).expect("a line");
+    assert!(widest.chars().count() <= 80, "{widest}");
+    let read: String = text.split_whitespace().collect();
+    let name = report.cells[2].cell.as_str();
+    // The row of each table, and what is said of the cell.
+    assert!(read.matches(name).count() >= 3 && !text.contains('…'), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_wide_report_has_every_column_and_each_row_on_one_line() {
+    let cells = vec![outcome(&[], 0.0), outcome(&["sessions"], 512.0)];
+    let text = terminal(&report(cells, &["sessions"]), Layout::new(Some(80), true));
+    let tables: Vec<&str> = text.split("\n\n").take(3).collect();
+    insta::assert_snapshot!(tables.join("\n\n"));
 }
 
 #[test]

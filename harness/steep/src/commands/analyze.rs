@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::output::{printed, tell};
+use super::output::{layout, printed, tell};
 use super::report::in_full;
 use crate::cli::{AnalyzeOptions, ResultFormat};
 use crate::shell::recording::read_recording;
@@ -32,7 +32,7 @@ struct Judged {
 /// Judges each input. One that cannot be read is `invalid` and does not keep the others from being judged.
 #[must_use]
 pub fn analyze(options: &AnalyzeOptions) -> Status {
-    let AnalyzeOptions { ref inputs, format, explain, ref columns } = *options;
+    let AnalyzeOptions { ref inputs, format, wide, explain, ref columns } = *options;
     let columns = columns.clone().unwrap_or_default();
     if explain && format == ResultFormat::Json {
         tell("error: --explain prints for people, and --format json for programs: leave one of them out");
@@ -45,19 +45,20 @@ pub fn analyze(options: &AnalyzeOptions) -> Status {
             let analyses = vec![Analysis::new(input.display().to_string(), &judgement)];
             Judged { analyses, explanations: Vec::new(), outcomes: Vec::new(), status: Status::NotDone }
         });
-        statuses.push(printed(text(&judged, format), judged.status));
+        statuses.push(printed(text(&judged, format, wide), judged.status));
     }
     Status::of(statuses)
 }
 
-fn text(judged: &Judged, format: ResultFormat) -> Result<String, anyhow::Error> {
+fn text(judged: &Judged, format: ResultFormat, wide: bool) -> Result<String, anyhow::Error> {
     match format {
         ResultFormat::Json => {
             judged.analyses.iter().map(|analysis| Ok(serde_json::to_string(analysis)? + "\n")).collect()
         }
         ResultFormat::Terminal => {
-            let table = if judged.outcomes.is_empty() { String::new() } else { cells(&judged.outcomes) + "\n" };
-            let mut text = table + &judged.analyses.iter().map(Analysis::line).collect::<String>();
+            let layout = layout(wide);
+            let table = if judged.outcomes.is_empty() { String::new() } else { cells(&judged.outcomes, layout) + "\n" };
+            let mut text = table + &judged.analyses.iter().map(|analysis| analysis.line(layout)).collect::<String>();
             text.extend(judged.explanations.iter().map(|explanation| format!("\n{explanation}\n")));
             Ok(text)
         }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use anyhow::{anyhow, bail, ensure};
 
 use super::campaign::{Campaign, Refused, Search};
-use super::output::{print, status_of};
+use super::output::{layout, print, status_of};
 use super::scenario_file::{LoadedScenario, load};
 use crate::cli::BisectOptions;
 use steep_core::exit::Status;
 use steep_core::plan::{Allowed, Plan};
-use steep_core::report::rehearsed;
+use steep_core::report::{Layout, rehearsed};
 use steep_core::scenario::Scenario;
 use steep_core::search::{rules, too_many};
 use steep_judge::bisect::Rehearsal;
@@ -26,7 +26,7 @@ pub fn bisect(options: &BisectOptions) -> Status {
         Err(error) => return Refused::usage(error).told(),
     };
     if let Some(trials) = options.plan_only {
-        return status_of(rehearse(&loaded.scenario, &allowed, budget, trials));
+        return status_of(rehearse(&loaded.scenario, &allowed, budget, trials, layout(options.format.wide)));
     }
     let plan = Plan::of_search(&loaded.scenario);
     match Campaign::open(&loaded, &plan, options.out.as_deref(), options.resume.as_deref()) {
@@ -63,9 +63,15 @@ fn allowed(loaded: &LoadedScenario) -> Result<Allowed, anyhow::Error> {
 }
 
 /// Says what searches over simulated cells take.
-fn rehearse(scenario: &Scenario, allowed: &Allowed, budget: Duration, trials: u32) -> Result<Status, anyhow::Error> {
+fn rehearse(
+    scenario: &Scenario,
+    allowed: &Allowed,
+    budget: Duration,
+    trials: u32,
+    layout: Layout,
+) -> Result<Status, anyhow::Error> {
     let rehearsal = Rehearsal { flags: allowed.switches(), rules: rules(scenario), budget };
     let tallies = rehearsal.usual_cases(trials, |flags| allowed.allows(&allowed.whole(flags)));
-    print(&rehearsed(&rehearsal, &tallies), None)?;
+    print(&rehearsed(&rehearsal, &tallies, layout), None)?;
     Ok(Status::Clean)
 }

@@ -28,7 +28,7 @@ use self::so_far::SoFar;
 use super::output::{printed, status_of, tell};
 use super::report::{assemble, rendered};
 use super::scenario_file::LoadedScenario;
-use crate::cli::ResultFormat;
+use crate::cli::ReportFormat;
 use crate::shell::cell::{self, Soaking};
 use crate::shell::interrupt::Interrupt;
 use crate::shell::progress::Progress;
@@ -61,7 +61,7 @@ impl<'l> Campaign<'l> {
 
     /// Soaks what `chooser` wants and what follows it, and reports what there is, whatever kept the rest from being
     /// soaked.
-    pub(super) fn carry_out<'c>(mut self, chooser: impl Chooser + 'c, format: ResultFormat) -> Status {
+    pub(super) fn carry_out<'c>(mut self, chooser: impl Chooser + 'c, format: ReportFormat) -> Status {
         let runtime = runtime::start().context("start the runtime");
         let soaked = runtime.and_then(|runtime| runtime.block_on(self.soak_all(Box::new(chooser))));
         let soaked = status_of(soaked);
@@ -200,7 +200,7 @@ impl<'l> Campaign<'l> {
 
     /// Keeps the report, and then says it: who reads stdout may be gone, or its disk full. Neither keeps the other from
     /// being tried, and what was found is found.
-    fn report(&mut self, format: ResultFormat) -> Status {
+    fn report(&mut self, format: ReportFormat) -> Status {
         let report = assemble(&self.so_far.folder, &self.so_far.run, &mut self.so_far.outcomes);
         let kept =
             self.so_far.folder.write_json("report.json", &report).context("keep the report").map(|()| Status::Clean);

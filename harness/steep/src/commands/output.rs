@@ -7,7 +7,13 @@ use serde::Serialize;
 
 use crate::shell::{console, files};
 use steep_core::exit::Status;
+use steep_core::report::Layout;
 use steep_core::visible::visible;
+
+/// How a result for people is laid out on stdout.
+pub(super) fn layout(is_wide: bool) -> Layout {
+    Layout::new(console::columns(), is_wide)
+}
 
 /// Writes a result to stdout, or to `file`.
 pub(super) fn print(text: &str, file: Option<&Path>) -> Result<(), anyhow::Error> {

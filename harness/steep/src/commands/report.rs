@@ -5,32 +5,31 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::outcomes::Outcomes;
-use super::output::{json, print, status_of};
-use crate::cli::ResultFormat;
+use super::output::{layout, print, status_of};
+use crate::cli::ReportFormat;
 use crate::shell::store::{RunFolder, RunRecord, StoreError};
 use steep_core::exit::Status;
-use steep_core::report::{Missing, Report, Results, terminal};
+use steep_core::report::{Layout, Missing, Report, Results};
 use steep_core::scenario::Flag;
 
 /// Prints the report of the run at `path`, to `file` if one is given. A report that was made is a success whatever it
 /// says.
 #[must_use]
-pub fn report(path: &Path, format: ResultFormat, file: Option<&Path>) -> Status {
+pub fn report(path: &Path, format: ReportFormat, file: Option<&Path>) -> Status {
     let print = || -> Result<Status, anyhow::Error> {
         let (folder, run) = RunFolder::open(path).context("this is no folder of a run")?;
         let report = assemble(&folder, &run, &mut Outcomes::default());
-        print(&rendered(&report, format)?, file)?;
+        // A file is as wide whatever window stands beside it.
+        let layout = if file.is_some() { Layout::new(None, format.wide) } else { layout(format.wide) };
+        print(&format.format.render(&report, layout)?, file)?;
         Ok(Status::Clean)
     };
     status_of(print())
 }
 
-/// `report` in `format`.
-pub(super) fn rendered(report: &Report, format: ResultFormat) -> Result<String, anyhow::Error> {
-    match format {
-        ResultFormat::Terminal => Ok(terminal(report)),
-        ResultFormat::Json => json(report),
-    }
+/// `report` as it is printed to stdout.
+pub(super) fn rendered(report: &Report, format: ReportFormat) -> Result<String, anyhow::Error> {
+    Ok(format.format.render(report, layout(format.wide))?)
 }
 
 /// The report on all that `folder` holds; what came of the cells that are `known` is not found anew.

@@ -1,6 +1,6 @@
 //! stdout and stderr: the only place that writes to them, so that no text of others reaches a terminal as it is.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use steep_core::visible::{visible, visible_styled};
 
@@ -14,6 +14,15 @@ pub fn print(text: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }
+}
+
+/// How many columns the window has that stdout is shown in; none where it is a file, a pipe, or a terminal without a
+/// size.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    let stdout = io::stdout();
+    let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout))?.ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 /// Tells the user something on stderr.

@@ -12,13 +12,13 @@ pub mod names;
 pub mod ready;
 
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::select_all;
 use tokio::time::timeout;
 
 use crate::shell::access::Access;
@@ -388,16 +388,7 @@ impl RunningService {
             let who = Who::Dependency(dependency.name.clone());
             waiting.push(Box::pin(end_of(who, &mut dependency.process)));
         }
-        poll_fn(|context| {
-            waiting
-                .iter_mut()
-                .find_map(|each| match each.as_mut().poll(context) {
-                    Poll::Ready(ended) => Some(Poll::Ready(ended)),
-                    Poll::Pending => None,
-                })
-                .unwrap_or(Poll::Pending)
-        })
-        .await
+        select_all(waiting).await.0
     }
 
     /// Another program that answers in the service's place, now.

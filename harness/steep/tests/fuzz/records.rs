@@ -63,7 +63,7 @@ fn run_json(input: &[u8]) {
     super::taken();
     let written = serde_json::to_string(&run).expect("JSON");
     assert_eq!(serde_json::from_str::<RunRecord>(&written).expect("what was written"), run);
-    assert!(!steep_core::report::plan_table(&run.plan).is_empty());
+    assert!(!steep_core::report::plan_table(&run.plan, steep_core::report::Layout::default()).is_empty());
 }
 
 fn tables() -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use steep_core::plan::{Plan, plan, settings};
 use steep_core::problem::{Severity, any_error, render};
-use steep_core::report::plan_table;
+use steep_core::report::{Layout, plan_table};
 use steep_core::scenario::decode::{Decoded, decode};
 use steep_core::scenario::keys::keys;
 use steep_core::scenario::package::Features;
@@ -78,7 +78,7 @@ fn planned(scenario: &Scenario, plan: &Plan) {
         let _ = settings(scenario, cell);
         assert!(cell.id.as_str().len() < 200, "{}", cell.id);
     }
-    assert!(!plan_table(plan).is_empty());
+    assert!(!plan_table(plan, Layout::default()).is_empty());
     let written = serde_json::to_string(plan).expect("JSON");
     assert_eq!(&serde_json::from_str::<Plan>(&written).expect("the same plan"), plan);
 }

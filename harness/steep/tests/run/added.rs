@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::{Place, Ran};
 
 const FLAGS: &str = r#"
@@ -59,4 +61,16 @@ fn what_was_not_asked_for_is_said_and_is_not_missing() {
     let all = run(&["--resume", "out"]);
     assert_eq!((all.status, all.report.get("not_asked")), (3, None), "{}", all.stderr);
     assert_eq!(all.report["cells"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn resume_soaks_an_invalid_cell_again() {
+    let place = Place::new("fails", 2, "");
+    assert_eq!(place.run().verdict(), "invalid");
+    let again = Ran::of(place.steep(&["run", "soak.toml", "--resume", "out", "--format", "json"]).output().unwrap());
+    assert_eq!((again.verdict(), again.status), ("invalid", 4), "{}", again.stderr);
+    let trace = fs::read_to_string(place.path("out/baseline/trace.jsonl")).unwrap();
+    let header: Value = serde_json::from_str(trace.lines().next().unwrap()).unwrap();
+    assert_eq!(header["attempt"], 2);
+    assert!(place.path("out/baseline/attempts/1/trace.jsonl").is_file());
 }

@@ -46,7 +46,7 @@ impl Chooser for NightWatch<'_> {
         let (end, left) = (moment(&self.end), duration_text(self.outline.left));
         let short = duration_text(self.outline.short);
         progress.say(&format!("{name}: until {end}, which is {left} from now, cells of {short}; into {path}"));
-        (progress, so_far.unfinished())
+        (progress, so_far.left_to_soak())
     }
 
     fn next(&mut self, so_far: &mut SoFar<'_>, progress: &Progress) -> Chosen {

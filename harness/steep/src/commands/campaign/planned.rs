@@ -14,8 +14,6 @@ use steep_judge::units::duration_text;
 /// Soaks cells that the plan has.
 pub(in super::super) struct Planned {
     chosen: Vec<CellId>,
-    /// Those that are soaked anew if they did not have their load: they were asked for by name.
-    named: Vec<CellId>,
     /// Whether a foldover may follow.
     may_fold: bool,
     soaked: usize,
@@ -24,27 +22,23 @@ pub(in super::super) struct Planned {
 impl Planned {
     /// All of `chosen`, and a foldover if they leave something open.
     pub(in super::super) const fn all(chosen: Vec<CellId>) -> Self {
-        Self { chosen, named: Vec::new(), may_fold: true, soaked: 0 }
+        Self { chosen, may_fold: true, soaked: 0 }
     }
 
     /// Those that the user has `named`.
-    pub(in super::super) fn named(named: Vec<CellId>) -> Self {
-        Self { chosen: named.clone(), named, may_fold: false, soaked: 0 }
+    pub(in super::super) const fn named(named: Vec<CellId>) -> Self {
+        Self { chosen: named, may_fold: false, soaked: 0 }
     }
 
     /// The cells of a foldover.
     pub(super) const fn folded(more: Vec<CellId>) -> Self {
-        Self { chosen: more, named: Vec::new(), may_fold: false, soaked: 0 }
+        Self { chosen: more, may_fold: false, soaked: 0 }
     }
 }
 
 impl Chooser for Planned {
     fn begin(&mut self, so_far: &mut SoFar<'_>) -> (Progress, VecDeque<Cell>) {
-        let mut cells: VecDeque<Cell> = so_far.unfinished();
-        if !self.named.is_empty() {
-            cells = so_far.run.plan.cells.iter().cloned().collect();
-            cells.retain(|cell| !so_far.is_finished(&cell.id) || so_far.is_short(&cell.id));
-        }
+        let mut cells = so_far.left_to_soak();
         cells.retain(|cell| self.is_chosen(&cell.id));
         let progress = Progress::new(cells.len());
         progress.say(&announcement(so_far, cells.len()));

@@ -54,7 +54,7 @@ impl Chooser for Search {
             "{name}: {}, cells of {each}, at most {budget} of them; into {path}",
             counted(count, "flag")
         ));
-        (progress, so_far.unfinished())
+        (progress, so_far.left_to_soak())
     }
 
     fn next(&mut self, so_far: &mut SoFar<'_>, progress: &Progress) -> Chosen {

@@ -16,6 +16,7 @@ use steep_core::outcome::Outcome;
 use steep_core::plan::{Cell, Plan};
 use steep_core::trace::{EndReason, Provenance};
 use steep_judge::ids::CellId;
+use steep_judge::verdict::Verdict;
 
 /// A run as far as it has come.
 pub(in super::super) struct SoFar<'l> {
@@ -81,6 +82,19 @@ impl<'l> SoFar<'l> {
     /// The cells of the plan that are not over.
     pub(super) fn unfinished(&self) -> VecDeque<Cell> {
         self.run.plan.cells.iter().filter(|cell| !self.is_finished(&cell.id)).cloned().collect()
+    }
+
+    /// The cells of the plan that are not over, and, in a run that is resumed, those that are invalid: what kept them
+    /// from being judged may be gone now.
+    pub(super) fn left_to_soak(&mut self) -> VecDeque<Cell> {
+        let mut cells: VecDeque<Cell> = self.run.plan.cells.iter().cloned().collect();
+        cells.retain(|cell| !self.is_finished(&cell.id) || self.is_resumed && self.is_invalid(&cell.id));
+        cells
+    }
+
+    /// Whether a cell was soaked and cannot be judged.
+    fn is_invalid(&mut self, id: &CellId) -> bool {
+        self.outcomes.get(&self.folder, id).is_some_and(|outcome| outcome.verdict() == Verdict::Invalid)
     }
 
     /// What came of the cells so far, in the order of the plan. A trace that cannot be read is told by the report; here

@@ -2,13 +2,11 @@
 
 use serde::Serialize;
 
-use super::table::wrapped;
 use crate::exit::Status;
 use crate::outcome::{Outcome, judged_cells};
 use crate::plan::Overnight;
 use steep_judge::ids::CellId;
 use steep_judge::isolation::{Guilt, Isolation, measured};
-use steep_judge::units::counted;
 
 /// What a night did not come to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,33 +47,7 @@ impl NotRun {
     pub(super) fn status(&self, outcomes: &[Outcome]) -> Status {
         if self.not_judged.is_empty() && !outcomes.is_empty() { Status::Clean } else { Status::Undecided }
     }
-
-    /// For people; nothing if all was soaked and judged.
-    pub(super) fn told(&self) -> String {
-        let mut text = String::new();
-        if !self.left_out.is_empty() {
-            let names: Vec<&str> = self.left_out.iter().take(MAX_NAMED).map(CellId::as_str).collect();
-            let more = self.left_out.len() - names.len();
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let note = format!(
-                "left out until {}: {} of {} of the scenario's own plan, of which nothing is known: {}{more}",
-                self.until,
-                self.left_out.len(),
-                counted(self.planned_cells, "cell"),
-                names.join(", ")
-            );
-            text.push_str(&wrapped(&note, 2));
-        }
-        if !self.not_judged.is_empty() {
-            let names: Vec<&str> = self.not_judged.iter().map(|open| open.name.as_str()).collect();
-            text.push_str(&wrapped(&format!("not judged, and so not clean: {}", names.join(", ")), 2));
-        }
-        if text.is_empty() { text } else { format!("\n{text}") }
-    }
 }
-
-/// So many of the cells that were left out are named; all are in the JSON.
-const MAX_NAMED: usize = 8;
 
 /// Values of axes under which the scenario's own plan has cells, and no cell was judged.
 fn unseen_values(night: &Overnight, outcomes: &[Outcome]) -> Vec<NotJudged> {

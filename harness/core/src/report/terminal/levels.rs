@@ -1,24 +1,20 @@
 //! What flags and axes cost by being on, for people.
 
-use super::table::{columns, shortened, wrapped};
+use super::super::Layout;
+use super::prose::wrapped;
+use super::table::{Column, is_side_by_side, table};
 use crate::levels::{FactorLevels, LeftOut, Levels, MEASURES, NotAdditive, sentence};
 use crate::outcome::Measure;
 use steep_judge::isolation::{AxisFinding, Finding, FlagFinding, Guilt};
 use steep_judge::units::{Estimate, counted};
 
-/// Names of factors are shortened to this: with two columns beside it the table keeps within 80 characters.
-const LONGEST_NAME: usize = 22;
-/// A table of levels is no wider.
-const WIDTH: usize = 80;
-/// Indent of what continues a line.
-const INDENT: usize = 2;
 /// The last sentence of a report names what so many cost; the table has all.
 const MAX_SENTENCES: usize = 3;
 /// Cells that are left out are named up to so many.
 const LEFT_OUT_NAMED: usize = 3;
 
 /// The tables of `levels`, and what is to be known of them; empty where nothing is varied.
-pub(super) fn levels(levels: &Levels) -> String {
+pub(super) fn levels(levels: &Levels, layout: Layout) -> String {
     let shown: Vec<Measure> = MEASURES.into_iter().filter(|measure| has(levels, *measure)).collect();
     if shown.is_empty() {
         return String::new();
@@ -26,16 +22,16 @@ pub(super) fn levels(levels: &Levels) -> String {
     let mut rest = &shown[..];
     let mut tables = Vec::new();
     while !rest.is_empty() {
-        let fits = |count: &usize| table(levels, &rest[..*count]).lines().all(|line| line.chars().count() <= WIDTH);
+        let fits = |count: &usize| is_side_by_side(&columns(levels, &rest[..*count]), layout);
         let count = (1..=rest.len()).rev().find(fits).unwrap_or(1);
-        tables.push(table(levels, &rest[..count]));
+        tables.push(table(&columns(levels, &rest[..count]), layout));
         rest = &rest[count..];
     }
     let note = "What each adds by being on, beside its growth, by all cells together, with 95 % intervals. * more than chance and than what \
                 matters (memory 1 MiB and 2 %, latency 1 ms and 10 %, CPU 5 %), at 1 % for all of it.";
     let told = levels.not_additive.iter().map(not_additive).chain(left_out(&levels.left_out));
-    let told: String = told.map(|note| wrapped(&note, INDENT)).collect();
-    tables.join("\n") + &wrapped(note, INDENT) + &told
+    let told: String = told.map(|note| wrapped(&note, layout)).collect();
+    tables.join("\n") + &wrapped(note, layout) + &told
 }
 
 /// Memory at the start stands in the table where settled memory is not known of all.
@@ -46,19 +42,17 @@ fn has(levels: &Levels, measure: Measure) -> bool {
     count(measure) > 0 && (measure != Measure::StartAnonBytes || settled < count(Measure::StartAnonBytes))
 }
 
-fn table(levels: &Levels, measures: &[Measure]) -> String {
-    let head = |measure: &Measure| label(*measure).to_owned();
-    let mut rows = vec![std::iter::once("adds".to_owned()).chain(measures.iter().map(head)).collect::<Vec<_>>()];
-    for factor in &levels.factors {
-        let figure = |measure: &Measure| {
-            let Some(level) = factor.level(*measure) else { return "–".to_owned() };
-            let mark = if level.is_said { "* " } else { "" };
-            mark.to_owned() + &measure.shown(&level.estimate)
-        };
-        let name = shortened(&factor.name(), LONGEST_NAME);
-        rows.push(std::iter::once(name).chain(measures.iter().map(figure)).collect());
-    }
-    columns(&rows)
+fn columns(levels: &Levels, measures: &[Measure]) -> Vec<Column> {
+    let figure = |factor: &FactorLevels, measure: Measure| {
+        let Some(level) = factor.level(measure) else { return "–".to_owned() };
+        let mark = if level.is_said { "* " } else { "" };
+        mark.to_owned() + &measure.shown(&level.estimate)
+    };
+    let names = Column::words("adds", levels.factors.iter().map(FactorLevels::name));
+    let figures = |measure: &Measure| {
+        Column::figures(label(*measure), levels.factors.iter().map(|factor| figure(factor, *measure)))
+    };
+    std::iter::once(names).chain(measures.iter().map(figures)).collect()
 }
 
 /// What a measure is called here: what flags are on for, and not which kind of pages.

@@ -1,18 +1,17 @@
 //! The allocators side by side, for people.
 
-use super::table::{columns, wrapped};
+use super::super::Layout;
+use super::prose::wrapped;
+use super::table::{Column, is_whole, table};
 use crate::allocators::{Compared, Comparison, FEWEST_REPLICATES, Figure, Measure};
 use steep_judge::units::counted;
 
-/// Indent of what continues a line.
-const INDENT: usize = 2;
-
 /// The tables of `comparisons`, each with what stands behind it.
-pub(super) fn allocators(comparisons: &[Comparison]) -> String {
-    comparisons.iter().map(|comparison| table(comparison) + "\n").collect()
+pub(super) fn allocators(comparisons: &[Comparison], layout: Layout) -> String {
+    comparisons.iter().map(|comparison| compared(comparison, layout)).collect::<Vec<_>>().join("\n")
 }
 
-fn table(comparison: &Comparison) -> String {
+fn compared(comparison: &Comparison, layout: Layout) -> String {
     let names: Vec<&str> = comparison.allocators.iter().map(|row| row.allocator.as_str()).collect();
     if comparison.replicates < FEWEST_REPLICATES {
         let note = format!(
@@ -22,35 +21,34 @@ fn table(comparison: &Comparison) -> String {
             under(comparison),
             counted(comparison.replicates, "replicate"),
         );
-        return wrapped(&note, INDENT);
+        return wrapped(&note, layout);
     }
     let all: Vec<&Compared> = comparison.allocators.iter().collect();
     // As many side by side as fit whole.
-    let beside = |count: usize| all.chunks(count).map(side_by_side).collect::<Vec<_>>().join("\n");
-    let tables = (1..=all.len()).rev().map(beside).find(|tables| !tables.contains('…'));
+    let fits = |count: &usize| all.chunks(*count).all(|some| is_whole(&columns(some), layout));
+    let count = (1..=all.len()).rev().find(fits).unwrap_or(1);
+    let tables: Vec<String> = all.chunks(count).map(|some| table(&columns(some), layout)).collect();
     let note = format!(
         "Means over {} of each{}, with 95 % intervals. * better than every other by more than chance, at 5 % for the \
          whole table.",
         counted(comparison.replicates, "soak"),
         under(comparison),
     );
-    tables.unwrap_or_else(|| beside(1)) + &wrapped(&note, INDENT)
+    tables.join("\n") + &wrapped(&note, layout)
 }
 
-fn side_by_side(allocators: &[&Compared]) -> String {
-    let names = allocators.iter().map(|row| row.allocator.clone());
-    let mut rows = vec![std::iter::once("allocators".to_owned()).chain(names).collect::<Vec<_>>()];
-    for measure in Measure::ALL {
-        let figures: Vec<String> = allocators
-            .iter()
-            .filter_map(|row| row.figures.get(&measure))
-            .map(|figure| shown(measure, figure))
-            .collect();
-        if !figures.is_empty() {
-            rows.push(std::iter::once(measure.name().to_owned()).chain(figures).collect());
-        }
-    }
-    columns(&rows)
+/// A row for each measure that is known of all `allocators`, and a column for each of these.
+fn columns(allocators: &[&Compared]) -> Vec<Column> {
+    let is_known = |measure: &Measure| allocators.iter().any(|row| row.figures.contains_key(measure));
+    let measures: Vec<Measure> = Measure::ALL.into_iter().filter(is_known).collect();
+    let figure = |row: &Compared, measure: &Measure| {
+        row.figures.get(measure).map_or_else(|| "–".to_owned(), |figure| shown(*measure, figure))
+    };
+    let names = Column::words("allocators", measures.iter().map(|measure| measure.name().to_owned()));
+    let figures = |row: &&Compared| {
+        Column::figures(&row.allocator, measures.iter().map(|measure| figure(row, measure)).collect::<Vec<_>>())
+    };
+    std::iter::once(names).chain(allocators.iter().map(figures)).collect()
 }
 
 /// What the cells have in common, where it is not as in production.

@@ -1,13 +1,14 @@
 //! What a report says of growth that is filed already.
 
-use super::table::wrapped;
+use super::super::Layout;
+use super::prose::wrapped;
 use crate::known::{KnownGrowth, State};
 use steep_judge::isolation::Effect;
 use steep_judge::units::{BytesPerHour, BytesPerRequest};
 
 /// One paragraph for each entry; empty where nothing is filed.
-pub(super) fn known(all: &[KnownGrowth], indent: usize) -> String {
-    all.iter().map(|known| wrapped(&format!("known: {}", note(known)), indent)).collect()
+pub(super) fn known(all: &[KnownGrowth], layout: Layout) -> String {
+    all.iter().map(|known| wrapped(&format!("known: {}", note(known)), layout)).collect()
 }
 
 fn note(known: &KnownGrowth) -> String {

@@ -1,0 +1,199 @@
+//! What stands behind each verdict that is not clear, and what else is to be known of a run.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::super::settling::settled_by;
+use super::super::{Layout, Report};
+use super::prose::{command, wrapped};
+use crate::outcome::{HeldMemory, OtherSeries, Outcome, PhaseJudgement, WorkerEnds};
+use crate::threshold::ThresholdOutcome;
+use crate::trace::{ExternalLoad, FlowCounts};
+use steep_judge::growth::MemorySource;
+use steep_judge::ids::CellId;
+use steep_judge::isolation::{Finding, FlagFinding, Guilt};
+use steep_judge::units::{Estimate, duration_text};
+use steep_judge::verdict::Verdict;
+
+pub(super) fn notes(report: &Report, layout: Layout) -> String {
+    let mut text = String::new();
+    for finding in &report.flags {
+        text.push_str(&flag_note(finding, layout));
+    }
+    for axis in report.axes.iter().filter(|axis| axis.finding.guilt == Guilt::Undecided) {
+        let note = format!("{} is undecided: {}", axis.name(), axis.finding.reason);
+        text.push_str(&(wrapped(&note, layout) + &settled(&axis.finding, layout)));
+    }
+    for outcome in &report.cells {
+        for note in cell_notes(outcome) {
+            text.push_str(&wrapped(&format!("{}: {note}", outcome.cell), layout));
+        }
+    }
+    for alike in &report.alike {
+        let note = "they are not compared; does anything in the source ask for it?";
+        text.push_str(&wrapped(&format!("{}; {note}", alike.told()), layout));
+    }
+    let unverified: Vec<&str> =
+        report.flags.iter().filter(|flag| flag.unverified).map(|flag| flag.flag.as_str()).collect();
+    if !unverified.is_empty() {
+        let note = format!(
+            "? unverified: nothing showed that {} took effect; give the flag a `verify`",
+            unverified.join(", ")
+        );
+        text.push_str(&wrapped(&note, layout));
+    }
+    let allocators: BTreeSet<&str> =
+        report.cells.iter().filter_map(|outcome| outcome.unverified_allocator.as_deref()).collect();
+    if !allocators.is_empty() {
+        let names = allocators.into_iter().collect::<Vec<_>>().join(", ");
+        let note = format!("unverified: nothing showed that the allocator {names} is in use; give it a `verify`");
+        text.push_str(&wrapped(&note, layout));
+    }
+    if report.cells.iter().any(|outcome| outcome.users.is_some()) {
+        let note = "closed load: a slow service was asked less, and the latencies leave out what an open load would have \
+                    felt (coordinated omission)";
+        text.push_str(&wrapped(note, layout));
+    }
+    let not_counted: BTreeSet<&str> =
+        report.cells.iter().flat_map(|outcome| &outcome.not_counted).map(String::as_str).collect();
+    if !not_counted.is_empty() {
+        let list = not_counted.into_iter().collect::<Vec<_>>().join("; ");
+        text.push_str(&wrapped(&format!("not counted as memory of the service: {list}"), layout));
+    }
+    if report.cells.iter().any(|outcome| outcome.without_load) {
+        let note = "nothing was asked (load.model = \"none\"): growth is known per hour only";
+        text.push_str(&wrapped(note, layout));
+    }
+    if !report.not_asked.is_empty() {
+        let cells: Vec<&str> = report.not_asked.iter().map(CellId::as_str).collect();
+        let note = format!(
+            "not asked for, and nothing is known of: {} (steep run FILE --resume RUN soaks them)",
+            cells.join(", ")
+        );
+        text.push_str(&wrapped(&note, layout));
+    }
+    for missing in &report.missing {
+        text.push_str(&wrapped(&format!("{}: {}", missing.cell, missing.reason), layout));
+    }
+    if text.is_empty() { text } else { format!("\n{text}") }
+}
+
+fn flag_note(FlagFinding { flag, finding, .. }: &FlagFinding, layout: Layout) -> String {
+    let reason = &finding.reason;
+    let note = match &finding.guilt {
+        Guilt::LeaksWith(others) => format!("{flag} leaks only together with {others}: {reason}"),
+        Guilt::LeaksWithout(others) => format!("{flag} leaks only where {others} is off: {reason}"),
+        Guilt::Undecided => format!("{flag} is undecided: {reason}"),
+        Guilt::Crashes => format!("with {flag} the service ends by itself: {reason}"),
+        Guilt::Retains => format!("with {flag} the allocator holds more and more, live bytes do not grow: {reason}"),
+        Guilt::Leaks | Guilt::LeaksOff | Guilt::Innocent => return String::new(),
+    };
+    wrapped(&note, layout) + &settled(finding, layout)
+}
+
+/// A line of its own: it is there to be copied.
+fn settled(finding: &Finding, layout: Layout) -> String {
+    let before = "to settle it: ";
+    settled_by(finding).map_or_else(String::new, |how| match how.starts_with("steep ") {
+        true => command(before, &how, layout),
+        false => wrapped(&format!("{before}{how}"), layout),
+    })
+}
+
+fn cell_notes(outcome: &Outcome) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !outcome.verdict().is_clear() {
+        notes.push(format!("{} – {}; {}", outcome.verdict(), outcome.verdict().meaning(), outcome.judgement.reason));
+    }
+    if let Some(repeated) = &outcome.repeated {
+        let times = if repeated.times == 1 { "once".to_owned() } else { format!("{} times", repeated.times) };
+        notes.push(format!("soaked {times} more, after an attempt that does not count: {}", repeated.why));
+    }
+    notes.extend(outcome.thresholds.iter().map(ThresholdOutcome::note));
+    if outcome.verdict() != Verdict::Invalid {
+        notes.extend(outcome.failures.clone());
+    }
+    notes.extend(outcome.connections_note.clone());
+    notes.extend(outcome.flows.iter().map(|(name, counts)| flow_note(name, counts)));
+    if let Some(external) = &outcome.external {
+        notes.push(external_note(external));
+        notes.extend(outcome.standstill_note.clone());
+    }
+    if let (Some(seconds), Some(limit)) = (&outcome.seconds_to_limit, outcome.memory_limit_bytes) {
+        notes.push(format!("reaches the memory limit of {limit} in {}", limit_in_words(seconds)));
+    }
+    if let (true, Some(peak), Some(limit)) = (outcome.headroom_exceeded, outcome.peak_bytes, outcome.memory_limit_bytes)
+    {
+        notes.push(format!("headroom: the peak of {peak} is above 90 % of the limit of {limit}"));
+    }
+    if outcome.verdict() == Verdict::Crashed && !outcome.message.is_empty() {
+        notes.push(format!("its last lines:\n{}", outcome.message));
+    } else if !outcome.message.is_empty() && !outcome.judgement.reason.contains(&outcome.message) {
+        notes.push(outcome.message.clone());
+    }
+    if outcome.probe && outcome.growth().is_some_and(|growth| growth.source == MemorySource::Anonymous) {
+        notes.push("judged by anonymous memory: the probe answered in too few samples".to_owned());
+    }
+    let storms = &outcome.connections;
+    if storms.storm_opened + storms.storm_refused > 0 {
+        notes.push(format!(
+            "storms opened {} connections beside the load, and could not open {}",
+            storms.storm_opened, storms.storm_refused
+        ));
+    }
+    if outcome.certificate_unchecked {
+        notes.push("the certificate of the service was not checked (http.tls.insecure)".to_owned());
+    }
+    if outcome.something_left {
+        notes.push("some process could not be ended".to_owned());
+    }
+    notes.extend(outcome.limits.iter().map(|limit| format!("not seen on this host: {limit}")));
+    if let Some(reason) = &outcome.cut_short {
+        notes.push(format!("{reason}; judged on what there is"));
+    }
+    notes.extend(outcome.held.as_ref().and_then(HeldMemory::note));
+    notes.extend(outcome.worker_ends.iter().map(WorkerEnds::note));
+    notes.extend(outcome.other_series.iter().filter_map(OtherSeries::note));
+    for (kind, count) in &outcome.disturbances {
+        notes.push(if *count == 1 { format!("{kind} (once)") } else { format!("{kind} ({count} times)") });
+    }
+    for idle in &outcome.idle {
+        notes.push(format!(
+            "phase {}: {} at its beginning, {} at its end",
+            idle.phase, idle.start_bytes, idle.end_bytes
+        ));
+    }
+    notes.extend(outcome.phases.iter().filter_map(PhaseJudgement::hidden));
+    notes.extend(outcome.judgement.advice.as_ref().map(|advice| format!("to decide it: {advice}")));
+    notes
+}
+
+fn flow_note(name: &str, counts: &FlowCounts) -> String {
+    let FlowCounts { started, completed, ended_early, left } = counts;
+    let left = if *left > 0 { format!(", {left} left at a pause or the end of the load") } else { String::new() };
+    format!("flow \"{name}\": {started} sessions started, {completed} completed, {ended_early} ended early{left}")
+}
+
+fn external_note(external: &ExternalLoad) -> String {
+    let program = external.command.first().map_or("", String::as_str);
+    let requests = match (&external.counter, &external.reported) {
+        (Some(counter), _) => format!("requests are those that the service counts in {}", counter.metric),
+        (None, Some(place)) => format!("requests are those that it counts itself in {place}"),
+        (None, None) => {
+            "growth is known per hour only: load.counter (of the service) or load.requests_from (of the program) \
+                         would tell it per request"
+                .to_owned()
+        }
+    };
+    format!("{program} made the load, and no due request is accounted for; {requests}")
+}
+
+/// `2h 5m (1h 50m to 2h 20m)`; an end that growth may never reach is said so.
+fn limit_in_words(seconds: &Estimate<f64>) -> String {
+    let said = |seconds: f64| match Duration::try_from_secs_f64(seconds) {
+        // The low end of the growth may be zero.
+        Ok(duration) if duration < Duration::from_hours(24 * 3650) => duration_text(duration),
+        _ => "never".to_owned(),
+    };
+    format!("{} ({} to {})", said(seconds.value), said(seconds.low), said(seconds.high))
+}
