@@ -94,10 +94,11 @@ fn flag_note(FlagFinding { flag, finding, .. }: &FlagFinding, layout: Layout) ->
 /// A line of its own: it is there to be copied.
 fn settled(finding: &Finding, layout: Layout) -> String {
     let before = "to settle it: ";
-    settled_by(finding).map_or_else(String::new, |how| match how.starts_with("steep ") {
-        true => command(before, &how, layout),
-        false => wrapped(&format!("{before}{how}"), layout),
-    })
+    match settled_by(finding) {
+        Some(how) if how.starts_with("steep ") => command(before, &how, layout),
+        Some(how) => wrapped(&format!("{before}{how}"), layout),
+        None => String::new(),
+    }
 }
 
 fn cell_notes(outcome: &Outcome) -> Vec<String> {
