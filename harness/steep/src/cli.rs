@@ -154,7 +154,7 @@ pub struct AnalyzeOptions {
     /// How to print the result; json: one object per input and line
     #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
     pub format: ResultFormat,
-    /// Print the best models with their scores and intervals, too
+    /// Print the best models with their scores and intervals, and the rule that decided
     #[arg(long)]
     pub explain: bool,
     /// Other column names of CSV files: `time=NAME,memory=NAME,requests=NAME,live=NAME`, any of them. Time is in

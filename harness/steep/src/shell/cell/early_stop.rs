@@ -8,8 +8,8 @@ use crate::shell::store::{StoreError, read_trace};
 use steep_core::outcome::{Outcome, materiality};
 use steep_core::scenario::{Judge, Role, StopEarly};
 use steep_core::trace::PhaseSpan;
-use steep_judge::growth::{EarlyStop, looks};
 use steep_judge::units::{SinceStart, duration_text};
+use steep_judge::verdict::{EarlyStop, looks};
 
 /// The looks at one soak.
 #[derive(Debug)]
