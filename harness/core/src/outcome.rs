@@ -11,6 +11,7 @@ mod measure;
 mod others;
 mod phases;
 mod process;
+pub mod rules;
 mod shortage;
 mod shortfall;
 mod stretches;
@@ -22,9 +23,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::delivery::{
-    completed, connections_note, delivered, failures, is_worth_repeating, short, standstill_note, totals,
-};
+use self::delivery::{completed, connections_note, failures, is_worth_repeating, short, standstill_note, totals};
 pub use self::figures::{Figures, MemoryEnds, Start};
 use self::figures::{figures, memory_ends};
 pub use self::held::HeldMemory;
@@ -33,6 +32,7 @@ pub use self::measure::Measure;
 pub use self::others::OtherSeries;
 pub use self::phases::{IdlePhase, PhaseJudgement};
 use self::phases::{idle_phases, judged};
+use self::rules::{Soak, exceeds_headroom, of_soak, status};
 pub use self::shortage::{Evidence, Short, Shortage, Side, Waiting};
 use self::stretches::Stretch;
 pub use self::under_way::UnderWay;
@@ -48,11 +48,9 @@ use crate::trace::{
 use steep_judge::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
 use steep_judge::ids::{CellId, FlagSet, History};
 use steep_judge::isolation::{JudgedCell, PhasesSeen};
-use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR, SinceStart, duration_text};
+use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR, SinceStart};
 use steep_judge::verdict::{Judgement, Verdict};
 
-/// A peak above this share of the limit is a finding, however flat the slope.
-const HEADROOM: f64 = 0.9;
 /// A program that makes the load may be done by this share of the soak before it: `--duration 10m` and a start of its
 /// own do not fit to the second.
 const LOAD_ENDS_EARLY: f64 = 0.05;
@@ -199,11 +197,8 @@ impl Outcome {
         let per_request = judged.fitted.growth.as_ref().and_then(|growth| growth.per_request);
         let grown = judged.judgement.verdict;
         let shortage = short(trace, &requests);
-        let judgement = overruled(judged.judgement, trace, &requests, shortage.as_ref());
-        let judgement = match &held {
-            Some(held) => held.doubted(judgement),
-            None => judgement,
-        };
+        let soak = Soak { trace, requests: &requests, shortage: shortage.as_ref(), held: held.as_ref() };
+        let judgement = of_soak(&soak, judged.judgement);
         let judgement =
             Judgement { advice: advice::advice(trace, &judgement, &requests, shortage.is_some()), ..judgement };
         let grows_in = judged.grows_in.filter(|_| judgement.verdict == grown);
@@ -212,8 +207,7 @@ impl Outcome {
         let end = trace.end.as_ref();
         let other_series = others::other_series(trace);
         let thresholds = threshold_outcomes(trace, |metric| at_the_end(metric, &judgement, per_request, &other_series));
-        let headroom_exceeded =
-            limit.zip(peak_bytes).is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64());
+        let headroom_exceeded = exceeds_headroom(limit, peak_bytes);
         // A threshold that was broken, or the limit all but reached, is a finding, which no second soak takes back.
         let is_finding = headroom_exceeded || thresholds.iter().any(|kept| kept.broken);
         let is_short = judgement.verdict == Verdict::Invalid && shortage.is_some();
@@ -314,24 +308,7 @@ impl Outcome {
     /// What this cell comes to, for the exit status.
     #[must_use]
     pub fn status(&self, fail_on: &[Finding]) -> Status {
-        let finding = match self.verdict() {
-            Verdict::Leak => Some(Finding::Leak),
-            Verdict::Step => Some(Finding::Step),
-            Verdict::Retention => Some(Finding::Retention),
-            Verdict::Crashed => Some(Finding::Crashed),
-            Verdict::Plateau | Verdict::Stable | Verdict::Inconclusive | Verdict::Invalid => None,
-        };
-        let fails = |finding| fail_on.contains(&finding);
-        let broken = self.thresholds.iter().any(|kept| kept.broken);
-        if broken || finding.is_some_and(fails) || self.headroom_exceeded && fails(Finding::Headroom) {
-            Status::Finding
-        } else if self.cut_short.is_some() || matches!(self.verdict(), Verdict::Invalid | Verdict::Crashed) {
-            Status::NotDone
-        } else if self.verdict() == Verdict::Inconclusive {
-            Status::Undecided
-        } else {
-            Status::Clean
-        }
+        status(self, fail_on)
     }
 }
 
@@ -368,26 +345,6 @@ pub fn materiality(judge: &Judge) -> Materiality {
         Strictness::Strict => 5.0,
     };
     Materiality { per_request: judge.min_growth_bytes_per_request, per_hour: judge.min_growth_bytes_per_hour, bar }
-}
-
-/// The judgement, unless something else than growth decides.
-fn overruled(judged: Judgement, trace: &Trace, requests: &Counts, shortage: Option<&Shortage>) -> Judgement {
-    let Some(end) = &trace.end else { return delivered(judged, trace, requests, shortage) };
-    match end.reason {
-        EndReason::BuildFailed | EndReason::NotReady | EndReason::NotVerified | EndReason::Failed => {
-            judged.overruled(Verdict::Invalid, end.message.clone())
-        }
-        EndReason::Crashed => {
-            let exit = end.exit.map_or_else(|| "its end was not seen".to_owned(), |exit| exit.to_string());
-            let after = duration_text(end.t_s.elapsed());
-            judged.overruled(Verdict::Crashed, format!("the service ended by itself after {after}: {exit}"))
-        }
-        EndReason::Completed
-        | EndReason::StoppedEarly
-        | EndReason::ThresholdBroken
-        | EndReason::LoadEnded
-        | EndReason::Interrupted => delivered(judged, trace, requests, shortage),
-    }
 }
 
 /// What is fitted: warm-up and steady phases; the longest stretch of them, where idle ones lie between.

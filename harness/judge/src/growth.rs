@@ -4,9 +4,8 @@
 
 mod advice;
 mod after_cap;
-mod early_stop;
+mod candidates;
 mod environment;
-mod explain;
 mod falls;
 mod flat_end;
 mod high_water;
@@ -20,11 +19,14 @@ use serde::Serialize;
 
 pub use self::advice::{Advice, Trend, advice};
 pub use self::after_cap::AfterCap;
-pub use self::early_stop::{EarlyStop, looks};
-pub use self::explain::{Candidate, Explanation, explain};
+#[cfg(test)]
+pub(crate) use self::candidates::CANDIDATES_SHOWN;
+pub use self::candidates::{Candidate, candidates};
 pub use self::falls::GivenBack;
 pub use self::flat_end::FlatEnd;
+pub(crate) use self::interval::PLAUSIBLE;
 pub use self::materiality::{ALLOCATOR_DRIFT, Materiality, SHORT_RUN_SECONDS};
+pub(crate) use self::materiality::{CHUNK, SHARE_OF_WORTH_FINDING};
 pub use self::running::{Reading, RunningSeries};
 pub use self::series::{LEAST_PHASE, LEAST_SECONDS, MemorySource, Series, Unjudgeable};
 pub use self::staircase::Jumps;
@@ -62,12 +64,8 @@ const FEWEST_PERIODS: f64 = 5.0;
 const FEWEST_SHORT_PERIODS: f64 = 3.5;
 
 /// In runs shorter than this settling and load are not yet told from growth by the models alone: the curve itself is
-/// asked.
-const SETTLING_SECONDS: f64 = 900.0;
-
-/// Chunks of an allocator that growth worth finding must exceed over such a run for the shapes of the whole curve to
-/// clear it.
-const HIDDEN_CHUNKS: f64 = 2.0;
+/// asked (METHOD.md, what decides).
+pub(crate) const SETTLING_SECONDS: f64 = 900.0;
 
 /// Whether growth keeps step with the work done or with the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -176,61 +174,16 @@ impl Growth {
         self.seconds < SHORT_RUN_SECONDS
     }
 
-    /// Whether only a flat end clears the run, without live bytes: it is below a quarter of an hour and growth worth
-    /// finding is so little over it that allocators could hide it, or memory crept on after a cap. All shapes over the
-    /// whole curve together cleared 1.0 % of leaks of 4 B/request in five minutes, 5.1 % of those that start late.
-    #[must_use]
-    pub fn must_end_flat(&self) -> bool {
-        let worth = self.worth_finding.get_per_second() * self.seconds;
-        let could_hide = self.seconds < SETTLING_SECONDS && worth < HIDDEN_CHUNKS * materiality::CHUNK.as_f64();
-        self.source == MemorySource::Anonymous && (could_hide || self.after_cap.is_some())
-    }
-
     /// Growth that a flat end excludes.
     #[must_use]
     pub fn excluded(&self) -> Option<BytesPerHour> {
         self.flat_end.and_then(|end| end.at_most)
     }
 
-    /// Whether a run below a quarter of an hour owes its growth to what the models take for settling, or ascribe to the
-    /// load: the curve itself shows less than half of it over the second half. In longer runs the load comes and goes
-    /// often enough, and what settles has.
-    #[must_use]
-    fn rests_on_models(&self) -> bool {
-        const SHOWN: f64 = 0.5;
-        self.seconds < SETTLING_SECONDS && self.second_half.get() < SHOWN * self.floor.get()
-    }
-
-    /// The evidence above which growth is called a leak, of a `bar`. More in a run below a quarter of an hour that
-    /// began with a curve and is still slowing down: whether it ends is then a matter of which curve it is, and a
-    /// warm-up of minutes with creep was called a leak in 2.7 % of runs of five minutes. Much more after a straight
-    /// rise that ended: the creep of a full cache was given an evidence of up to 9.8 by shapes that follow it only
-    /// nearly.
-    #[must_use]
-    pub fn evidence_asked(&self, bar: f64) -> f64 {
-        const CURVED: f64 = 30.0;
-        const SLOWED: f64 = 0.8;
-        const MORE: f64 = 2.0;
-        const AFTER_CAP: f64 = 9.0;
-        if self.is_after_cap() {
-            return bar + AFTER_CAP;
-        }
-        let slows = self.calm_gain > CURVED && self.last_quarter.get() < SLOWED * self.second_half.get();
-        if self.seconds < SETTLING_SECONDS && slows { bar + MORE } else { bar }
-    }
-
     /// Whether anonymous memory went on after a cap: live bytes have no heap that creeps.
     #[must_use]
     pub fn is_after_cap(&self) -> bool {
         self.after_cap.is_some() && self.source == MemorySource::Anonymous
-    }
-
-    /// Whether the growth is large enough to be called a leak, whatever the evidence.
-    #[must_use]
-    pub fn is_material(&self) -> bool {
-        self.over_run() >= self.least_growth.as_f64()
-            && self.floor.get() > materiality::SHARE_OF_WORTH_FINDING * self.worth_finding.get()
-            && !self.rests_on_models()
     }
 }
 

@@ -167,7 +167,7 @@ pub struct AnalyzeOptions {
     /// Print every column of the table, each row on one line
     #[arg(long)]
     pub wide: bool,
-    /// Print the best models with their scores and intervals, too
+    /// Print the best models with their scores and intervals, and the rule that decided
     #[arg(long)]
     pub explain: bool,
     /// Other column names of CSV files: `time=NAME,memory=NAME,requests=NAME,live=NAME`, any of them. Time is in

@@ -96,9 +96,10 @@ fn what_is_not_there_or_is_a_folder_keeps_nothing_else_from_being_judged() {
 
 #[test]
 fn every_input_has_exactly_the_promised_fields_and_null_where_nothing_was_fitted() {
-    const PROMISED: [&str; 17] = [
+    const PROMISED: [&str; 18] = [
         "source",
         "verdict",
+        "rule",
         "reason",
         "growth_bytes_per_hour",
         "low_bytes_per_hour",
@@ -135,7 +136,7 @@ fn every_input_has_exactly_the_promised_fields_and_null_where_nothing_was_fitted
     assert_eq!(nulls(&sound), ["need_seconds"]);
     let per_request = ["growth_bytes_per_request", "low_bytes_per_request", "high_bytes_per_request"];
     assert_eq!(nulls(&no_requests), [&per_request[..], &["need_seconds"]].concat());
-    let fitted = || PROMISED[3..].iter().copied();
+    let fitted = || PROMISED[4..].iter().copied();
     assert_eq!(nulls(&short), fitted().filter(|name| *name != "need_seconds").collect::<Vec<_>>());
     assert_eq!(nulls(&broken), fitted().collect::<Vec<_>>());
 }
@@ -175,6 +176,9 @@ fn live_bytes_decide_where_their_column_is_named() {
         explained.contains("live.csv, live bytes:") && explained.contains("live.csv, anonymous memory:"),
         "{explained}"
     );
+    let rule = judged(&[&file, "--columns", "live=live_bytes"]).0[0]["rule"].as_str().unwrap().to_owned();
+    let in_one_line = explained.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(in_one_line.contains(&format!("leak by rule `{rule}`: the evidence is above")), "{rule}: {explained}");
 }
 
 #[test]

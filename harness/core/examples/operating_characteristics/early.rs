@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use steep_judge::growth::{EarlyStop, Materiality, MemorySource, fit, looks};
+use steep_judge::growth::{Materiality, MemorySource, fit};
 use steep_judge::simulator::{CALM, Recipe, Simulated, simulate};
+use steep_judge::verdict::{EarlyStop, looks};
 
 use crate::tally::Share;
 

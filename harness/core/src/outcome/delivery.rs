@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::fitted_samples;
+use super::rules::{Said, Soak};
 use super::shortage::{Shortage, shortage};
 use super::shortfall::Shortfall;
 use crate::scenario::Tolerate;
 use crate::trace::{Connections, CountFell, Counts, EndReason, Header, Sample, Trace};
 use crate::traffic::sessions::MAX_SESSIONS;
 use steep_judge::units::duration_text;
-use steep_judge::verdict::{Judgement, Verdict};
+use steep_judge::verdict::Judgement;
 
 /// A load of which nothing was counted for this share of the soak is not the load of the scenario.
 const STANDSTILL_OF_SOAK: f64 = 0.5;
@@ -39,19 +40,20 @@ pub(super) fn completed(trace: &Trace, requests: &Counts) -> Option<u64> {
     }
 }
 
-/// The judgement, unless the load was not what the scenario says. What the service did comes before what steep could
-/// not do: a service that burns all CPU on its failures also starves the driver.
-pub(super) fn delivered(judged: Judgement, trace: &Trace, requests: &Counts, shortage: Option<&Shortage>) -> Judgement {
+/// Why the load was not what the scenario says. What the service did comes before what steep could not do: a service
+/// that burns all CPU on its failures also starves the driver.
+pub(super) fn not_as_planned(soak: &Soak<'_>, _: &Judgement) -> Option<Said> {
+    let Soak { trace, requests, shortage, .. } = soak;
     let reasons = if trace.header.external.is_some() { of_external(trace) } else { of_own(trace, requests) };
-    if !reasons.is_empty() {
-        let who = shortage.map_or_else(String::new, |shortage| format!(". {shortage}"));
-        return judged.overruled(Verdict::Invalid, reasons.join("; ") + &who);
-    }
-    if judged.verdict.is_clear() && requests.ok > 0 && requests.ok_refused == requests.ok {
-        let reason = "all answers refused what was asked (status 400 and above, or a grpc-status other than OK): the service did no work that could have shown growth";
-        return judged.overruled(Verdict::Invalid, reason);
-    }
-    judged
+    let who = || shortage.map_or_else(String::new, |shortage| format!(". {shortage}"));
+    (!reasons.is_empty()).then(|| Said::because(reasons.join("; ") + &who()))
+}
+
+/// Whether a service that is clear by its `memory` did no work, because it refused all that was asked.
+pub(super) fn all_refused(soak: &Soak<'_>, memory: &Judgement) -> Option<Said> {
+    let Counts { ok, ok_refused, .. } = *soak.requests;
+    let reason = "all answers refused what was asked (status 400 and above, or a grpc-status other than OK): the service did no work that could have shown growth";
+    (memory.verdict.is_clear() && ok > 0 && ok_refused == ok).then(|| Said::because(reason.to_owned()))
 }
 
 /// Who was short, where more load is missing than is tolerated, or came later; none where the load was delivered, or
@@ -241,6 +243,7 @@ mod tests {
     use crate::scenario::{Counter, Scenario};
     use crate::sim::{SimService, soak};
     use crate::trace::{ExternalLoad, Percentiles};
+    use steep_judge::verdict::Verdict;
 
     fn scenario() -> Scenario {
         let text = r#"

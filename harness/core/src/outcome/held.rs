@@ -4,10 +4,11 @@
 use serde::Serialize;
 
 use super::fitted_samples;
+use super::rules::Said;
 use crate::trace::{Held, HeldSource, Sample, Trace};
 use steep_judge::growth::{Advice, Trend, advice};
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate};
-use steep_judge::verdict::{Judgement, Verdict};
+use steep_judge::verdict::Judgement;
 
 /// Less is not worth a line in a report, and no growth.
 const LEAST_TOLD: Bytes = Bytes::mib(1);
@@ -106,36 +107,30 @@ impl HeldMemory {
         told.join(", ")
     }
 
-    /// Why memory that may be the service's does not let this judgement clear it; none where it does.
-    fn doubt(&self, judgement: &Judgement) -> Option<String> {
-        let growth = judgement.growth.as_ref()?;
+    /// Why memory that may be the service's does not let `calm`, what is said of all other memory, clear it; none where
+    /// it does.
+    pub(super) fn doubt(&self, calm: &Judgement) -> Option<Said> {
+        let growth = calm.growth.as_ref()?;
         let worth = growth.worth_finding.get_per_second() * growth.seconds;
         let grown = self.unascribed_growth_bytes;
-        if !judgement.verdict.is_clear() || grown < LEAST_TOLD || grown.as_f64() < worth {
+        if grown < LEAST_TOLD || grown.as_f64() < worth {
             return None;
         }
-        Some(format!(
+        let reason = format!(
             "{grown} appeared on tmpfs or in System V segments meanwhile, made under the service's user and not seen in its \
              hands: it may be the service's, or another program's of that user; to decide, let the service write below {{{{dir}}}} \
              or as a user of its own, or run steep where it may make a cgroup; all else is calm ({})",
-            judgement.reason
-        ))
-    }
-
-    /// `judgement`, unless what may be the service's grew while all else was calm.
-    #[must_use]
-    pub fn doubted(&self, judgement: Judgement) -> Judgement {
-        match self.doubt(&judgement) {
-            Some(reason) => judgement
-                .overruled(Verdict::Inconclusive, reason)
-                .advising("let the service write below {{dir}} (service.args, service.env), then steep run FILE"),
-            None => judgement,
-        }
+            calm.reason
+        );
+        let advice = "let the service write below {{dir}} (service.args, service.env), then steep run FILE";
+        Some(Said { reason, advice: Some(advice) })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use steep_judge::verdict::Verdict;
+
     use super::*;
     use crate::outcome::Outcome;
     use crate::scenario::decode::decode;
@@ -192,6 +187,7 @@ mod tests {
         let grown = of_others(Bytes::mib(64));
         assert_eq!(grown.verdict(), Verdict::Inconclusive, "{:?}", grown.judgement);
         assert!(grown.judgement.reason.contains("may be the service's"), "{}", grown.judgement.reason);
+        assert_eq!(grown.judgement.rule.name, "memory_of_unknown_owner");
         let little = of_others(Bytes::kib(512));
         assert!(little.verdict().is_clear(), "{:?}", little.judgement);
     }

@@ -1,21 +1,21 @@
 //! Phases that are not fitted, each judged by itself: growth that goes on when nothing is asked any more is a finding,
 //! too.
 
+mod beside;
+
 use std::time::Duration;
 
 use serde::Serialize;
 
+pub(super) use self::beside::{Beside, Found, grows_beside, rose_beside, settles_higher};
 use super::materiality;
+use super::rules::of_phases;
 use super::stretches::Stretch;
 use crate::trace::{Sample, Trace};
-use steep_judge::growth::{ALLOCATOR_DRIFT, Follows, Growth, Materiality, MemorySource, Series, Unjudgeable};
+use steep_judge::growth::{ALLOCATOR_DRIFT, Growth, Materiality, MemorySource, Series, Unjudgeable};
 use steep_judge::stats::order::median;
 use steep_judge::units::{Bytes, BytesPerHour, SinceStart, duration_text};
-use steep_judge::verdict::{Judgement, Verdict, judge, judge_by};
-
-/// Growth without requests follows time if it differs from that under load by less than this factor, or by no more than
-/// chance: parts of a leak that follow time and parts that do not are told apart from half as much on.
-const SAME_RATE: f64 = 1.5;
+use steep_judge::verdict::{Judgement, Limits, Verdict, judge, judge_by};
 
 /// A rise in the course of a stretch that is plain to see without any statistics: an allocator's chunk, and a share of
 /// what there is (METHOD.md, jumps; materiality).
@@ -100,124 +100,10 @@ pub(super) fn judged(
         PhaseJudgement::new(stretch, judgement, &surer)
     });
     let phases: Vec<PhaseJudgement> = told.collect();
-    let beside: Vec<&PhaseJudgement> = phases.iter().filter(|phase| !phase.fitted).collect();
-    let (mut judgement, grows_in) = combined(fitted.clone(), &beside);
-    if let Some(reason) = judgement.verdict.is_clear().then(|| climbs(&phases, &stretches, &judgement)).flatten() {
-        judgement = Judgement { verdict: Verdict::Inconclusive, reason, ..judgement }
-            .advising("say phases[].role = \"steady\" of the phases between them, then steep run FILE");
-    }
-    let phases = if beside.is_empty() { Vec::new() } else { phases };
+    let (judgement, grows_in) = of_phases(&Beside::new(&fitted, &phases, &stretches));
+    let is_alone = phases.iter().all(|phase| phase.fitted);
+    let phases = if is_alone { Vec::new() } else { phases };
     Judged { judgement, fitted, phases, grows_in }
-}
-
-/// What all stretches together say: the fitted one, unless one beside it grows.
-fn combined(fitted: Judgement, beside: &[&PhaseJudgement]) -> (Judgement, Option<Vec<String>>) {
-    let mut growing: Vec<&PhaseJudgement> = beside.iter().copied().filter(|phase| phase.grows()).collect();
-    let rank = |phase: &PhaseJudgement| phase.judgement.verdict == Verdict::Retention;
-    growing.sort_by(|one, other| rank(one).cmp(&rank(other)).then(other.rate().total_cmp(&one.rate())));
-    let Some(worst) = growing.first() else { return (unless_hidden(fitted, beside), None) };
-    let is_found = match fitted.verdict {
-        Verdict::Leak | Verdict::Step => true,
-        Verdict::Retention => worst.judgement.verdict == Verdict::Retention,
-        // Numbers that are broken say nothing anywhere.
-        Verdict::Invalid | Verdict::Crashed => return (fitted, None),
-        Verdict::Plateau | Verdict::Stable | Verdict::Inconclusive => false,
-    };
-    if is_found { (goes_on(fitted, &growing), None) } else { (found(&fitted, &growing), Some(worst.phases.clone())) }
-}
-
-/// Growth that only stretches beside the fitted one show, the worst first.
-fn found(fitted: &Judgement, growing: &[&PhaseJudgement]) -> Judgement {
-    let [worst, others @ ..] = growing else { return fitted.clone() };
-    let others: Vec<String> =
-        others.iter().map(|phase| format!("by {} in {}", phase.amount(), phase.place())).collect();
-    let others = if others.is_empty() { String::new() } else { format!(", and {}", others.join(" and ")) };
-    let where_fitted = if worst.without_requests { "under load" } else { "where it is fitted" };
-    let reason = format!("{}{others}; {where_fitted}: {} ({})", worst.finding(), fitted.verdict, fitted.reason);
-    Judgement { reason, need: None, advice: None, ..worst.judgement.clone() }
-}
-
-/// Growth that the fitted stretch shows, with what becomes of it where nothing is asked: one finding and not two.
-fn goes_on(mut fitted: Judgement, growing: &[&PhaseJudgement]) -> Judgement {
-    let mut silent = growing.iter().filter(|phase| phase.without_requests);
-    let Some((phase, idle)) = silent.find_map(|phase| Some((phase, phase.judgement.growth.as_ref()?))) else {
-        return fitted;
-    };
-    let Some(growth) = fitted.growth.as_mut().filter(|growth| growth.rate.get() > 0.0) else { return fitted };
-    let (under_load, without) = (growth.per_hour.map(BytesPerHour::get), idle.per_hour.map(BytesPerHour::get));
-    let is_same = without.low <= under_load.high && under_load.low <= without.high
-        || without.value < SAME_RATE * under_load.value && under_load.value < SAME_RATE * without.value;
-    let amount = idle.per_hour.compact();
-    fitted.reason = if fitted.verdict == Verdict::Leak && is_same {
-        growth.follows = Follows::Time;
-        format!(
-            "grows by {} per hour under load, and by {amount} per hour in {}: it follows time, not requests; evidence {:.1}",
-            growth.per_hour.compact(),
-            phase.place(),
-            growth.evidence
-        )
-    } else {
-        format!("{}; it goes on by {amount} per hour in {}", fitted.reason, phase.place())
-    };
-    fitted
-}
-
-/// A clear verdict says what the stretches beside the fitted one could have hidden, and does not stand where one
-/// plainly rose.
-fn unless_hidden(fitted: Judgement, beside: &[&PhaseJudgement]) -> Judgement {
-    if !fitted.verdict.is_clear() {
-        return fitted;
-    }
-    let rose = beside.iter().find_map(|phase| Some((phase, phase.rose_plainly_by_bytes?)));
-    if let Some((phase, rise)) = rose {
-        let need = phase.judgement.need.unwrap_or(Duration::from_mins(5));
-        let reason = format!(
-            "rose by {rise} over the {} of {}, which {} not decide whether that goes on: let it last {}; else {} ({})",
-            duration_text(phase.lasted()),
-            phase.place(),
-            if phase.judgement.growth.is_some() { "do" } else { "are too short and do" },
-            duration_text(need.max(phase.lasted().mul_f64(1.3))),
-            fitted.verdict,
-            fitted.reason
-        );
-        return Judgement { verdict: Verdict::Inconclusive, reason, ..fitted }
-            .advising(format!("lengthen {} to that (phases[].duration), then steep run FILE", phase.place()));
-    }
-    let hidden: Vec<String> = beside.iter().filter_map(|phase| phase.hidden()).collect();
-    let reason = [vec![fitted.reason], hidden].concat().join("; ");
-    Judgement { reason, ..fitted }
-}
-
-/// Whether what the steady stretches settle at rises each time, by more than allocators take and by what is worth
-/// finding: growth between them, which none of them has to show. In words.
-fn climbs(phases: &[PhaseJudgement], stretches: &[Stretch<'_>], fitted: &Judgement) -> Option<String> {
-    /// Two levels are any two.
-    const FEWEST: usize = 3;
-    let is_loaded = |phase: &&PhaseJudgement| {
-        stretches.iter().any(|stretch| stretch.has_role_of_fitted() && stretch.samples[0].t_s == phase.start_s)
-    };
-    let steady: Vec<&PhaseJudgement> = phases.iter().filter(is_loaded).collect();
-    let [first, .., last] = steady.as_slice() else { return None };
-    let growth = fitted.growth.as_ref().filter(|_| steady.len() >= FEWEST)?;
-    let levels: Vec<f64> = steady.iter().map(|phase| phase.settled_bytes.as_f64()).collect();
-    let risen = levels[levels.len() - 1] - levels[0];
-    let rises_each_time = levels.windows(2).all(|pair| pair[1] - pair[0] > 0.5 * risen / (levels.len() - 1) as f64);
-    let worth = growth.worth_finding.get_per_second() * (last.end_s - first.end_s).as_secs_f64();
-    let by_itself = match growth.source {
-        MemorySource::Anonymous => ALLOCATOR_DRIFT.as_f64(),
-        MemorySource::Live => growth.least_growth.as_f64(),
-    };
-    (rises_each_time && risen > worth.max(by_itself)).then(|| {
-        let times = steady.len();
-        format!(
-            "settles higher in each of {times} steady stretches, by {} from {} to {}: give the phases between them role = \"steady\", so that all is fitted in one piece; the longest stretch: {} ({})",
-            Bytes::new(risen as u64),
-            first.place(),
-            last.place(),
-            fitted.verdict,
-            fitted.reason
-        )
-    })
 }
 
 impl PhaseJudgement {
@@ -314,7 +200,7 @@ fn plain_rise(samples: &[Sample], growth: Option<&Growth>, materiality: &Materia
     let Some(growth) = growth else { return rise_of_quarters(samples) };
     let least = PLAIN_RISE.as_f64().max(LEAST_SHARE * growth.typical.as_f64());
     let second_half = growth.second_half.get_per_second() * growth.seconds;
-    let is_line = growth.evidence > growth.evidence_asked(materiality.bar)
+    let is_line = growth.evidence > Limits::of(growth, materiality.bar).evidence_asked()
         && growth.over_run() >= least
         && growth.floor.get() > growth.worth_finding.get() / 4.0
         && growth.given_back.is_none()

@@ -9,6 +9,7 @@ use super::Layout;
 use super::terminal::wrapped;
 use steep_judge::growth::{Follows, Shape};
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, duration_text};
+use steep_judge::verdict::rules::Rule;
 use steep_judge::verdict::{Judgement, Verdict};
 
 /// One judged input. Amounts are bytes, `low` and `high` the ends of the 95 % interval; null where nothing could be
@@ -19,6 +20,8 @@ pub struct Analysis {
     pub source: String,
     /// The verdict.
     pub verdict: Verdict,
+    /// The rule that decided.
+    rule: Rule,
     /// Why, in words.
     pub reason: String,
     growth_bytes_per_hour: Option<BytesPerHour>,
@@ -50,6 +53,7 @@ impl Analysis {
         Self {
             source,
             verdict: judgement.verdict,
+            rule: judgement.rule,
             reason: judgement.reason.clone(),
             growth_bytes_per_hour: per_hour.map(|growth| growth.value),
             low_bytes_per_hour: per_hour.map(|growth| growth.low),
@@ -82,5 +86,13 @@ impl Analysis {
             let _ = write!(line, "; a run of {} may decide", words(need));
         }
         wrapped(&line, layout)
+    }
+
+    /// The rule that decided, for people who want to follow it.
+    #[must_use]
+    pub fn rule(&self, layout: Layout) -> String {
+        let Rule { name, when, .. } = self.rule;
+        let where_it_stands = "(METHOD.md, \"The rules, in order\")";
+        wrapped(&format!("{}: {} by rule `{name}`: {when} {where_it_stands}", self.source, self.verdict), layout)
     }
 }

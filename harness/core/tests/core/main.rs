@@ -12,6 +12,7 @@ mod night;
 mod plan;
 mod reference;
 mod report;
+mod rules;
 mod scenario;
 mod starter;
 mod twins;

@@ -7,7 +7,7 @@ use crate::stats::student;
 use crate::units::Estimate;
 
 /// Models whose score is within this of the best are plausible (METHOD.md, interval).
-pub(super) const PLAUSIBLE: f64 = 3.0;
+pub(crate) const PLAUSIBLE: f64 = 3.0;
 
 /// Blocks per degree of freedom of the t quantile: neighbouring blocks are correlated.
 const BLOCKS_PER_FREEDOM: f64 = 6.0;

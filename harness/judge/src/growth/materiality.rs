@@ -16,7 +16,7 @@ const LEAST_GROWTH: Bytes = Bytes::mib(1);
 const LEAST_SHARE: f64 = 0.002;
 
 /// The lower end of the interval must be above this share of what is worth finding.
-pub(super) const SHARE_OF_WORTH_FINDING: f64 = 0.25;
+pub(crate) const SHARE_OF_WORTH_FINDING: f64 = 0.25;
 
 /// What allocators were measured to take by themselves within minutes, with a third on top: anonymous memory of
 /// leak-free services rose by 0.3–1.5 MB with most allocators, but by up to 848 B/request × 12,000 requests ≈ 10 MB in
@@ -39,7 +39,7 @@ const PLAIN_SECONDS: (f64, f64) = (60.0, 120.0);
 
 /// Allocators take memory from the kernel in chunks: jemalloc was measured to swing by 1.06 MB and mimalloc to step by
 /// 2.1 MB. Less growth than one over a short run may have stayed hidden.
-pub(super) const CHUNK: Bytes = Bytes::mib(2);
+pub(crate) const CHUNK: Bytes = Bytes::mib(2);
 
 /// What the user finds worth finding, and how strong the evidence must be.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -126,19 +126,6 @@ pub enum Unjudgeable {
 }
 
 impl Unjudgeable {
-    /// Whether the numbers are broken, rather than too few.
-    #[must_use]
-    pub const fn is_invalid(&self) -> bool {
-        match self {
-            Self::Ragged | Self::Impossible { .. } | Self::TimeBackwards { .. } | Self::Singular => true,
-            Self::Empty
-            | Self::TooShort { .. }
-            | Self::CounterReset { .. }
-            | Self::TooManyMissing { .. }
-            | Self::TooFewBlocks { .. } => false,
-        }
-    }
-
     /// How long a run would have to last, if a longer one helps.
     #[must_use]
     pub const fn need(&self) -> Option<Duration> {

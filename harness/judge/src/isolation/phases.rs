@@ -39,7 +39,7 @@ fn seen_by(outcome: &JudgedCell, is_meant: impl Fn(&PhasesSeen) -> bool) -> Judg
         return JudgedCell { judgement, ..outcome.clone() };
     }
     let found = outcome.phases.iter().find(|phase| is_meant(phase)).map(|phase| phase.judgement.clone());
-    let judgement = found.unwrap_or_else(|| Judgement::without_growth(Verdict::Inconclusive, "was not soaked"));
+    let judgement = found.unwrap_or_else(Judgement::not_soaked);
     JudgedCell { judgement, grows_in: None, ..outcome.clone() }
 }
 

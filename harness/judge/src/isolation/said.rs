@@ -3,7 +3,7 @@
 use super::cell::JudgedCell;
 use crate::growth::{Growth, MemorySource};
 use crate::units::{Bytes, BytesPerHour, Estimate};
-use crate::verdict::Verdict;
+use crate::verdict::{Limits, Verdict};
 
 /// Half the width of an interval of 95 %, in standard errors.
 pub(super) const HALF_WIDTH: f64 = 1.96;
@@ -109,8 +109,7 @@ impl Said {
 
 /// Whether a cell without a verdict of its own grew beyond doubt.
 fn grew(growth: &Growth) -> bool {
-    let is_sure = growth.evidence > growth.evidence_asked(STRICT) && growth.is_material();
-    is_sure && !growth.environment_noisy && growth.given_back.is_none()
+    Limits::of(growth, STRICT).is_sure() && growth.given_back.is_none()
 }
 
 fn spread(growth: &Growth) -> f64 {

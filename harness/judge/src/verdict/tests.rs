@@ -1,7 +1,7 @@
 use super::*;
 use crate::growth::planted::{Planted, in_chunks};
 use crate::simulator::{Family, Recipe, simulate};
-use crate::units::BytesPerRequest;
+use crate::units::{BytesPerHour, BytesPerRequest};
 
 /// What the quickstart asks for: a minute can clear a service of 512 B/request.
 const COARSE: Materiality =
@@ -179,7 +179,8 @@ fn a_run_disturbed_too_often_is_inconclusive() {
 
 #[test]
 fn a_crash_overrules_the_verdict_and_keeps_the_numbers() {
-    let judgement = judge(&STEEP.series(), &COARSE).overruled(Verdict::Crashed, "killed by signal 9");
+    const CRASHED: Rule = Rule::new("crashed", Verdict::Crashed, "the service ended by itself");
+    let judgement = judge(&STEEP.series(), &COARSE).overruled(CRASHED, "killed by signal 9");
     assert_eq!((judgement.verdict, judgement.reason.as_str()), (Verdict::Crashed, "killed by signal 9"));
     assert!(judgement.growth.is_some());
 }

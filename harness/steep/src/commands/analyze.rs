@@ -15,9 +15,9 @@ use steep_core::outcome::{Outcome, judged_cells};
 use steep_core::recorded::Columns;
 use steep_core::report::{Analysis, cells};
 use steep_core::scenario::{Date, Finding, Flag};
-use steep_judge::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, explain, fit};
+use steep_judge::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
 use steep_judge::isolation::isolate;
-use steep_judge::verdict::{Judgement, Verdict, judge_by};
+use steep_judge::verdict::{Judgement, Verdict, explain, judge_by};
 
 /// What one input came to.
 struct Judged {
@@ -41,16 +41,16 @@ pub fn analyze(options: &AnalyzeOptions) -> Status {
     let mut statuses = Vec::new();
     for input in inputs {
         let judged = judged(input, &columns, explain).unwrap_or_else(|error| {
-            let judgement = Judgement::without_growth(Verdict::Invalid, format!("{error:#}"));
+            let judgement = Judgement::not_read(format!("{error:#}"));
             let analyses = vec![Analysis::new(input.display().to_string(), &judgement)];
             Judged { analyses, explanations: Vec::new(), outcomes: Vec::new(), status: Status::NotDone }
         });
-        statuses.push(printed(text(&judged, format, wide), judged.status));
+        statuses.push(printed(text(&judged, format, wide, explain), judged.status));
     }
     Status::of(statuses)
 }
 
-fn text(judged: &Judged, format: ResultFormat, wide: bool) -> Result<String, anyhow::Error> {
+fn text(judged: &Judged, format: ResultFormat, wide: bool, explain: bool) -> Result<String, anyhow::Error> {
     match format {
         ResultFormat::Json => {
             judged.analyses.iter().map(|analysis| Ok(serde_json::to_string(analysis)? + "\n")).collect()
@@ -60,6 +60,9 @@ fn text(judged: &Judged, format: ResultFormat, wide: bool) -> Result<String, any
             let table = if judged.outcomes.is_empty() { String::new() } else { cells(&judged.outcomes, layout) + "\n" };
             let mut text = table + &judged.analyses.iter().map(|analysis| analysis.line(layout)).collect::<String>();
             text.extend(judged.explanations.iter().map(|explanation| format!("\n{explanation}\n")));
+            if explain {
+                text.extend(judged.analyses.iter().map(|analysis| format!("\n{}", analysis.rule(layout))));
+            }
             Ok(text)
         }
     }
@@ -109,7 +112,7 @@ fn judged_run(input: &Path, explain: bool) -> Result<Judged, anyhow::Error> {
             unknown => {
                 let reason = unknown.err().map_or_else(|| "not soaked".to_owned(), |error| in_full(&error));
                 unknown_cells.push(Status::NotDone);
-                analyses.push(Analysis::new(source, &Judgement::without_growth(Verdict::Invalid, reason)));
+                analyses.push(Analysis::new(source, &Judgement::not_read(reason)));
             }
         }
     }

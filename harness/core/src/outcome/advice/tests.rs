@@ -53,8 +53,12 @@ fn assert_advice(outcome: &Outcome, verdict: Verdict) {
 fn an_end_without_a_soak_says_what_to_do() {
     for reason in [EndReason::BuildFailed, EndReason::NotReady, EndReason::NotVerified, EndReason::Failed] {
         let message = "it is broken".to_owned();
-        assert_advice(&told(|trace, _| trace.end = Some(End { reason, message, ..End::default() })), Verdict::Invalid);
+        let outcome = told(|trace, _| trace.end = Some(End { reason, message, ..End::default() }));
+        assert_advice(&outcome, Verdict::Invalid);
+        assert_eq!(outcome.judgement.rule.name, "soak_failed");
     }
+    let crashed = told(|trace, _| trace.end.as_mut().expect("an end").reason = EndReason::Crashed);
+    assert_eq!((crashed.verdict(), crashed.judgement.rule.name), (Verdict::Crashed, "crashed"));
 }
 
 #[test]
@@ -83,8 +87,11 @@ fn a_load_that_was_not_what_the_scenario_says_tells_what_to_change() {
         },
         |_, counts| counts.ok_refused = counts.ok,
     ];
-    for spoil in spoilt {
-        assert_advice(&told(spoil), Verdict::Invalid);
+    for (place, spoil) in spoilt.into_iter().enumerate() {
+        let outcome = told(spoil);
+        assert_advice(&outcome, Verdict::Invalid);
+        let rule = if place < 8 { "load_not_as_planned" } else { "all_answers_refused" };
+        assert_eq!(outcome.judgement.rule.name, rule, "{}", outcome.judgement.reason);
     }
 }
 
@@ -131,7 +138,9 @@ fn a_load_by_another_program_that_was_not_counted_tells_what_to_change() {
 
 #[test]
 fn what_is_open_says_what_would_decide_and_what_is_decided_says_nothing() {
-    assert_advice(&told(|trace, _| trace.samples.truncate(20)), Verdict::Inconclusive);
+    let open = told(|trace, _| trace.samples.truncate(20));
+    assert_advice(&open, Verdict::Inconclusive);
+    assert_eq!(open.judgement.rule.name, "too_few_readings");
     assert_eq!(told(|_, _| ()).judgement.advice, None);
 }
 

@@ -3,6 +3,7 @@ use crate::outcome::Outcome;
 use crate::scenario::decode::decode;
 use crate::sim::{SimService, soak};
 use crate::trace::ProcessId;
+use steep_judge::growth::Follows;
 
 /// A phase: name, role, rate (0: a pause), seconds.
 type Planned = (&'static str, &'static str, u32, u64);
@@ -47,6 +48,9 @@ fn growth_that_begins_when_the_load_has_ended_is_a_leak_per_hour_of_that_phase()
     let outcome = outcome(&[LOADED, ("cooldown", "cooldown", 0, 600)], timer(62.0, 1800.0, 2400.0));
     assert_eq!(outcome.verdict(), Verdict::Leak, "{}", reason(&outcome));
     assert_eq!(outcome.grows_in, Some(vec!["cooldown".to_owned()]));
+    assert_eq!(outcome.judgement.rule.name, "grows_beside");
+    let json = serde_json::to_value(&outcome).expect("numbers only");
+    assert_eq!((&json["rule"], &json["phases"][1]["rule"]), (&"grows_beside".into(), &"grows".into()));
     assert!(outcome.growth().is_some_and(|growth| growth.per_request.is_none()));
     let said = reason(&outcome);
     assert!(said.contains(" MiB per hour in phase `cooldown`, without requests, evidence "), "{said}");
@@ -80,6 +84,7 @@ fn growth_in_several_phases_is_one_finding_that_names_them_all() {
 fn growth_that_goes_on_at_the_same_rate_without_requests_follows_time_and_is_one_finding() {
     let outcome = outcome(&[LOADED, AFTER], timer(62.0, 0.0, 2400.0));
     assert_eq!((outcome.verdict(), &outcome.grows_in), (Verdict::Leak, &None), "{}", reason(&outcome));
+    assert_eq!(outcome.judgement.rule.name, "grows");
     let said = reason(&outcome);
     assert!(said.contains("follows time, not requests") && !said.contains("per request"), "{said}");
     assert_eq!(outcome.growth().map(|growth| growth.follows), Some(Follows::Time));
@@ -127,6 +132,9 @@ fn a_phase_that_plainly_grows_is_never_hidden_however_short() {
         let outcome = outcome(&phases, timer(mib, 1800.0, 1800.0 + seconds as f64));
         assert!(!outcome.verdict().is_clear(), "{seconds}: {}", reason(&outcome));
         assert!(reason(&outcome).contains("phase `after`, without requests"), "{seconds}: {}", reason(&outcome));
+        let rule = outcome.judgement.rule.name;
+        assert!(["rose_beside", "grows_beside"].contains(&rule), "{seconds}: {rule}");
+        assert!(seconds > 30 || rule == "rose_beside", "{rule}");
     }
 }
 
@@ -221,6 +229,7 @@ fn growth_that_comes_with_each_new_beginning_of_the_load_is_not_clean() {
     let outcome = outcome(&phases, climbing(40e6));
     assert_eq!(outcome.verdict(), Verdict::Inconclusive, "{}", reason(&outcome));
     assert!(reason(&outcome).starts_with("settles higher in each of 3 steady stretches"), "{}", reason(&outcome));
+    assert_eq!(outcome.judgement.rule.name, "settles_higher");
     let little = self::outcome(&phases, climbing(2e6));
     assert!(little.verdict().is_clear(), "{}", reason(&little));
 }

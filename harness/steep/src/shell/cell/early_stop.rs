@@ -6,8 +6,8 @@ use std::time::Duration;
 use steep_core::outcome::{UnderWay, materiality};
 use steep_core::scenario::{Judge, Role, StopEarly};
 use steep_core::trace::{PhaseSpan, Record};
-use steep_judge::growth::{EarlyStop, looks};
 use steep_judge::units::{SinceStart, duration_text};
+use steep_judge::verdict::{EarlyStop, looks};
 
 /// The looks at one soak.
 #[derive(Debug)]

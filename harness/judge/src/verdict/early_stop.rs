@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::Growth;
+use super::limits::Limits;
+use crate::growth::Growth;
 
 /// The least evidence of a look that counts, however lax the bar.
 const LEAST_BAR: f64 = 4.6;
@@ -45,9 +46,7 @@ impl EarlyStop {
     /// Takes the growth at a look, and says whether the soak may stop: this look and the one before were above the
     /// bar, and only steady phases would follow. `None` for a look at which nothing could be fitted.
     pub fn may_stop(&mut self, growth: Option<&Growth>, only_steady_phases_remain: bool) -> bool {
-        let is_above = growth.is_some_and(|growth| {
-            growth.evidence > growth.evidence_asked(self.bar) && growth.is_material() && !growth.environment_noisy
-        });
+        let is_above = growth.is_some_and(|growth| Limits::of(growth, self.bar).is_sure());
         let both = is_above && self.last_was_above;
         self.last_was_above = is_above;
         both && only_steady_phases_remain
@@ -56,9 +55,9 @@ impl EarlyStop {
 
 #[cfg(test)]
 mod tests {
-    use super::super::planted::Planted;
-    use super::super::{Materiality, MemorySource, fit};
     use super::*;
+    use crate::growth::planted::Planted;
+    use crate::growth::{Materiality, MemorySource, fit};
 
     fn growth(leak: f64) -> Growth {
         let series = Planted { seconds: 600, leak, ..Planted::CALM }.series();

@@ -1,43 +1,12 @@
-//! What led to a growth: the best models with their scores and intervals, so that a person can follow the decision.
+//! What led to a growth, in words: the best models with their scores and intervals, and what it is held against.
 
 use std::fmt::{self, Write as _};
 
-use serde::Serialize;
-
-use super::interval::{Interval, PLAUSIBLE};
-use super::materiality::Materiality;
-use super::series::{MemorySource, Series, Unjudgeable};
-use super::{Growth, Run};
-use crate::stats::competition::{Competition, Fit};
-use crate::stats::noise::Noise;
-use crate::stats::shapes::Shape;
-use crate::units::{BytesPerHour, Estimate};
-
-/// How many models of each kind are told.
-const CANDIDATES_SHOWN: usize = 5;
-
-/// One model of the competition: the best of its shape.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Candidate {
-    /// The form of the mean.
-    pub shape: Shape,
-    /// Whether it grows without end.
-    pub leaking: bool,
-    /// Score below the best of all; zero for the best.
-    pub behind: f64,
-    /// Correlation of neighbouring blocks in its noise; 1 is a random walk.
-    pub correlation: f64,
-    /// White noise relative to the correlated one.
-    pub white: f64,
-    /// Its growth, with its own 95 % interval; none for a calm shape.
-    #[serde(rename = "growth_bytes_per_hour")]
-    pub growth: Option<Estimate<BytesPerHour>>,
-    /// Whether its interval is part of the growth's.
-    pub plausible: bool,
-}
+use super::limits::Limits;
+use crate::growth::{Candidate, Growth, Materiality, MemorySource, PLAUSIBLE, Series, Unjudgeable, candidates};
 
 /// What led to a growth.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     /// The growth.
     pub growth: Growth,
@@ -47,52 +16,13 @@ pub struct Explanation {
     pub candidates: Vec<Candidate>,
 }
 
-/// As [`super::fit`], and keeps what that throws away. A series that never changes has no candidates.
+/// As [`crate::growth::fit`], and keeps what that throws away.
 ///
 /// # Errors
 /// Why the series cannot be judged.
 pub fn explain(series: &Series, source: MemorySource, materiality: &Materiality) -> Result<Explanation, Unjudgeable> {
-    let (growth, candidates) = super::fitted(series, source, materiality, candidates)?;
+    let (growth, candidates) = candidates(series, source, materiality)?;
     Ok(Explanation { growth, bar: materiality.bar, candidates })
-}
-
-fn candidates(run: &Run, competition: &Competition) -> Vec<Candidate> {
-    let t = Interval::quantile(run.cut.at.len(), run.readings.seconds());
-    let mut best: Vec<(Shape, Fit)> = Vec::new();
-    for fit in &competition.fits {
-        let shape = competition.means[fit.mean].shape;
-        match best.iter_mut().find(|(other, _)| *other == shape) {
-            Some((_, other)) if other.score >= fit.score => {}
-            Some((_, other)) => *other = *fit,
-            None => best.push((shape, *fit)),
-        }
-    }
-    best.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
-    let top = best.first().map_or(0.0, |(_, fit)| fit.score);
-    let is_leaking = |fit: &Fit| competition.means[fit.mean].drift.is_some();
-    let best_leaking = best.iter().find(|(_, fit)| is_leaking(fit)).map_or(top, |(_, fit)| fit.score);
-    let noises: Vec<Noise> = Noise::family().collect();
-    let seconds = run.readings.seconds();
-    let candidate = |(shape, fit): &(Shape, Fit)| {
-        let leaking = is_leaking(fit);
-        let Noise { correlation, white } = noises[fit.noise];
-        let growth = Estimate { value: fit.slope, low: fit.slope - t * fit.error, high: fit.slope + t * fit.error };
-        Candidate {
-            shape: *shape,
-            leaking,
-            behind: top - fit.score,
-            correlation,
-            white,
-            growth: leaking.then(|| growth.map(|over_run| BytesPerHour::per_second(over_run / seconds))),
-            plausible: leaking && fit.slope + t * fit.error >= 0.0 && fit.score >= best_leaking - PLAUSIBLE,
-        }
-    };
-    let of_kind = |leaking: bool| {
-        best.iter().filter(move |(_, fit)| is_leaking(fit) == leaking).take(CANDIDATES_SHOWN).map(candidate)
-    };
-    let mut told: Vec<Candidate> = of_kind(true).chain(of_kind(false)).collect();
-    told.sort_by(|a, b| a.behind.total_cmp(&b.behind));
-    told
 }
 
 impl fmt::Display for Explanation {
@@ -120,7 +50,7 @@ impl fmt::Display for Explanation {
             "* within {PLAUSIBLE} of the best leaking model: the interval is the union of theirs, the same shapes with other noises included"
         )?;
         writeln!(f, "growth an hour: {}, at most {}", growth.per_hour.compact(), growth.ceiling)?;
-        let asked = growth.evidence_asked(*bar);
+        let asked = Limits::of(growth, *bar).evidence_asked();
         writeln!(f, "evidence {:.1}; above {asked} it is a leak, if material", growth.evidence)?;
         write!(
             f,
@@ -132,8 +62,9 @@ impl fmt::Display for Explanation {
 
 #[cfg(test)]
 mod tests {
-    use super::super::planted::Planted;
     use super::*;
+    use crate::growth::CANDIDATES_SHOWN;
+    use crate::growth::planted::Planted;
 
     fn explained(series: &Series) -> Explanation {
         explain(series, MemorySource::Anonymous, &Materiality::default()).expect("a series that can be judged")
