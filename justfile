@@ -18,7 +18,7 @@ lint:
 test:
     cargo test --workspace
 
-# Inputs that nobody would write, for so many seconds: harness/steep/tests/fuzz
+# Inputs that nobody would write, for this many seconds: harness/steep/tests/fuzz
 fuzz SECONDS="60":
     STEEP_FUZZ_SECONDS={{SECONDS}} cargo test --release --package steep --test fuzz -- --nocapture
 

@@ -7,7 +7,7 @@ use crate::ledger;
 /// The counts of this process at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The process that was counted: a restart is told from a drop.
+    /// The process that was counted: a restart is distinguished from a drop.
     pub pid: u32,
     /// `None` where no [`Counted`](crate::Counted) is the global allocator: not known is not zero.
     pub counts: Option<Counts>,

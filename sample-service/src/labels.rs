@@ -13,7 +13,7 @@ use crate::flag::{Flag, Flags};
 use crate::prose;
 use crate::settings::Settings;
 
-/// Price and quote alone; a leaked label is no smaller.
+/// Price and quote alone; a leaked label is not smaller.
 const SMALLEST_BYTES: usize = 48;
 
 #[derive(Debug)]

@@ -152,7 +152,7 @@ async fn the_shop_says_that_it_is_well_and_how_it_was_built() {
 }
 
 #[tokio::test]
-async fn memory_is_told_only_with_the_probe() {
+async fn memory_is_reported_only_with_the_probe() {
     let (status, body) = text(&shop(), get("/debug/memory")).await;
     if cfg!(feature = "probe") {
         assert_eq!(status, StatusCode::OK);

@@ -26,7 +26,7 @@ pub struct Alike {
 impl Alike {
     /// What is to be said of it.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn described(&self) -> String {
         let names: Vec<String> = self.without_effect.iter().map(|name| format!("`{name}`")).collect();
         format!(
             "{} ran the same program as {}, started the same way: {} made no difference",
@@ -79,9 +79,9 @@ fn differing(one: &Outcome, other: &Outcome) -> Vec<String> {
 pub fn explain(isolation: &mut Isolation, alike: &[Alike], apart: &[Outcome]) {
     for finding in &mut isolation.flags {
         let is_gone = !apart.iter().any(|outcome| outcome.flags.contains(&finding.flag));
-        let told = alike.iter().find(|alike| alike.without_effect.contains(&finding.flag));
-        if let (true, Guilt::Undecided, Some(alike)) = (is_gone, &finding.finding.guilt, told) {
-            finding.finding.reason = format!("{}; they are not compared", alike.told());
+        let described = alike.iter().find(|alike| alike.without_effect.contains(&finding.flag));
+        if let (true, Guilt::Undecided, Some(alike)) = (is_gone, &finding.finding.guilt, described) {
+            finding.finding.reason = format!("{}; they are not compared", alike.described());
         }
     }
 }

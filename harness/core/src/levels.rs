@@ -22,7 +22,7 @@ use steep_judge::stats::order::median;
 use steep_judge::stats::student;
 use steep_judge::units::Estimate;
 
-/// What levels are told by, in the order of the tables.
+/// What levels are reported by, in the order of the tables.
 pub const MEASURES: [Measure; 5] =
     [Measure::SettledAnonBytes, Measure::StartAnonBytes, Measure::PeakBytes, Measure::P99Us, Measure::CpuUsPerRequest];
 
@@ -208,7 +208,7 @@ impl FactorLevels {
         self.names.join(", ")
     }
 
-    /// What it adds by `measure`, where that is told from the other factors.
+    /// What it adds by `measure`, where that is distinguished from the other factors.
     #[must_use]
     pub fn level(&self, measure: Measure) -> Option<&Level> {
         self.adds.get(&measure)?.as_ref()

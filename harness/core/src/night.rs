@@ -63,9 +63,9 @@ pub struct Past {
 /// What those of `cells` told that are over, for a search among `switches`.
 #[must_use]
 pub fn past(switches: &[String], cells: &[Cell], outcomes: &[Outcome]) -> Vec<Past> {
-    let over = cells.iter().zip(cell_growths(switches, cells, outcomes)).filter_map(|(cell, told)| {
+    let over = cells.iter().zip(cell_growths(switches, cells, outcomes)).filter_map(|(cell, described)| {
         let outcome = outcomes.iter().find(|outcome| outcome.cell == cell.id)?;
-        Some(Past { cell: cell.clone(), growth: told.growth, is_decided: outcome.verdict().is_decided() })
+        Some(Past { cell: cell.clone(), growth: described.growth, is_decided: outcome.verdict().is_decided() })
     });
     over.collect()
 }
@@ -146,9 +146,9 @@ impl<'s> Night<'s> {
         let fits = |flags: &FlagSet, axes: &BTreeMap<String, String>| has_time || !must_be_built(flags, axes);
         let usual = usual_axes(self.scenario);
         let is_usual = |past: &&Past| past.cell.axes == usual;
-        let told =
+        let described =
             past.iter().filter(is_usual).map(|past| CellGrowth { flags: past.cell.flags.clone(), growth: past.growth });
-        let mut search = Search::new(&self.allowed.switches(), rules(self.scenario), told);
+        let mut search = Search::new(&self.allowed.switches(), rules(self.scenario), described);
         search.doubt(&doubts.flags);
         let SearchState { explanations, next, .. } = search.look(self.allowed, |flags| fits(flags, &usual), left);
         let ended = match next {

@@ -157,7 +157,7 @@ pub struct Outcome {
     pub message: String,
     /// What this host did not let steep see.
     pub limits: Vec<String>,
-    /// What is no part of the memory that is judged.
+    /// What is not a part of the memory that is judged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_counted: Vec<String>,
     /// Whether some process could not be ended.
@@ -276,7 +276,7 @@ impl Outcome {
         self.judgement.growth.as_ref()
     }
 
-    /// What isolation is told of it.
+    /// What isolation knows of it.
     #[must_use]
     pub fn judged(&self) -> JudgedCell {
         let seen = |phase: &PhaseJudgement| PhasesSeen {
@@ -301,7 +301,9 @@ impl Outcome {
     /// Growth in the phases that are fitted, whatever the verdict rests on.
     #[must_use]
     pub fn fitted_growth(&self) -> Option<&Growth> {
-        let fitted = self.phases.iter().find(|phase| phase.fitted).filter(|_| self.grows_in.is_some());
+        // Of an invalid cell as well, the growth beside its judgement may be that of another phase.
+        let is_of_another = self.grows_in.is_some() || self.verdict() == Verdict::Invalid;
+        let fitted = self.phases.iter().find(|phase| phase.fitted).filter(|_| is_of_another);
         fitted.map_or(&self.judgement, |fitted| &fitted.judgement).growth.as_ref()
     }
 
@@ -312,7 +314,7 @@ impl Outcome {
     }
 }
 
-/// What isolation is told of `outcomes`.
+/// What isolation knows of `outcomes`.
 #[must_use]
 pub fn judged_cells(outcomes: &[Outcome]) -> Vec<JudgedCell> {
     outcomes.iter().map(Outcome::judged).collect()

@@ -34,7 +34,7 @@ pub use self::hours::{LeftOut, Overnight, TooLong};
 use self::model::{Model, Names, under};
 pub use self::naming::{cell_id, history};
 pub use self::pairwise::Impossible;
-pub use self::rows::{Dropped, Told, usual_axes};
+pub use self::rows::{Dropped, PlanNotes, usual_axes};
 use self::rows::{MAX_COMBINATIONS, NoRows, PlannedRow};
 pub use self::screening::{Aliasing, Changed};
 use self::settings::settings_of;
@@ -56,7 +56,7 @@ pub struct Plan {
     pub builds: Vec<Build>,
     /// What the strategy came to under the constraints.
     #[serde(flatten)]
-    pub told: Told,
+    pub notes: PlanNotes,
     /// What is soaked after the cells if they do not tell which flags leak: the opposite of a screening design.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foldover: Vec<Opposite>,
@@ -116,7 +116,7 @@ pub struct Build {
 }
 
 impl Build {
-    /// The features, and what rustc is told, in few words for people.
+    /// The features, and rustc's flags, in few words for people.
     #[must_use]
     pub fn label(&self) -> String {
         let features = if self.features.is_empty() {
@@ -137,12 +137,12 @@ impl Build {
 /// The plan of `scenario`, whose package has these `features`.
 ///
 /// # Errors
-/// The constraints clash or leave no cell, the strategy cannot be had, or there are more cells than `max_cells`.
+/// The constraints clash or leave no cell, the strategy is not available, or there are more cells than `max_cells`.
 pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<Plan, Problem> {
-    let rows::Rows { kept, count, opposites, mut told } =
+    let rows::Rows { kept, count, opposites, mut notes } =
         rows::rows(scenario, features).map_err(|none| no_rows(none, scenario, spans))?;
     if count == 0 {
-        let reasons: Vec<String> = told.dropped.iter().map(|row| format!("{}: {}", row.flags, row.reason)).collect();
+        let reasons: Vec<String> = notes.dropped.iter().map(|row| format!("{}: {}", row.flags, row.reason)).collect();
         let problem = Problem::error("the plan has no cell: every flag set is dropped", spans.of("plan"));
         return Err(problem.help(some_of(&reasons)));
     }
@@ -173,7 +173,7 @@ pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<P
     let with_fold = count + opposites.len() * replicates as usize;
     let mut foldover = Vec::new();
     if with_fold > scenario.plan.max_cells && !opposites.is_empty() {
-        told.no_foldover = Some(format!("{with_fold} cells are more than max_cells = {}", scenario.plan.max_cells));
+        notes.no_foldover = Some(format!("{with_fold} cells are more than max_cells = {}", scenario.plan.max_cells));
     } else {
         for replicate in 1..=replicates {
             let mut block = folded(&kept, &opposites, replicate, replicates);
@@ -183,7 +183,7 @@ pub fn plan(scenario: &Scenario, features: &Features, spans: &Spans) -> Result<P
     }
     let cell_duration = scenario.soak_duration();
     let hash = hash(&cells, &builds.distinct, cell_duration);
-    Ok(Plan { cells, builds: builds.distinct, told, foldover, left_out: None, overnight: None, cell_duration, hash })
+    Ok(Plan { cells, builds: builds.distinct, notes, foldover, left_out: None, overnight: None, cell_duration, hash })
 }
 
 /// A block of the `opposites`; those of them that are among the rows `kept` were soaked as often as there are
@@ -206,7 +206,7 @@ fn no_rows(none: NoRows, scenario: &Scenario, spans: &Spans) -> Problem {
             problem.help(format!("these clash{how}: {}", some_of(&reasons)))
         }
         NoRows::Strategy(reason) => {
-            let problem = Problem::error(format!("the strategy cannot be had: {reason}"), spans.of("plan.strategy"));
+            let problem = Problem::error(format!("the strategy is not available: {reason}"), spans.of("plan.strategy"));
             problem.help(
                 "choose \"pairwise\" with strength 2, which takes any constraint, and flags with any number of values",
             )
@@ -233,10 +233,10 @@ fn no_rows(none: NoRows, scenario: &Scenario, spans: &Spans) -> Problem {
 /// The first of `reasons` in one text, of which nobody reads more than a few.
 fn some_of(reasons: &[String]) -> String {
     const MAX_TOLD: usize = 20;
-    let told = reasons[..reasons.len().min(MAX_TOLD)].join("; ");
+    let notes = reasons[..reasons.len().min(MAX_TOLD)].join("; ");
     match reasons.len().saturating_sub(MAX_TOLD) {
-        0 => told,
-        more => format!("{told}; and {more} more"),
+        0 => notes,
+        more => format!("{notes}; and {more} more"),
     }
 }
 
@@ -246,9 +246,9 @@ impl Plan {
     pub fn of_search(scenario: &Scenario) -> Self {
         let cell_duration = scenario.soak_duration();
         let hash = hash(&[], &[], cell_duration);
-        let (cells, builds, told) = (Vec::new(), Vec::new(), Told::default());
+        let (cells, builds, notes) = (Vec::new(), Vec::new(), PlanNotes::default());
         let foldover = Vec::new();
-        Self { cells, builds, told, foldover, left_out: None, overnight: None, cell_duration, hash }
+        Self { cells, builds, notes, foldover, left_out: None, overnight: None, cell_duration, hash }
     }
 
     /// The same with the cells of the foldover at the end, and no foldover left. The hash stays that of the plan

@@ -98,7 +98,7 @@ impl Spans {
 /// Problems that are shown as a text. Who has more mends these first; `--format json` has all.
 const MAX_SHOWN: usize = 100;
 
-/// Bytes of a line that is shown; of a longer one only the place is told.
+/// Bytes of a line that is shown; of a longer one only the place is reported.
 const LONGEST_SHOWN_LINE: usize = 4 << 10;
 
 /// The first of all `problems` of the file `path` with `text`, in the order of their places, errors before warnings
@@ -219,10 +219,10 @@ pub fn listed<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_owned(),
     };
-    let told: Vec<String> = names.by_ref().take(MAX_LISTED).map(short).collect();
+    let described: Vec<String> = names.by_ref().take(MAX_LISTED).map(short).collect();
     match names.count() {
-        0 => told.join(", "),
-        more => format!("{} and {more} more", told.join(", ")),
+        0 => described.join(", "),
+        more => format!("{} and {more} more", described.join(", ")),
     }
 }
 

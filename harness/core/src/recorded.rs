@@ -15,11 +15,11 @@ const TIME: [&str; 3] = ["t_s", "seconds", "time_s"];
 const MEMORY: [&str; 7] = ["rss_bytes", "anon_bytes", "memory_bytes", "rss_kib", "rss_mib", "memory_kib", "memory_mib"];
 const REQUESTS: [&str; 2] = ["requests", "completed"];
 
-/// A first moment from here on is in milliseconds since 1970: so many seconds are the year 5138, and so many
+/// A first moment from here on is in milliseconds since 1970: this many seconds are the year 5138, and this many
 /// milliseconds March 1973.
 const MILLISECONDS: f64 = 1e11;
 
-/// From here on it is neither: so many milliseconds are the year 5138, and so many microseconds March 1973.
+/// From here on it is neither: this many milliseconds are the year 5138, and this many microseconds March 1973.
 const TOO_FINE: f64 = 1e14;
 
 /// Endings of column names that say in which unit memory is; without one it is in bytes.
@@ -52,7 +52,7 @@ pub struct Columns {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ColumnsError {
     /// No pair.
-    #[error("{0:?} is no ROLE=NAME, such as time=t_s")]
+    #[error("{0:?} is not a ROLE=NAME, such as time=t_s")]
     NoPair(String),
     /// A role that there is not.
     #[error("there is no role {0:?}: the roles are time, memory, requests and live")]
@@ -89,7 +89,7 @@ impl FromStr for Columns {
     }
 }
 
-/// Rows that are no recorded series.
+/// Rows that are not a recorded series.
 #[derive(Debug, PartialEq, Error)]
 pub enum CsvError {
     /// Not even a first line.
@@ -119,16 +119,16 @@ pub enum CsvError {
         /// What it should have.
         wanted: usize,
     },
-    /// A field is no number.
-    #[error("line {line}: {text:?} is no number")]
+    /// A field is not a number.
+    #[error("line {line}: {text:?} is not a number")]
     Number {
         /// The line, from 1.
         line: u64,
         /// What stands there.
         text: String,
     },
-    /// A field is no moment.
-    #[error("line {line}: {text:?} is no {wanted}")]
+    /// A field is not a moment.
+    #[error("line {line}: {text:?} is not a {wanted}")]
     Moment {
         /// The line, from 1.
         line: u64,
@@ -229,7 +229,7 @@ impl Recording {
     /// Adds a row; one without any text is passed over.
     ///
     /// # Errors
-    /// A field is no number, or missing.
+    /// A field is not a number, or missing.
     pub fn push(&mut self, row: &StringRecord) -> Result<(), CsvError> {
         if row.iter().all(str::is_empty) {
             return Ok(());
@@ -405,10 +405,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place() {
+    fn what_is_wrong_is_reported_with_its_place() {
         let message = |text: &str| read(text, "").expect_err("no series").to_string();
         let head = "t_s,rss_bytes\n";
-        for (text, told) in [
+        for (text, described) in [
             (String::new(), "the file is empty: its first line must name the columns"),
             (
                 format!("{head}1795384800000000,1\n"),
@@ -420,19 +420,19 @@ mod tests {
             ),
             ("t_s;rss_bytes\n0;1\n".to_owned(), "the columns are separated by semicolons, and must be by commas"),
             ("t_s,t_s,rss_bytes\n".to_owned(), "the first line names the column t_s twice: which one counts is open"),
-            (format!("{head}0,1\n1,many\n"), "line 3: \"many\" is no number"),
+            (format!("{head}0,1\n1,many\n"), "line 3: \"many\" is not a number"),
             (format!("{head}0\n"), "line 2 has 1 fields, and the first line names 2 columns"),
             (format!("{head}0,-4\n"), "line 2: -4 bytes are less than nothing"),
             (
                 format!("{head}0,1\n2026-11-22T22:00:00Z,1\n"),
-                "line 3: \"2026-11-22T22:00:00Z\" is no number of seconds",
+                "line 3: \"2026-11-22T22:00:00Z\" is not a number of seconds",
             ),
             (
                 format!("{head}now,1\n"),
-                "line 2: \"now\" is no moment in UTC like 2026-11-22T22:00:00Z, and no number of seconds",
+                "line 2: \"now\" is not a moment in UTC like 2026-11-22T22:00:00Z, and no number of seconds",
             ),
         ] {
-            assert_eq!(message(&text), told);
+            assert_eq!(message(&text), described);
         }
         let missing = read("a,rss_bytes\n", "time=when").expect_err("no such column").to_string();
         assert!(missing.contains("no column when; it has a, rss_bytes"), "{missing}");
@@ -442,8 +442,8 @@ mod tests {
     #[test]
     fn what_names_no_columns_is_refused() {
         let error = |text: &str| text.parse::<Columns>().expect_err("no columns").to_string();
-        assert_eq!(error("time"), "\"time\" is no ROLE=NAME, such as time=t_s");
-        assert_eq!(error("time="), "\"time=\" is no ROLE=NAME, such as time=t_s");
+        assert_eq!(error("time"), "\"time\" is not a ROLE=NAME, such as time=t_s");
+        assert_eq!(error("time="), "\"time=\" is not a ROLE=NAME, such as time=t_s");
         assert_eq!(error("rss=a"), "there is no role \"rss\": the roles are time, memory, requests and live");
         assert_eq!(error("time=a,time=b"), "the role time is given twice");
     }

@@ -3,10 +3,10 @@
 //!
 //! Pure, and of fixed size however much is printed.
 
-/// A longer line is no count: `requests: ` and the 20 digits of the largest number take half of it.
+/// A longer line is not a count: `requests: ` and the 20 digits of the largest number take half of it.
 pub const LINE_MAX_BYTES: usize = 64;
 
-/// What a line that is no number alone begins with.
+/// What a line that is not a number alone begins with.
 const NAME: &str = "requests";
 
 /// The count so far.
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_as_a_count_and_is_none_is_told() {
+    fn what_begins_as_a_count_and_is_none_is_reported() {
         let count = of("requests 1.5\nrequests -3\nrequests 1e6\n99999999999999999999999\n4\n");
         assert_eq!((count.last(), count.unread()), (Some(4), Some((4, "requests 1.5"))));
     }

@@ -89,7 +89,7 @@ pub struct Scenario {
     pub flags: Vec<Flag>,
     /// What is crossed with every flag set.
     pub axes: Vec<Axis>,
-    /// How each allocator but `system` is had.
+    /// How each allocator but `system` is provided.
     pub allocators: BTreeMap<String, Allocator>,
     /// What flag sets must hold.
     pub constraints: Constraints,
@@ -219,8 +219,8 @@ impl Scenario {
         phases.chain(bodies).chain(calls).chain(params)
     }
 
-    /// Draws the rates of its phases that are in files. Flaws are told with the key that they are about, and leave the
-    /// phase without requests.
+    /// Draws the rates of its phases that are in files. Flaws are reported with the key that they are about, and leave
+    /// the phase without requests.
     pub fn supply(&mut self, supplies: &Supplies) -> Vec<(String, Flaw)> {
         let mut flaws = Vec::new();
         for (index, phase) in self.phases.iter_mut().enumerate() {

@@ -16,7 +16,7 @@ use steep_judge::units::BytesPerRequest;
 /// (`isolation/shortlist.rs`), and what a look takes was measured up to here: see docs/isolation.md.
 const MAX_SEARCHED: usize = 300;
 
-/// Why a search does not begin among so many `switches`, and what to do.
+/// Why a search does not begin among this many `switches`, and what to do.
 #[must_use]
 pub fn too_many(switches: usize) -> Option<String> {
     (switches > MAX_SEARCHED).then(|| {
@@ -71,11 +71,11 @@ pub struct Search {
 impl Search {
     /// Among `switches`, after cells that told this.
     #[must_use]
-    pub fn new(switches: &[String], rules: Rules, told: impl IntoIterator<Item = CellGrowth>) -> Self {
+    pub fn new(switches: &[String], rules: Rules, described: impl IntoIterator<Item = CellGrowth>) -> Self {
         let in_bytes = |times: f64| BytesPerRequest::new(times * rules.worth_finding.get());
         let among = |flags: &FlagSet| switches.iter().filter(|flag| flags.contains(flag)).cloned().collect::<FlagSet>();
         let mut search = Self { bisect: Bisect::new(switches.iter().cloned(), rules), unjudged: Vec::new() };
-        for CellGrowth { flags, growth } in told {
+        for CellGrowth { flags, growth } in described {
             match growth {
                 Some((growth, error)) => {
                     // What is pinned, and who follows another of a group, tells nothing.
@@ -178,9 +178,10 @@ pinned = { tls = true, debug = false }
     fn finds_sessions(allowed: &Allowed, scenario: &Scenario, always: &FlagSet) {
         let switches = allowed.switches();
         assert_eq!(switches, ["sessions", "cache"], "{always}");
-        let mut told = Vec::new();
+        let mut described = Vec::new();
         for _ in 0..8 {
-            let look = Search::new(&switches, rules(scenario), told.clone()).look(allowed, |_| true, Duration::MAX);
+            let look =
+                Search::new(&switches, rules(scenario), described.clone()).look(allowed, |_| true, Duration::MAX);
             let Next::Soak(cell) = look.next else {
                 assert_eq!(look.next, Next::Sure, "{always}");
                 assert!(look.flags["sessions"] > 0.97 && look.flags["cache"] < 0.05, "{:?}", look.flags);
@@ -190,7 +191,7 @@ pinned = { tls = true, debug = false }
             let others: FlagSet = flags.iter().filter(|flag| !["sessions", "cache"].contains(flag)).collect();
             assert_eq!(&others, always);
             let growth = if flags.contains("sessions") { 5.0 } else { 0.0 };
-            told.push(CellGrowth { flags, growth: Some((growth, 0.1)) });
+            described.push(CellGrowth { flags, growth: Some((growth, 0.1)) });
         }
         panic!("eight cells did not tell which of two flags leaks");
     }

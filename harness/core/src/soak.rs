@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_were_missed_are_told_and_not_caught_up() {
+    fn samples_that_were_missed_are_reported_and_not_caught_up() {
         let mut soak = Soak::new(
             PhaseSpan::chain(&[Phase::new("long", Role::Steady, Shape::Pause, Duration::from_mins(1))]),
             Duration::from_secs(1),

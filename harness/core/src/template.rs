@@ -22,7 +22,7 @@ pub enum Part {
     Name(String),
 }
 
-/// A text that is no template.
+/// A text that is not a template.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TemplateError {
     /// `{{` and no `}}` after it.
@@ -32,7 +32,7 @@ pub enum TemplateError {
         at: usize,
     },
     /// Nothing, or something other than letters, digits, `_`, `-` and `.`, between the braces.
-    #[error("`{name}` between `{{{{` and `}}}}` is no name")]
+    #[error("`{name}` between `{{{{` and `}}}}` is not a name")]
     NotAName {
         /// What stands there.
         name: String,

@@ -1,7 +1,7 @@
 //! Watches thresholds while a soak goes on, and tells at its end which were broken: by how much, when, for how long. A
 //! soak under way and a trace that is read back go through the same code, so that they say the same.
 //!
-//! Pure: it is told what was recorded.
+//! Pure: it is reported what was recorded.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::trace::{Counts, Header, PhaseSpan, Sample, Trace, Traffic};
 use crate::traffic::latency::LatencyLimit;
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Rps, SinceStart, duration_text};
 
-/// A window is kept in at most so many steps: one of an hour ends and begins 6 s exactly.
+/// A window is kept in at most this many steps: one of an hour ends and begins 6 s exactly.
 const STEPS_PER_WINDOW: u32 = 600;
 
 /// What came of a threshold.
@@ -111,7 +111,7 @@ impl Watch {
         }
     }
 
-    /// Why the soak is to end, if a threshold has been broken for too long. Told once.
+    /// Why the soak is to end, if a threshold has been broken for too long. PlanNotes once.
     #[must_use]
     pub fn why_abort(&mut self) -> Option<String> {
         if self.has_aborted {

@@ -102,7 +102,7 @@ impl Sample {
         if self.processes.len() <= 1 { peak_bytes.max(now) } else { now }
     }
 
-    /// Completed requests of all names: the work that growth is told by.
+    /// Completed requests of all names: the work that growth is judged by.
     #[must_use]
     pub fn completed(&self) -> u64 {
         self.requests.values().sum()
@@ -212,8 +212,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Answered by the service, well or not, or left by the client on purpose: the work that growth per request is told
-    /// by.
+    /// Answered by the service, well or not, or left by the client on purpose: the work that growth per request is
+    /// reported by.
     #[must_use]
     pub fn completed(&self) -> u64 {
         [self.failed_status, self.failed_expect, self.failed_grpc, self.aborted]
@@ -234,7 +234,7 @@ impl Counts {
     #[must_use]
     pub fn balance(&self) -> bool {
         self.sent.checked_add(self.missed).and_then(|sum| sum.checked_add(self.dropped)) == Some(self.due)
-            && self.dry.checked_add(self.crowded).is_some_and(|told| told <= self.dropped)
+            && self.dry.checked_add(self.crowded).is_some_and(|described| described <= self.dropped)
             && self
                 .failed()
                 .checked_add(self.ok)
@@ -304,7 +304,7 @@ pub struct Connections {
 /// How many requests took longer than a threshold allows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slower {
-    /// Of so many due requests: answered, or never to be.
+    /// Of this many due requests: answered, or never to be.
     pub of: u64,
     /// So many.
     pub slower: u64,
@@ -401,7 +401,7 @@ pub struct End {
 /// A count of requests that went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountFell {
-    /// What was told before.
+    /// What was reported before.
     pub from: u64,
     /// What was told then.
     pub to: u64,

@@ -165,8 +165,8 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
-    /// The schedule of `workload`. Names that are no parameters, such as `port`, are the same throughout a cell and are
-    /// told by `cell_value`.
+    /// The schedule of `workload`. Names that are not parameters, such as `port`, are the same throughout a cell and
+    /// come from `cell_value`.
     ///
     /// # Errors
     /// All weights are 0, or a template names something unknown.
@@ -220,7 +220,7 @@ impl Schedule {
         }
     }
 
-    /// When the next request or user comes that is no step of a session under way.
+    /// When the next request or user comes that is not a step of a session under way.
     fn arrives_at(&self) -> Option<SinceStart> {
         match &self.source {
             Source::Clock { next, .. } => *next,
@@ -369,8 +369,8 @@ fn supplied(
 fn calls(requests: &[Request], supplies: &Supplies) -> Result<Vec<Option<Call>>, ScheduleError> {
     let mut descriptors = Descriptors::default();
     let call = |(index, request): (usize, &Request)| {
-        let told = |(key, flaw)| ScheduleError::Supply { key: format!("requests[{index}].{key}"), flaw };
-        descriptors.call(request, supplies).map_err(told)
+        let described = |(key, flaw)| ScheduleError::Supply { key: format!("requests[{index}].{key}"), flaw };
+        descriptors.call(request, supplies).map_err(described)
     };
     requests.iter().enumerate().map(call).collect()
 }

@@ -73,9 +73,9 @@ fn three_hundred_features_that_imply_each_other_have_a_plan() {
     let cross = cross.expect("a plan");
     assert!(cross.cells.len() <= 3, "{}", cross.cells.len());
     assert!(
-        cross.told.impossible.len() <= 100 && cross.told.more_impossible > 50_000,
+        cross.notes.impossible.len() <= 100 && cross.notes.more_impossible > 50_000,
         "{}",
-        cross.told.more_impossible
+        cross.notes.more_impossible
     );
     assert!(bytes < 1024 * MIB, "{bytes}");
     // Each turns on the next.
@@ -134,12 +134,15 @@ fn axes_are_counted_before_they_are_listed() {
         };
         format!("{COMMAND}{TRAFFIC}{}", (0..count).map(axis).collect::<String>())
     };
-    for (count, values, told) in
+    for (count, values, described) in
         [(6, 10, "1000000"), (64, 2, "18446744073709551616"), (200, 10, "more than 3402823669")]
     {
         let (refused, bytes) = planned(&axes(count, values), &Features::default());
         let refused = refused.expect_err("too many");
-        assert!(refused.contains(&format!("the axes have {told}")) && refused.contains("max_cells = 64"), "{refused}");
+        assert!(
+            refused.contains(&format!("the axes have {described}")) && refused.contains("max_cells = 64"),
+            "{refused}"
+        );
         assert!(bytes < MIB, "{bytes}");
     }
     // As many as are gone through: each is counted.
@@ -173,7 +176,7 @@ fn constraints_that_multiply_or_tangle_are_refused_with_a_sentence() {
     assert!(bytes < 1024 * MIB, "{bytes}");
 }
 
-/// What the report of a run of so many flags says, in which cells with all of `culprits` grow; and the bytes that it
+/// What the report of a run of this many flags says, in which cells with all of `culprits` grow; and the bytes that it
 /// took.
 fn reported(count: usize, culprits: &[&str]) -> (Isolation, u64) {
     let text = format!("{COMMAND}{TRAFFIC}{}", flags(count, "env"));
@@ -250,7 +253,7 @@ fn many_mistakes_take_as_much_as_there_are_and_the_first_are_shown() {
 }
 
 #[test]
-fn long_names_and_templates_and_deep_values_are_told_in_few_bytes() {
+fn long_names_and_templates_and_deep_values_are_reported_in_few_bytes() {
     let long = "n".repeat(1 << 20);
     let template = "{{id}}/".repeat(150_000);
     let deep = format!("{}1{}", "[".repeat(3_000), "]".repeat(3_000));

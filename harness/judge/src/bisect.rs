@@ -21,8 +21,8 @@ use crate::isolation::model::{Causes, Reading, Term};
 use crate::isolation::posterior::{Hypothesis, Posterior};
 use crate::units::{BytesPerHour, BytesPerRequest, counted, duration_text};
 
-/// Cells that a search has at most. The first simulations took 5 to 13; what so many do not tell, more of their length
-/// will not.
+/// Cells that a search has at most. The first simulations took 5 to 13; what this many do not tell, more of their
+/// length will not.
 pub const MAX_CELLS: usize = 64;
 
 /// The search ends once one explanation is so likely (docs/isolation.md, where the numbers come from).
@@ -97,7 +97,7 @@ impl Rules {
 
     /// An amount of growth in words: per hour where there are no requests.
     #[must_use]
-    pub fn told(&self, growth: BytesPerRequest) -> String {
+    pub fn described(&self, growth: BytesPerRequest) -> String {
         match self.worth_per_hour {
             None => growth.to_string(),
             Some(worth) => BytesPerHour::new(growth.get() / self.worth_finding.get() * worth.get()).to_string(),
@@ -301,10 +301,10 @@ impl Bisect {
             return self.again(*cell, length);
         }
         let in_doubt = doubted(&posterior.hypotheses, &unseen, is_likely);
-        let told = |on: &[bool]| information(&in_doubt, on, self.expected_error(on, length));
+        let described = |on: &[bool]| information(&in_doubt, on, self.expected_error(on, length));
         let told_likely = |on: &[bool]| information(&posterior.hypotheses, on, self.expected_error(on, length));
-        let told = candidates.iter().map(|on| (told(on), on));
-        match told.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        let described = candidates.iter().map(|on| (described(on), on));
+        match described.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((bits, on)) if bits >= LEAST_BITS => {
                 let is_for_unseen = is_likely || told_likely(on) < 0.5 * bits;
                 let why = if is_for_unseen { self.why_again(&unseen) } else { why(explanations, bits) };
@@ -372,7 +372,7 @@ impl Bisect {
     }
 
     fn why_again(&self, unseen: &[usize]) -> String {
-        let worth = self.rules.told(self.rules.worth_finding);
+        let worth = self.rules.described(self.rules.worth_finding);
         match unseen {
             [flag] => format!("{} could leak {worth} and the cells so far would not show it", self.flags[*flag]),
             several => format!("{} flags could leak {worth} and the cells so far would not show it", several.len()),
@@ -419,15 +419,15 @@ const UNKNOWN: f64 = 2.0;
 /// See [`UNKNOWN`].
 const LARGE: f64 = 2.5;
 
-/// Growth of so many standard errors is excluded by 95 % where none is seen: of one side, as no flag is thought to take
-/// memory away.
+/// Growth of this many standard errors is excluded by 95 % where none is seen: of one side, as no flag is thought to
+/// take memory away.
 const EXCLUDING: f64 = 1.645;
 
 /// A cell that is expected to tell less than this, in bits, is not worth its time: "0.00 bit expected" was soaked for
 /// nine times over.
 const LEAST_BITS: f64 = 0.005;
 
-/// With less than so many cells' time left, the next cell is the last and takes all of it.
+/// With less than this many cells' time left, the next cell is the last and takes all of it.
 const LAST: f64 = 1.6;
 
 /// The hypotheses, of which only the likeliest where that is likely enough, and beside them those in which a flag that

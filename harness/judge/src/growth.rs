@@ -1,6 +1,6 @@
 //! Turns a series of memory readings into growth with its interval and its evidence.
 //!
-//! Pure: no files, processes, sockets, clocks, threads or output. The method is told in METHOD.md.
+//! Pure: no files, processes, sockets, clocks, threads or output. The method is reported in METHOD.md.
 
 mod advice;
 mod after_cap;

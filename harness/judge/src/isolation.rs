@@ -308,7 +308,7 @@ impl<'o> Weighed<'o> {
                 let contrasts = Contrast::all(&factor, self.outcomes);
                 let off = contrasts.first().map(|contrast| Contrast { with: contrast.without, without: contrast.with });
                 let effect = self.posterior.effect(Term::Off(place)).map(|effect| self.effect(effect, off));
-                let reason = off.map_or_else(|| format!("memory grows where {flag} is off"), |off| off.told());
+                let reason = off.map_or_else(|| format!("memory grows where {flag} is off"), |off| off.described());
                 let finding = Finding { guilt: Guilt::LeaksOff, posterior: Some(posterior), reason, effect, ..said };
                 Finding { needed_by: None, settling: None, ..finding }
             }
@@ -334,12 +334,12 @@ impl<'o> Weighed<'o> {
             let (guilt, term) = self.company(place);
             let seen = contrasts.iter().find(|contrast| contrast.grows()).or(contrasts.first());
             let effect = self.posterior.effect(term).map(|effect| self.effect(effect, seen.copied()));
-            return finding(guilt, self.told(place, seen), effect);
+            return finding(guilt, self.described(place, seen), effect);
         }
         for (verdict, guilt) in [(Verdict::Crashed, Guilt::Crashes), (Verdict::Retention, Guilt::Retains)] {
             if let Some(shown) = contrasts.iter().find(|contrast| contrast.shows(verdict)) {
                 let effect = shown.difference().map(|growth| from_contrast(growth, *shown));
-                return finding(guilt, shown.told(), effect);
+                return finding(guilt, shown.described(), effect);
             }
         }
         let Some(place) = tested else {
@@ -349,11 +349,11 @@ impl<'o> Weighed<'o> {
         let seen = contrasts.first().copied().or_else(|| Contrast::nearest(factor, self.outcomes));
         let beside = self.posterior.beside_best(Term::One(place));
         let effect = beside.map(|effect| self.effect(effect, seen));
-        let told = self.told(place, contrasts.first());
+        let described = self.described(place, contrasts.first());
         let unexplained = self.unexplained.iter().find(|&&cell| self.readings.cells[cell].on[place]);
         let is_clear = self.is_unlikely(place) && self.is_excluded(place) && !self.is_retained(factor);
         if is_clear && self.disagreeing(factor).is_none() {
-            let Some(&cell) = unexplained else { return finding(Guilt::Innocent, told, effect) };
+            let Some(&cell) = unexplained else { return finding(Guilt::Innocent, described, effect) };
             let cell = self.readings.outcomes[cell];
             let reason = format!("{} grows, and no flag or pair explains it", cell.cell);
             let settling = Some(Settling::again(cell, self.outcomes));
@@ -361,14 +361,14 @@ impl<'o> Weighed<'o> {
         }
         let settling = Settling::of(self, factor, Some(place));
         let name = factor.to_string();
-        let suspected = suspects.filter(|suspects| suspects.names.contains(&name)).map(Suspects::told);
+        let suspected = suspects.filter(|suspects| suspects.names.contains(&name)).map(Suspects::described);
         if let Some(needed_by) = self.needed_by(place).filter(|_| suspected.is_none()) {
             let reason = self.doubt_of_company(place, &needed_by);
             let needed_by = Some(needed_by);
             // By itself it adds nothing, and what it adds with the other is the other's.
             return Finding { needed_by, settling, ..finding(Guilt::Undecided, reason, None) };
         }
-        let reason = suspected.unwrap_or_else(|| format!("{told}; {}", self.doubt(factor, place)));
+        let reason = suspected.unwrap_or_else(|| format!("{described}; {}", self.doubt(factor, place)));
         Finding { settling, ..finding(Guilt::Undecided, reason, effect) }
     }
 

@@ -99,7 +99,7 @@ pub struct PlanOptions {
     /// Print each row of the table on one line, however wide
     #[arg(long)]
     pub wide: bool,
-    /// Show what fits into so many hours: whole replicates, the last ones left out first
+    /// Show what fits into this many hours: whole replicates, the last ones left out first
     #[arg(long, value_name = "H", value_parser = hours)]
     pub max_hours: Option<Duration>,
     /// Show what a night would be that lasts until this local time, such as 07:00
@@ -118,7 +118,7 @@ pub struct RunOptions {
     /// Soak only this cell, of the plan or beside it; may be given several times, and with --resume
     #[arg(long = "cell", value_name = "ID")]
     pub cells: Vec<String>,
-    /// Soak what fits into so many hours: whole replicates, the last ones left out first
+    /// Soak what fits into this many hours: whole replicates, the last ones left out first
     #[arg(long, value_name = "H", value_parser = hours, conflicts_with_all = ["resume", "cells"])]
     pub max_hours: Option<Duration>,
     /// Soak until this local time, such as 07:00 or 2026-11-24T07:00: a long cell with everything on, then what tells
@@ -147,7 +147,7 @@ pub struct BisectOptions {
     /// Time that all cells together may take; those of a search that is resumed count
     #[arg(long, value_name = "HOURS", default_value_t = 8.0)]
     pub max_hours: f64,
-    /// Soak nothing: simulate so many searches of each kind, and say what they take
+    /// Soak nothing: simulate this many searches of each kind, and say what they take
     #[arg(long, value_name = "N", conflicts_with_all = ["out", "resume"], value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub plan_only: Option<u32>,
     /// How to print the result
@@ -224,7 +224,7 @@ const RUN_HELP: &str = "\
 A package is built into `steep` below cargo's target folder; CARGO_TARGET_DIR moves it (docs/builds.md).
 
 With --until the night is the plan: each cell is the one that tells most after those before it, no
-cell is begun that would not be over in time, and what was not soaked is told and never counted as
+cell is begun that would not be over in time, and what was not soaked is reported and never counted as
 clean. With --resume such a run goes on in another night.
 
 Examples:

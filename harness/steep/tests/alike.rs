@@ -1,5 +1,5 @@
 //! A flag and a level in real services: what changes nothing in the program is compared with nothing, and what takes
-//! memory once is told.
+//! memory once is reported.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
 
 use std::fs;
@@ -56,7 +56,7 @@ strategy = "each"
 "#;
 
 #[test]
-fn a_level_is_told_and_a_feature_that_leaves_the_program_as_it_is_is_compared_with_nothing() {
+fn a_level_is_reported_and_a_feature_that_leaves_the_program_as_it_is_is_compared_with_nothing() {
     let place = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
         fs::create_dir_all(place.path().join(path).parent().unwrap()).unwrap();
@@ -94,14 +94,14 @@ fn a_level_is_told_and_a_feature_that_leaves_the_program_as_it_is_is_compared_wi
     assert!(peak["is_said"] == true && number("low") < 38.2 && number("high") > 38.1, "{peak}");
     assert!((number("value") - 38.1).abs() < 2.0, "{peak}");
 
-    let told = String::from_utf8(steep(&["report", "out"]).stdout).unwrap();
-    assert!(told.contains("idle ran the same program as baseline, started the same way"), "{told}");
-    let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("`dictionary` adds 38.") && words.contains("MiB in the peak"), "{told}");
+    let described = String::from_utf8(steep(&["report", "out"]).stdout).unwrap();
+    assert!(described.contains("idle ran the same program as baseline, started the same way"), "{described}");
+    let words = described.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("`dictionary` adds 38.") && words.contains("MiB in the peak"), "{described}");
 }
 
 #[test]
-fn a_feature_that_no_source_asks_for_is_told_before_anything_is_built() {
+fn a_feature_that_no_source_asks_for_is_reported_before_anything_is_built() {
     let place = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| {
         fs::create_dir_all(place.path().join(path).parent().unwrap()).unwrap();

@@ -52,14 +52,14 @@ fn broken_files_are_invalid_or_inconclusive_with_a_reason_and_never_a_panic() {
         ("empty.csv", b"".to_vec(), "invalid", "the file is empty", 4),
         ("head.csv", HEAD.into(), "inconclusive", "there are no readings", 3),
         ("three.csv", format!("{HEAD}{}", rows(3)).into(), "inconclusive", "too short: 3 readings", 3),
-        ("nan.csv", format!("{long}400,NaN,5\n").into(), "invalid", "reading 401 is no possible number", 4),
-        ("infinite.csv", format!("{long}inf,1,5\n").into(), "invalid", "reading 401 is no possible number", 4),
+        ("nan.csv", format!("{long}400,NaN,5\n").into(), "invalid", "reading 401 is not a possible number", 4),
+        ("infinite.csv", format!("{long}inf,1,5\n").into(), "invalid", "reading 401 is not a possible number", 4),
         ("negative.csv", format!("{long}400,-1,5\n").into(), "invalid", "line 402: -1 bytes", 4),
-        ("words.csv", format!("{long}400,many,5\n").into(), "invalid", "line 402: \"many\" is no number", 4),
+        ("words.csv", format!("{long}400,many,5\n").into(), "invalid", "line 402: \"many\" is not a number", 4),
         ("backwards.csv", format!("{long}3,20000000,40000\n").into(), "invalid", "time goes backwards", 4),
         ("reset.csv", format!("{long}400,20000000,0\n").into(), "inconclusive", "the request counter goes back", 3),
         ("hour.csv", format!("{long}{hour_later}").into(), "inconclusive", "800 readings where about 4399", 3),
-        ("garbage.csv", (0..=255).cycle().skip(128).take(9000).collect(), "invalid", "line 1 is no text", 4),
+        ("garbage.csv", (0..=255).cycle().skip(128).take(9000).collect(), "invalid", "line 1 is not a text", 4),
         ("zeros.csv", vec![0; 9000], "invalid", "names no column", 4),
         ("long.csv", vec![b'7'; 300_000], "invalid", "line 1 goes on for more than 64 KiB", 4),
         ("quote.csv", format!("{HEAD}0,\"{}", rows(9000)).into(), "invalid", "line 2 goes on for more than 64 KiB", 4),
@@ -69,7 +69,7 @@ fn broken_files_are_invalid_or_inconclusive_with_a_reason_and_never_a_panic() {
         ("others.csv", long.replace("rss_bytes", "rss").into(), "invalid", "it has t_s, rss, requests", 4),
         ("empty.jsonl", b"".to_vec(), "invalid", "the trace is empty", 4),
         ("garbage.jsonl", vec![0xff; 9000], "invalid", "trace", 4),
-        ("sample.jsonl", b"{\"record\":\"sample\"}\n".to_vec(), "invalid", "no header of a trace", 4),
+        ("sample.jsonl", b"{\"record\":\"sample\"}\n".to_vec(), "invalid", "not a header of a trace", 4),
     ];
     for (name, bytes, verdict, reason, status) in cases {
         let file = write(folder.path(), name, bytes);
@@ -142,7 +142,7 @@ fn every_input_has_exactly_the_promised_fields_and_null_where_nothing_was_fitted
 }
 
 #[test]
-fn other_column_names_are_read_and_wrong_ones_are_told() {
+fn other_column_names_are_read_and_wrong_ones_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let ours = write(folder.path(), "ours.csv", format!("{HEAD}{}", rows(1800)));
     let other = write(folder.path(), "other.csv", format!("when,rss,done\n{}", rows(1800)));
@@ -154,11 +154,13 @@ fn other_column_names_are_read_and_wrong_ones_are_told() {
     assert_eq!(status, 4);
     assert!(said[0]["reason"].as_str().unwrap().contains("no column heap; it has when, rss, done"), "{}", said[0]);
 
-    for (columns, told) in [("colour=red", "there is no role"), ("time", "no ROLE=NAME"), ("time=a,time=b", "twice")] {
+    for (columns, described) in
+        [("colour=red", "there is no role"), ("time", "not a ROLE=NAME"), ("time=a,time=b", "twice")]
+    {
         let output = analyze(&[&other, "--columns", columns]);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{columns}");
-        assert!(stderr.contains(told), "{stderr}");
+        assert!(stderr.contains(described), "{stderr}");
     }
 }
 

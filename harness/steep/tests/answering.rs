@@ -1,5 +1,5 @@
-//! Load, readiness and memory belong to the same processes: whoever else listens on the port is told from the service,
-//! in every way in which a port can be shared, moved, taken or handed down.
+//! Load, readiness and memory belong to the same processes: whoever else listens on the port is distinguished from the
+//! service, in every way in which a port can be shared, moved, taken or handed down.
 
 mod support;
 
@@ -119,7 +119,7 @@ fn address(text: &str) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn another_program_on_the_port_is_told_before_anything_is_started_or_asked() {
+async fn another_program_on_the_port_is_reported_before_anything_is_started_or_asked() {
     let port = port();
     let number = port.number();
     let stranger = Stranger::on(&format!("127.0.0.1:{number}")).await;
@@ -159,7 +159,7 @@ async fn taken(port: u16) -> TcpListener {
 }
 
 #[tokio::test]
-async fn another_program_that_comes_while_the_service_starts_is_told() {
+async fn another_program_that_comes_while_the_service_starts_is_reported() {
     let port = port();
     let number = port.number();
     let folders = Folders::new();
@@ -192,7 +192,7 @@ async fn a_service_that_ends_because_its_port_is_taken_need_not_say_so() {
 }
 
 #[tokio::test]
-async fn a_program_that_shares_the_port_is_told_once_it_does() {
+async fn a_program_that_shares_the_port_is_reported_once_it_does() {
     let port = port();
     let number = port.number();
     let folders = Folders::new();
@@ -222,7 +222,7 @@ fn sharing_service() {
 }
 
 #[tokio::test]
-async fn a_stranger_that_takes_over_from_a_service_that_stopped_listening_is_told() {
+async fn a_stranger_that_takes_over_from_a_service_that_stopped_listening_is_reported() {
     let folders = Folders::new();
     let mut running = folders.start(&answering("200 OK\nup"), &[]).await.expect("it runs");
     let number = running.port.number();
@@ -352,7 +352,7 @@ async fn a_dependency_answers_in_front_of_the_service_if_the_scenario_says_so() 
 }
 
 #[tokio::test]
-async fn another_program_on_the_port_of_a_dependency_is_told() {
+async fn another_program_on_the_port_of_a_dependency_is_reported() {
     let port = port();
     let number = port.number();
     let _stranger = Stranger::on(&format!("127.0.0.1:{number}")).await;
@@ -370,7 +370,7 @@ async fn another_program_on_the_port_of_a_dependency_is_told() {
 async fn a_dependency_that_listens_out_of_sight_is_taken_and_said_to_be() {
     let folders = Folders::new();
     let mut db = dependency("db");
-    // As a command that has a daemon start a container: what listens is no child of its.
+    // As a command that has a daemon start a container: what listens is not a child of its.
     db.command = ["sh", "-c", "echo {{port}} > {{dir}}/wanted.tmp; mv {{dir}}/wanted.tmp {{dir}}/wanted; sleep 300"]
         .map(template)
         .into();
@@ -440,7 +440,7 @@ fn who_takes_connections_of_a_socket_that_was_handed_down_is_said_to_be_unknown(
 }
 
 #[tokio::test]
-async fn nobody_is_no_stranger_and_time_is_given() {
+async fn nobody_is_not_a_stranger_and_time_is_given() {
     let folders = Folders::new();
     let mut service = script("sleep 300");
     service.ready.as_mut().expect("a question").timeout = Duration::from_millis(50);

@@ -82,7 +82,7 @@ fn a_table_in_a_pipe_has_80_columns_and_cuts_no_name_and_a_wide_one_has_a_line_f
 }
 
 #[test]
-fn a_wrong_scenario_exits_with_2_and_is_told_on_stderr() {
+fn a_wrong_scenario_exits_with_2_and_is_reported_on_stderr() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("soak.toml");
     fs::write(&file, "nme = \"x\"\n").unwrap();
@@ -106,7 +106,7 @@ fn a_scenario_that_is_not_there_exits_with_2() {
 }
 
 #[test]
-fn a_flag_that_names_no_feature_of_the_package_is_told_with_the_nearest() {
+fn a_flag_that_names_no_feature_of_the_package_is_reported_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("src")).unwrap();
     fs::write(folder.path().join("src/main.rs"), "fn main() {}\n").unwrap();
@@ -155,7 +155,7 @@ fn every_scenario_that_comes_with_steep_is_valid() {
 }
 
 #[test]
-fn a_folder_that_is_no_run_has_no_report() {
+fn a_folder_that_is_not_a_run_has_no_report() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(steep(&["report", folder.path().to_str().unwrap()]).status.code(), Some(4));
 }

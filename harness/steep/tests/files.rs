@@ -67,12 +67,12 @@ fn users(contents: &[u8]) -> String {
 }
 
 #[test]
-fn a_column_that_is_missing_is_told_with_those_that_are_there() {
+fn a_column_that_is_missing_is_reported_with_those_that_are_there() {
     insta::assert_snapshot!(users(b"id,name\n1,ann\n"));
 }
 
 #[test]
-fn ragged_rows_are_told_with_their_line() {
+fn ragged_rows_are_reported_with_their_line() {
     insta::assert_snapshot!(users(b"name,token\nann,1\nbob\n"));
 }
 
@@ -82,27 +82,27 @@ fn a_file_without_rows_is_a_problem() {
 }
 
 #[test]
-fn a_file_that_is_no_text_is_a_problem() {
+fn a_file_that_is_not_a_text_is_a_problem() {
     insta::assert_snapshot!(users(b"name,token\n\xff,1\n"));
 }
 
 #[test]
-fn a_value_that_a_header_cannot_hold_is_told_with_its_row() {
+fn a_value_that_a_header_cannot_hold_is_reported_with_its_row() {
     insta::assert_snapshot!(users(b"name,token\nann,1\nbob,\"1\r\nx-admin: 1\"\n"));
 }
 
 #[test]
-fn a_file_that_is_not_there_is_told_with_the_place_that_was_looked_at() {
+fn a_file_that_is_not_there_is_reported_with_the_place_that_was_looked_at() {
     let (said, status) = check(USERS, &[]);
     assert_eq!(status, Some(2));
     insta::assert_snapshot!(said);
 }
 
 #[test]
-fn a_folder_or_device_in_the_place_of_a_file_is_told_as_that() {
+fn a_folder_or_device_in_the_place_of_a_file_is_reported_as_that() {
     for (place, named) in [("users.csv", "/dev/zero"), ("users.csv", ".")] {
         let (said, status) = check(&USERS.replace(place, named), &[]);
-        assert!(said.contains("is no regular file"), "{said}");
+        assert!(said.contains("is not a regular file"), "{said}");
         assert_eq!(status, Some(2));
     }
 }
@@ -154,11 +154,11 @@ fn pipes_and_devices_are_read_nowhere() {
     ];
     for (scenario, args, status) in cases {
         let (said, code) = of_no_file(&scenario, args);
-        assert!(said.contains("no regular file"), "{args:?}: {said}");
+        assert!(said.contains("regular file"), "{args:?}: {said}");
         assert_eq!(code, Some(status), "{args:?}: {said}");
     }
     let (said, code) = of_no_file(&format!("{SCENARIO}{}", USERS.replace("users.csv", "pipe")), &check);
-    assert!(said.contains("is no regular file but a named pipe (FIFO)"), "{said}");
+    assert!(said.contains("is not a regular file but a named pipe (FIFO)"), "{said}");
     assert_eq!(code, Some(2));
 }
 
@@ -184,7 +184,7 @@ fn a_queue_that_will_run_dry_is_a_warning() {
 }
 
 #[test]
-fn lines_that_are_no_json_or_lack_a_field_are_told_with_their_number() {
+fn lines_that_are_not_json_or_lack_a_field_are_reported_with_their_number() {
     let more = r#"
 [[requests]]
 name = "replay"
@@ -227,13 +227,13 @@ dist = "unique"
     assert_eq!(status, Some(2));
     insta::assert_snapshot!(said);
     let (said, _) = check(more, &[("order.json", b"{{")]);
-    assert!(said.contains("order.json is no template: `{{` at byte 0 is never closed"), "{said}");
+    assert!(said.contains("order.json is not a template: `{{` at byte 0 is never closed"), "{said}");
     let (said, status) = check(more, &[("order.json", br#"{"item":{{item}},"by":"{{user}}"}"#)]);
     assert_eq!(status, Some(0), "{said}");
 }
 
 #[test]
-fn bad_rates_are_told_with_their_line() {
+fn bad_rates_are_reported_with_their_line() {
     let phase = |name: &str, more: &str| {
         format!(
             "\n[[phases]]\nname = \"{name}\"\nrole = \"steady\"\nshape = \"from_file\"\npath = \"{name}.csv\"\nduration = \"1h\"\n{more}"
@@ -257,7 +257,7 @@ fn bad_rates_are_told_with_their_line() {
 }
 
 #[test]
-fn what_needs_no_file_to_be_wrong_is_told_too() {
+fn what_needs_no_file_to_be_wrong_is_reported_too() {
     let more = r#"
 [[requests]]
 name = "order"
@@ -310,7 +310,7 @@ fn configured(files: &[(&str, &str)], flags: &[(&str, &str)]) -> String {
 const APP: &str = "port = {{port}}\n[cache]\nfast = true\nsize = 64\n";
 
 #[test]
-fn what_a_flag_cannot_write_into_a_file_is_told_before_anything_is_started() {
+fn what_a_flag_cannot_write_into_a_file_is_reported_before_anything_is_started() {
     let flags = [
         ("nowhere", "key = \"cache.fats\"\noff = false"),
         ("already", "key = \"cache.fast\""),
@@ -321,7 +321,7 @@ fn what_a_flag_cannot_write_into_a_file_is_told_before_anything_is_started() {
 }
 
 #[test]
-fn a_file_that_is_none_of_its_format_is_told_once() {
+fn a_file_that_is_none_of_its_format_is_reported_once() {
     let flags = [("fast", "key = \"cache.fast\"\noff = false"), ("size", "key = \"cache.size\"\non = 1")];
     insta::assert_snapshot!(configured(&[("app.toml", "[cache\nfast = true\n")], &flags));
 }
@@ -345,7 +345,7 @@ fn files_that_are_rendered_are_looked_at_before_anything_is_built() {
     assert_eq!(with(b"port {{port}} in {{dir}} { }").1, Some(0));
     for (text, wanted) in [
         (&b"port {{db.port}}"[..], "db.conf: nothing defines {{db.port}}"),
-        (b"a {{ b", "db.conf: is no template: `{{` at byte 2 is never closed"),
+        (b"a {{ b", "db.conf: is not a template: `{{` at byte 2 is never closed"),
         (b"\xff\xfe", "db.conf: cannot be read: it is not UTF-8 text"),
     ] {
         let (said, status) = with(text);

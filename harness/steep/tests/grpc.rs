@@ -108,7 +108,7 @@ headers = { content-type = "application/grpc-web+proto" }
 }
 
 #[test]
-fn what_cannot_be_a_call_is_told() {
+fn what_cannot_be_a_call_is_reported() {
     let calls = r#"
 [[requests]]
 name = "no-method"
@@ -146,7 +146,7 @@ name = "nothing"
 }
 
 #[test]
-fn what_the_types_do_not_have_is_told() {
+fn what_the_types_do_not_have_is_reported() {
     let calls = r#"
 [[requests]]
 name = "stream"

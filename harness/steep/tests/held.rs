@@ -19,7 +19,7 @@ use steep_core::trace::{Held, HeldSource, Sample, WorkerCause, WorkerEnd};
 use steep_judge::units::{Bytes, SinceStart};
 use support::{eventually_async, shell, start, steep};
 
-/// Names the memfd that [`holder`] makes; without it that is no service.
+/// Names the memfd that [`holder`] makes; without it that is not a service.
 const HOLDER: &str = "STEEP_TEST_HOLDER";
 
 /// What each object has.
@@ -291,7 +291,7 @@ async fn a_service_has_a_cgroup_of_its_own_that_knows_of_closed_files_and_is_gon
     assert!(!cgroup.exists());
 }
 
-/// All ends that are told, without waiting for what may still come.
+/// All ends that are reported, without waiting for what may still come.
 fn ends(ticks: &mut Ticks, process: &mut Process) -> Vec<WorkerEnd> {
     ticks.next();
     let reaped = process.take_reaped();
@@ -299,7 +299,7 @@ fn ends(ticks: &mut Ticks, process: &mut Process) -> Vec<WorkerEnd> {
 }
 
 #[tokio::test]
-async fn a_worker_that_is_killed_while_the_service_lives_is_told_with_its_signal() {
+async fn a_worker_that_is_killed_while_the_service_lives_is_reported_with_its_signal() {
     let folder = tempfile::tempdir().expect("a folder");
     // An orphan, whose end the supervisor learns.
     let script = "mkfifo go; (sleep 300 & echo $! > worker); echo up; read line < go; kill -SEGV $(cat worker); \
@@ -311,21 +311,21 @@ async fn a_worker_that_is_killed_while_the_service_lives_is_told_with_its_signal
     eventually_async("it sleeps", || support::is_sleep(worker)).await;
     ticks.next();
     fs::write(folder.path().join("go"), "go\n").expect("a reader");
-    let mut told = Vec::new();
+    let mut described = Vec::new();
     let deadline = std::time::Instant::now() + Duration::from_mins(1);
-    while told.is_empty() {
+    while described.is_empty() {
         assert!(std::time::Instant::now() < deadline, "it is never told");
         // Its supervisor is heard meanwhile.
         assert!(tokio::time::timeout(Duration::from_millis(20), process.wait()).await.is_err());
-        told = ends(&mut ticks, &mut process);
+        described = ends(&mut ticks, &mut process);
     }
-    let WorkerEnd { process: id, name, cause, .. } = &told[0];
+    let WorkerEnd { process: id, name, cause, .. } = &described[0];
     assert_eq!((id.pid, name.as_str(), *cause), (worker, "sleep", WorkerCause::Signaled { signal: 11 }));
     stop(process).await;
 }
 
 #[tokio::test]
-async fn a_worker_that_the_kernel_kills_for_lack_of_memory_is_told_as_that() {
+async fn a_worker_that_the_kernel_kills_for_lack_of_memory_is_reported_as_that() {
     let folder = tempfile::tempdir().expect("a folder");
     let script = "mkfifo go; sh -c 'read line < go; x=$(head -c 300000000 /dev/zero | tr \"\\\\0\" x); echo $x' & echo up; \
                   while :; do sleep 300; done";
@@ -336,13 +336,13 @@ async fn a_worker_that_the_kernel_kills_for_lack_of_memory_is_told_as_that() {
     let mut ticks = Ticks::of(sampler(&process));
     ticks.next();
     fs::write(folder.path().join("go"), "go\n").expect("a reader");
-    let mut told = Vec::new();
-    eventually_async("it is told", || {
+    let mut described = Vec::new();
+    eventually_async("it is reported", || {
         ticks.next();
-        told.extend(ticks.sampler.worker_ends(&[], false));
-        !told.is_empty()
+        described.extend(ticks.sampler.worker_ends(&[], false));
+        !described.is_empty()
     })
     .await;
-    assert_eq!(told[0].cause, WorkerCause::OutOfMemory, "{told:?}");
+    assert_eq!(described[0].cause, WorkerCause::OutOfMemory, "{described:?}");
     stop(process).await;
 }

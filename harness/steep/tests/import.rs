@@ -72,14 +72,14 @@ fn without_a_file_the_scenario_goes_to_stdout() {
 }
 
 #[test]
-fn what_is_no_log_and_no_description_is_told() {
+fn what_is_not_a_log_and_no_description_is_reported() {
     let endless = vec![b'x'; 1 << 20];
     let cases: [(&str, &[u8], &str); 7] = [
         ("access-log", b"", "the log is empty"),
         ("access-log", b"\x1f\x8b\x08\x00", "is compressed: zcat"),
         ("access-log", &endless, "1 of 1 lines are not in the common or combined format"),
         ("access-log", b"\x00\x01\n\xff\xfe\n", "2 of 2 lines are not"),
-        ("openapi", b"", "no description in OpenAPI 3"),
+        ("openapi", b"", "not a description in OpenAPI 3"),
         ("openapi", b"\xff\xfe", "stream did not contain valid UTF-8"),
         ("openapi", b"<html>", "OpenAPI"),
     ];

@@ -85,7 +85,7 @@ fn repository() -> TempDir {
         git(place.path(), &["commit", "-q", "-m", edition]);
         git(place.path(), &["tag", edition]);
     }
-    fs::write(package.join("src/main.rs"), "this is no Rust").unwrap();
+    fs::write(package.join("src/main.rs"), "this is not Rust").unwrap();
     fs::write(package.join("soak.toml"), SCENARIO).unwrap();
     place
 }
@@ -127,7 +127,7 @@ fn checked(folder: &Path, values: &str) -> String {
 }
 
 #[test]
-fn revisions_that_are_not_there_or_in_no_order_are_told() {
+fn revisions_that_are_not_there_or_in_no_order_are_reported() {
     let place = repository();
     let package = place.path().join("service");
     insta::assert_snapshot!(checked(&package, r#"["v2", "v1", "v3", "main"]"#));

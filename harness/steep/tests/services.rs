@@ -92,7 +92,7 @@ async fn a_service_that_is_never_ready_says_what_it_answered() {
 }
 
 #[tokio::test]
-async fn a_service_that_listens_nowhere_is_told_from_one_that_hangs() {
+async fn a_service_that_listens_nowhere_is_distinguished_from_one_that_hangs() {
     let folders = Folders::new();
     let mut service = script("sleep 300");
     service.ready.as_mut().expect("a question").timeout = Duration::from_millis(50);
@@ -122,7 +122,7 @@ async fn a_taken_port_is_tried_once_more_and_then_named() {
 }
 
 #[tokio::test]
-async fn names_files_and_programs_that_are_not_there_are_told() {
+async fn names_files_and_programs_that_are_not_there_are_reported() {
     let folders = Folders::new();
     let mut service = answering("200 OK\n");
     service.args = vec![template("{{redis.port}}")];
@@ -141,7 +141,7 @@ async fn names_files_and_programs_that_are_not_there_are_told() {
 }
 
 #[tokio::test]
-async fn a_command_before_the_cell_that_fails_is_told() {
+async fn a_command_before_the_cell_that_fails_is_reported() {
     let folders = Folders::new();
     let mut db = dependency("db");
     db.before_cell = ["sh", "-c", "echo no space; exit 1"].map(template).into();

@@ -74,7 +74,7 @@ async fn a_service_may_end_in_its_own_way_when_asked() {
 }
 
 #[tokio::test]
-async fn a_service_that_ends_by_itself_is_told_with_its_status_and_last_words_and_its_children_go() {
+async fn a_service_that_ends_by_itself_is_reported_with_its_status_and_last_words_and_its_children_go() {
     let folder = folder();
     let script = "setsid sleep 300 & echo $!; echo no config >&2; exit 3";
     let mut process = start(folder.path(), script).await;
@@ -91,7 +91,7 @@ async fn a_service_that_ends_by_itself_is_told_with_its_status_and_last_words_an
 }
 
 #[tokio::test]
-async fn a_signal_that_kills_the_service_is_told() {
+async fn a_signal_that_kills_the_service_is_reported() {
     let _alone = KILLS.lock().await;
     let folder = folder();
     let mut process = start(folder.path(), "kill -SEGV $$").await;
@@ -123,8 +123,8 @@ fn ignored_signals_are_not_passed_on() {
     let mut parent =
         Command::new("sh").args(["-c", &parent]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a shell");
     let orders = parent.stdin.take();
-    let told = BufReader::new(parent.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-    let masks: Vec<String> = told.filter(|line| line.starts_with("SigIgn")).collect();
+    let described = BufReader::new(parent.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let masks: Vec<String> = described.filter(|line| line.starts_with("SigIgn")).collect();
     drop(orders);
     parent.wait().expect("it ended");
     let mask = masks[0].split_ascii_whitespace().nth(1).and_then(|mask| u64::from_str_radix(mask, 16).ok());
@@ -288,7 +288,7 @@ fn memory_cgroup() -> Option<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_kill_for_lack_of_memory_is_told_from_other_kills() {
+async fn a_kill_for_lack_of_memory_is_distinguished_from_other_kills() {
     let _alone = KILLS.lock().await;
     let Some(parent) = memory_cgroup() else { return };
     let cgroup = parent.join(format!("steep-test-{}", std::process::id()));

@@ -9,7 +9,7 @@ use steep_judge::verdict::{Judgement, Verdict, judge};
 use crate::pairs::Asked;
 use crate::percent;
 
-/// A series is so many times as long as what is looked at first: what is advised beyond that is not measured.
+/// A series is this many times as long as what is looked at first: what is advised beyond that is not measured.
 const LONGER: usize = 16;
 
 /// Times what is advised at which is looked.

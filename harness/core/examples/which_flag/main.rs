@@ -78,7 +78,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
     Ok(options)
 }
 
-/// The bars of the search: so many hours for so many flags.
+/// The bars of the search: this many hours for this many flags.
 fn bar(flags: usize) -> f64 {
     match flags {
         0..=8 => 2.0,

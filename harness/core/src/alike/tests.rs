@@ -39,7 +39,7 @@ fn a_flag_that_left_the_program_as_it_is_is_neither_innocent_nor_compared() {
     let (apart, alike) = told_apart(&[], &cells);
     assert_eq!(alike.len(), 1);
     assert_eq!(
-        alike[0].told(),
+        alike[0].described(),
         "idle ran the same program as baseline, started the same way: `idle` made no difference"
     );
     assert_eq!(apart[1].flags, FlagSet::default());
@@ -60,7 +60,7 @@ fn replicates_and_cells_of_which_nothing_is_known_are_left_as_they_are() {
 }
 
 #[test]
-fn revisions_of_one_program_are_told_by_the_first() {
+fn revisions_of_one_program_are_reported_by_the_first() {
     let axis =
         Axis { name: "release".to_owned(), kind: AxisKind::Revision, values: vec!["v1".to_owned(), "v2".to_owned()] };
     let mut cells = [cell("baseline@release=v2", &[], "one"), cell("baseline", &[], "one")];

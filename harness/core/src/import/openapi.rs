@@ -1,6 +1,7 @@
 //! An OpenAPI description (3.0 or 3.1, JSON or YAML) as a draft of a scenario: a request for each operation.
 //!
-//! Descriptions are often wrong in places. What cannot be understood costs its own part and is told; the rest stands.
+//! Descriptions are often wrong in places. What cannot be understood costs its own part and is reported; the rest
+//! stands.
 
 mod body;
 mod document;
@@ -23,14 +24,14 @@ const FIRST_RATE: f64 = 10.0;
 /// A text that no scenario can be made from.
 #[derive(Debug, Error)]
 pub enum OpenApiError {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("the file begins like JSON and is none: {0}")]
     Json(#[from] serde_json::Error),
-    /// It is no YAML.
+    /// It is not YAML.
     #[error("the file is neither JSON nor YAML: {0}")]
     Yaml(String),
     /// It is a description in another format, or something else.
-    #[error("the file is no description in OpenAPI 3.0 or 3.1: {0}")]
+    #[error("the file is not a description in OpenAPI 3.0 or 3.1: {0}")]
     Version(String),
     /// There is nothing to ask for.
     #[error(
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_description_is_told() {
+    fn what_is_not_a_description_is_reported() {
         let texts = [
             "",
             "\u{0}\u{1}binary",
@@ -177,7 +178,7 @@ mod tests {
             let text = format!("{}{insert}{}", &SHOP[..start], &SHOP[end..]);
             if let Ok(import) = import(&text, "api", "http://127.0.0.1:1".to_owned()) {
                 let decoded = decode(&scenario_text(&import.draft));
-                // A key of a later version is told as one of the keys; broken TOML has no draft.
+                // A key of a later version is reported as one of the keys; broken TOML has no draft.
                 proptest::prop_assert!(decoded.draft.is_some(), "{}", scenario_text(&import.draft));
             }
         }

@@ -146,7 +146,7 @@ impl Routes {
 }
 
 fn decoded(segment: &str) -> Cow<'_, str> {
-    // A segment that is no UTF-8 keeps its percent signs, and is written as it was.
+    // A segment that is not UTF-8 keeps its percent signs, and is written as it was.
     percent_decode_str(segment).decode_utf8().unwrap_or(Cow::Borrowed(segment))
 }
 
@@ -166,7 +166,7 @@ impl Kind {
     }
 }
 
-/// A UUID, or so many hexadecimal digits that it is no word.
+/// A UUID, or this many hexadecimal digits that it is not a word.
 fn is_hex(segment: &str) -> bool {
     let digits = segment.bytes().filter(u8::is_ascii_hexdigit).count();
     let hyphens = segment.bytes().filter(|byte| *byte == b'-').count();

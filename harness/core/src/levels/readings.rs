@@ -31,7 +31,7 @@ struct Spread {
     within: f64,
 }
 
-/// How many observations that is worth: so many services it rests on.
+/// How many observations that is worth: this many services it rests on.
 pub(super) const FREEDOM: f64 = 8.0;
 
 const KIB: f64 = 1024.0;
@@ -62,8 +62,8 @@ impl Spread {
     }
 }
 
-/// Whether what a factor does to a figure is told as a ratio: of latency and CPU time, which chance moves by shares of
-/// themselves.
+/// Whether what a factor does to a figure is reported as a ratio: of latency and CPU time, which chance moves by shares
+/// of themselves.
 pub(super) const fn is_ratio(measure: Measure) -> bool {
     matches!(measure, Measure::P50Us | Measure::P99Us | Measure::CpuUsPerRequest)
 }
@@ -147,27 +147,27 @@ fn grown_by(outcome: &Outcome, after_s: f64) -> Option<(f64, f64)> {
 
 /// Of what a cell is left out, and why; none: of nothing.
 pub(super) fn left_out(outcome: &Outcome) -> Option<LeftOut> {
-    let told = |measures: &[Measure], reason: String| {
+    let described = |measures: &[Measure], reason: String| {
         Some(LeftOut { cell: outcome.cell.clone(), measures: measures.to_vec(), reason })
     };
     let verdict = outcome.verdict();
     if let (false, Some(reason)) = (outcome.is_whole(), &outcome.cut_short) {
-        return told(&[], reason.clone());
+        return described(&[], reason.clone());
     }
     match verdict {
-        Verdict::Invalid | Verdict::Crashed => told(&[], format!("it is {verdict}")),
+        Verdict::Invalid | Verdict::Crashed => described(&[], format!("it is {verdict}")),
         Verdict::Step => {
             let measures = [Measure::SettledAnonBytes, Measure::StartAnonBytes, Measure::PeakBytes];
-            told(&measures, "its memory grows in steps".to_owned())
+            described(&measures, "its memory grows in steps".to_owned())
         }
         Verdict::Leak | Verdict::Retention => {
             let measures = [Measure::SettledAnonBytes, Measure::PeakBytes];
-            told(&measures, "its memory grows, and is compared as it was at the start".to_owned())
+            described(&measures, "its memory grows, and is compared as it was at the start".to_owned())
         }
         Verdict::Inconclusive => {
             let has_settled = reading(Measure::SettledAnonBytes, outcome).is_some();
             let reason = "its memory may not have settled, and is compared as it was at the start";
-            if has_settled { None } else { told(&[Measure::SettledAnonBytes], reason.to_owned()) }
+            if has_settled { None } else { described(&[Measure::SettledAnonBytes], reason.to_owned()) }
         }
         Verdict::Plateau | Verdict::Stable => None,
     }

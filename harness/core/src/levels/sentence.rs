@@ -23,8 +23,8 @@ pub fn sentence(factor: &FactorLevels, growth: &str) -> Option<String> {
         |adds: bool| parts.iter().filter(move |part| part.0 == adds).map(|part| part.1.clone()).collect::<Vec<_>>();
     let [adds, saves] = [("adds", of(true)), ("saves", of(false))]
         .map(|(verb, what)| (!what.is_empty()).then(|| format!("{verb} {}", listed(&what))));
-    let told: Vec<String> = adds.into_iter().chain(saves).collect();
-    if told.is_empty() {
+    let described: Vec<String> = adds.into_iter().chain(saves).collect();
+    if described.is_empty() {
         return None;
     }
     let quoted: Vec<String> = factor.names.iter().map(|name| format!("`{name}`")).collect();
@@ -34,7 +34,7 @@ pub fn sentence(factor: &FactorLevels, growth: &str) -> Option<String> {
     };
     let against = factor.against.as_ref().map_or_else(String::new, |against| format!(", against `{against}`"));
     let growth = if growth.is_empty() { String::new() } else { format!("; {growth}") };
-    Some(format!("{names} {}{against}{growth}", told.join(" and ")))
+    Some(format!("{names} {}{against}{growth}", described.join(" and ")))
 }
 
 fn memory(factor: &FactorLevels) -> Option<(bool, String)> {

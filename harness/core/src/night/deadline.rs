@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_refused() {
+    fn what_is_not_a_moment_is_refused() {
         for text in [
             "7",
             "25:00",

@@ -83,7 +83,7 @@ impl Night<'_> {
         let first = self.next(&[], &Doubts::default(), left, |_, _| has_builds);
         let Turn::Soak(first) = first else { return Err(too_short()) };
         let rest = after_build.saturating_sub(self.pace.cell(long, false));
-        // What so many cells did not decide, more will not.
+        // What this many cells did not decide, more will not.
         let count = |each: Duration| (rest.div_duration_f64(each) as usize).min(MAX_CELLS - 1);
         let long_cell = cell_id(self.scenario, &first.flags, &first.axes, 1);
         let not_sure = planned.iter().filter(|cell| **cell != long_cell).cloned().collect();

@@ -45,7 +45,7 @@ pub fn can_be_longer(scenario: &Scenario) -> bool {
 }
 
 /// `scenario` with a load that lasts for `length`, or a little less, so that waves and peaks are whole. None where it
-/// would last no longer than it does, or its files would not do for so long.
+/// would last no longer than it does, or its files would not do for this long.
 #[must_use]
 pub fn stretched(scenario: &Scenario, supplies: &Supplies, length: Duration) -> Option<Scenario> {
     let (index, rhythm) = longest(scenario)?;

@@ -143,8 +143,8 @@ impl World {
 /// What the likeliest explanation of these cells names.
 fn named(scenario: &Scenario, past: Vec<Past>) -> Vec<FlagSet> {
     let allowed = Allowed::of(scenario, &Features::default());
-    let told = past.into_iter().map(|past| CellGrowth { flags: past.cell.flags, growth: past.growth });
-    let search = Search::new(&allowed.switches(), rules(scenario), told);
+    let described = past.into_iter().map(|past| CellGrowth { flags: past.cell.flags, growth: past.growth });
+    let search = Search::new(&allowed.switches(), rules(scenario), described);
     search.look(&allowed, |_| true, Duration::MAX).explanations.swap_remove(0).culprits
 }
 
@@ -306,8 +306,8 @@ proptest! {
         prop_assert!(spent.cells.iter().skip(1).all(|(_, load)| *load == HALF_HOUR));
         // Whoever ends early is sure of it, or has nothing left that fits.
         if !matches!(spent.ended, Turn::Sure) && past.len() < steep_judge::bisect::MAX_CELLS {
-            let told = format!("{spent:?}");
-            prop_assert!(spent.left < HALF_HOUR + Duration::from_secs(3 + build.max(30)), "{}", told);
+            let described = format!("{spent:?}");
+            prop_assert!(spent.left < HALF_HOUR + Duration::from_secs(3 + build.max(30)), "{}", described);
         }
     }
 }

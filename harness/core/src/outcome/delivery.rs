@@ -210,15 +210,16 @@ pub(super) fn failures(requests: &Counts) -> Option<String> {
         (requests.failed_unsent, "before they were sent (a value did not fit the message)"),
         (requests.failed_timeout, "without an answer in time"),
         (requests.failed_connect, "without a connection"),
-        (requests.failed_body, "with a broken answer (the connection ended in it, or it is no HTTP)"),
+        (requests.failed_body, "with a broken answer (the connection ended in it, or it is not HTTP)"),
     ];
     classes.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
-    let told: Vec<String> =
+    let described: Vec<String> =
         classes.iter().filter(|(count, _)| *count > 0).map(|(count, class)| format!("{count} {class}")).collect();
     let percent = share(requests.failed(), requests.sent) * 100.0;
     // What rounds to nothing is not nothing.
     let percent = if percent < 0.01 { "less than 0.01".to_owned() } else { format!("{percent:.2}") };
-    (!told.is_empty()).then(|| format!("{percent} % of {} requests failed: {}", requests.sent, told.join(", ")))
+    (!described.is_empty())
+        .then(|| format!("{percent} % of {} requests failed: {}", requests.sent, described.join(", ")))
 }
 
 /// What is to be said of the connections, where they were not those that the scenario says.
@@ -285,15 +286,18 @@ path = "/"
     }
 
     #[test]
-    fn failures_are_told_by_class_the_most_frequent_first_and_below_the_bound_do_not_decide() {
+    fn failures_are_reported_by_class_the_most_frequent_first_and_below_the_bound_do_not_decide() {
         let outcome = outcome(|_, counts| {
             fail(counts, 4, |counts| &mut counts.failed_body);
             fail(counts, 1430, |counts| &mut counts.failed_timeout);
         });
         assert_eq!(outcome.verdict(), Verdict::Stable, "{}", outcome.judgement.reason);
-        let told = outcome.failures.expect("failures");
-        assert!(told.contains(" requests failed: 1430 without an answer in time, 4 with a broken answer"), "{told}");
-        assert!(told.starts_with("1.20 % of "), "{told}");
+        let described = outcome.failures.expect("failures");
+        assert!(
+            described.contains(" requests failed: 1430 without an answer in time, 4 with a broken answer"),
+            "{described}"
+        );
+        assert!(described.starts_with("1.20 % of "), "{described}");
         assert_eq!(outcome.connections_note, None);
     }
 
@@ -367,20 +371,20 @@ path = "/"
     #[test]
     fn connections_are_told_of_where_they_did_not_last() {
         let trace = |opened, refused, planned| {
-            let mut told = None;
+            let mut described = None;
             outcome(|trace, _| {
                 trace.header.connections = planned;
                 let mut last = trace.traffic.last().expect("traffic").clone();
                 last.connections = Connections { opened, closed: opened - 8, refused, ..Connections::default() };
                 trace.traffic.push(last);
-                told = connections_note(trace);
+                described = connections_note(trace);
             });
-            told
+            described
         };
         assert_eq!((trace(8, 0, Some(8)), trace(900, 0, None)), (None, None));
-        let told = trace(12, 3, Some(8)).expect("a note");
+        let described = trace(12, 3, Some(8)).expect("a note");
         assert_eq!(
-            told,
+            described,
             "connections: 12 were opened where 8 should have lasted; 4 were closed early, and 3 could not be opened"
         );
     }

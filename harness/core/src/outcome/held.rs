@@ -94,7 +94,7 @@ impl HeldMemory {
         let Held { memfd_bytes, tmpfs_bytes, sysv_bytes, hugetlb_bytes, source, .. } = self.held;
         let kinds =
             [("memfd", memfd_bytes), ("tmpfs", tmpfs_bytes), ("System V", sysv_bytes), ("hugetlb", hugetlb_bytes)];
-        let mut told: Vec<String> = kinds
+        let mut described: Vec<String> = kinds
             .iter()
             .filter(|(_, bytes)| *bytes > Bytes::ZERO)
             .map(|(name, bytes)| format!("{name} {bytes}"))
@@ -102,9 +102,9 @@ impl HeldMemory {
         let known = memfd_bytes + tmpfs_bytes + sysv_bytes + hugetlb_bytes;
         let other = self.unmapped_end_bytes.saturating_sub(known);
         if source == HeldSource::Cgroup && other >= LEAST_TOLD {
-            told.push(format!("{other} in files on tmpfs that nobody has open"));
+            described.push(format!("{other} in files on tmpfs that nobody has open"));
         }
-        told.join(", ")
+        described.join(", ")
     }
 
     /// Why memory that may be the service's does not let `calm`, what is said of all other memory, clear it; none where
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_no_retention_where_live_bytes_decide() {
+    fn it_is_not_a_retention_where_live_bytes_decide() {
         let outcome = outcome(&SimService { probe: true, ..SimService::default() }, spool);
         assert_eq!(outcome.verdict(), Verdict::Leak, "{:?}", outcome.judgement);
     }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_stays_is_told_and_is_no_growth() {
+    fn a_level_that_stays_is_reported_and_is_no_growth() {
         let outcome = outcome(&SimService::default(), |sample, _| {
             sample.memory.unmapped_bytes = Bytes::mib(12);
             sample.held = Some(Held { source: HeldSource::Cgroup, ..Held::default() });

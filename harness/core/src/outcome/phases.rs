@@ -95,11 +95,11 @@ pub(super) fn judged(
     let stretches = Stretch::all(trace);
     let series = stretches.iter().find(|stretch| stretch.is_fitted).map(|fitted| fitted.series(trace));
     let fitted = judge_by(&series.unwrap_or_default(), &materiality, fit);
-    let told = stretches.iter().filter(|stretch| stretch.is_fitted || stretch.is_judged()).map(|stretch| {
+    let described = stretches.iter().filter(|stretch| stretch.is_fitted || stretch.is_judged()).map(|stretch| {
         let judgement = if stretch.is_fitted { fitted.clone() } else { judge(&stretch.series(trace), &surer) };
         PhaseJudgement::new(stretch, judgement, &surer)
     });
-    let phases: Vec<PhaseJudgement> = told.collect();
+    let phases: Vec<PhaseJudgement> = described.collect();
     let (judgement, grows_in) = of_phases(&Beside::new(&fitted, &phases, &stretches));
     let is_alone = phases.iter().all(|phase| phase.fitted);
     let phases = if is_alone { Vec::new() } else { phases };

@@ -64,7 +64,7 @@ pub struct Shortage {
 /// What the CPUs did while load was missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Evidence {
-    /// Over so many seconds.
+    /// Over this many seconds.
     pub seconds: f64,
     /// How many CPUs there were for whom.
     pub available: Cpus,

@@ -67,7 +67,7 @@ impl<'t> Stretch<'t> {
         self.phases.iter().any(|phase| phase.role != Role::Warmup)
     }
 
-    /// What is fitted of it. Without load there is no work that growth could be told by, whoever answers late.
+    /// What is fitted of it. Without load there is no work that growth could be judged by, whoever answers late.
     pub(super) fn series(&self, trace: &Trace) -> Series {
         let samples = self.samples;
         let (first, last) = (&samples[0], &samples[samples.len() - 1]);
@@ -88,8 +88,8 @@ impl<'t> Stretch<'t> {
     }
 }
 
-/// Of the live bytes of a sample, what is fitted. Shared memory is no allocator's, so that live bytes know nothing of
-/// it: it is the program's own as well.
+/// Of the live bytes of a sample, what is fitted. Shared memory is not an allocator's, so that live bytes know nothing
+/// of it: it is the program's own as well.
 pub(super) fn live(sample: &Sample) -> f64 {
     sample.live.map_or(f64::NAN, |live| (live.live_bytes + sample.memory.shared()).as_f64())
 }

@@ -55,7 +55,7 @@ impl UnderWay {
     }
 
     /// The growth in the phases that are fitted, as [`Outcome::fitted_growth`] of the trace so far would have it; none
-    /// if nothing can be fitted yet.
+    /// if nothing can be fitted yet, or none of these phases has begun.
     ///
     /// [`Outcome::fitted_growth`]: super::Outcome::fitted_growth
     #[must_use]
@@ -183,6 +183,11 @@ mod tests {
                 sample.processes = vec![ProcessId { pid: 77, start_ticks: 1 }];
             }
             let (under_way, so_far) = begun(&trace, looked_at);
+            if under_way.stretches.iter().all(|stretch| stretch.completed_before.is_none()) {
+                // Before the first phase that is fitted a trace shows what phases beside it do, which ends no soak.
+                prop_assert_eq!(under_way.growth(), None);
+                return Ok(());
+            }
             let outcome = Outcome::of(&so_far);
             // What follows from the phases beside the fitted ones does not matter to an early stop.
             let follows = outcome.fitted_growth().map(|growth| growth.follows);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::trace::{Trace, WorkerCause, WorkerEnd};
 use steep_judge::units::{SinceStart, duration_text};
 
-/// Groups that are told; a service has a few names, but may give each worker one of its own.
+/// Groups that are reported; a service has a few names, but may give each worker one of its own.
 const GROUPS_MAX: usize = 20;
 
 /// Ends of one kind.
@@ -50,10 +50,10 @@ pub(super) fn worker_ends(trace: &Trace) -> Vec<WorkerEnds> {
             last_s: last.t_s,
         })
     };
-    let mut told: Vec<WorkerEnds> = groups.into_iter().filter_map(group).collect();
-    told.sort_by_key(|ends| (!ends.is_failure, std::cmp::Reverse(ends.count)));
-    told.truncate(GROUPS_MAX);
-    told
+    let mut described: Vec<WorkerEnds> = groups.into_iter().filter_map(group).collect();
+    described.sort_by_key(|ends| (!ends.is_failure, std::cmp::Reverse(ends.count)));
+    described.truncate(GROUPS_MAX);
+    described
 }
 
 impl WorkerEnds {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_told_by_name_and_cause_failures_first() {
+    fn ends_are_reported_by_name_and_cause_failures_first() {
         let mut worker_ends = ends("web", WorkerCause::Unknown, &[10, 20, 31]);
         worker_ends.extend(ends("web", WorkerCause::OutOfMemory, &[130]));
         let scenario = crate::scenario::decode::decode(

@@ -43,8 +43,8 @@ pub(super) fn any(statements: &[Statement], effort: &Effort) -> Result<Statement
 /// What is known of each member: on, off, or open.
 pub(super) type Known = Vec<Option<bool>>;
 
-/// Steps to find a clash with as few constraints as can be; one that takes more is told with those that were found to
-/// have a part in it.
+/// Steps to find a clash with as few constraints as can be; one that takes more is reported with those that were found
+/// to have a part in it.
 const MAX_STEPS_OF_A_CLASH: u64 = 2_000_000;
 
 /// All clauses of a plan, each with the constraint that it comes from.
@@ -71,12 +71,12 @@ pub(super) struct Clash<'c> {
 
 impl Clash<'_> {
     /// The constraints as one text, of which nobody reads more than a few.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn notes(&self) -> String {
         const MAX_TOLD: usize = 12;
-        let told: Vec<&str> = self.reasons.iter().take(MAX_TOLD).copied().collect();
-        match self.reasons.len() - told.len() {
-            0 => told.join("; "),
-            more => format!("{}; and {more} more", told.join("; ")),
+        let notes: Vec<&str> = self.reasons.iter().take(MAX_TOLD).copied().collect();
+        match self.reasons.len() - notes.len() {
+            0 => notes.join("; "),
+            more => format!("{}; and {more} more", notes.join("; ")),
         }
     }
 }
@@ -241,7 +241,7 @@ mod tests {
 
     /// Each may take two million steps, and takes some hundred.
     #[test]
-    fn many_clashes_are_told_with_the_effort_of_a_few() {
+    fn many_clashes_are_reported_with_the_effort_of_a_few() {
         let pairs: Vec<(usize, usize)> = (0..20).flat_map(|one| (0..one).map(move |other| (other, one))).collect();
         let mut clauses = Clauses::over((0..20).collect(), Effort::of(3 * MAX_STEPS_OF_A_CLASH));
         for &(one, other) in &pairs {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clash_is_told_without_what_has_no_part_in_it() {
+    fn a_clash_is_reported_without_what_has_no_part_in_it() {
         let clauses = chain(vec![("3 is pinned", vec![vec![literal(3, true)]])]);
         let known = vec![None, Some(true), None, None];
         let clash = clauses.clash(&known).expect("few steps").expect("a clash");
@@ -326,7 +326,7 @@ mod tests {
 
     /// Ten pigeons in nine holes: no search by deciding one after the other gets through all their ways.
     #[test]
-    fn what_is_too_hard_is_given_up_after_so_many_steps() {
+    fn what_is_too_hard_is_given_up_after_this_many_steps() {
         let at = |pigeon: usize, hole: usize| pigeon * 9 + hole;
         let mut clauses = Clauses::over((0..90).collect(), Effort::of(1_000_000));
         for pigeon in 0..10 {

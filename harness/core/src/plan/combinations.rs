@@ -65,7 +65,7 @@ impl Chosen {
     }
 }
 
-/// Combinations of so many numbers, each in every order of them: the last number is a bit of a row for the others.
+/// Combinations of this many numbers, each in every order of them: the last number is a bit of a row for the others.
 #[derive(Debug)]
 pub(super) struct Combinations {
     numbers: usize,
@@ -76,7 +76,7 @@ pub(super) struct Combinations {
 }
 
 impl Combinations {
-    /// None yet, of `strength` (1 to 3) out of so many `numbers`.
+    /// None yet, of `strength` (1 to 3) out of this many `numbers`.
     pub(super) fn none(numbers: usize, strength: usize) -> Self {
         let words = numbers.div_ceil(64);
         let rows = if strength == 0 { 0 } else { numbers.pow(strength as u32 - 1) };
@@ -160,7 +160,7 @@ impl Combinations {
         gains / self.strength.max(1)
     }
 
-    /// What showing everything that so many numbers make, or counting it, is counted as.
+    /// What showing everything that this many numbers make, or counting it, is counted as.
     pub(super) fn steps_of_all_in(&self, numbers: usize) -> usize {
         (numbers.pow(self.strength.saturating_sub(1) as u32) * self.words).div_ceil(WORDS_OF_A_STEP)
     }

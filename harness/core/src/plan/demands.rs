@@ -121,10 +121,10 @@ pub(super) fn demand_of_lists(clauses: &mut Clauses, scenario: &Scenario, names:
 /// The names of a list, of which nobody reads more than a few.
 fn listed(list: &[String]) -> String {
     const MAX_TOLD: usize = 20;
-    let told: Vec<String> = list.iter().take(MAX_TOLD).map(|name| format!("\"{name}\"")).collect();
-    match list.len() - told.len() {
-        0 => told.join(", "),
-        more => format!("{} and {more} more", told.join(", ")),
+    let notes: Vec<String> = list.iter().take(MAX_TOLD).map(|name| format!("\"{name}\"")).collect();
+    match list.len() - notes.len() {
+        0 => notes.join(", "),
+        more => format!("{} and {more} more", notes.join(", ")),
     }
 }
 

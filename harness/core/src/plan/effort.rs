@@ -6,7 +6,7 @@ use std::rc::Rc;
 use thiserror::Error;
 
 /// Steps that a plan may take, each a clause looked at, a literal written, or as much of something else. A release
-/// build takes some five seconds for so many; plans of 300 flags that imply each other take less than a tenth (see
+/// build takes some five seconds for this many; plans of 300 flags that imply each other take less than a tenth (see
 /// `tests/explosions.rs`).
 pub(super) const MAX_STEPS: u64 = 400_000_000;
 

@@ -1,4 +1,4 @@
-//! How long a plan takes, and what of it fits into so many hours.
+//! How long a plan takes, and what of it fits into this many hours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub struct LeftOut {
 pub struct Overnight {
     /// The moment, in local time with its offset.
     pub until: String,
-    /// The cells of the scenario's own plan: what of them was not soaked is told.
+    /// The cells of the scenario's own plan: what of them was not soaked is reported.
     pub planned: Vec<CellId>,
     /// The values of the axes that those have.
     pub axes: BTreeMap<String, BTreeSet<String>>,
@@ -103,7 +103,7 @@ impl Plan {
         if !self.foldover.is_empty() && (fitting < blocks || needed > hours) {
             let (needed, allowed) = (duration_text(needed), duration_text(hours));
             let reason = format!("{with_fold} cells would take {needed} and more, and --max-hours allows {allowed}");
-            self.told.no_foldover = Some(reason);
+            self.notes.no_foldover = Some(reason);
             self.foldover.clear();
         }
         Ok(self)

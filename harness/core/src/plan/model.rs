@@ -15,7 +15,7 @@ use steep_judge::ids::FlagSet;
 /// A flag, or flags that are switched together.
 #[derive(Debug, Clone)]
 pub(super) struct Factor {
-    /// How it is called in what is told of a plan.
+    /// How it is called in what is informed of a plan.
     pub(super) name: String,
     /// Numbers of the members of flag sets that belong to it.
     pub(super) members: Vec<usize>,
@@ -67,7 +67,7 @@ pub(super) struct Model {
     possible: OnceCell<Result<Vec<Vec<usize>>, TooHard>>,
 }
 
-/// What the rules and `plan.exclude` come to under some values of the axes: constraints between flags, each in words.
+/// What the rules and `plan.exclude` amount to under some values of the axes: constraints between flags, each in words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Under {
     rules: Vec<(String, Statement)>,
@@ -155,7 +155,8 @@ impl<'s> Names<'s> {
     }
 }
 
-/// What the rules and excluded rows of a scenario come to under these `axes`, of which some turn on cargo's `features`.
+/// What the rules and excluded rows of a scenario amount to under these `axes`, of which some turn on cargo's
+/// `features`.
 pub(super) fn under(
     names: &Names<'_>,
     features: &Features,

@@ -97,13 +97,13 @@ impl<'m> Cover<'m> {
         model.excluding.effort().spend(numbers.levels().len().pow(strength as u32))?;
         let lacking = Combinations::none(numbers.levels().len(), strength);
         let mut cover = Self { model, numbers, literals, lacking };
-        let mut told = (Vec::new(), 0);
+        let mut notes = (Vec::new(), 0);
         if strength > 0 {
             let mut shown = Combinations::none(cover.literals.len(), strength);
             let mut pairs = Combinations::none(cover.literals.len(), 2.min(strength));
-            cover.list(&mut Vec::new(), &mut *model.excluding.ask()?, (&mut shown, &mut pairs), &mut told)?;
+            cover.list(&mut Vec::new(), &mut *model.excluding.ask()?, (&mut shown, &mut pairs), &mut notes)?;
         }
-        let (impossible, more) = told;
+        let (impossible, more) = notes;
         let impossible = impossible.into_iter().map(|chosen: Vec<usize>| cover.impossible(&chosen));
         let impossible = impossible.collect::<Result<Vec<_>, _>>()?;
         Ok((cover, impossible, more))
@@ -116,7 +116,7 @@ impl<'m> Cover<'m> {
         chosen: &mut Vec<usize>,
         asking: &mut Solver,
         (shown, pairs): (&mut Combinations, &mut Combinations),
-        told: &mut (Vec<Vec<usize>>, usize),
+        notes: &mut (Vec<Vec<usize>>, usize),
     ) -> Result<(), TooHard> {
         let from = chosen.last().map_or(0, |last| last + 1);
         for number in from..self.literals.len() {
@@ -147,13 +147,13 @@ impl<'m> Cover<'m> {
                 if is_possible && is_whole {
                     self.lacking.add(chosen);
                 } else if is_possible {
-                    self.list(chosen, asking, (shown, pairs), told)?;
+                    self.list(chosen, asking, (shown, pairs), notes)?;
                 } else {
-                    note(chosen, pairs, told);
+                    note(chosen, pairs, notes);
                 }
                 asking.back_to(chosen.len() - 1);
             } else {
-                note(chosen, pairs, told);
+                note(chosen, pairs, notes);
             }
             chosen.pop();
         }
@@ -174,7 +174,7 @@ impl<'m> Cover<'m> {
             let (factor, level) = self.numbers.levels()[*number];
             self.model.level_name(factor, level)
         };
-        Ok(Impossible { together: chosen.iter().map(name).collect(), reason: clash.unwrap_or_default().told() })
+        Ok(Impossible { together: chosen.iter().map(name).collect(), reason: clash.unwrap_or_default().notes() })
     }
 
     fn known(&self, chosen: &[usize]) -> Known {
@@ -238,16 +238,17 @@ impl<'m> Cover<'m> {
     }
 }
 
-/// Notes that `chosen` is impossible, unless two of it are already: those are told, and not all that they are part of.
-fn note(chosen: &[usize], pairs: &Combinations, told: &mut (Vec<Vec<usize>>, usize)) {
+/// Notes that `chosen` is impossible, unless two of it are already: those are reported, and not all that they are part
+/// of.
+fn note(chosen: &[usize], pairs: &Combinations, notes: &mut (Vec<Vec<usize>>, usize)) {
     let without = |left_out: usize| chosen.iter().copied().filter(|number| *number != left_out).collect::<Vec<_>>();
     if chosen.len() == 3 && !chosen.iter().all(|number| pairs.has(&without(*number))) {
         return;
     }
-    if told.0.len() < MAX_IMPOSSIBLE {
-        told.0.push(chosen.to_vec());
+    if notes.0.len() < MAX_IMPOSSIBLE {
+        notes.0.push(chosen.to_vec());
     } else {
-        told.1 += 1;
+        notes.1 += 1;
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Dropped {
 /// What the strategy came to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Told {
+pub struct PlanNotes {
     /// Which design, in words.
     pub design: String,
     /// Rows that a constraint or `exclude` took out.
@@ -78,7 +78,7 @@ pub(super) struct Rows {
     pub(super) count: usize,
     /// Soaked after `kept` where those do not tell which flags leak: rows that are new, and some of `kept` again.
     pub(super) opposites: Vec<PlannedRow>,
-    pub(super) told: Told,
+    pub(super) notes: PlanNotes,
 }
 
 /// Why there are no rows.
@@ -86,9 +86,9 @@ pub(super) struct Rows {
 pub(super) enum NoRows {
     /// These constraints clash; and whether the others do not without any one of them.
     Clash(Vec<String>, bool),
-    /// The strategy cannot be had.
+    /// The strategy is not available.
     Strategy(String),
-    /// The axes have so many combinations of values; none: beyond counting.
+    /// The axes have this many combinations of values; none: beyond counting.
     Axes(Option<u128>),
     /// It takes too many steps.
     TooHard(TooHard),
@@ -128,7 +128,7 @@ enum Design {
 /// All rows of `scenario`, each once.
 ///
 /// # Errors
-/// The strategy cannot be had, in words; or the constraints clash.
+/// The strategy is not available, in words; or the constraints clash.
 pub(super) fn rows(scenario: &Scenario, features: &Features) -> Result<Rows, NoRows> {
     let combinations = scenario.axes.iter().try_fold(1_u128, |all, axis| all.checked_mul(axis.values.len() as u128));
     if combinations.is_none_or(|combinations| combinations > MAX_COMBINATIONS) {
@@ -193,11 +193,11 @@ impl<'s> Crossing<'s> {
         match &mut self.designs[number] {
             Design::Impossible(rule) => {
                 let (flags, reason) = (FlagSet::default(), rule.clone());
-                rows.told.drop_row(Dropped { flags, axes, reason });
+                rows.notes.drop_row(Dropped { flags, axes, reason });
             }
             Design::Clash(clash, _) => {
                 let reason = format!("no flag set keeps all constraints there: {}", clash.join("; "));
-                rows.told.drop_row(Dropped { flags: FlagSet::default(), axes, reason });
+                rows.notes.drop_row(Dropped { flags: FlagSet::default(), axes, reason });
             }
             Design::Soaked(soaked) => {
                 for flags in &soaked.in_order {
@@ -209,7 +209,7 @@ impl<'s> Crossing<'s> {
                 let mut more = BTreeSet::new();
                 for (number, row) in scenario.plan.include.iter().enumerate() {
                     if row.axes.iter().all(|(name, value)| axes.get(name) == Some(value))
-                        && let Some(flags) = soaked.included(number, &row.flags, &mut rows.told)
+                        && let Some(flags) = soaked.included(number, &row.flags, &mut rows.notes)
                         && !soaked.sets.contains(&flags)
                         && more.insert(flags.clone())
                     {
@@ -250,7 +250,7 @@ impl<'s> Crossing<'s> {
             let reasons = clash.reasons.iter().map(|reason| (*reason).to_owned()).collect();
             return Ok(Design::Clash(reasons, clash.is_smallest));
         }
-        let chosen = sets(self.names.scenario, &model, &mut self.rows.told)?;
+        let chosen = sets(self.names.scenario, &model, &mut self.rows.notes)?;
         let mut soaked = Soaked {
             sets: BTreeSet::new(),
             in_order: Vec::new(),
@@ -261,7 +261,7 @@ impl<'s> Crossing<'s> {
         for set in &chosen.sets {
             let flags = soaked.model.flags(set);
             if let Some(reason) = soaked.model.excluding.broken_by(set) {
-                self.rows.told.drop_row(Dropped { flags, axes: BTreeMap::new(), reason: reason.to_owned() });
+                self.rows.notes.drop_row(Dropped { flags, axes: BTreeMap::new(), reason: reason.to_owned() });
             } else if soaked.sets.insert(flags.clone()) {
                 soaked.in_order.push(flags);
             }
@@ -274,8 +274,8 @@ impl<'s> Crossing<'s> {
 
 impl Soaked {
     /// The flag set of the row of `plan.include` with this number and these flags; none: a constraint is against it,
-    /// which is told.
-    fn included(&mut self, number: usize, flags: &[String], told: &mut Told) -> Option<FlagSet> {
+    /// which is reported.
+    fn included(&mut self, number: usize, flags: &[String], notes: &mut PlanNotes) -> Option<FlagSet> {
         if let Asked::Found(found) = &self.included[number] {
             return found.clone();
         }
@@ -284,7 +284,7 @@ impl Soaked {
             let set = model.settled(&model.numbers(&flags.iter().cloned().collect()));
             let flags = model.flags(&set);
             let Some(reason) = model.excluding.broken_by(&set) else { return Some(flags) };
-            told.drop_row(Dropped { flags, axes: BTreeMap::new(), reason: reason.to_owned() });
+            notes.drop_row(Dropped { flags, axes: BTreeMap::new(), reason: reason.to_owned() });
             None
         };
         let found = find();
@@ -310,7 +310,7 @@ impl Rows {
     }
 }
 
-impl Told {
+impl PlanNotes {
     /// Notes a row that is not soaked, once.
     pub(super) fn drop_row(&mut self, dropped: Dropped) {
         if self.dropped.len() >= MAX_DROPPED {

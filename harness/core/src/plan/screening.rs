@@ -133,7 +133,7 @@ impl Column {
         self.0.iter().all(|bits| *bits == 0)
     }
 
-    /// How much of the one shows up as the other, over so many `rows`: from 0 to 1.
+    /// How much of the one shows up as the other, over this many `rows`: from 0 to 1.
     fn share(&self, other: &Self, rows: usize) -> f64 {
         let differing: u32 = self.0.iter().zip(&other.0).map(|(one, other)| (one ^ other).count_ones()).sum();
         (rows as f64 - 2.0 * f64::from(differing)).abs() / rows as f64

@@ -59,7 +59,7 @@ pub(super) struct Solver {
 }
 
 impl Solver {
-    /// Over so many `members`, with these clauses.
+    /// Over this many `members`, with these clauses.
     pub(super) fn new(
         members: usize,
         clauses: impl Iterator<Item = Vec<Lit>>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::effort::TooHard;
 use super::model::Model;
 use super::pairwise::pairwise;
-use super::rows::{Dropped, NoRows, Told};
+use super::rows::{Dropped, NoRows, PlanNotes};
 use super::screening::{Changed, Design, screened};
 use super::solver::Solver;
 use crate::scenario::{Foldover, Scenario, Strategy};
@@ -43,8 +43,8 @@ pub(super) struct Chosen {
 /// compared.
 ///
 /// # Errors
-/// Why the strategy cannot be had, in words, or that it takes too many steps.
-pub(super) fn sets(scenario: &Scenario, model: &Model, told: &mut Told) -> Result<Chosen, NoRows> {
+/// Why the strategy is not available, in words, or that it takes too many steps.
+pub(super) fn sets(scenario: &Scenario, model: &Model, notes: &mut PlanNotes) -> Result<Chosen, NoRows> {
     let free = model.free()?;
     let mut is_plain = false;
     let strategy = match scenario.plan.strategy {
@@ -55,35 +55,35 @@ pub(super) fn sets(scenario: &Scenario, model: &Model, told: &mut Told) -> Resul
         Strategy::Off => ("none on", vec![none(model)?]),
         Strategy::All => ("all on", all(model)),
         Strategy::Default => ("as in production", vec![model.production()]),
-        Strategy::Each => ("each alone", each(model, told)?),
+        Strategy::Each => ("each alone", each(model, notes)?),
         Strategy::LeaveOneOut => ("all but each", leave_one_out(model)),
-        Strategy::Full => ("every combination", full(model, &free, told)?),
-        Strategy::Pairwise => covering(scenario, model, &free, told)?,
+        Strategy::Full => ("every combination", full(model, &free, notes)?),
+        Strategy::Pairwise => covering(scenario, model, &free, notes)?,
         Strategy::Screening => {
             let folds = scenario.plan.foldover == Foldover::Always;
             is_plain = scenario.plan.foldover == Foldover::IfAmbiguous;
-            balanced(model, &free, if folds { Design::Folded } else { Design::Plain }, told)?
+            balanced(model, &free, if folds { Design::Folded } else { Design::Plain }, notes)?
         }
         Strategy::Auto => {
-            let (design, sets) = auto(scenario, model, &free, told)?;
+            let (design, sets) = auto(scenario, model, &free, notes)?;
             is_plain = design == PLAIN;
             (design, sets)
         }
     };
     if !matches!(strategy, Strategy::Off | Strategy::All | Strategy::Default) {
-        let production = baseline(model, told)?;
+        let production = baseline(model, notes)?;
         if !sets.contains(&production) {
             sets.insert(0, production);
         }
     }
-    told.design = format!("{design}; {} free to vary", counted(free.len(), "flag"));
-    let opposites = if is_plain { opposites(model, &free, &sets, told)? } else { Vec::new() };
+    notes.design = format!("{design}; {} free to vary", counted(free.len(), "flag"));
+    let opposites = if is_plain { opposites(model, &free, &sets, notes)? } else { Vec::new() };
     Ok(Chosen { sets, opposites })
 }
 
 /// The rows of the opposite of a plain design that `sets` lack, and those of production, with which each block is
 /// compared.
-fn opposites(model: &Model, free: &Free, sets: &Sets, told: &mut Told) -> Result<Sets, TooHard> {
+fn opposites(model: &Model, free: &Free, sets: &Sets, notes: &mut PlanNotes) -> Result<Sets, TooHard> {
     let folded = match screened(model, free, Design::Opposite) {
         Ok(folded) => folded,
         Err(NoRows::TooHard(too_hard)) => return Err(too_hard),
@@ -91,32 +91,37 @@ fn opposites(model: &Model, free: &Free, sets: &Sets, told: &mut Told) -> Result
     };
     let mut opposites: Sets = folded.rows.into_iter().filter(|row| !sets.contains(row)).collect();
     if !opposites.is_empty() {
-        opposites.insert(0, baseline(model, told)?);
+        opposites.insert(0, baseline(model, notes)?);
     }
     Ok(opposites)
 }
 
 /// A balanced design where the constraints leave one as it is, and else a covering one.
-fn auto(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) -> Result<(&'static str, Sets), NoRows> {
+fn auto(
+    scenario: &Scenario,
+    model: &Model,
+    free: &Free,
+    notes: &mut PlanNotes,
+) -> Result<(&'static str, Sets), NoRows> {
     let designs = [(HALF_UP_TO, Design::Half), (FOLDED_UP_TO, Design::Folded), (PLAIN_UP_TO, Design::Plain)];
     let design = designs.into_iter().find(|(up_to, _)| free.len() <= *up_to).map(|(_, design)| design);
-    let mut of_design = Told::default();
+    let mut of_design = PlanNotes::default();
     match design.map(|design| balanced(model, free, design, &mut of_design)) {
         Some(Ok(balanced)) if of_design.changed.is_empty() => {
-            told.aliasing = of_design.aliasing;
+            notes.aliasing = of_design.aliasing;
             Ok(balanced)
         }
-        _ => covering(scenario, model, free, told),
+        _ => covering(scenario, model, free, notes),
     }
 }
 
 /// What a design without opposites is called.
 const PLAIN: &str = "balanced screening design";
 
-fn balanced(model: &Model, free: &Free, design: Design, told: &mut Told) -> Result<(&'static str, Sets), NoRows> {
+fn balanced(model: &Model, free: &Free, design: Design, notes: &mut PlanNotes) -> Result<(&'static str, Sets), NoRows> {
     let screened = screened(model, free, design)?;
-    told.changed.extend(screened.changed);
-    told.aliasing = screened.aliasing;
+    notes.changed.extend(screened.changed);
+    notes.aliasing = screened.aliasing;
     let name = match design {
         Design::Plain | Design::Opposite => PLAIN,
         Design::Folded => "balanced screening design with the opposite of each row",
@@ -125,7 +130,12 @@ fn balanced(model: &Model, free: &Free, design: Design, told: &mut Told) -> Resu
     Ok((name, screened.rows))
 }
 
-fn covering(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) -> Result<(&'static str, Sets), NoRows> {
+fn covering(
+    scenario: &Scenario,
+    model: &Model,
+    free: &Free,
+    notes: &mut PlanNotes,
+) -> Result<(&'static str, Sets), NoRows> {
     let strength = scenario.plan.strength;
     let levels: usize = free.iter().map(|(_, levels)| levels.len()).sum();
     if levels.checked_pow(strength as u32).is_none_or(|combinations| combinations > MAX_TUPLES) {
@@ -134,10 +144,10 @@ fn covering(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) ->
     }
     let first = nearest(model, &model.production())?;
     let (sets, impossible, more) = pairwise(model, free, strength, &first, scenario.seed.0)?;
-    told.more_impossible = told.more_impossible.max(more);
+    notes.more_impossible = notes.more_impossible.max(more);
     for one in impossible {
-        if !told.impossible.contains(&one) {
-            told.impossible.push(one);
+        if !notes.impossible.contains(&one) {
+            notes.impossible.push(one);
         }
     }
     Ok((
@@ -147,14 +157,14 @@ fn covering(scenario: &Scenario, model: &Model, free: &Free, told: &mut Told) ->
 }
 
 /// The flags of production, changed where the constraints demand it: what the others are compared with.
-fn baseline(model: &Model, told: &mut Told) -> Result<Vec<bool>, TooHard> {
+fn baseline(model: &Model, notes: &mut PlanNotes) -> Result<Vec<bool>, TooHard> {
     let production = model.production();
     let Some(reason) = model.clauses.broken_by(&production) else { return Ok(production) };
     let nearest = nearest(model, &production)?;
     let changed =
         Changed { wanted: model.flags(&production), soaked: model.flags(&nearest), reason: reason.to_owned() };
-    if !told.changed.contains(&changed) {
-        told.changed.push(changed);
+    if !notes.changed.contains(&changed) {
+        notes.changed.push(changed);
     }
     Ok(nearest)
 }
@@ -185,7 +195,7 @@ fn all(model: &Model) -> Sets {
 }
 
 /// None, and each alone with what it requires.
-fn each(model: &Model, told: &mut Told) -> Result<Sets, TooHard> {
+fn each(model: &Model, notes: &mut PlanNotes) -> Result<Sets, TooHard> {
     let off = none(model)?;
     let mut sets = vec![off.clone()];
     for factor in model.factors.iter().filter(|factor| !model.is_pinned(factor)) {
@@ -195,7 +205,7 @@ fn each(model: &Model, told: &mut Told) -> Result<Sets, TooHard> {
             if let Some(set) = model.clauses.complete(&known, &off, 0)? {
                 sets.push(set);
             } else if let Some(clash) = model.clauses.clash(&known)? {
-                told.drop_row(dropped(model.known_flags(&known), clash.told()));
+                notes.drop_row(dropped(model.known_flags(&known), clash.notes()));
             }
         }
     }
@@ -217,7 +227,7 @@ fn leave_one_out(model: &Model) -> Sets {
 }
 
 /// Every combination that the constraints allow.
-fn full(model: &Model, free: &Free, told: &mut Told) -> Result<Sets, NoRows> {
+fn full(model: &Model, free: &Free, notes: &mut PlanNotes) -> Result<Sets, NoRows> {
     let combinations = free.iter().try_fold(1_usize, |product, (_, levels)| product.checked_mul(levels.len()));
     if combinations.is_none_or(|combinations| combinations > MAX_COMBINATIONS) {
         let message = format!("every combination of {} is too many to list", counted(free.len(), "flag"));
@@ -233,9 +243,9 @@ fn full(model: &Model, free: &Free, told: &mut Told) -> Result<Sets, NoRows> {
         levels.iter().enumerate().for_each(|(factor, level)| model.factors[factor].fix(*level, &mut known));
         let reason = match clause {
             Some(clause) => model.excluding.reason_of(clause).to_owned(),
-            None => model.excluding.clash(&known)?.unwrap_or_default().told(),
+            None => model.excluding.clash(&known)?.unwrap_or_default().notes(),
         };
-        told.drop_example(dropped(model.known_flags(&known), reason));
+        notes.drop_example(dropped(model.known_flags(&known), reason));
     }
     Ok(sets)
 }

@@ -16,7 +16,7 @@ type Environment = BTreeMap<String, Option<String>>;
 /// What is built and how it is started.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Started {
-    /// With everything that the features turn on, the default ones too, and what rustc is told.
+    /// With everything that the features turn on, the default ones too, and rustc's flags.
     build: Option<(BTreeSet<String>, BTreeSet<String>, Option<String>)>,
     env: Environment,
     rest: String,
@@ -55,7 +55,7 @@ pub(super) fn twins(scenario: &Scenario, features: &Features, spans: &Spans, row
         let mut seen: BTreeMap<Started, &PlannedRow> = BTreeMap::new();
         rows.iter().find_map(|row| {
             let other = seen.insert(Started::of(scenario, features, &row.flags, &row.axes), row)?;
-            Some(told(scenario, spans, other, row))
+            Some(notes(scenario, spans, other, row))
         })
     })
 }
@@ -85,7 +85,7 @@ fn idle_flag(scenario: &Scenario, features: &Features, spans: &Spans, rows: &[Pl
     })
 }
 
-fn told(scenario: &Scenario, spans: &Spans, one: &PlannedRow, other: &PlannedRow) -> Problem {
+fn notes(scenario: &Scenario, spans: &Spans, one: &PlannedRow, other: &PlannedRow) -> Problem {
     let same = "would be the same build, started the same way";
     let differing: Vec<(usize, &String)> = one
         .axes

@@ -21,7 +21,7 @@ use self::allocators::allocators;
 pub use self::cells::cells;
 use self::flags::flags;
 use self::known::known;
-use self::levels::{levels, told};
+use self::levels::{described, levels};
 use self::loads::loads;
 use self::not_run::not_run;
 use self::notes::notes;
@@ -58,7 +58,7 @@ fn conclusion(report: &Report, layout: Layout) -> String {
     let mut text = String::from("\n");
     if let Some(blindest) = blindest(&report.cells) {
         let rate = blindest.rate.get();
-        let told = |growth: BytesPerHour| {
+        let described = |growth: BytesPerHour| {
             let per_request = (rate > 0.0).then(|| BytesPerRequest::new(growth.get_per_second() / rate));
             per_request.map_or_else(|| growth.to_string(), |per_request| format!("{per_request} ({growth})"))
         };
@@ -67,8 +67,8 @@ fn conclusion(report: &Report, layout: Layout) -> String {
         let where_seen = if all_decided { "in every cell" } else { "in the cells that were decided" };
         let note = format!(
             "Growth worth finding: {}. Any of {} or more that went on through the whole soak would have been seen {where_seen}.",
-            told(blindest.worth_finding),
-            told(blindest.seen_at_least)
+            described(blindest.worth_finding),
+            described(blindest.seen_at_least)
         );
         text.push_str(&wrapped(&note, layout));
     }
@@ -107,7 +107,7 @@ fn sentence(report: &Report) -> String {
         if excused.is_empty() { String::new() } else { format!(", of which growth is known in {}", excused.len()) };
     let broken = report.cells.iter().flat_map(|cell| &cell.thresholds).filter(|kept| kept.broken).count();
     let broken = if broken == 0 { String::new() } else { format!(", {}", counted(broken, "broken threshold")) };
-    let costs = told(&report.levels, &report.flags, &report.axes);
+    let costs = described(&report.levels, &report.flags, &report.axes);
     let not_asked = match report.not_asked.len() {
         0 => String::new(),
         count => format!(", {} not asked for", counted(count, "cell")),

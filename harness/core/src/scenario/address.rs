@@ -28,8 +28,8 @@ pub(super) fn check_url(url: &Template) -> Result<(), BadAddress> {
     }
     check_names("\"url\"", url)?;
     let parsed = Url::parse(&text).map_err(|error| match error {
-        ParseError::InvalidPort => BadAddress::new("\"url\" has a port that is no number up to 65535", EXAMPLES),
-        error => BadAddress::new(format!("\"url\" is no address: {error}"), EXAMPLES),
+        ParseError::InvalidPort => BadAddress::new("\"url\" has a port that is not a number up to 65535", EXAMPLES),
+        error => BadAddress::new(format!("\"url\" is not an address: {error}"), EXAMPLES),
     })?;
     if !["http://", "https://"].iter().any(|begin| text.starts_with(begin)) {
         return Err(BadAddress::new("\"url\" must begin with http:// or https://", EXAMPLES));
@@ -46,7 +46,7 @@ pub(super) fn check_url(url: &Template) -> Result<(), BadAddress> {
     // What connects reads it more strictly than browsers do, which mend what stands there: `http://127。0。0。1`,
     // `http://127.1`.
     if !is_read_alike(&text, &parsed) {
-        return Err(BadAddress::new("\"url\" is no address as it stands there", EXAMPLES));
+        return Err(BadAddress::new("\"url\" is not an address as it stands there", EXAMPLES));
     }
     if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
         return Err(BadAddress::new("\"url\" must not have a path", "put it into the \"path\" of each request"));
@@ -75,7 +75,7 @@ pub(super) fn check_tcp(address: &Template) -> Result<(), BadAddress> {
     let host = Host::parse(host).ok();
     match parsed.and_then(|url| url.port()) {
         Some(port) if port > 0 && is_loopback(host.as_ref().map(borrowed).as_ref()) => Ok(()),
-        _ => Err(BadAddress::new(format!("\"{address}\" is no loopback address with a port"), help)),
+        _ => Err(BadAddress::new(format!("\"{address}\" is not a loopback address with a port"), help)),
     }
 }
 

@@ -185,7 +185,7 @@ fn broken(file: &Path, reason: &str) -> Flaw {
 
 fn no_format(to: &str) -> Flaw {
     let help = "write it as .toml, .json, .yaml or .yml, or switch by kind = \"env\" or \"arg\"";
-    Flaw::new(format!("{to:?} is no configuration file that steep can change"), help)
+    Flaw::new(format!("{to:?} is not a configuration file that steep can change"), help)
 }
 
 /// The file that a flag changes: the one that it names, or the only one.
@@ -209,7 +209,7 @@ pub fn changed_files(scenario: &Scenario) -> BTreeSet<PathBuf> {
 }
 
 /// What is wrong with the files that flags change, and with what is to be written into them: `texts` by their `from`.
-/// Those that were not read are problems that were told.
+/// Those that were not read are problems that were reported.
 #[must_use]
 pub fn problems(scenario: &Scenario, spans: &Spans, texts: &BTreeMap<PathBuf, String>) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -329,7 +329,7 @@ other: *c
     }
 
     #[test]
-    fn what_cannot_be_written_is_told() {
+    fn what_cannot_be_written_is_reported() {
         let all = [
             patched(TOML, "a.toml", "cache.fats", true),
             patched(JSON, "a.json", "cash.fast", true),
@@ -351,8 +351,8 @@ other: *c
             patched("", "a.yaml", "cache.fast", true),
             patched("fast=true", "a.ini", "fast", true),
         ];
-        let told: Vec<String> = all.into_iter().map(|result| result.expect_err("a problem")).collect();
-        insta::assert_snapshot!(told.join("\n"));
+        let described: Vec<String> = all.into_iter().map(|result| result.expect_err("a problem")).collect();
+        insta::assert_snapshot!(described.join("\n"));
     }
 
     proptest! {

@@ -55,7 +55,7 @@ pub fn decode(text: &str) -> Decoded {
         reader.problems.push(Problem::error(error.message().to_owned(), error.span()).label("here the TOML is broken"));
     }
     if any_error(&reader.problems) {
-        // What is left of a broken document misleads: only the syntax is told.
+        // What is left of a broken document misleads: only the syntax is reported.
         return Decoded { scenario: None, draft: None, problems: reader.problems, spans: reader.spans };
     }
     let top = reader.enter("", String::new(), None, document.get_ref());

@@ -245,7 +245,7 @@ impl AxisKind {
     pub const NO_FEATURE: &str = "none";
 }
 
-/// How an allocator is had.
+/// How an allocator is provided.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Allocator {
     /// Cargo features that choose it.

@@ -30,7 +30,7 @@ impl JsonPath {
         })
     }
 
-    /// The names and numbers that lead there, for what is no JSON value.
+    /// The names and numbers that lead there, for what is not JSON value.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         match self.0.strip_prefix('/') {

@@ -76,7 +76,7 @@ pub enum Kind {
     JsonMap,
     /// `true` or `false`.
     Boolean,
-    /// A text like `"2h 30m"`, at least and at most so many milliseconds.
+    /// A text like `"2h 30m"`, at least and at most this many milliseconds.
     Duration(u64, u64),
     /// A text like `"2027-03-01"`.
     Date,

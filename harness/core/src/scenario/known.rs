@@ -45,7 +45,7 @@ impl Date {
         is_day.then(|| Self(text.to_owned()))
     }
 
-    /// The day of a `moment` in RFC 3339, in its own zone; none if it is no moment.
+    /// The day of a `moment` in RFC 3339, in its own zone; none if it is not a moment.
     #[must_use]
     pub fn of(moment: &str) -> Option<Self> {
         moment.get(..LENGTH).and_then(Self::parse)

@@ -155,7 +155,7 @@ impl Time {
                 _ => Err((format!("time {text} is not from 0 to {LONGEST_S} seconds"), HELP)),
             };
         }
-        let moment = humantime::parse_rfc3339_weak(text).map_err(|_| (format!("{text:?} is no time"), HELP))?;
+        let moment = humantime::parse_rfc3339_weak(text).map_err(|_| (format!("{text:?} is not a time"), HELP))?;
         let since_1970 =
             moment.duration_since(std::time::UNIX_EPOCH).map_err(|_| (format!("{text} is before 1970"), HELP))?;
         Ok(Self::Moment(since_1970))
@@ -176,7 +176,7 @@ fn rate_of(text: &str) -> Result<Rps, (String, &'static str)> {
     match text.parse::<f64>() {
         Ok(rate @ 0.0..=HIGHEST_RATE) => Ok(Rps::new(rate)),
         Ok(rate) => Err((format!("rate {rate} is not from 0 to {HIGHEST_RATE}"), "requests per second")),
-        Err(_) => Err((format!("{text:?} is no rate"), "a number: requests per second")),
+        Err(_) => Err((format!("{text:?} is not a rate"), "a number: requests per second")),
     }
 }
 
@@ -215,11 +215,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_curve_is_told_with_its_line() {
+    fn what_is_not_a_curve_is_reported_with_its_line() {
         assert_eq!(flaw("t,rate\n0,1\n"), "r.csv has no column \"time\"");
         assert_eq!(flaw("time,rate\n0,-1\n"), "line 2 of r.csv: rate -1 is not from 0 to 1000000");
         assert_eq!(flaw("time,rate\n0,1\n9,1\n8,1\n"), "line 4 of r.csv: time goes back to 8");
-        assert_eq!(flaw("time,rate\nsoon,1\n"), "line 2 of r.csv: \"soon\" is no time");
+        assert_eq!(flaw("time,rate\nsoon,1\n"), "line 2 of r.csv: \"soon\" is not a time");
         assert_eq!(flaw("time,rate\n0,NaN\n"), "line 2 of r.csv: rate NaN is not from 0 to 1000000");
         assert_eq!(flaw("time,rate\n2026-03-01T06:00:00Z,1\n60,1\n"), "line 3 of r.csv: seconds and moments are mixed");
         assert_eq!(flaw("time,rate\n"), "r.csv has no rows");

@@ -119,7 +119,7 @@ impl Reader {
     ) -> Option<T> {
         let schema = join(&section.schema, name);
         let path = join(&section.path, name);
-        let key = keys::find(&schema).unwrap_or_else(|| unreachable!("the code asks for {schema}, which is no key"));
+        let key = keys::find(&schema).unwrap_or_else(|| unreachable!("the code asks for {schema}, which is not a key"));
         if let Some(value) = section.get(name) {
             self.spans.insert(path, value.span());
             return match convert(key, value.get_ref()) {
@@ -198,7 +198,7 @@ impl Reader {
     pub fn integer(&mut self, section: &Section<'_>, name: &str) -> Option<u64> {
         self.value(section, name, |key, value| match key.kind {
             Kind::Integer(low, high) => integer_of(value, low, high),
-            _ => unreachable!("{} is no whole number", key.path),
+            _ => unreachable!("{} is not a whole number", key.path),
         })
     }
 
@@ -206,7 +206,7 @@ impl Reader {
     pub fn integers(&mut self, section: &Section<'_>, name: &str) -> Option<Vec<u64>> {
         self.value(section, name, |key, value| match key.kind {
             Kind::Integers(low, high) => each(value, |item| integer_of(item, low, high)),
-            _ => unreachable!("{} is no list of whole numbers", key.path),
+            _ => unreachable!("{} is not a list of whole numbers", key.path),
         })
     }
 
@@ -244,7 +244,7 @@ impl Reader {
     pub fn duration(&mut self, section: &Section<'_>, name: &str) -> Option<Duration> {
         self.value(section, name, |key, value| match key.kind {
             Kind::Duration(shortest, longest) => duration_of(value, shortest, longest),
-            _ => unreachable!("{} is no duration", key.path),
+            _ => unreachable!("{} is not a duration", key.path),
         })
     }
 
@@ -267,7 +267,7 @@ impl Reader {
     pub fn choice<T: DeserializeOwned>(&mut self, section: &Section<'_>, name: &str) -> Option<T> {
         self.value(section, name, |key, value| match key.kind {
             Kind::Choice(values, later) => choice_of(value, values, later),
-            _ => unreachable!("{} is no choice", key.path),
+            _ => unreachable!("{} is not a choice", key.path),
         })
     }
 
@@ -275,7 +275,7 @@ impl Reader {
     pub fn choices<T: DeserializeOwned>(&mut self, section: &Section<'_>, name: &str) -> Option<Vec<T>> {
         self.value(section, name, |key, value| match key.kind {
             Kind::Choices(values) => each(value, |item| choice_of(item, values, &[])),
-            _ => unreachable!("{} is no list of choices", key.path),
+            _ => unreachable!("{} is not a list of choices", key.path),
         })
     }
 

@@ -87,7 +87,7 @@ impl Rows {
     /// stands.
     ///
     /// # Errors
-    /// A line is no JSON, a place is not in it, or there is no line.
+    /// A line is not JSON, a place is not in it, or there is no line.
     pub fn jsonl(path: &str, text: &str, wanted: &[&str]) -> Result<Self, Flaw> {
         let mut rows = Self::empty(wanted.len());
         let places: Vec<JsonPath> = wanted.iter().copied().map(JsonPath::new).collect();
@@ -95,7 +95,7 @@ impl Rows {
             let at = |message: String| Flaw::new(format!("line {} of {path} {message}", number + 1), "");
             let value: Value = serde_json::from_str(line).map_err(|error| {
                 // To the reader of one line it is always the first.
-                at(format!("is no JSON: {}", error.to_string().replace(" at line 1 column", " at column")))
+                at(format!("is not JSON: {}", error.to_string().replace(" at line 1 column", " at column")))
             })?;
             rows.count += 1;
             for (column, place) in rows.columns.iter_mut().zip(&places) {
@@ -130,7 +130,7 @@ pub(super) fn broken_csv(path: &str, error: &csv::Error) -> Flaw {
             ),
             "put a field with a comma in it between double quotes",
         ),
-        _ => Flaw::new(format!("{path} is no CSV: {error}"), ""),
+        _ => Flaw::new(format!("{path} is not a CSV: {error}"), ""),
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_csv_is_told_with_its_line_or_the_columns_that_are_there() {
+    fn bad_csv_is_reported_with_its_line_or_the_columns_that_are_there() {
         let flaw = |text: &str| Rows::csv("u.csv", text, &["name"]).expect_err("a flaw");
         assert_eq!(flaw("id,nme\n1,a\n").message, "u.csv has no column \"name\"");
         assert_eq!(flaw("id,nme\n1,a\n").help, "it has id, nme");
@@ -175,9 +175,9 @@ mod tests {
     }
 
     #[test]
-    fn bad_json_lines_are_told_with_their_number() {
+    fn bad_json_lines_are_reported_with_their_number() {
         let flaw = |text: &str| Rows::jsonl("u.jsonl", text, &["a"]).expect_err("a flaw").message;
-        assert_eq!(flaw("{\"a\":1}\n{\"a\":}\n"), "line 2 of u.jsonl is no JSON: expected value at column 6");
+        assert_eq!(flaw("{\"a\":1}\n{\"a\":}\n"), "line 2 of u.jsonl is not JSON: expected value at column 6");
         assert_eq!(flaw("{\"b\":1,\"c\":2}\n"), "line 1 of u.jsonl has nothing at \"a\"; it has b, c");
         assert_eq!(flaw("{\"a\":[]}"), "line 1 of u.jsonl has no text, number or boolean at \"a\"");
         assert_eq!(flaw("\n"), "u.jsonl has no rows");

@@ -54,13 +54,13 @@ impl Supplies {
     /// The contents of `path`, which are to be text; without a byte order mark.
     ///
     /// # Errors
-    /// It was not read, or is no text.
+    /// It was not read, or is not a text.
     pub fn text(&self, path: &str) -> Result<&str, Flaw> {
         let bytes = self.bytes(path)?;
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let before = &bytes[..error.valid_up_to()];
             let line = before.split(|byte| *byte == b'\n').count();
-            Flaw::new(format!("{path} is no UTF-8 text, from its line {line} on"), "save it as UTF-8")
+            Flaw::new(format!("{path} is not UTF-8 text, from its line {line} on"), "save it as UTF-8")
         })?;
         Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
     }
@@ -90,13 +90,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_text_is_told_with_its_line() {
+    fn what_is_not_a_text_is_reported_with_its_line() {
         let mut supplies = Supplies::default();
         supplies.insert("a.csv".to_owned(), b"\xef\xbb\xbfname\nann\n".to_vec());
         supplies.insert("b.csv".to_owned(), b"name\nann\n\xff\n".to_vec());
         assert_eq!(supplies.text("a.csv"), Ok("name\nann\n"));
         let flaw = supplies.text("b.csv").expect_err("no text");
-        assert_eq!(flaw.message, "b.csv is no UTF-8 text, from its line 3 on");
+        assert_eq!(flaw.message, "b.csv is not UTF-8 text, from its line 3 on");
     }
 
     #[test]

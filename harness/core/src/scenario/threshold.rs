@@ -20,7 +20,7 @@ pub struct Threshold {
     /// Judged over every stretch of this length; none: over the whole run.
     #[serde(rename = "window_s", default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
     pub window: Option<Duration>,
-    /// Broken for so long, it ends the cell.
+    /// Broken for this long, it ends the cell.
     #[serde(rename = "abort_after_s", default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
     pub abort_after: Option<Duration>,
 }

@@ -25,9 +25,9 @@ pub struct Http {
     /// Most connections beside the others, each for one slow or held request.
     #[serde(default)]
     pub aside_connections: usize,
-    /// A connection is closed and opened anew after so many; 0: never.
+    /// A connection is closed and opened anew after this many; 0: never.
     pub max_requests_per_connection: u64,
-    /// A connection unused for so long is closed and opened anew; none: never.
+    /// A connection unused for this long is closed and opened anew; none: never.
     #[serde(rename = "max_idle_s", default, with = "seconds::optional", skip_serializing_if = "Option::is_none")]
     pub max_idle: Option<Duration>,
     /// How long opening one may take.

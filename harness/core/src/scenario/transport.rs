@@ -80,9 +80,9 @@ pub fn variable_of(name: &str) -> Option<&str> {
 pub struct Conduct {
     /// It goes away before the answer is there.
     pub abort: Option<Abort>,
-    /// It takes no more than so many bytes a second.
+    /// It takes no more than this many bytes a second.
     pub read_bytes_per_second: Option<Bytes>,
-    /// It sends no more than so many bytes a second.
+    /// It sends no more than this many bytes a second.
     pub send_bytes_per_second: Option<Bytes>,
     /// It keeps the answer open.
     pub hold: Option<Hold>,

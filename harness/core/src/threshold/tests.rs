@@ -61,7 +61,7 @@ fn second(second: u64) -> SinceStart {
     SinceStart::new(Duration::from_secs(second))
 }
 
-/// The driver until `at`: so many failed of 100 a second, and so many slower than each limit.
+/// The driver until `at`: this many failed of 100 a second, and this many slower than each limit.
 fn traffic(at: u64, failed: u64, slower: u64) -> Traffic {
     let (due, ok) = (100 * at, 100 * at - failed);
     let counts = Counts { due, sent: due, ok, failed_status: failed, ..Counts::default() };

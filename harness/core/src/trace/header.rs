@@ -76,7 +76,7 @@ pub struct Header {
     /// What of the load may be missing.
     #[serde(default)]
     pub tolerate: Tolerate,
-    /// Connections that the scenario says; none where that is not known, or each is to be closed after so many
+    /// Connections that the scenario says; none where that is not known, or each is to be closed after this many
     /// requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
@@ -123,7 +123,7 @@ pub struct LoadStart {
     pub started_boot_s: f64,
     /// What this host does not let steep see, in words.
     pub limits: Vec<String>,
-    /// What is no part of the memory that is judged, in words, as this host lets steep count.
+    /// What is not a part of the memory that is judged, in words, as this host lets steep count.
     #[serde(default)]
     pub not_counted: Vec<String>,
     /// How many CPUs there are for whom; none in older traces, and where the host does not tell.

@@ -24,18 +24,18 @@ pub struct Trace {
     pub end: Option<End>,
     /// When the load began; none: it did not come to that.
     pub start: Option<LoadStart>,
-    /// Lines that are no records: what a machine that died left of those that were on their way to the disk.
+    /// Lines that are not records: what a machine that died left of those that were on their way to the disk.
     pub broken_lines: usize,
 }
 
-/// Why a text is no trace.
+/// Why a text is not a trace.
 #[derive(Debug, Error)]
 pub enum TraceError {
     /// No line at all.
     #[error("the trace is empty: steep was stopped before the soak began")]
     Empty,
     /// The first line is something else.
-    #[error("the first line is no header of a trace: {0}")]
+    #[error("the first line is not a header of a trace: {0}")]
     NoHeader(String),
     /// A format of the future.
     #[error("the trace has format {found}, and this steep reads {FORMAT}: use a newer steep")]

@@ -114,7 +114,7 @@ impl Captures {
         let mut json: Option<Result<Value, String>> = None;
         let mut found = Vec::with_capacity(self.0.len());
         for taken in &self.0 {
-            let told = |reason: String| format!("nothing to capture for {{{{{}}}}}: {reason}", taken.name);
+            let described = |reason: String| format!("nothing to capture for {{{{{}}}}}: {reason}", taken.name);
             let looked_at = || body.ok_or_else(|| format!("the body is longer than {MAX_EXPECTED_BYTES} bytes"));
             let there = match &taken.place {
                 CapturePlace::Header(name) => {
@@ -122,13 +122,13 @@ impl Captures {
                 }
                 CapturePlace::Json(place) => looked_at().and_then(|body| {
                     let parsed = json.get_or_insert_with(|| {
-                        serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))
+                        serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))
                     });
                     scalar_of(place, parsed.as_ref().map_err(Clone::clone)?)
                 }),
                 CapturePlace::Body => looked_at().map(Cow::Borrowed),
             };
-            found.push((taken.variable, there.and_then(|there| taken.value_in(&there)).map_err(told)?));
+            found.push((taken.variable, there.and_then(|there| taken.value_in(&there)).map_err(described)?));
         }
         Ok(found)
     }
@@ -149,7 +149,7 @@ impl Taken {
             let regex = self.regex.as_ref().map_or("", Regex::as_str);
             return Err(format!("{place} has no match of \"{regex}\""));
         };
-        let value = std::str::from_utf8(value).map_err(|_| "it is no UTF-8 text".to_owned())?;
+        let value = std::str::from_utf8(value).map_err(|_| "it is not UTF-8 text".to_owned())?;
         if value.len() > MAX_CAPTURED_BYTES {
             return Err(format!("it has {} bytes, and {MAX_CAPTURED_BYTES} are the most", value.len()));
         }
@@ -164,7 +164,7 @@ fn scalar_of<'v>(place: &JsonPath, body: &'v Value) -> Result<Cow<'v, [u8]>, Str
     match place.find(body) {
         Some(Value::String(text)) => Ok(Cow::Borrowed(text.as_bytes())),
         Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(Cow::Owned(value.to_string().into_bytes())),
-        Some(_) => Err(format!("\"{place}\" of the body is no text, number or boolean")),
+        Some(_) => Err(format!("\"{place}\" of the body is not a text, number or boolean")),
         None => Err(format!("\"{place}\" of the body is not there")),
     }
 }
@@ -219,20 +219,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_told() {
-        let told = |capture, body: &str| find(capture, "", body).expect_err("nothing there");
+    fn what_is_not_there_is_reported() {
+        let described = |capture, body: &str| find(capture, "", body).expect_err("nothing there");
         let begin = "nothing to capture for {{v}}: ";
-        assert_eq!(told(json("data.no"), BODY), format!("{begin}\"data.no\" of the body is not there"));
-        let list = format!("{begin}\"data.list\" of the body is no text, number or boolean");
-        assert_eq!(told(json("data.list"), BODY), list);
-        assert!(told(json("a"), "<html>").starts_with(&format!("{begin}the body is no JSON: ")));
-        assert_eq!(told(header("etag"), ""), format!("{begin}there is no header \"etag\""));
+        assert_eq!(described(json("data.no"), BODY), format!("{begin}\"data.no\" of the body is not there"));
+        let list = format!("{begin}\"data.list\" of the body is not a text, number or boolean");
+        assert_eq!(described(json("data.list"), BODY), list);
+        assert!(described(json("a"), "<html>").starts_with(&format!("{begin}the body is not JSON: ")));
+        assert_eq!(described(header("etag"), ""), format!("{begin}there is no header \"etag\""));
         let no_match = format!("{begin}the body has no match of \"id=(x+)\"");
-        assert_eq!(told(regex("id=(x+)", None), BODY), no_match);
+        assert_eq!(described(regex("id=(x+)", None), BODY), no_match);
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_CAPTURED_BYTES + 1));
-        assert_eq!(told(json("a"), &long), format!("{begin}it has 4097 bytes, and 4096 are the most"));
+        assert_eq!(described(json("a"), &long), format!("{begin}it has 4097 bytes, and 4096 are the most"));
         let longer = "x".repeat(MAX_EXPECTED_BYTES + 1);
-        assert_eq!(told(json("a"), &longer), format!("{begin}the body is longer than 1048576 bytes"));
+        assert_eq!(described(json("a"), &longer), format!("{begin}the body is longer than 1048576 bytes"));
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Curve {
         }
     }
 
-    /// The moment by which `arrivals` are expected; none if there are never so many.
+    /// The moment by which `arrivals` are expected; none if there are never this many.
     #[must_use]
     pub fn moment_of(&self, arrivals: f64) -> Option<SinceStart> {
         if !(0.0..self.total).contains(&arrivals) {
@@ -203,7 +203,7 @@ pub(super) mod tests {
     use crate::scenario::{Stage, StartAt};
     use crate::traffic::testing::{constant, pause, phase, ramp};
 
-    /// A phase whose rates are these, each so many seconds after the one before.
+    /// A phase whose rates are these, each this many seconds after the one before.
     pub(crate) fn from_file(points: &[(f64, f64)], seconds: f64, repeat: bool) -> Phase {
         let mut at = 0.0;
         let mut text = "time,rate\n".to_owned();

@@ -15,7 +15,7 @@ const STARVED_AFTER: Duration = Duration::from_millis(100);
 /// What is done with a due request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// Send it now; [`Dispatch::ended`] is to be told how that ended.
+    /// Send it now; [`Dispatch::ended`] is to be reported how that ended.
     Send,
     /// It is too late to send it.
     Missed,
@@ -38,7 +38,7 @@ pub enum Outcome {
     FailedGrpc,
     /// Its values fit no message of its type: it was not sent.
     FailedUnsent,
-    /// No connection could be had.
+    /// No connection was available.
     FailedConnect,
     /// No whole answer in time.
     FailedTimeout,

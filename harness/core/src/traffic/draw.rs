@@ -119,7 +119,7 @@ pub enum Draw {
 }
 
 impl Draw {
-    /// Draws for the parameter `name`, which has so many `rows` if its values are no numbers.
+    /// Draws for the parameter `name`, which has this many `rows` if its values are not numbers.
     #[must_use]
     pub fn new(name: &str, param: &Param, rows: u64, seed: Seed) -> Self {
         let mut stream = Stream::new(seed, &format!("param {name}"));
@@ -189,7 +189,7 @@ impl Values {
     /// The value of a slot of [`super::text::RequestText::params`].
     ///
     /// # Panics
-    /// There are not so many.
+    /// There are not this many.
     #[must_use]
     pub fn get(&self, slot: usize) -> u64 {
         if slot < FEW { self.few[slot] } else { self.rest[slot - FEW] }

@@ -16,7 +16,7 @@ use super::text::Text;
 /// expected.
 pub const MAX_EXPECTED_BYTES: usize = 1 << 20;
 
-/// How much of what was found is told.
+/// How much of what was found is reported.
 const MAX_TOLD_CHARS: usize = 80;
 
 /// What an answer must be.
@@ -108,8 +108,8 @@ impl Expectation {
         if let Some(wanted) = &self.body_contains {
             let wanted = wanted.written(values);
             if !contains(body, wanted.as_bytes()) {
-                let found = told(&String::from_utf8_lossy(body), values);
-                return Some(format!("the body does not contain {}; it is {found}", told(&wanted, values)));
+                let found = described(&String::from_utf8_lossy(body), values);
+                return Some(format!("the body does not contain {}; it is {found}", described(&wanted, values)));
             }
         }
         if self.json.is_empty() {
@@ -117,17 +117,17 @@ impl Expectation {
         }
         let value: Value = match serde_json::from_slice(body) {
             Ok(value) => value,
-            Err(error) => return Some(format!("the body is no JSON: {error}")),
+            Err(error) => return Some(format!("the body is not JSON: {error}")),
         };
         self.json.iter().find_map(|(place, wanted)| {
             let found = place.find(&value);
             let wanted = match wanted {
                 Written::Text(text) if found.is_some_and(|found| text.equals(values, found)) => return None,
                 Written::Scalar(scalar) if found.is_some_and(|found| equal(scalar, found)) => return None,
-                Written::Text(text) => told(&Value::String(text.written(values)).to_string(), values),
+                Written::Text(text) => described(&Value::String(text.written(values)).to_string(), values),
                 Written::Scalar(scalar) => scalar.to_string(),
             };
-            let found = found.map_or_else(|| "not there".to_owned(), |found| told(&found.to_string(), values));
+            let found = found.map_or_else(|| "not there".to_owned(), |found| described(&found.to_string(), values));
             Some(format!("\"{place}\" of the body is {found}, and not {wanted}"))
         })
     }
@@ -142,7 +142,7 @@ fn unmet_fields(
     fields.iter().find_map(|(name, wanted)| {
         let wanted = wanted.written(values);
         let is_unmet = !has(name, &wanted);
-        is_unmet.then(|| format!("{kind} \"{name}\" does not contain {}", told(&wanted, values)))
+        is_unmet.then(|| format!("{kind} \"{name}\" does not contain {}", described(&wanted, values)))
     })
 }
 
@@ -177,7 +177,7 @@ fn contains(body: &[u8], wanted: &[u8]) -> bool {
     memchr::memmem::find(body, wanted).is_some()
 }
 
-fn told(text: &str, values: &Values) -> String {
+fn described(text: &str, values: &Values) -> String {
     format!("`{}`", shown(text, values))
 }
 
@@ -254,11 +254,11 @@ mod tests {
         assert_eq!(unmet(&json("items.0.price", Wanted::Scalar(2.into())), body), None);
         assert_eq!(unmet(&json("name", text("ann")), body), None);
         assert_eq!(unmet(&json("id", text("{{item}}")), body), None);
-        let told = |place: &str, wanted: Wanted| unmet(&json(place, wanted), body).expect("unmet");
-        assert_eq!(told("id", text("17")), "\"id\" of the body is `17`, and not `\\\"17\\\"`");
-        assert_eq!(told("id", Wanted::Scalar(18.into())), "\"id\" of the body is `17`, and not 18");
-        assert_eq!(told("no", Wanted::Scalar(18.into())), "\"no\" of the body is not there, and not 18");
+        let described = |place: &str, wanted: Wanted| unmet(&json(place, wanted), body).expect("unmet");
+        assert_eq!(described("id", text("17")), "\"id\" of the body is `17`, and not `\\\"17\\\"`");
+        assert_eq!(described("id", Wanted::Scalar(18.into())), "\"id\" of the body is `17`, and not 18");
+        assert_eq!(described("no", Wanted::Scalar(18.into())), "\"no\" of the body is not there, and not 18");
         let no_json = unmet(&json("id", Wanted::Scalar(17.into())), "<html>").expect("unmet");
-        assert!(no_json.starts_with("the body is no JSON: "), "{no_json}");
+        assert!(no_json.starts_with("the body is not JSON: "), "{no_json}");
     }
 }

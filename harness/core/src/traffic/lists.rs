@@ -24,7 +24,7 @@ struct List {
 }
 
 impl Lists {
-    /// The rows of `params` that `templates` need. Flaws are told with the key that they are about, and leave a
+    /// The rows of `params` that `templates` need. Flaws are reported with the key that they are about, and leave a
     /// parameter without rows.
     pub fn new<'t>(
         params: &BTreeMap<String, Param>,

@@ -19,7 +19,7 @@ use super::lists::Lists;
 use super::text::{FileBody, Names, RequestText, templates};
 
 /// All problems of the files that `scenario` names, whose rates are drawn already. Paths that were not read are
-/// problems that were told.
+/// problems that were reported.
 #[must_use]
 pub fn problems(scenario: &Scenario, spans: &Spans, supplies: &Supplies) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -54,7 +54,7 @@ pub fn problems(scenario: &Scenario, spans: &Spans, supplies: &Supplies) -> Vec<
             };
             match RequestText::compile(request, file.clone(), call.as_ref(), &names) {
                 Err(ScheduleError::Unfit { key, flaw, .. }) => tell(&format!("requests[{index}].{key}"), flaw),
-                // A name that nothing defines is told below and by the checks of the scenario.
+                // A name that nothing defines is reported below and by the checks of the scenario.
                 Ok(_) | Err(ScheduleError::UnknownName { .. }) => {}
                 Err(other) => tell(&format!("requests[{index}]"), Flaw::new(other.to_string(), "")),
             }

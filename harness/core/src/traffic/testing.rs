@@ -15,7 +15,7 @@ use crate::scenario::{Arrival, Expect, Flow, Grpc, Load, Model, Pacing, Param, P
 use crate::template::Template;
 use steep_judge::units::{Rps, Seed};
 
-/// A phase of this shape, which lasts as long as the shape says, or so many seconds.
+/// A phase of this shape, which lasts as long as the shape says, or this many seconds.
 #[must_use]
 pub fn phase(shape: Shape, seconds: f64) -> Phase {
     let duration = shape.own_duration().unwrap_or(Duration::from_secs_f64(seconds));
@@ -83,7 +83,7 @@ impl TestLoad {
 ///
 /// # Panics
 ///
-/// If a text is no template.
+/// If a text is not a template.
 #[must_use]
 pub fn request(name: &str, weight: f64, method: &str, path: &str, body: Option<&str>) -> Request {
     let template = |text| Template::parse(text).expect("a template");
@@ -196,7 +196,7 @@ pub fn greeter() -> Vec<u8> {
 ///
 /// # Panics
 ///
-/// If a header is no template.
+/// If a header is not a template.
 #[must_use]
 pub fn greeting(body: Option<&str>) -> TestLoad {
     let mut load = shop(vec![constant(200.0, 0.3)], Arrival::Constant);

@@ -158,7 +158,7 @@ fn bodies_from_files_are_templates_if_they_are_text() {
 }
 
 #[test]
-fn what_cannot_be_scheduled_is_told() {
+fn what_cannot_be_scheduled_is_reported() {
     let mut load = shop(vec![constant(1.0, 1.0)], Arrival::Constant);
     let unknown = ScheduleError::UnknownName { request: "order".to_owned(), name: "port".to_owned() };
     assert_eq!(Schedule::new(load.workload(), |_| None).err(), Some(unknown));

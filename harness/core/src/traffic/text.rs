@@ -40,7 +40,7 @@ pub struct RequestText {
 pub enum Body {
     /// With places for values.
     Text(Text),
-    /// The bytes of a file that is no text, or a message that is the same in every request.
+    /// The bytes of a file that is not a text, or a message that is the same in every request.
     Raw(Bytes),
     /// JSON with places for values, of which a message is made.
     Call(Text, Encoder),
@@ -214,7 +214,7 @@ impl FileBody {
     /// That of `request`, if its body is in a file.
     ///
     /// # Errors
-    /// The file was not read, or is text with a `{{` that is no template.
+    /// The file was not read, or is text with a `{{` that is not a template.
     pub fn of(request: &Request, supplies: &Supplies) -> Result<Option<Self>, Flaw> {
         let Some(path) = &request.body_file else { return Ok(None) };
         let bytes = supplies.bytes(path)?;
@@ -223,7 +223,10 @@ impl FileBody {
         }
         let Ok(text) = std::str::from_utf8(bytes) else { return Ok(Some(Self::Raw(bytes.clone()))) };
         let template = Template::parse(text).map_err(|error| {
-            Flaw::new(format!("{path} is no template: {error}"), "write {{name}}; single braces are taken as they are")
+            Flaw::new(
+                format!("{path} is not a template: {error}"),
+                "write {{name}}; single braces are taken as they are",
+            )
         })?;
         Ok(Some(Self::Template(template)))
     }
@@ -336,7 +339,7 @@ impl Text {
             return Ok(());
         }
         let message =
-            format!("the path may come to {length} bytes with the longest values, and {LONGEST_PATH} are the most");
+            format!("the path may be {length} bytes long with the longest values, and {LONGEST_PATH} are the most");
         Err(Flaw::new(message, "send long values in the body"))
     }
 }

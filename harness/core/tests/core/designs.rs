@@ -218,9 +218,9 @@ proptest! {
                 prop_assert_eq!(both.count() * 4, plan.cells.len());
             }
         }
-        prop_assert!(plan.told.changed.is_empty());
+        prop_assert!(plan.notes.changed.is_empty());
         let single = |effects: &Vec<String>| effects.iter().any(|effect| !effect.contains('×'));
-        prop_assert!(!foldover || !plan.told.aliasing.alike.iter().any(single), "a fold tells single flags from pairs");
+        prop_assert!(!foldover || !plan.notes.aliasing.alike.iter().any(single), "a fold tells single flags from pairs");
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn names_that_steep_uses_itself_are_refused() {
 }
 
 #[test]
-fn flags_with_values_that_cannot_be_are_told() {
+fn flags_with_values_that_cannot_be_are_reported() {
     let more = r#"
 [[flags]]
 name = "one"
@@ -145,7 +145,7 @@ requires = ["cache=lru", "cache=arc"]
 }
 
 #[test]
-fn constraints_and_rules_that_name_what_is_not_there_are_told() {
+fn constraints_and_rules_that_name_what_is_not_there_are_reported() {
     let more = r#"
 [[flags]]
 name = "cache"
@@ -182,7 +182,7 @@ then = { audit = [] }
 }
 
 #[test]
-fn what_two_would_switch_is_told() {
+fn what_two_would_switch_is_reported() {
     let more = r#"
 [[flags]]
 name = "sessions"
@@ -245,7 +245,7 @@ fn what_stands_in_braces_in_values_of_flags_and_axes_is_known_to_the_service() {
 }
 
 #[test]
-fn a_cfg_that_rustc_would_not_take_is_told_and_others_are_not() {
+fn a_cfg_that_rustc_would_not_take_is_reported_and_others_are_not() {
     let flag = |cfg: &str| format!("\n[[flags]]\nname = \"fast\"\nkind = \"cfg\"\ncfg = '{cfg}'\n");
     for cfg in ["", "a b", "fast-path", "1st", "cache=lru", "cache=\"l\"ru\""] {
         assert!(and(&flag(cfg)).contains("nothing that rustc takes after --cfg"), "{cfg}");

@@ -41,7 +41,7 @@ path = "/"
         .clone()
 }
 
-/// A cell that grew by so many bytes per request, give or take `half`.
+/// A cell that grew by this many bytes per request, give or take `half`.
 fn cell(flags: &[&str], growth: f64, half: f64) -> Outcome {
     let mut outcome = judged();
     outcome.flags = flags.iter().copied().collect::<FlagSet>();
@@ -66,7 +66,7 @@ fn said(flags: &[&str], cells: &[Outcome]) -> Isolation {
 }
 
 #[test]
-fn several_leaks_are_told_in_one_sentence() {
+fn several_leaks_are_reported_in_one_sentence() {
     let flags = ["cache", "labels", "render", "sessions", "tenants"];
     let cells = vec![
         cell(&[], 0.1, 1.0),
@@ -81,7 +81,7 @@ fn several_leaks_are_told_in_one_sentence() {
 }
 
 #[test]
-fn what_the_cells_cannot_tell_apart_is_told_as_a_group() {
+fn what_the_cells_cannot_tell_apart_is_reported_as_a_group() {
     let isolation =
         said(&["a", "b", "c"], &[cell(&[], 0.0, 1.0), cell(&["a", "b"], 64.0, 2.0), cell(&["c"], 0.0, 1.0)]);
     assert_eq!(isolation.flags[0].finding.guilt, Guilt::Undecided);
@@ -144,7 +144,7 @@ fn a_wide_interval_neither_names_nor_clears() {
 }
 
 #[test]
-fn where_one_cell_knows_no_requests_growth_is_told_per_hour() {
+fn where_one_cell_knows_no_requests_growth_is_reported_per_hour() {
     let mut cells = [cell(&[], 0.0, 1.0), cell(&["a"], 64.0, 1.0)];
     cells[0].judgement.growth.as_mut().expect("growth").per_request = None;
     let isolation = said(&["a"], &cells);
@@ -163,7 +163,7 @@ fn a_cell_that_is_not_decided_clears_nothing_however_narrow_its_interval() {
 
 /// The cells of the quick start in README.md, as they were measured: a minute each, 512 B/request worth finding.
 #[test]
-fn the_quick_start_is_told_as_it_was() {
+fn the_quick_start_is_reported_as_it_was() {
     let mut cells =
         [cell(&[], -0.26, 50.5), cell(&["sessions"], 3215.0, 1024.0), cell(&["cache", "render"], 0.0, 66.7)];
     for cell in &mut cells {
@@ -275,7 +275,7 @@ fn a_leak_in_a_short_cell_names_its_flag_beside_one_that_is_clear_and_one_that_w
 }
 
 #[test]
-fn growth_that_is_not_decided_is_no_leak_of_its_flag() {
+fn growth_that_is_not_decided_is_not_a_leak_of_its_flag() {
     // The allocator may have taken all of it.
     let cells =
         [short(&[], 0.0, (-2.5, 1.2), Verdict::Stable), short(&["a"], 220.0, (214.0, 225.0), Verdict::Inconclusive)];
@@ -284,7 +284,7 @@ fn growth_that_is_not_decided_is_no_leak_of_its_flag() {
     assert!(finding.posterior.is_some_and(|posterior| posterior > 0.05), "{finding:?}");
 }
 
-/// A cell that climbed so many bytes per request in jumps; a line through them reaches to zero.
+/// A cell that climbed this many bytes per request in jumps; a line through them reaches to zero.
 fn staircase(flags: &[&str], climbed: f64) -> Outcome {
     let mut outcome = cell(flags, 0.6 * climbed, 1.4 * climbed);
     outcome.judgement.verdict = Verdict::Step;
@@ -363,7 +363,7 @@ fn memory_that_falls_without_a_flag_is_no_growth_with_it() {
 }
 
 #[test]
-fn soaks_of_one_cell_that_disagree_are_told_and_another_would_settle_it() {
+fn soaks_of_one_cell_that_disagree_are_reported_and_another_would_settle_it() {
     let mut again = cell(&["a"], 0.1, 1.0);
     (again.replicate, again.cell) = (2, CellId::parse("a#2"));
     let isolation = said(&["a"], &[cell(&[], 0.0, 1.0), cell(&["a"], 64.0, 2.0), again]);
@@ -396,7 +396,7 @@ fn each_flag_that_is_undecided_has_what_would_settle_it() {
     assert_eq!(settled, ["a: b#1", "b: a#1", "c: c#1 for 45 min", "d: d#1", "e: e#1"]);
 }
 
-/// A cell whose fitted phases are clear, and which grew by so many MiB per hour once the load was gone.
+/// A cell whose fitted phases are clear, and which grew by this many MiB per hour once the load was gone.
 fn after_load(flags: &[&str], mib_per_hour: f64) -> Outcome {
     let text = r#"
 name = "shop"

@@ -95,7 +95,7 @@ fn state(report: &Report) -> (State, Status) {
 }
 
 #[test]
-fn growth_within_what_is_filed_is_told_and_does_not_fail() {
+fn growth_within_what_is_filed_is_reported_and_does_not_fail() {
     let report = report(&LABELS, &[known(&["labels"], 600.0)]);
     assert_eq!(state(&report), (State::Seen, Status::Clean));
     assert_eq!(report.known[0].excused.len(), 2);
@@ -147,8 +147,8 @@ fn what_expired_fails_from_that_day_on() {
 fn what_is_gone_is_said_and_excuses_nothing() {
     let report = report(&LABELS, &[known(&["sessions"], 600.0)]);
     assert_eq!(state(&report), (State::NotSeen, Status::Finding));
-    let told = terminal(&report, Layout::default());
-    assert!(told.contains("its [[known]] can go"), "{told}");
+    let described = terminal(&report, Layout::default());
+    assert!(described.contains("its [[known]] can go"), "{described}");
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn report(flags: &[&str], axes: Vec<Axis>, outcomes: Vec<Outcome>) -> Report {
 }
 
 #[test]
-fn a_flag_that_takes_memory_once_is_told_so_and_does_not_read_as_innocent_alone() {
+fn a_flag_that_takes_memory_once_is_reported_so_and_does_not_read_as_innocent_alone() {
     let cells = vec![cell(&[], SMALL), cell(&["dictionary"], with_memory(SMALL, 38.0)), cell(&["cache"], SMALL)];
     let report = report(&["dictionary", "cache"], Vec::new(), cells);
     let text = terminal(&report, Layout::default());
@@ -156,7 +156,7 @@ fn less_memory_is_saved_and_what_grows_later_is_not_there_from_the_start() {
 }
 
 #[test]
-fn latency_and_cpu_are_told_by_their_ratio_and_shown_in_their_unit() {
+fn latency_and_cpu_are_reported_by_their_ratio_and_shown_in_their_unit() {
     let slow = Costs { p99_ms: 240.0, cpu_us: 320.0, ..SMALL };
     let levels = of(&["slow"], &[], &[cell(&[], SMALL), cell(&["slow"], slow)]);
     let Estimate { value, low, high } = estimate(&levels, "slow", Measure::P99Us).expect("p99");
@@ -205,10 +205,10 @@ fn a_cell_that_grows_is_compared_as_it_was_at_the_start() {
     assert_eq!(estimate(&levels, "orders", Measure::PeakBytes), None);
     let start = estimate(&levels, "orders", Measure::StartAnonBytes).expect("the start");
     assert!((start.value / MIB - 38.0).abs() < 0.01, "{start:?}");
-    let told = terminal(&report(&["orders"], Vec::new(), cells), Layout::default());
-    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("of memory at the start; that is beside its growth"), "{told}");
-    assert!(told.contains("left out of settled memory and peak: orders: its memory grows"), "{told}");
+    let described = terminal(&report(&["orders"], Vec::new(), cells), Layout::default());
+    let described = described.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(described.contains("of memory at the start; that is beside its growth"), "{described}");
+    assert!(described.contains("left out of settled memory and peak: orders: its memory grows"), "{described}");
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn cells_that_were_not_soaked_as_planned_say_nothing() {
 }
 
 #[test]
-fn flags_that_the_same_cells_have_are_told_as_one() {
+fn flags_that_the_same_cells_have_are_reported_as_one() {
     let cells = [cell(&[], SMALL), cell(&["a", "b"], with_memory(SMALL, 38.0)), cell(&["c"], SMALL)];
     let levels = of(&["a", "b", "c"], &[], &cells);
     assert_eq!(levels.factors[0].names, ["a", "b"]);
@@ -245,7 +245,7 @@ fn flags_that_the_same_cells_have_are_told_as_one() {
 }
 
 #[test]
-fn values_of_an_axis_are_told_against_the_first_and_revisions_against_the_one_before() {
+fn values_of_an_axis_are_reported_against_the_first_and_revisions_against_the_one_before() {
     let allocators = axis("allocator", AxisKind::Allocator, &["system", "jemalloc", "mimalloc"]);
     let costs = [("system", 45.0), ("jemalloc", 45.0), ("mimalloc", 90.0)];
     let cells = costs.map(|(name, mib)| under("allocator", name, cell(&[], with_memory(SMALL, mib))));
@@ -264,13 +264,13 @@ fn values_of_an_axis_are_told_against_the_first_and_revisions_against_the_one_be
 }
 
 #[test]
-fn what_costs_only_in_company_does_not_add_up_and_is_told() {
+fn what_costs_only_in_company_does_not_add_up_and_is_reported() {
     let both = with_memory(SMALL, 200.0);
     let cells = vec![cell(&[], SMALL), cell(&["a"], SMALL), cell(&["b"], SMALL), cell(&["a", "b"], both)];
     let levels = of(&["a", "b"], &[], &cells);
     assert_eq!(levels.not_additive.len(), 3, "{levels:?}");
-    let told = terminal(&report(&["a", "b"], Vec::new(), cells), Layout::default());
-    assert!(told.contains("does not add up"), "{told}");
+    let described = terminal(&report(&["a", "b"], Vec::new(), cells), Layout::default());
+    assert!(described.contains("does not add up"), "{described}");
 }
 
 /// How far figures move from soak to soak, as was measured of eight services (docs/levels.md): settled memory in MiB,

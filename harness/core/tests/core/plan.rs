@@ -1,4 +1,4 @@
-//! Plans: which cells a scenario comes to, by every strategy and under constraints.
+//! Plans: which cells a scenario amounts to, by every strategy and under constraints.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -95,9 +95,9 @@ fn every_cell_keeps_every_constraint() {
 }
 
 #[test]
-fn what_is_dropped_is_told_with_both_flags() {
+fn what_is_dropped_is_reported_with_both_flags() {
     let plan = planned("strategy = \"leave-one-out\"", "").expect("a plan");
-    let reasons: BTreeSet<&str> = plan.told.dropped.iter().map(|dropped| dropped.reason.as_str()).collect();
+    let reasons: BTreeSet<&str> = plan.notes.dropped.iter().map(|dropped| dropped.reason.as_str()).collect();
     assert_eq!(reasons, BTreeSet::from(["\"legacy\" conflicts with \"cache\""]));
 }
 
@@ -293,17 +293,17 @@ then = { audit = true }
         assert!(!is_jemalloc || cell.axes["arenas"] == "8", "{}", cell.id);
         assert!(!is_jemalloc || !cell.flags.contains("storage") || cell.flags.contains("audit"), "{}", cell.id);
     }
-    let dropped = plan.told.dropped.iter().find(|dropped| !dropped.axes.is_empty()).expect("an axis is dropped");
+    let dropped = plan.notes.dropped.iter().find(|dropped| !dropped.axes.is_empty()).expect("an axis is dropped");
     assert_eq!(dropped.reason, "the rule: allocator = jemalloc → arenas = 8");
     assert!(
-        plan.told.impossible.iter().any(|one| one.together == ["storage", "not-audit"]),
+        plan.notes.impossible.iter().any(|one| one.together == ["storage", "not-audit"]),
         "{:?}",
-        plan.told.impossible
+        plan.notes.impossible
     );
 }
 
 #[test]
-fn constraints_that_clash_are_told_and_no_others() {
+fn constraints_that_clash_are_reported_and_no_others() {
     let constraints = r#"
 [constraints]
 exactly_one_of = [["legacy", "storage"]]
@@ -437,6 +437,6 @@ fn constraints_that_clash_under_one_value_of_an_axis_leave_out_that_value_only()
     let scenario = scenario("strategy = \"full\"", more);
     let plan = plan(&scenario, &Features::default(), &Spans::default()).expect("a plan");
     assert!(plan.cells.iter().all(|cell| cell.axes["threads"] == "1"));
-    let dropped: Vec<&str> = plan.told.dropped.iter().map(|dropped| dropped.reason.as_str()).collect();
+    let dropped: Vec<&str> = plan.notes.dropped.iter().map(|dropped| dropped.reason.as_str()).collect();
     assert!(dropped.iter().any(|reason| reason.starts_with("no flag set keeps all constraints there:")), "{dropped:?}");
 }

@@ -77,16 +77,16 @@ fn the_flag_that_leaks_is_named_and_the_others_are_innocent() {
 }
 
 #[test]
-fn a_closed_load_is_told_once() {
+fn a_closed_load_is_reported_once() {
     let closed = Outcome { users: Some(4), ..outcome(&[], 0.0) };
     let other = Outcome { users: Some(4), ..outcome(&["cache"], 0.0) };
-    let told = terminal(&report(vec![closed, other], &["cache"]), Layout::default());
-    assert_eq!(told.matches("closed load").count(), 1, "{told}");
+    let described = terminal(&report(vec![closed, other], &["cache"]), Layout::default());
+    assert_eq!(described.matches("closed load").count(), 1, "{described}");
     assert!(!terminal(&report(vec![outcome(&[], 0.0)], &[]), Layout::default()).contains("closed load"));
 }
 
 #[test]
-fn a_leak_that_needs_two_flags_is_told_as_one() {
+fn a_leak_that_needs_two_flags_is_reported_as_one() {
     let cells = [
         outcome(&[], 0.0),
         outcome(&["labels"], 0.0),
@@ -187,7 +187,7 @@ fn the_limit_is_reached_after_what_is_left_by_the_rate() {
 }
 
 #[test]
-fn an_out_of_memory_kill_is_told_from_another() {
+fn an_out_of_memory_kill_is_distinguished_from_another() {
     let crashed = |oom_kill| {
         let service = SimService { crashes_at: Some(SinceStart::from_secs_f64(600.0)), ..SimService::default() };
         let mut trace = trace(&[], &service);

@@ -87,7 +87,7 @@ fn what_is_tolerated_by_default_is_what_an_older_trace_was_judged_by() {
 }
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let text = r#"nme = "shop"
 seed = -1
 
@@ -116,7 +116,7 @@ max = 10
 }
 
 #[test]
-fn broken_toml_is_told_with_its_place() {
+fn broken_toml_is_reported_with_its_place() {
     insta::assert_snapshot!(problems("name = \"shop\n[service"));
 }
 
@@ -159,7 +159,7 @@ issue = "https://example.org/issues/13"
 }
 
 #[test]
-fn shapes_that_cannot_be_are_told() {
+fn shapes_that_cannot_be_are_reported() {
     let shapes = r#"shape = "sine"
 mean = 10
 amplitude = 11
@@ -211,7 +211,7 @@ shape = "users"
 }
 
 #[test]
-fn what_a_closed_load_cannot_have_is_told() {
+fn what_a_closed_load_cannot_have_is_reported() {
     let more = r#"
 [http]
 connections = 10
@@ -300,7 +300,7 @@ fn a_run_too_short_to_judge_is_a_warning() {
 }
 
 #[test]
-fn wrong_types_are_told_with_what_is_wanted() {
+fn wrong_types_are_reported_with_what_is_wanted() {
     let text = r#"name = 3
 seed = 1.5
 phases = "many"
@@ -406,7 +406,7 @@ fn a_flow_has_no_problem_and_its_steps_no_weight_of_their_own() {
 }
 
 #[test]
-fn what_a_flow_cannot_be_is_told() {
+fn what_a_flow_cannot_be_is_reported() {
     let more = r#"
 [[flows]]
 name = "get"

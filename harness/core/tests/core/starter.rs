@@ -56,7 +56,7 @@ fn every_guess_at_a_port_is_sound() {
 }
 
 #[test]
-fn what_the_binary_requires_is_no_flag() {
+fn what_the_binary_requires_is_not_a_flag() {
     let required = [("shop".to_owned(), vec!["server".to_owned()])].into();
     let facts =
         PackageFacts { required, ..facts(&[("server", &["metrics"]), ("metrics", &[]), ("cache", &[])], &["shop"]) };

@@ -61,7 +61,7 @@ fn axis(kind: &str, values: &str) -> String {
 }
 
 #[test]
-fn allocators_that_come_to_the_same_are_told() {
+fn allocators_that_come_to_the_same_are_reported() {
     let same = |one: &str, other: &str| {
         format!("\"{one}\" and \"{other}\" of the axis \"axis\" would be the same build, started the same way")
     };
@@ -84,7 +84,7 @@ fn allocators_that_come_to_the_same_are_told() {
 }
 
 #[test]
-fn features_that_every_build_has_are_told_wherever_they_come_from() {
+fn features_that_every_build_has_are_reported_wherever_they_come_from() {
     let always = |by: &str| format!("\"cache\" cannot be switched off: {by} \"cache\" on in every build");
     let pinned = |pin: &str| {
         feature("cache") + &feature("fast") + &feature("nothing") + &format!("[constraints]\npinned = {{ {pin} }}\n")
@@ -98,7 +98,7 @@ fn features_that_every_build_has_are_told_wherever_they_come_from() {
 }
 
 #[test]
-fn flags_that_change_nothing_are_told() {
+fn flags_that_change_nothing_are_reported() {
     let nothing = |name: &str| {
         format!("\"{name}\" changes nothing: the service is built and started the same with it on and off")
     };

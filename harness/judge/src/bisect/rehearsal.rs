@@ -158,7 +158,7 @@ impl Rehearsal {
         (has_flags && culprits.iter().all(together)).then_some(Truth { culprits })
     }
 
-    /// Soaks all of `plan` once, each cell for so long: how likely it then is of each flag that it leaks.
+    /// Soaks all of `plan` once, each cell for this long: how likely it then is of each flag that it leaks.
     #[must_use]
     pub fn soak_all(&self, truth: &Truth, plan: &[FlagSet], length: Duration, seed: u64) -> BTreeMap<String, f64> {
         let mut service = Service::new(&self.flags, truth, &self.rules, seed);

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_stay_open_are_told_and_their_number_is_right() {
+    fn files_that_stay_open_are_reported_and_their_number_is_right() {
         let advice = files(0.1);
         assert_eq!(advice.trend, Trend::Grows, "{advice:?}");
         assert!(advice.per_hour.low < 108.0 && advice.per_hour.high > 108.0, "{advice:?}");

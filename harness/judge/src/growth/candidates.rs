@@ -11,7 +11,7 @@ use crate::stats::noise::Noise;
 use crate::stats::shapes::Shape;
 use crate::units::{BytesPerHour, Estimate};
 
-/// How many models of each kind are told.
+/// How many models of each kind are reported.
 pub(crate) const CANDIDATES_SHOWN: usize = 5;
 
 /// One model of the competition: the best of its shape.
@@ -81,7 +81,7 @@ fn best(run: &Run, competition: &Competition) -> Vec<Candidate> {
     let of_kind = |leaking: bool| {
         best.iter().filter(move |(_, fit)| is_leaking(fit) == leaking).take(CANDIDATES_SHOWN).map(candidate)
     };
-    let mut told: Vec<Candidate> = of_kind(true).chain(of_kind(false)).collect();
-    told.sort_by(|a, b| a.behind.total_cmp(&b.behind));
-    told
+    let mut described: Vec<Candidate> = of_kind(true).chain(of_kind(false)).collect();
+    described.sort_by(|a, b| a.behind.total_cmp(&b.behind));
+    described
 }

@@ -29,8 +29,8 @@ const LOAD_MEMORIES: [f64; 3] = [3.0, 10.0, 30.0];
 /// `dirty_decay_ms` and `muzzy_decay_ms`). Found on seed 1; 40 and 100 do nearly as well (METHOD.md, load peaks).
 const PEAK_MEMORY: f64 = 60.0;
 
-/// A run must last so many of it for peaks to come and go within it: of calm services with spikes 7 % were called leaks
-/// in ten minutes and 5 % in twenty (METHOD.md, what load peaks hide).
+/// A run must last this many of it for peaks to come and go within it: of calm services with spikes 7 % were called
+/// leaks in ten minutes and 5 % in twenty (METHOD.md, what load peaks hide).
 const PEAK_MEMORIES: f64 = 25.0;
 
 /// Blocks at least this wide, in seconds, hold what follows at once; in narrower ones a slow memory of the load would
@@ -87,7 +87,7 @@ impl Environment {
         let all = (readings.requests[readings.requests.len() - 1] - first).max(1.0);
         self.cumulative = Some(cut.counted.iter().map(|counted| (counted - first) / all).collect());
         let rates = gradient(&readings.ts, &readings.requests);
-        let told = if block < WIDE_BLOCK { 0..if readings.is_short() { 2 } else { 3 } } else { 1..3 };
+        let described = if block < WIDE_BLOCK { 0..if readings.is_short() { 2 } else { 3 } } else { 1..3 };
         // Covariates pass through the same statistic as memory: a peak within a block moves neither.
         let in_blocks = |values: &[f64]| {
             levels(&readings.ts, values, cut.width).into_iter().map(|level| level / typical - 1.0).collect::<Vec<f64>>()
@@ -95,7 +95,7 @@ impl Environment {
         let mut covariates = Vec::new();
         let mut marks = Vec::new();
         let is_held = readings.seconds() > 0.99 * PEAK_MEMORIES * PEAK_MEMORY && high_water::has_peaks(cut);
-        for i in told {
+        for i in described {
             // One at a time: each is as long as the series.
             let mut felt = smoothed(&readings.ts, &rates, LOAD_MEMORIES[i]);
             covariates.push(in_blocks(&felt));

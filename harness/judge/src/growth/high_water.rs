@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_that_rises_to_stay_or_by_chance_is_no_peak() {
+    fn a_load_that_rises_to_stay_or_by_chance_is_not_a_peak() {
         let mut cut = with_peak(|block| if block < 20 { 0.0 } else { 5e6 });
         cut.rate[22..].fill(1000.0);
         assert_eq!(missing(&cut), None);

@@ -75,7 +75,8 @@ impl Interval {
         LEAST_FREEDOM.max(blocks as f64 / BLOCKS_PER_FREEDOM)
     }
 
-    /// How many standard errors a 95 % interval reaches to each side, for so many blocks of a run of so many seconds.
+    /// How many standard errors a 95 % interval reaches to each side, for this many blocks of a run of this many
+    /// seconds.
     pub(super) fn quantile(blocks: usize, seconds: f64) -> f64 {
         student::quantile(UPPER, Self::freedom(blocks).min(seconds / SECONDS_PER_FREEDOM))
     }

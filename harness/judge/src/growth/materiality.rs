@@ -123,7 +123,7 @@ mod tests {
         is(seen(6e6, 1e6, 2000.0), 10_500.0);
         // However little noise: 12 MB over 600 s are asked for.
         is(seen(0.0, 12e6, 2000.0), 20_000.0);
-        // A line that the noise would let through is no leak before its lower end passes a quarter of what is worth
+        // A line that the noise would let through is not a leak before its lower end passes a quarter of what is worth
         // finding.
         is(seen(0.0, 0.0, 40_000.0), 10_000.0);
     }

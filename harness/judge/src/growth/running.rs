@@ -126,7 +126,7 @@ impl RunningSeries {
     }
 }
 
-/// Moments in the order in which they were told; of close ones the first, once there are many.
+/// Moments in the order in which they were reported; of close ones the first, once there are many.
 #[derive(Debug, Clone, Default)]
 struct Moments {
     moments: Vec<f64>,
@@ -203,7 +203,7 @@ mod tests {
 
     /// A pulse every eight readings and a bit, of which every eighth alone would see a wave of hours.
     #[test]
-    fn what_comes_back_every_few_seconds_is_no_slow_wave() {
+    fn what_comes_back_every_few_seconds_is_not_a_slow_wave() {
         let mut running = RunningSeries::default();
         for second in 0..86_400 {
             let t_s = f64::from(second);

@@ -77,7 +77,7 @@ pub enum Unjudgeable {
     #[error("the columns have different lengths")]
     Ragged,
     /// A number is NaN, infinite, or beyond any amount of memory, requests or time.
-    #[error("reading {} is no possible number", .index + 1)]
+    #[error("reading {} is not a possible number", .index + 1)]
     Impossible {
         /// Its index.
         index: usize,

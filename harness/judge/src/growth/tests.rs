@@ -119,7 +119,7 @@ fn growth_is_found_behind_a_load_peak_that_is_given_back_within_minutes() {
 }
 
 #[test]
-fn known_disturbances_become_regressors_and_too_many_are_told() {
+fn known_disturbances_become_regressors_and_too_many_are_reported() {
     let mut series = Planted { seconds: 600, ..Planted::CALM }.series();
     series.disturbances_s = Some(vec![900.0, 200.0, 201.0, 400.0]);
     assert_eq!(fitted(&series).disturbances, 2);
@@ -146,8 +146,8 @@ fn every_way_to_be_unjudgeable_has_its_reason() {
     };
     assert_eq!(spoilt(&|s| *s = Series::default()), "there are no readings");
     assert_eq!(spoilt(&|s| s.requests.truncate(9)), "the columns have different lengths");
-    assert_eq!(spoilt(&|s| s.memory_bytes[7] = f64::NAN), "reading 8 is no possible number");
-    assert_eq!(spoilt(&|s| s.t_s[9] = 1e300), "reading 10 is no possible number");
+    assert_eq!(spoilt(&|s| s.memory_bytes[7] = f64::NAN), "reading 8 is not a possible number");
+    assert_eq!(spoilt(&|s| s.t_s[9] = 1e300), "reading 10 is not a possible number");
     assert_eq!(spoilt(&|s| s.t_s[9] = 1.0), "time goes backwards at reading 10");
     assert_eq!(spoilt(&|s| s.requests[300] = 0.0), "the request counter goes back at 300 s: something was restarted");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What is known of one soaked cell: what isolation, and the search for the next cell, are told.
+//! What is known of one soaked cell: what isolation, and the search for the next cell, are reported.
 
 use std::collections::BTreeMap;
 

@@ -60,7 +60,7 @@ impl<'o> Contrast<'o> {
     }
 
     /// Both cells with their verdicts, in words.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn described(&self) -> String {
         let (with, without) = (self.with, self.without);
         format!("{} is {}, {} is {}", with.cell, with.verdict(), without.cell, without.verdict())
     }

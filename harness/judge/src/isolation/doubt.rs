@@ -11,11 +11,11 @@ const MOSTLY: f64 = 0.5;
 
 impl Weighed<'_> {
     /// The cells that speak of a factor, in words.
-    pub(super) fn told(&self, place: usize, contrast: Option<&Contrast<'_>>) -> String {
+    pub(super) fn described(&self, place: usize, contrast: Option<&Contrast<'_>>) -> String {
         /// More cells than these are not told apart.
         const DOUBTED_NAMED: usize = 3;
         if let Some(contrast) = contrast {
-            return contrast.told();
+            return contrast.described();
         }
         let cells = self.readings.outcomes.iter().zip(&self.readings.cells);
         let with: Vec<String> = cells

@@ -109,7 +109,7 @@ const TOGETHER: f64 = 0.2;
 /// production.
 const OFF: f64 = 0.1;
 /// Share of culprits that leak only where another factor is off: a cache of which eviction is a flag. So small because
-/// there are so many of them, and in most designs one of them looks like any pair.
+/// there are this many of them, and in most designs one of them looks like any pair.
 const WITHOUT: f64 = 0.05;
 /// Probability that the program leaks by itself.
 const PROGRAM: f64 = 0.1;
@@ -315,7 +315,7 @@ impl Model {
     }
 }
 
-/// Logarithm of the prior probability that there are so many culprits, each of which has its own share besides.
+/// Logarithm of the prior probability that there are this many culprits, each of which has its own share besides.
 pub(super) fn ln_prior_of(culprits: usize) -> f64 {
     if culprits == 0 {
         return NOTHING.ln();

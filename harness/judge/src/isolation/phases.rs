@@ -94,7 +94,7 @@ pub(super) fn measured_in(
     fitted: Vec<Measured>,
     others: &[(Vec<String>, Vec<Measured>)],
 ) -> Vec<Measured> {
-    let told = fitted.into_iter().map(|own| {
+    let described = fitted.into_iter().map(|own| {
         let Some(outcome) = outcomes.iter().find(|outcome| outcome.cell == own.cell) else { return own };
         let there = |(place, cells): &(Vec<String>, Vec<Measured>)| {
             let found = cells.iter().find(|measured| measured.cell == own.cell)?;
@@ -110,5 +110,5 @@ pub(super) fn measured_in(
         let wider = |one: Measured, (_, other): (bool, Measured)| if other.error > one.error { other } else { one };
         seen.into_iter().fold(own, wider)
     });
-    told.collect()
+    described.collect()
 }

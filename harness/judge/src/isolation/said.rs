@@ -20,8 +20,8 @@ const LIVE_SPREAD: f64 = 0.02;
 /// errors, less what a free effect costs, come to.
 const SURE_SPREAD: f64 = 0.2;
 
-/// Nobody is cleared by a cell that is not decided unless growth of so many times what its interval allows would show:
-/// its value is drawn towards zero (METHOD.md). A cache that filled through most of a minute hid leaks of 1.5
+/// Nobody is cleared by a cell that is not decided unless growth of this many times what its interval allows would
+/// show: its value is drawn towards zero (METHOD.md). A cache that filled through most of a minute hid leaks of 1.5
 /// KiB/request in cell after cell, and a pair that leaked was called innocent.
 const CAREFUL: f64 = 2.0;
 

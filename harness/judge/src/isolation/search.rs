@@ -15,7 +15,7 @@ const MAX_CULPRITS: usize = 6;
 /// See [`MAX_CULPRITS`].
 const MAX_WRONG: usize = 1;
 
-/// Of the hypotheses with so many terms, only the best are extended by another term. With up to five flags and ten
+/// Of the hypotheses with this many terms, only the best are extended by another term. With up to five flags and ten
 /// cells all sets of two are weighed. A width of 64 finds no other sets where flags leak, and a few more where cells
 /// grow for no reason.
 const WIDTH: usize = 32;
@@ -24,12 +24,12 @@ const WIDTH: usize = 32;
 const REFINED: usize = 4;
 /// See [`REFINED`].
 const MAX_ROUNDS: usize = 8;
-/// Of the terms that would explain most of the rest, so many are tried.
+/// Of the terms that would explain most of the rest, this many are tried.
 const TRIED: usize = 4;
 /// What is behind the best by so much, in logarithms, with most terms in it, is built up no further.
 const HOPELESS: f64 = 30.0;
 
-/// Of so many sets the like is sought.
+/// Of this many sets the like is sought.
 const MAX_COMPLETED: usize = 1024;
 
 /// So many sets are weighed at most before no more of the like is sought: each takes some 350 bytes. 32 flags with all
@@ -62,7 +62,7 @@ pub(super) fn found(model: &Model) -> Vec<Found> {
     search.found
 }
 
-/// The best so many sets, without all that is like them.
+/// The best this many sets, without all that is like them.
 pub(super) fn best(model: &Model, count: usize) -> Vec<Found> {
     let mut search = Search::new(model);
     search.weigh(Set::new());
@@ -76,7 +76,7 @@ pub(super) fn best(model: &Model, count: usize) -> Vec<Found> {
 struct Search<'m> {
     model: &'m Model,
     best: f64,
-    /// Where in `found` a set is. None: its fit is no number.
+    /// Where in `found` a set is. None: its fit is not a number.
     seen: BTreeMap<Set, Option<usize>>,
     extended: BTreeSet<Set>,
     found: Vec<Found>,
@@ -290,7 +290,7 @@ impl<'m> Search<'m> {
         parents.partition_point(|at| bound(at) >= last - 1e-9).min(MOST * WIDTH)
     }
 
-    /// Adds every term to a set, but those that cannot reach `floor`: of these only so many as `spared`.
+    /// Adds every term to a set, but those that cannot reach `floor`: of these only this many as `spared`.
     fn extend(&mut self, parent: usize, floor: f64, spared: usize) {
         let Found { set, fit } = &self.found[parent];
         let (set, bound) = (set.clone(), fit.bound);

@@ -22,7 +22,7 @@ pub(super) fn sentence(
     parts.extend(turns.iter().filter_map(|turn| turned(turn)));
     let of_turns = turns.iter().map(|turn| (turn.name(), &turn.finding));
     parts.extend(together(&said.iter().cloned().chain(of_turns).collect::<Vec<_>>()));
-    parts.extend(suspects.map(Suspects::told));
+    parts.extend(suspects.map(Suspects::described));
     if let Some(program) = program.filter(|program| program.posterior >= NAMED) {
         let growth = program.effect.as_ref().map_or_else(String::new, |effect| format!(" by {}", growth(effect)));
         let posterior = probability_text(program.posterior);
@@ -57,7 +57,7 @@ pub(super) fn sentence(
     parts.join("; ")
 }
 
-/// Cells that nothing explains are named up to so many.
+/// Cells that nothing explains are named up to this many.
 const UNEXPLAINED_NAMED: usize = 3;
 
 /// What a culprit may need to leak, which no cell tells.
@@ -74,18 +74,23 @@ fn needed(said: &[(String, &Finding)]) -> Vec<String> {
 /// Of an allocator nobody would say that it leaks.
 fn leaking(name: &str, finding: &Finding) -> Option<String> {
     if finding.guilt == Guilt::LeaksOff {
-        return Some(format!("memory grows where {} is off, by {}", quoted(name), told(finding)));
+        return Some(format!("memory grows where {} is off, by {}", quoted(name), described(finding)));
     }
     if let Guilt::LeaksWithout(cleaners) = &finding.guilt {
         let cleaners: Vec<String> = cleaners.iter().map(quoted).collect();
-        return Some(format!("{} leaks only where {} is off, {}", quoted(name), cleaners.join(" or "), told(finding)));
+        return Some(format!(
+            "{} leaks only where {} is off, {}",
+            quoted(name),
+            cleaners.join(" or "),
+            described(finding)
+        ));
     }
     if finding.guilt != Guilt::Leaks {
         return None;
     }
     let is_axis = name.contains('=');
     let (before, verb) = if is_axis { ("under ", "memory grows by") } else { ("", "leaks") };
-    Some(format!("{before}{} {verb} {}", quoted(name), told(finding)))
+    Some(format!("{before}{} {verb} {}", quoted(name), described(finding)))
 }
 
 /// Growth that began or ended with a revision.
@@ -93,10 +98,12 @@ fn turned(finding: &AxisFinding) -> Option<String> {
     if finding.finding.guilt != Guilt::Leaks {
         return None;
     }
-    let (value, told) = (quoted(&finding.value), told(&finding.finding));
+    let (value, described) = (quoted(&finding.value), described(&finding.finding));
     match finding.turn.as_ref()? {
-        Turn::Since { not_in } => Some(format!("memory grows since {value}, not in {}, by {told}", quoted(not_in))),
-        Turn::Until { not_in } => Some(format!("memory grew until {value}, not in {}, by {told}", quoted(not_in))),
+        Turn::Since { not_in } => {
+            Some(format!("memory grows since {value}, not in {}, by {described}", quoted(not_in)))
+        }
+        Turn::Until { not_in } => Some(format!("memory grew until {value}, not in {}, by {described}", quoted(not_in))),
     }
 }
 
@@ -112,9 +119,13 @@ fn undecided_turns(turns: &[&AxisFinding], is_suspect: &dyn Fn(&String) -> bool)
     let open = turns.iter().filter(|turn| is_open(turn)).map(|turn| place(turn));
     let mut between: Vec<(String, String)> = open.filter(|place| !told_already.contains(place)).flatten().collect();
     between.dedup();
-    let told: Vec<String> =
+    let described: Vec<String> =
         between.iter().map(|(one, other)| format!("from {} to {}", quoted(one), quoted(other))).collect();
-    if told.is_empty() { told } else { vec![format!("whether growth changed {} is undecided", listed(&told))] }
+    if described.is_empty() {
+        described
+    } else {
+        vec![format!("whether growth changed {} is undecided", listed(&described))]
+    }
 }
 
 /// Each pair once; a flag whose partner the cells do not tell with all that it may be.
@@ -131,18 +142,18 @@ fn together(said: &[(String, &Finding)]) -> Vec<String> {
         }
         let names: Vec<String> = others.iter().map(|other| quoted(other)).collect();
         parts.push(if let ["since", first, "until", last] = all.join(" ").split(' ').collect::<Vec<_>>()[..] {
-            format!("memory grew from {} to {} only, by {}", quoted(first), quoted(last), told(finding))
+            format!("memory grew from {} to {} only, by {}", quoted(first), quoted(last), described(finding))
         } else if let [other] = &names[..] {
-            format!("{} and {other} leak only together, {}", quoted(name), told(finding))
+            format!("{} and {other} leak only together, {}", quoted(name), described(finding))
         } else {
-            format!("{} leaks only together with {}, {}", quoted(name), names.join(" or "), told(finding))
+            format!("{} leaks only together with {}, {}", quoted(name), names.join(" or "), described(finding))
         });
         told_already.push(all);
     }
     parts
 }
 
-fn told(finding: &Finding) -> String {
+fn described(finding: &Finding) -> String {
     let growth = finding.effect.as_ref().map_or_else(String::new, growth);
     format!("{growth} (posterior {})", probability_text(finding.posterior.unwrap_or_default()))
 }

@@ -12,7 +12,7 @@ use super::posterior::Hypothesis;
 use crate::ids::FlagSet;
 use crate::verdict::Verdict;
 
-/// Cells that are told at most, the most telling first: the constraints of a scenario may forbid some.
+/// Cells that are reported at most, the most telling first: the constraints of a scenario may forbid some.
 const MOST: usize = 8;
 
 /// A cell settles it if no more than this share of the doubt is expected to remain: the overlap of what it would show
@@ -28,7 +28,7 @@ const USUAL_ERROR: f64 = 0.5;
 const LARGE: usize = 40;
 /// So many explanations with a factor, and as many without it.
 const MAX_COMPARED: usize = 32;
-/// About so many others beside a factor.
+/// About this many others beside a factor.
 const MAX_OTHERS: usize = 16;
 
 /// What would settle whether a factor leaks.
@@ -70,8 +70,8 @@ impl Settling {
             return Self::longer(factor, outcomes).or_else(|| Self::by_telling(weighed, factor, place));
         }
         let telling = Self::by_telling(weighed, factor, place);
-        let told = Self::of_company(weighed, place, telling.as_ref()).or(telling);
-        told.or_else(|| Self::longer(factor, outcomes)).or_else(|| Self::untested(factor, outcomes))
+        let described = Self::of_company(weighed, place, telling.as_ref()).or(telling);
+        described.or_else(|| Self::longer(factor, outcomes)).or_else(|| Self::untested(factor, outcomes))
     }
 
     /// The smallest cell that has the factor, once more; or it alone.
@@ -132,21 +132,21 @@ impl Settling {
         let on = |flags: &FlagSet| -> Vec<bool> {
             weighed.readings.factors.iter().map(|factor| factor.is_on_with(flags, &first.axes)).collect()
         };
-        let mut told: Vec<(f64, FlagSet)> = candidates(weighed, flag)
+        let mut described: Vec<(f64, FlagSet)> = candidates(weighed, flag)
             .into_iter()
             .map(|flags| (overlap(&guilty, &innocent, &on(&flags), error) / doubt, flags))
             .filter(|(left, _)| *left <= LEFT_IN_DOUBT)
             .collect();
-        told.sort_by(|a, b| {
+        described.sort_by(|a, b| {
             // Cells that tell about the same: the one with fewer flags shows more.
             // A hair above a tenth is that tenth: which of two flags comes first must not decide.
             let in_tenths = |left: f64| (10.0 * left + 1e-6).floor() as i64;
             let rank = |(left, flags): &(f64, FlagSet)| (in_tenths(*left), flags.iter().count(), !flags.contains(flag));
             rank(a).cmp(&rank(b)).then(a.1.cmp(&b.1))
         });
-        let mut told = told.into_iter().map(|(_, flags)| flags).take(MOST);
-        let best = Self::new(told.next()?, first.axes.clone());
-        Some(Self { others: told.collect(), ..best })
+        let mut described = described.into_iter().map(|(_, flags)| flags).take(MOST);
+        let best = Self::new(described.next()?, first.axes.clone());
+        Some(Self { others: described.collect(), ..best })
     }
 
     /// A cell with it on that is open: the one that needs least.

@@ -19,7 +19,7 @@ pub(super) const MAX_WEIGHED: usize = 2_000;
 /// Room for pairs that there is at least, however many single causes there are.
 const LEAST_PAIRS: usize = 500;
 
-/// Pairs are chosen by what the best so many sets leave, and what those leave with one term less.
+/// Pairs are chosen by what the best this many sets leave, and what those leave with one term less.
 const SETS: usize = 4;
 
 /// Once the pairs are in, other sets may be the best: they are chosen again, so often at most.

@@ -42,7 +42,7 @@ impl Suspects {
     }
 
     /// What is said of them.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn described(&self) -> String {
         let names: Vec<String> = self.names.iter().map(|name| quoted(name)).collect();
         let why = if self.inseparable { "no cell has one without the others" } else { "the cells do not tell which" };
         let why = if self.inseparable && names.len() == 2 { "no cell has one without the other" } else { why };

@@ -5,7 +5,7 @@ use super::draw::Dice;
 use super::family::Family;
 use super::heap;
 
-/// Keys of a cache are told apart in so many groups of equal popularity.
+/// Keys of a cache are told apart in this many groups of equal popularity.
 const KEY_GROUPS: usize = 400;
 
 /// Adds what the family of `service` does. `noise`: the standard deviation of its noise, in bytes.

@@ -54,7 +54,7 @@ impl Dice {
 
     /// A count of arrivals of which `mean` are expected.
     pub(super) fn poisson(&mut self, mean: f64) -> f64 {
-        // A mean of zero is no distribution to the crate, and no arrival to us.
+        // A mean of zero is not a distribution to the crate, and no arrival to us.
         Poisson::new(mean).map_or(0.0, |poisson| poisson.sample(&mut self.0))
     }
 

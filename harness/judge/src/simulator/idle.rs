@@ -74,7 +74,7 @@ impl fmt::Display for IdleFamily {
     }
 }
 
-/// Memory in each of `seconds` after the load, in bytes; a leaking family keeps so many bytes an hour.
+/// Memory in each of `seconds` after the load, in bytes; a leaking family keeps this many bytes an hour.
 #[must_use]
 pub fn idle(family: IdleFamily, seconds: usize, bytes_per_hour: f64, seed: u64, index: u64) -> Vec<f64> {
     // Another stream than that of any series under load.

@@ -13,7 +13,7 @@ const SINGULAR: f64 = 1e-9;
 /// What factors do to a value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Effects {
-    /// Of each column; none where it cannot be told from others.
+    /// Of each column; none where it cannot be distinguished from others.
     pub of: Vec<Option<Effect>>,
     /// Degrees of freedom of the errors.
     pub freedom: f64,

@@ -3,7 +3,7 @@
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// The number that a t-distributed variable with `freedom` degrees of freedom stays below with probability `share`.
-/// Infinite if the arguments are no distribution: an interval of unknown width is infinitely wide.
+/// Infinite if the arguments are not a distribution: an interval of unknown width is infinitely wide.
 #[must_use]
 pub fn quantile(share: f64, freedom: f64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |t| t.inverse_cdf(share))

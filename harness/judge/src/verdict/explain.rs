@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_models_of_both_kinds_are_told_best_first() {
+    fn the_best_models_of_both_kinds_are_reported_best_first() {
         let explanation = explained(&Planted { seconds: 900, leak: 64.0, ..Planted::CALM }.series());
         let candidates = &explanation.candidates;
         assert_eq!(candidates.iter().filter(|candidate| candidate.leaking).count(), CANDIDATES_SHOWN);

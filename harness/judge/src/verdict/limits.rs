@@ -15,7 +15,7 @@ const NEGLIGIBLE_SHARE: f64 = 0.25;
 /// Jumps that are spread over the run need this much evidence of growth (METHOD.md, jumps).
 const SPREAD_EVIDENCE: f64 = 1.0;
 
-/// Jumps of one height with nothing beside them need only not be spoken against: few jumps are no line.
+/// Jumps of one height with nothing beside them need only not be spoken against: few jumps are not a line.
 const REGULAR_EVIDENCE: f64 = -2.0;
 
 /// Against a calm model that is this much better even jumps that double are part of its noise.
@@ -24,7 +24,7 @@ const DOUBLING_EVIDENCE: f64 = -6.0;
 /// A calm model that beats the constant by this much means that memory grew and stopped.
 const PLATEAU_GAIN: f64 = 2.0;
 
-/// A rise below this is no plateau that a person would see: glibc extends its heap by 128 KiB at the least
+/// A rise below this is not a plateau that a person would see: glibc extends its heap by 128 KiB at the least
 /// (`M_TOP_PAD`).
 const LEAST_RISE: Bytes = Bytes::kib(128);
 

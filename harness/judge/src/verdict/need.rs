@@ -19,10 +19,10 @@ const DOUBLED: f64 = 2.2;
 /// What allocators take by themselves was seen within minutes: a run that is longer shows growth beside it.
 pub(super) const LEAST_AFTER_DRIFT: Duration = Duration::from_mins(5);
 
-/// Longest time that is asked for: more is no advice.
+/// Longest time that is asked for: more is not an advice.
 const LONGEST_NEED: Duration = Duration::from_hours(30 * 24);
 
-/// Advice is meant to be right four times of five: it took so many times what the error of a slope, which falls with
+/// Advice is meant to be right four times of five: it took this many times what the error of a slope, which falls with
 /// T^(−3/2), asks for. A longer series shows more of its noise, and more shapes compete for it (METHOD.md, what is
 /// advised).
 const TIMES: f64 = 2.5;

@@ -73,7 +73,7 @@ pub(super) const OF_NUMBERS: [(Rule, OfNumbers); 1] = [(
     Rule::new(
         "broken_numbers",
         Verdict::Invalid,
-        "a reading is no possible number, time goes backwards, columns differ in length, or no model can be fitted",
+        "a reading is not a possible number, time goes backwards, columns differ in length, or no model can be fitted",
     ),
     are_broken,
 )];

@@ -51,7 +51,7 @@ fn a_cache_that_fills_within_twenty_seconds_is_a_plateau() {
 }
 
 #[test]
-fn what_allocators_take_by_themselves_is_no_leak_after_a_minute_unless_live_bytes_show_it() {
+fn what_allocators_take_by_themselves_is_not_a_leak_after_a_minute_unless_live_bytes_show_it() {
     // 500 B/request over 18,000 requests: 9 MB, less than eight workers made glibc take.
     let series = Planted { leak: 500.0, ..Planted::CALM }.series();
     let blind = judge(&series, &Materiality::default());
@@ -115,7 +115,7 @@ fn half_an_hour(extra: impl Fn(f64) -> f64) -> Judgement {
 }
 
 #[test]
-fn a_tooth_that_lasts_half_the_run_is_no_leak_and_a_leak_that_was_purged_once_is() {
+fn a_tooth_that_lasts_half_the_run_is_not_a_leak_and_a_leak_that_was_purged_once_is() {
     for (period, phase) in [(900.0, 0.0), (1200.0, 0.0), (1200.0, 0.5), (700.0, 0.25)] {
         let tooth = half_an_hour(|t| 40e6 * ((t / period + phase) % 1.0));
         assert_eq!(tooth.verdict, Verdict::Inconclusive, "{period} s from {phase}: {}", tooth.reason);

@@ -79,7 +79,7 @@ struct Cost {
     cpu_us: f64,
     requests: u64,
     /// What the clients of this program say of themselves.
-    told: Option<String>,
+    described: Option<String>,
 }
 
 /// Runs all loads in `rounds` rounds and prints a table for each.
@@ -108,8 +108,9 @@ pub(crate) fn run(rounds: usize) {
         }
         print_table(rate, &found, &costs);
         for ((client, _), costs) in found.iter().zip(&costs) {
-            let told = costs.iter().filter_map(|cost| cost.told.as_deref()).filter(|told| !told.is_empty());
-            told.for_each(|told| println!("  {}: {told}", client.name));
+            let described =
+                costs.iter().filter_map(|cost| cost.notes.as_deref()).filter(|described| !described.is_empty());
+            described.for_each(|described| println!("  {}: {described}", client.name));
         }
         for (client, _) in missing {
             println!("  {}: not installed", client.name);
@@ -138,8 +139,8 @@ impl Client {
         assert!(output.status.success(), "{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
         let requests = service.answers() - answers;
         let cpu_us = cpu_of_children().saturating_sub(cpu).as_secs_f64() * 1e6 / requests.max(1) as f64;
-        let told = self.program.is_none().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        Cost { cpu_us, requests, told }
+        let described = self.program.is_none().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        Cost { cpu_us, requests, described }
     }
 }
 

@@ -2,9 +2,9 @@
 //! installed (wrk, oha, ab, hey), by turns in one run because the machine may be shared. Service and client have a core
 //! each.
 //!
-//! `cargo bench -p steep --bench driver`            all of it, in five rounds `cargo bench -p steep --bench driver --
-//! 9`       in nine rounds `cargo bench -p steep --bench driver -- memory 120 10000`      own memory over so many
-//! seconds, at so many requests/s
+//! - `cargo bench -p steep --bench driver`: all of it, in five rounds
+//! - `cargo bench -p steep --bench driver -- 9`: in nine rounds
+//! - `cargo bench -p steep --bench driver -- memory 120 10000`: own memory over 120 seconds, at 10,000 requests/s
 
 #![expect(clippy::print_stdout, reason = "what a bench finds is printed")]
 

@@ -82,7 +82,7 @@ fn judged(input: &Path, columns: &Columns, explain: bool) -> Result<Judged, anyh
         let outcome = Outcome::by(&trace, explanations.of(&source));
         let status = outcome.status(&trace.header.judge.fail_on);
         let analyses = vec![Analysis::new(source, &outcome.judgement)];
-        return Ok(Judged { analyses, explanations: explanations.told, outcomes: vec![outcome], status });
+        return Ok(Judged { analyses, explanations: explanations.notes, outcomes: vec![outcome], status });
     }
     let series = read_recording(input, columns)?;
     let judgement = judge_by(&series, &Materiality::default(), explanations.of(&source));
@@ -93,7 +93,7 @@ fn judged(input: &Path, columns: &Columns, explain: bool) -> Result<Judged, anyh
         Verdict::Crashed | Verdict::Invalid => Status::NotDone,
     };
     let analyses = vec![Analysis::new(source, &judgement)];
-    Ok(Judged { analyses, explanations: explanations.told, outcomes: Vec::new(), status })
+    Ok(Judged { analyses, explanations: explanations.notes, outcomes: Vec::new(), status })
 }
 
 fn judged_run(input: &Path, explain: bool) -> Result<Judged, anyhow::Error> {
@@ -121,18 +121,18 @@ fn judged_run(input: &Path, explain: bool) -> Result<Judged, anyhow::Error> {
     let day = Date::of(&run.started);
     let (_, statuses) = weigh(&run.scenario.known, day.as_ref(), &isolation, &outcomes, fail_on);
     let status = Status::of(statuses.into_iter().chain(unknown_cells));
-    Ok(Judged { analyses, explanations: explanations.told, outcomes, status })
+    Ok(Judged { analyses, explanations: explanations.notes, outcomes, status })
 }
 
 /// What led to the growths of an input, where it is asked for.
 struct Explanations {
     asked: bool,
-    told: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Explanations {
     const fn new(asked: bool) -> Self {
-        Self { asked, told: Vec::new() }
+        Self { asked, notes: Vec::new() }
     }
 
     /// A fit of the series from `source` that is remembered here.
@@ -146,7 +146,7 @@ impl Explanations {
                 MemorySource::Anonymous => "anonymous memory",
             };
             let explained = explain(series, memory, materiality);
-            self.told.push(match &explained {
+            self.notes.push(match &explained {
                 Ok(explanation) => format!("{source}, {what}:\n{explanation}"),
                 Err(unjudgeable) => format!("{source}, {what}: {unjudgeable}"),
             });

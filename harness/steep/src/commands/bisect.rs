@@ -23,7 +23,7 @@ pub fn bisect(options: &BisectOptions) -> Status {
     let searched = budget(&loaded.scenario, options.max_hours).and_then(|budget| Ok((budget, allowed(&loaded)?)));
     let (budget, allowed) = match searched {
         Ok(searched) => searched,
-        Err(error) => return Refused::usage(error).told(),
+        Err(error) => return Refused::usage(error).described(),
     };
     if let Some(trials) = options.plan_only {
         return status_of(rehearse(&loaded.scenario, &allowed, budget, trials, layout(options.format.wide)));
@@ -31,7 +31,7 @@ pub fn bisect(options: &BisectOptions) -> Status {
     let plan = Plan::of_search(&loaded.scenario);
     match Campaign::open(&loaded, &plan, options.out.as_deref(), options.resume.as_deref()) {
         Ok(campaign) => campaign.carry_out(Search::new(loaded.features(), allowed, budget), options.format),
-        Err(refused) => refused.told(),
+        Err(refused) => refused.described(),
     }
 }
 
@@ -40,7 +40,8 @@ fn budget(scenario: &Scenario, hours: f64) -> Result<Duration, anyhow::Error> {
     if scenario.flags.is_empty() {
         bail!("the scenario has no flags to search among: describe them in [[flags]]");
     }
-    let budget = Duration::try_from_secs_f64(hours * 3600.0).map_err(|_| anyhow!("--max-hours {hours} is no time"))?;
+    let budget =
+        Duration::try_from_secs_f64(hours * 3600.0).map_err(|_| anyhow!("--max-hours {hours} is not a time"))?;
     let each = scenario.soak_duration();
     if budget < each {
         bail!("--max-hours {hours} is less than one cell of {}: give more, or shorten the phases", duration_text(each));

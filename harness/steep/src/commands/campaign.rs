@@ -222,7 +222,7 @@ enum Next {
     End(Status),
 }
 
-/// What was never soaked is told before and after: nothing is known of it.
+/// What was never soaked is reported before and after: nothing is known of it.
 pub(super) fn tell_left_out(plan: &Plan) {
     if let Some(left_out) = &plan.left_out {
         tell(&format!("left out: {} ({})", counted(left_out.cells.len(), "cell"), left_out.reason));

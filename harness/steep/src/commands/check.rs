@@ -44,7 +44,7 @@ pub fn check(path: &Path, format: ResultFormat) -> Status {
 fn summary(path: &Path, examined: &Examined) -> String {
     examined.loaded.as_ref().map_or_else(String::new, |loaded| {
         let plan = &loaded.plan;
-        let dropped = match plan.told.dropped.len() + plan.told.more_dropped {
+        let dropped = match plan.notes.dropped.len() + plan.notes.more_dropped {
             0 => String::new(),
             dropped => format!(", {dropped} rows dropped (see `steep plan`)"),
         };

@@ -53,7 +53,7 @@ fn from_openapi(path: &Path, target: &ImportTarget) -> Result<Status, anyhow::Er
     read.with_context(|| format!("read {}", path.display()))?;
     ensure!(
         text.len() as u64 <= LARGEST_DESCRIPTION,
-        "{} has more than {LARGEST_DESCRIPTION} bytes: that is no description of an API",
+        "{} has more than {LARGEST_DESCRIPTION} bytes: that is not a description of an API",
         path.display()
     );
     let name = name(target.output.as_deref().unwrap_or(path), "api");

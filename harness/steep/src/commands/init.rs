@@ -36,7 +36,7 @@ pub fn init(folder: &Path) -> Status {
 
 fn write(folder: &Path) -> Result<PathBuf, anyhow::Error> {
     if !folder.is_dir() {
-        bail!("{} is no folder: give the folder of a package, or none for this one", folder.display());
+        bail!("{} is not a folder: give the folder of a package, or none for this one", folder.display());
     }
     let workspace = Workspace::around(folder)?;
     let (package, home) = package(&workspace, folder)?;
@@ -70,7 +70,7 @@ fn package(workspace: &Workspace, folder: &Path) -> Result<(String, PathBuf), an
     if packages.len() != 1 {
         let known: Vec<String> =
             packages.iter().map(|(name, folder)| format!("{name} in {}", folder.display())).collect();
-        bail!("{} is no package; name the folder of one that is a program: {}", folder.display(), known.join(", "));
+        bail!("{} is not a package; name the folder of one that is a program: {}", folder.display(), known.join(", "));
     }
     Ok(packages.swap_remove(0))
 }

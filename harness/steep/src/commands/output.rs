@@ -24,7 +24,7 @@ pub(super) fn print(text: &str, file: Option<&Path>) -> Result<(), anyhow::Error
     }
 }
 
-/// What printing `text` leaves of `found`: where nobody can be told, something could not be done.
+/// What printing `text` leaves of `found`: where nobody can be reported, something could not be done.
 pub(super) fn printed(text: Result<String, anyhow::Error>, found: Status) -> Status {
     let printed = text.and_then(|text| print(&text, None)).map(|()| Status::Clean);
     Status::of([found, status_of(printed)])
@@ -40,7 +40,7 @@ pub(super) fn tell(message: &str) {
     console::tell(message);
 }
 
-/// What `result` comes to; an error is told, and means that something could not be done.
+/// What `result` amounts to; an error is reported, and means that something could not be done.
 pub(super) fn status_of(result: Result<Status, anyhow::Error>) -> Status {
     result.unwrap_or_else(|error| {
         tell(&format!("error: {error:#}"));

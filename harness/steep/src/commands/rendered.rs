@@ -48,7 +48,7 @@ fn wrong(path: &Path, known: &[String]) -> Option<(String, String)> {
     let template = match Template::parse(&text) {
         Err(error) => {
             let help = "write {{name}}; single braces are taken as they are".to_owned();
-            return Some((format!("is no template: {error}"), help));
+            return Some((format!("is not a template: {error}"), help));
         }
         Ok(template) => template,
     };

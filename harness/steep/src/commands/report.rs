@@ -17,7 +17,7 @@ use steep_core::scenario::Flag;
 #[must_use]
 pub fn report(path: &Path, format: ReportFormat, file: Option<&Path>) -> Status {
     let print = || -> Result<Status, anyhow::Error> {
-        let (folder, run) = RunFolder::open(path).context("this is no folder of a run")?;
+        let (folder, run) = RunFolder::open(path).context("this is not a folder of a run")?;
         let report = assemble(&folder, &run, &mut Outcomes::default());
         // A file is as wide whatever window stands beside it.
         let layout = if file.is_some() { Layout::new(None, format.wide) } else { layout(format.wide) };

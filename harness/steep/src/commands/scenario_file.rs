@@ -167,7 +167,7 @@ fn missing_cpus(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
         .filter(|(_, cpu)| !here.contains(cpu))
         .map(|(path, cpu)| {
             let known: Vec<String> = here.iter().map(usize::to_string).collect();
-            let problem = Problem::error(format!("CPU {cpu} cannot be had here"), spans.of(path));
+            let problem = Problem::error(format!("CPU {cpu} is not available here"), spans.of(path));
             problem.help(format!("this process may use {}", known.join(", ")))
         })
         .collect()

@@ -46,7 +46,7 @@ pub(super) fn read(scenario: &mut Scenario, spans: &Spans, folder: &Path, proble
 pub(super) fn no_file(path: &Path) -> Problem {
     if path.exists() {
         let what = files::not_a_file(path).unwrap_or("something else");
-        let problem = Problem::error(format!("{} is no regular file but {what}", path.display()), None);
+        let problem = Problem::error(format!("{} is not a regular file but {what}", path.display()), None);
         return problem.help("a folder, a pipe or a device cannot be read here: name a file");
     }
     Problem::error(format!("there is no file {}", path.display()), None).help("paths are relative to the scenario file")

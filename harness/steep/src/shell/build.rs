@@ -25,7 +25,7 @@ use steep_judge::units::duration_text;
 
 /// Of a compiler's output so much is kept, from its beginning, where the first error stands.
 const LONGEST_MESSAGE: usize = 16 * 1024;
-/// How often the progress line is told what cargo does.
+/// How often the progress line is reported what cargo does.
 const TELL_EVERY: Duration = Duration::from_millis(500);
 /// The longest that any build takes; one that waits for a lock must not take the night.
 const BUILD_TIMEOUT: Duration = Duration::from_hours(3);
@@ -80,7 +80,7 @@ pub enum BuildError {
         /// The binary looked for.
         binary: String,
     },
-    /// The revision cannot be had.
+    /// The revision is not available.
     #[error(transparent)]
     Revision(#[from] RevisionError),
     /// The binary could not be copied.
@@ -251,14 +251,14 @@ impl Workspace {
         make(folder).map_err(|source| BuildError::Copy { to: folder.to_owned(), source })?;
         let mut cargo = Process::start(&launch, supervisor).await?;
         let began = Instant::now();
-        let (mut told, mut waited) = (began, Duration::ZERO);
+        let (mut described, mut waited) = (began, Duration::ZERO);
         while timeout(TELL_EVERY, cargo.wait()).await.is_err() {
             let (lines, now) = (cargo.last_lines(), Instant::now());
             if let Some(lock) = waits_for(&lines) {
-                waited += now - told;
+                waited += now - described;
                 says(Doing::Waiting(lock));
             }
-            told = now;
+            described = now;
             let last = lines.iter().rfind(|line| !line.starts_with('{')).map_or("", |line| line.trim());
             if waits_for(&lines).is_none() {
                 says(Doing::Building(last));

@@ -98,7 +98,7 @@ impl NotLoaded {
 /// Soaks a cell and gives its trace.
 ///
 /// # Errors
-/// Only where the trace cannot be written; everything else is told in the trace.
+/// Only where the trace cannot be written; everything else is reported in the trace.
 pub async fn soak(
     soaking: &Soaking<'_>,
     progress: &mut Progress,
@@ -145,7 +145,7 @@ async fn prepare(
         Binary::Built(built) => Some(built.path.canonicalize().unwrap_or_else(|_| built.path.clone())),
         Binary::Failed(message) => return Ok(Err(NotLoaded::new(EndReason::BuildFailed, &message))),
     };
-    // Examined before the run; what went since then is told in the cell.
+    // Examined before the run; what went since then is reported in the cell.
     let access = match Access::of(scenario, soaking.scenario_folder) {
         Ok(access) => access,
         Err(error) => return Ok(Err(NotLoaded::new(EndReason::Failed, &error))),
@@ -359,7 +359,7 @@ async fn connect(soaking: &Soaking<'_>, access: Access, service: &RunningService
 
 fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
     let Soaking { scenario, plan, cell, .. } = soaking;
-    // A library that is not there is told where the service is started.
+    // A library that is not there is reported where the service is started.
     let settings = settled(soaking).unwrap_or_else(|_| settings(scenario, cell));
     let unproven = allocator_of(scenario, &cell.axes).filter(|(name, allocator)| allocator.proof(name).is_none());
     let (built, mut command) = match soaking.binary {

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use steep_core::visible::{visible, visible_styled};
 
-/// Writes a result to stdout. A reader who has seen enough (a closed pipe) is no error.
+/// Writes a result to stdout. A reader who has seen enough (a closed pipe) is not an error.
 ///
 /// # Errors
 /// Nothing can be written there: a full disk, a terminal that was closed.

@@ -78,7 +78,7 @@ pub struct Driver {
     thread: JoinHandle<()>,
 }
 
-/// What the driver is told.
+/// What the driver is reported.
 #[derive(Debug, Clone, Copy)]
 enum Control {
     /// Send the schedule, which starts at this moment.
@@ -126,7 +126,7 @@ pub struct Completed(Vec<(String, AtomicU64)>);
 #[derive(Debug, Error)]
 pub enum DriverError {
     /// The address of the service is none.
-    #[error("`{url}` is no address of a service: {reason}")]
+    #[error("`{url}` is not an address of a service: {reason}")]
     BadUrl {
         /// What was given.
         url: String,
@@ -169,7 +169,7 @@ pub enum DriverError {
         /// Why.
         source: io::Error,
     },
-    /// Its thread or runtime cannot be had.
+    /// Its thread or runtime is not available.
     #[error("start the driver's thread")]
     Start(#[source] io::Error),
     /// A bug: its thread ended by itself.
@@ -181,7 +181,7 @@ impl Driver {
     /// Starts the driver's thread and opens all connections.
     ///
     /// # Errors
-    /// A request that cannot be sent, CPUs that cannot be had, or a connection that cannot be opened in time.
+    /// A request that cannot be sent, CPUs that are not available, or a connection that cannot be opened in time.
     pub async fn connect(spec: DriverSpec, schedule: Schedule) -> Result<Self, DriverError> {
         let (control, commands) = mpsc::unbounded_channel();
         let (sender, events) = mpsc::channel(EVENTS);

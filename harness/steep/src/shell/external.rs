@@ -107,7 +107,7 @@ impl ReportedRequests {
         Self { place: place.clone(), file, count: RunningCount::default(), problem: None }
     }
 
-    /// What is told by now; none: nothing yet.
+    /// What is reported by now; none: nothing yet.
     pub fn read(&mut self, program: &External) -> Option<u64> {
         match &self.file {
             None => self.count = program.process.count().unwrap_or_default(),
@@ -134,7 +134,7 @@ impl ReportedRequests {
         let unread = self.count.unread().map(|(lines, first)| {
             let lines = if lines == 1 { "a line".to_owned() } else { format!("{lines} lines") };
             format!(
-                "{lines} in {} look like a count of requests and are no whole number, the first: {first}",
+                "{lines} in {} look like a count of requests and are not a whole number, the first: {first}",
                 self.place
             )
         });

@@ -14,7 +14,7 @@ pub const LARGEST_TEXT: u64 = 16 << 20;
 /// Opens the file at `path` to be read. Links are followed: the user named it.
 ///
 /// # Errors
-/// It cannot be opened, or is no regular file.
+/// It cannot be opened, or is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     // Without O_NONBLOCK, opening a FIFO that nobody writes to waits for ever; on regular files it means nothing.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -69,7 +69,7 @@ pub fn create_new(path: &Path) -> io::Result<File> {
 /// Writes `bytes` to steep's own file at `path` whole: a reader sees the old file or the new one.
 ///
 /// # Errors
-/// Something is there that is no regular file, or the disk is full.
+/// Something is there that is not a regular file, or the disk is full.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     refuse_special(path)?;
     let mut temporary = path.as_os_str().to_owned();
@@ -88,7 +88,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// The file that is locked at `path`: what is in it stays.
 ///
 /// # Errors
-/// Something is there that is no regular file, or the file cannot be made.
+/// Something is there that is not a regular file, or the file cannot be made.
 pub fn lock_file(path: &Path) -> io::Result<File> {
     refuse_special(path)?;
     let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
@@ -99,7 +99,7 @@ pub fn lock_file(path: &Path) -> io::Result<File> {
 /// The folder `path` below one of steep's own, made if it is not there. A link in its place may lead anywhere.
 ///
 /// # Errors
-/// Something is there that is no folder, or it cannot be made.
+/// Something is there that is not a folder, or it cannot be made.
 pub fn own_folder(path: &Path) -> io::Result<()> {
     match DirBuilder::new().create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -203,15 +203,15 @@ mod tests {
     fn only_regular_files_are_read_and_no_more_of_them_than_asked() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
-        let told = |path: &Path| read(path, 4).expect_err("no file").to_string();
+        let described = |path: &Path| read(path, 4).expect_err("no file").to_string();
         fifo(&at("fifo"));
         symlink("/dev/zero", at("zero")).expect("a link");
-        assert_eq!(told(&at("fifo")), "it is a named pipe (FIFO) and no regular file: name a file");
-        assert_eq!(told(&at("zero")), "it is a device and no regular file: name a file");
-        assert_eq!(told(folder.path()), "it is a folder and no regular file: name a file");
+        assert_eq!(described(&at("fifo")), "it is a named pipe (FIFO) and no regular file: name a file");
+        assert_eq!(described(&at("zero")), "it is a device and no regular file: name a file");
+        assert_eq!(described(folder.path()), "it is a folder and no regular file: name a file");
         fs::write(at("long"), "12345").expect("a file");
         symlink("long", at("link")).expect("a link");
-        assert_eq!(told(&at("link")), "it has more than 4 bytes");
+        assert_eq!(described(&at("link")), "it has more than 4 bytes");
         assert_eq!(read_text(&at("link"), 5).expect("a text"), "12345");
     }
 
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_may_be_a_device_and_a_fifo_without_a_reader_is_told() {
+    fn an_output_may_be_a_device_and_a_fifo_without_a_reader_is_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("fifo");
         fifo(&path);

@@ -207,13 +207,13 @@ mod tests {
     #[test]
     fn a_command_that_hangs_is_killed_with_what_it_started() {
         let folder = tempfile::tempdir().expect("a folder");
-        let told = folder.path().join("child");
+        let described = folder.path().join("child");
         let mut command = shell("sleep 300 & echo $! > new; mv new child; wait");
         command.current_dir(folder.path());
         let given_up = AtomicBool::new(false);
         let answered = std::thread::scope(|scope| {
             scope.spawn(|| {
-                while !told.exists() {
+                while !described.exists() {
                     std::thread::yield_now();
                 }
                 given_up.store(true, Ordering::Relaxed);
@@ -221,14 +221,14 @@ mod tests {
             answer(&mut command, Duration::from_mins(5), &given_up)
         });
         assert!(matches!(answered, Err(InquiryError::GivenUp)), "{answered:?}");
-        let child: u32 = std::fs::read_to_string(told).expect("a file").trim().parse().expect("a number");
+        let child: u32 = std::fs::read_to_string(described).expect("a file").trim().parse().expect("a number");
         assert!(process_tree::stat_of(child).is_none_or(|process| process.ended));
     }
 
     #[test]
-    fn what_has_no_end_or_no_beginning_is_told() {
-        let told = ask(shell("sleep 300"), Duration::from_millis(300)).expect_err("it hangs").to_string();
-        assert_eq!(told, "it did not end in 300 ms");
+    fn what_has_no_end_or_no_beginning_is_reported() {
+        let described = ask(shell("sleep 300"), Duration::from_millis(300)).expect_err("it hangs").to_string();
+        assert_eq!(described, "it did not end in 300 ms");
         assert!(matches!(ask(shell("yes"), Duration::from_mins(1)), Err(InquiryError::TooMuch)));
         let missing = ask(Command::new("no-such-program"), Duration::from_mins(1));
         assert!(matches!(missing, Err(InquiryError::Start(_))));

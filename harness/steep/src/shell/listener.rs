@@ -95,7 +95,7 @@ impl fmt::Display for Stranger {
             )
         } else if is_of_containers {
             f.write_str(
-                "; what runs in a container is no child of the command that asks for it, and its memory would not be seen: \
+                "; what runs in a container is not a child of the command that asks for it, and its memory would not be seen: \
                  start the program itself",
             )
         } else {

@@ -42,7 +42,7 @@ pub struct Endpoint {
 #[derive(Debug, Error)]
 pub enum EndpointError {
     /// No address.
-    #[error("`{text}` is no address of a service: {reason}")]
+    #[error("`{text}` is not an address of a service: {reason}")]
     Bad {
         /// What was given.
         text: String,
@@ -59,7 +59,7 @@ pub enum EndpointError {
     },
     /// An address of another host.
     #[error(
-        "`{text}` leads to {ip}, which is no loopback address, and steep asks and loads only its own host; write 127.0.0.1 or [::1], or mend /etc/hosts"
+        "`{text}` leads to {ip}, which is not a loopback address, and steep asks and loads only its own host; write 127.0.0.1 or [::1], or mend /etc/hosts"
     )]
     Elsewhere {
         /// What was given.
@@ -219,7 +219,7 @@ fn guarded(address: SocketAddr) -> io::Result<SocketAddr> {
     if is_of_this_host(address.ip()) {
         return Ok(address);
     }
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{address} is no address of this host")))
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{address} is not an address of this host")))
 }
 
 /// Connects; with a small buffer for what comes in, where there is one of `receive_buffer_bytes`.
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_of_this_host_is_refused() {
+    fn what_is_not_address_of_this_host_is_refused() {
         for text in [
             "",
             "127.0.0.1",

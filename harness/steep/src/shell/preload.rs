@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_library_is_found_beside_the_scenario_or_its_absence_is_told_with_the_places() {
+    fn a_library_is_found_beside_the_scenario_or_its_absence_is_reported_with_the_places() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("liba.so"), "").expect("a file");
         let found = find("./liba.so", folder.path()).expect("found");
@@ -118,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn a_static_program_is_told_from_one_that_lost_its_variable() {
-        let told = |is_static| {
+    fn a_static_program_is_distinguished_from_one_that_lost_its_variable() {
+        let described = |is_static| {
             let library = PathBuf::from("/lib/libjemalloc.so.2");
             PreloadError::NotMapped { library, pid: 7, name: "shop".to_owned(), is_static }.to_string()
         };
-        insta::assert_snapshot!(told(true), @"/lib/libjemalloc.so.2 is not among the files that are mapped into process 7 (shop) of the service: the program is linked statically, and nothing can be loaded into it; build it with the allocator instead");
+        insta::assert_snapshot!(described(true), @"/lib/libjemalloc.so.2 is not among the files that are mapped into process 7 (shop) of the service: the program is linked statically, and nothing can be loaded into it; build it with the allocator instead");
         assert!(
-            told(false)
+            described(false)
                 .ends_with("it was started without the variable, with other rights, or for another architecture")
         );
     }

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_probe_is_refused_with_its_reason() {
+    fn what_is_not_a_probe_is_refused_with_its_reason() {
         assert!(parse_live("<html>").is_err());
         let newer = parse_live(r#"{"schema":2,"live_bytes":1}"#);
         assert_eq!(newer.map_err(|(reason, _)| reason), Err("its schema is 2".to_owned()));

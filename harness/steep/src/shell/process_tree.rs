@@ -60,7 +60,7 @@ pub fn descendants(all: &[Stat], ancestor: u32) -> Vec<Stat> {
     found
 }
 
-/// Sends `signal`; a process that is gone already is no error.
+/// Sends `signal`; a process that is gone already is not an error.
 ///
 /// # Errors
 /// What the kernel says, such as no permission for a process that changed its user.
@@ -72,8 +72,8 @@ pub fn send(pid: u32, signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Kills every descendant of this process and waits until the kernel says that it has no child left. `reaped` is told
-/// of each child that was waited for. Returns whether none is left; bounded by [`KILL_TIMEOUT`].
+/// Kills every descendant of this process and waits until the kernel says that it has no child left. `reaped` is
+/// reported of each child that was waited for. Returns whether none is left; bounded by [`KILL_TIMEOUT`].
 pub fn kill_descendants(mut reaped: impl FnMut(Pid, WaitStatus)) -> bool {
     let own = getpid().as_raw_nonzero().get().unsigned_abs();
     let deadline = Instant::now() + KILL_TIMEOUT;
@@ -100,7 +100,7 @@ pub fn kill_descendants(mut reaped: impl FnMut(Pid, WaitStatus)) -> bool {
 }
 
 /// Kills what steep has adopted because a supervisor and its guard were killed: children of this process in a session
-/// other than its own that are no supervisors, with all that descends from them. Returns whether none is left; bounded
+/// other than its own that are not supervisors, with all that descends from them. Returns whether none is left; bounded
 /// by [`KILL_TIMEOUT`].
 ///
 /// What steep starts by itself, such as cargo, stays in steep's session; everything below a supervisor is in the
@@ -126,7 +126,7 @@ pub fn kill_adopted(is_supervisor: impl Fn(u32) -> bool) -> bool {
                 let _ = send(each.pid, Signal::KILL);
             }
             if let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) {
-                // An error means that it is no child any more, which the next look shows.
+                // An error means that it is not a child any more, which the next look shows.
                 let _ = waitpid(Some(pid), WaitOptions::NOHANG);
             }
         }

@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mapped_files_are_listed_once_and_what_is_no_file_is_not() {
+    fn mapped_files_are_listed_once_and_what_is_not_a_file_is_not() {
         let text = "7f01-7f02 r-xp 0 08:01 7 /usr/lib/a b.so\n7f02-7f03 rw-p 0 08:01 7 /usr/lib/a b.so\n7f04-7f05 rw-p 0 00:00 0\n\
                     7f06-7f07 rw-p 0 00:00 0 [heap]\n7f08-7f09 r--p 0 08:01 9 /opt/shop (deleted)\n";
         assert_eq!(mapped_files(text), BTreeSet::from(["/opt/shop", "/usr/lib/a b.so"]));
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_process_is_told_and_a_cut_text_is_none() {
+    fn an_ended_process_is_reported_and_a_cut_text_is_none() {
         assert!(stat(&STAT.replacen(" R ", " Z ", 1)).is_some_and(|stat| stat.ended));
         assert_eq!(stat(&STAT[..60]), None);
         assert_eq!(stat(""), None);

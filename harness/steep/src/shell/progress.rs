@@ -17,7 +17,7 @@ const LOG_EVERY: Duration = Duration::from_mins(1);
 /// The progress of a run.
 #[derive(Debug)]
 pub struct Progress {
-    /// None where stderr is no terminal.
+    /// None where stderr is not a terminal.
     line: Option<ProgressBar>,
     cells: usize,
     /// What is soaked: `cell 2/4 sessions`, `once more sessions`.
@@ -45,7 +45,7 @@ pub struct Moment<'m> {
 }
 
 impl Progress {
-    /// The progress of a run of so many `cells`.
+    /// The progress of a run of this many `cells`.
     #[must_use]
     pub fn new(cells: usize) -> Self {
         let line = io::stderr().is_terminal().then(|| {
@@ -76,7 +76,7 @@ impl Progress {
 
     /// The build of `label` goes on; cargo does this.
     pub fn building(&mut self, label: &str, cargo: Doing<'_>) {
-        let (told, waits) = match cargo {
+        let (described, waits) = match cargo {
             Doing::Building(said) => (format!("building {label}: {said}"), false),
             Doing::Waiting(lock) => (
                 format!(
@@ -86,9 +86,9 @@ impl Progress {
             ),
         };
         match &self.line {
-            Some(line) => show(line, &told),
+            Some(line) => show(line, &described),
             // In a log once, and that it goes on.
-            None if waits != self.waits => tell(&if waits { told } else { format!("building {label}") }),
+            None if waits != self.waits => tell(&if waits { described } else { format!("building {label}") }),
             None => {}
         }
         self.waits = waits;
@@ -116,10 +116,10 @@ impl Progress {
     /// The soak has come so far.
     pub fn update(&mut self, moment: &Moment<'_>) {
         if let Some(line) = &self.line {
-            show(line, &format!("{}: {}", self.label, told(moment)));
+            show(line, &format!("{}: {}", self.label, described(moment)));
         } else if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_EVERY) {
             self.logged = Some(Instant::now());
-            tell(&format!("{}: {}", self.label, told(moment)));
+            tell(&format!("{}: {}", self.label, described(moment)));
         }
     }
 
@@ -131,7 +131,7 @@ impl Progress {
     }
 }
 
-fn told(moment: &Moment<'_>) -> String {
+fn described(moment: &Moment<'_>) -> String {
     let left = moment.total.saturating_sub(moment.at.elapsed());
     let grown = match moment.memory.get().checked_sub(moment.memory_at_start.get()) {
         Some(grown) => format!("+{}", Bytes::new(grown)),

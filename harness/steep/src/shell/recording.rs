@@ -14,20 +14,20 @@ use steep_judge::growth::Series;
 /// with a quotation mark that is never closed, would be one row.
 const LONGEST_ROW: usize = 64 << 10;
 
-/// Why a file is no recorded series.
+/// Why a file is not a recorded series.
 #[derive(Debug, Error)]
 pub enum RecordingError {
     /// It cannot be read.
     #[error("cannot be read")]
     File(#[from] io::Error),
     /// A row without an end.
-    #[error("line {line} goes on for more than {} KiB: this is no CSV of numbers", LONGEST_ROW >> 10)]
+    #[error("line {line} goes on for more than {} KiB: this is not a CSV of numbers", LONGEST_ROW >> 10)]
     LongRow {
         /// The line, from 1.
         line: u64,
     },
     /// Not UTF-8.
-    #[error("line {line} is no text in UTF-8")]
+    #[error("line {line} is not UTF-8 text")]
     NoText {
         /// The line, from 1.
         line: u64,
@@ -55,7 +55,7 @@ pub fn read(file: impl Read, columns: &Columns) -> Result<Series, RecordingError
         .buffer_capacity(LONGEST_ROW)
         .trim(Trim::All)
         .comment(Some(b'#'))
-        // Rows of another length are told in our own words.
+        // Rows of another length are reported in our own words.
         .flexible(true)
         .has_headers(false)
         .from_reader(bounded);
@@ -63,7 +63,7 @@ pub fn read(file: impl Read, columns: &Columns) -> Result<Series, RecordingError
     let mut recording: Option<Recording> = None;
     loop {
         let line = reader.position().line();
-        if !reader.read_record(&mut row).map_err(|error| told(error, line))? {
+        if !reader.read_record(&mut row).map_err(|error| described(error, line))? {
             break;
         }
         reader.get_mut().since_row = 0;
@@ -75,7 +75,7 @@ pub fn read(file: impl Read, columns: &Columns) -> Result<Series, RecordingError
     Ok(recording.ok_or(CsvError::Empty)?.into_series()?)
 }
 
-fn told(error: csv::Error, line: u64) -> RecordingError {
+fn described(error: csv::Error, line: u64) -> RecordingError {
     match error.into_kind() {
         ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => RecordingError::LongRow { line },
         ErrorKind::Io(error) => error.into(),
@@ -151,8 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_told_with_their_line() {
-        assert_eq!(series(&[0xff, 0xfe, 0x00, 0x0a]), Err("line 1 is no text in UTF-8".to_owned()));
-        assert_eq!(series(b"t_s,rss_bytes\n0,1\n\xff,2\n"), Err("line 3 is no text in UTF-8".to_owned()));
+    fn bytes_that_are_not_text_are_reported_with_their_line() {
+        assert_eq!(series(&[0xff, 0xfe, 0x00, 0x0a]), Err("line 1 is not UTF-8 text".to_owned()));
+        assert_eq!(series(b"t_s,rss_bytes\n0,1\n\xff,2\n"), Err("line 3 is not UTF-8 text".to_owned()));
     }
 }

@@ -81,7 +81,7 @@ fn end_all(mark: &str) {
         }
         for pid in marked {
             seen.insert(pid);
-            // Who may not be killed is told at the end.
+            // Who may not be killed is reported at the end.
             let _ = process_tree::send(pid, Signal::KILL);
         }
         std::thread::sleep(KILL_POLL);

@@ -155,7 +155,7 @@ impl Sampler {
     /// the ends that its supervisor saw. With `all` also those whose replacement may still come.
     pub fn worker_ends(&mut self, reaped: &[Reaped], all: bool) -> Vec<WorkerEnd> {
         match &mut self.source {
-            Source::Proc(cadence) => cadence.workers.told(reaped, all),
+            Source::Proc(cadence) => cadence.workers.take_ends(reaped, all),
             Source::Elsewhere(_) => Vec::new(),
         }
     }
@@ -186,7 +186,7 @@ impl Sampler {
         })
     }
 
-    /// What is no part of the memory that is judged, in words, as this host lets steep count.
+    /// What is not a part of the memory that is judged, in words, as this host lets steep count.
     #[must_use]
     pub fn not_counted(&self) -> Vec<&'static str> {
         match &self.source {

@@ -263,7 +263,7 @@ impl RunFolder {
     /// The trace of `cell`; none if it was never begun, or steep was killed before the first line.
     ///
     /// # Errors
-    /// It cannot be read, or is no trace.
+    /// It cannot be read, or is not a trace.
     pub fn trace(&self, cell: &CellId) -> Result<Option<Trace>, StoreError> {
         let path = self.cell(cell).join(TRACE_FILE);
         if !path.exists() {

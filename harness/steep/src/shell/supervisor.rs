@@ -130,7 +130,7 @@ impl Supervised {
             readable([self.orders.stdin.as_fd(), self.child_ended.as_fd(), self.asked_to_end.as_fd()])
         {
             if end {
-                // Whoever ends a whole group of processes ends the main process as well: that is told as this.
+                // Whoever ends a whole group of processes ends the main process as well: that is reported as this.
                 tell(Report::Asked);
             }
             if child {
@@ -206,8 +206,8 @@ struct Orders {
 }
 
 impl Orders {
-    /// What can be read now, in order; within, none is a line that is no order. None: they have ended, or never will
-    /// end a line.
+    /// What can be read now, in order; within, none is a line that is not an order. None: they have ended, or never
+    /// will end a line.
     fn read(&mut self) -> Option<Vec<Option<Order>>> {
         let mut buffer = [0; ORDERS_MAX_BYTES];
         let count = match rustix::io::read(&self.stdin, &mut buffer) {
@@ -240,7 +240,7 @@ fn end_of(status: WaitStatus) -> Report {
     match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => Report::Exited { code },
         (None, Some(signal)) => Report::Signaled { signal },
-        // Neither is told without being asked for (stopped, continued).
+        // Neither is reported without being asked for (stopped, continued).
         (None, None) => Report::Exited { code: status.as_raw() },
     }
 }
@@ -278,7 +278,7 @@ fn hear_signals() -> io::Result<(UnixStream, UnixStream)> {
 /// Pins this process, and so the one that it starts, to the CPUs of a list such as `0,2`.
 fn pin(cpus: &str) -> Result<(), String> {
     let numbers: Result<Vec<usize>, _> = cpus.split(',').map(str::parse).collect();
-    let numbers = numbers.map_err(|_| format!("`{cpus}` is no list of CPUs"))?;
+    let numbers = numbers.map_err(|_| format!("`{cpus}` is not a list of CPUs"))?;
     #[cfg(target_os = "linux")]
     {
         use rustix::thread::{CpuSet, sched_setaffinity};

@@ -29,7 +29,7 @@ pub struct Trust {
 /// Why there is none.
 #[derive(Debug, Error)]
 pub enum TrustError {
-    /// A file that is no PEM of what it should be.
+    /// A file that is not a PEM of what it should be.
     #[error("{}: {reason}", path.display())]
     File {
         /// Its key in the scenario.
@@ -40,7 +40,7 @@ pub enum TrustError {
         reason: String,
     },
     /// A name that no certificate is for.
-    #[error("{0:?} is no name of a server")]
+    #[error("{0:?} is not a name of a server")]
     ServerName(String),
     /// Nothing of it can be used together.
     #[error("{0}")]
@@ -107,7 +107,7 @@ impl Trust {
         Arc::clone(&self.config)
     }
 
-    /// The name that is asked for at `host`; none if that is no name either.
+    /// The name that is asked for at `host`; none if that is not a name either.
     #[must_use]
     pub fn name_at(&self, host: &str) -> Option<ServerName<'static>> {
         self.server_name.clone().or_else(|| ServerName::try_from(host.to_owned()).ok())

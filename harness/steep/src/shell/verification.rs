@@ -22,7 +22,7 @@ use steep_core::scenario::{KnownAllocator, Verify};
 /// How long a line may take from the service into its log: the thread that moves it rests 20 ms, and a busy machine
 /// takes its time.
 const LOG_TIMEOUT: Duration = Duration::from_secs(2);
-/// A line that must not be there is waited for so long, five rests of that thread.
+/// A line that must not be there is waited for this long, five rests of that thread.
 const LOG_SETTLES: Duration = Duration::from_millis(100);
 /// The pause between two looks into the log.
 const LOG_POLL: Duration = Duration::from_millis(20);
@@ -52,7 +52,7 @@ pub enum ObservationError {
         /// Why.
         source: io::Error,
     },
-    /// The program is no object file, or a damaged one.
+    /// The program is not an object file, or a damaged one.
     #[error("the symbols of {place} cannot be read: {source}")]
     Symbols {
         /// Which.

@@ -22,7 +22,7 @@ const SHORT: usize = 12;
 /// Variables that a hook of git sets for its own repository.
 const OF_HOOKS: [&str; 3] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"];
 
-/// Why a revision cannot be had.
+/// Why a revision is not available.
 #[derive(Debug, Error)]
 pub enum RevisionError {
     /// There is no git, or it does not answer.

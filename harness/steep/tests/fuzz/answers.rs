@@ -79,13 +79,13 @@ fn answer(input: &[u8]) {
         for status in [0, 99, 200, 404, u16::MAX] {
             let _ = expect.allows(status);
         }
-        let told = [
+        let described = [
             expect.unmet_by_head(&values, has),
             expect.unmet_by_body(&values, Some(body)),
             expect.unmet_by_body(&values, None),
         ];
-        for told in told.into_iter().flatten().chain(captures.find(header, Some(body)).err()) {
-            assert!(told.len() < 4_096, "a message of {} bytes", told.len());
+        for described in described.into_iter().flatten().chain(captures.find(header, Some(body)).err()) {
+            assert!(described.len() < 4_096, "a message of {} bytes", described.len());
         }
         if let Ok(found) = captures.find(header, Some(body)) {
             super::taken();

@@ -1,9 +1,9 @@
 //! Inputs that nobody would write: mutated and made ones, for everything that steep reads from elsewhere.
 //!
 //! The same inputs each time: the `nth` input of a target follows from its name and `nth` alone.
-//! `STEEP_FUZZ_INPUTS=100000` tries so many of each target in place of the few that `cargo test` tries,
-//! `STEEP_FUZZ_SECONDS=60` so many as fit, `STEEP_FUZZ_TARGET=trace` one target, and `STEEP_FUZZ_FIRST=5000` begins at
-//! that one. An input that is not borne is written into a file, which `STEEP_FUZZ_REPLAY=FILE` with its
+//! `STEEP_FUZZ_INPUTS=100000` tries this many of each target in place of the few that `cargo test` tries,
+//! `STEEP_FUZZ_SECONDS=60` this many as fit, `STEEP_FUZZ_TARGET=trace` one target, and `STEEP_FUZZ_FIRST=5000` begins
+//! at that one. An input that is not borne is written into a file, which `STEEP_FUZZ_REPLAY=FILE` with its
 //! `STEEP_FUZZ_TARGET` tries alone; mended, it belongs into `corpus/`.
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "a test may fail, and says what it did")]
 
@@ -44,7 +44,7 @@ fn taken() {
 /// is what they come to. The most that was seen in 10^7 inputs is a third of it.
 const MAX_ALLOCATED_BYTES: u64 = 1 << 30;
 
-/// One input is looked at for so long at most where many are tried: `cargo test` on a crowded machine has no clock.
+/// One input is looked at for this long at most where many are tried: `cargo test` on a crowded machine has no clock.
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// Something that reads what others wrote.

@@ -32,8 +32,8 @@ fn a_search_that_decides_nothing_says_so_and_its_folder_is_that_of_a_run() {
     assert!(ran.stderr.contains("next: sessions – it tells whether any of 1 flag leaks"), "{}", ran.stderr);
     assert!([3, 4].contains(&ran.status) && (0..2).all(|cell| ran.is_undecided(cell)), "{}", ran.stderr);
     assert_eq!(cells(&ran.report), ["baseline", "sessions"]);
-    let told = Ran::of(place.steep(&["report", "out", "--format", "json"]).output().unwrap());
-    assert_eq!((told.status, cells(&told.report)), (0, cells(&ran.report)));
+    let described = Ran::of(place.steep(&["report", "out", "--format", "json"]).output().unwrap());
+    assert_eq!((described.status, cells(&described.report)), (0, cells(&ran.report)));
 
     // Cells that were soaked count, and are not soaked again.
     let resumed = search(&place, &["--resume", "out", "--max-hours", TWO_CELLS]);
@@ -63,8 +63,11 @@ fn what_cannot_be_searched_is_refused_and_soaks_nothing() {
 fn a_rehearsal_soaks_nothing_and_says_what_searches_take() {
     let place = Place::new("fine", 2, FLAG);
     let output = place.steep(&["bisect", "soak.toml", "--plan-only", "2", "--max-hours", "1"]).output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{told}");
-    assert!(told.contains("\nnothing ") && told.contains("\none flag ") && !told.contains("\ntwo"), "{told}");
+    let described = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{described}");
+    assert!(
+        described.contains("\nnothing ") && described.contains("\none flag ") && !described.contains("\ntwo"),
+        "{described}"
+    );
     assert!(!place.path("results").exists());
 }

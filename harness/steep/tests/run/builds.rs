@@ -47,7 +47,7 @@ fn package() -> Place {
 }
 
 #[test]
-fn what_cargo_waits_is_said_and_is_no_time_of_building_and_features_need_no_further_proof() {
+fn what_cargo_waits_is_said_and_is_not_a_time_of_building_and_features_need_no_further_proof() {
     let place = package();
     let mut command = place.steep(&["run", "shop/soak.toml", "--out", "out", "--format", "json"]);
     command.env("CARGO", place.path("cargo")).env("CARGO_TARGET_DIR", "elsewhere/target");

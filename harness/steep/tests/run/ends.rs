@@ -68,7 +68,7 @@ fn watched(steep: u32) -> (u32, u32, Vec<(u32, u64)>) {
 }
 
 #[test]
-fn a_hang_up_that_is_ignored_is_no_wish_to_stop() {
+fn a_hang_up_that_is_ignored_is_not_a_wish_to_stop() {
     let place = Place::new("fine", 3, "");
     let steep = steep_after(&place, "trap '' HUP", &RUN).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     eventually("the load has begun", || !place.processes().is_empty());
@@ -106,7 +106,7 @@ fn what_was_found_is_kept_and_told_by_the_status_where_stdout_is_full() {
 }
 
 #[test]
-fn a_supervisor_that_is_asked_to_end_is_no_crash_and_the_cell_is_soaked_again() {
+fn a_supervisor_that_is_asked_to_end_is_not_a_crash_and_the_cell_is_soaked_again() {
     let place = Place::new("fine", 4, "");
     let (steep, _stderr) = begun(&place);
     let (guard, ..) = watched(steep.id());
@@ -273,7 +273,7 @@ fn an_attempt_that_was_moved_by_half_is_moved_to_its_end() {
 }
 
 #[test]
-fn ids_of_cells_in_a_folder_that_somebody_sent_are_no_paths() {
+fn ids_of_cells_in_a_folder_that_somebody_sent_are_not_paths() {
     let place = Place::new("fine", 1, "");
     place.run();
     let record = fs::read_to_string(place.path("out/run.json")).unwrap();
@@ -321,7 +321,7 @@ fn a_file_that_has_grown_to_its_limit_ends_the_run_with_a_sentence() {
 }
 
 #[test]
-fn a_git_that_hangs_is_told_and_a_run_that_waits_for_it_can_be_interrupted() {
+fn a_git_that_hangs_is_reported_and_a_run_that_waits_for_it_can_be_interrupted() {
     let place = Place::new("fine", 1, "");
     fs::create_dir(place.path("bin")).unwrap();
     fs::write(place.path("bin/git"), "#!/bin/sh\nexec sleep 300\n").unwrap();
@@ -361,7 +361,7 @@ fn what_a_service_prints_steers_no_terminal() {
     let texts = [run.stderr, run.stdout, report.stdout, analyzed.stdout, fs::read(place.path("report.txt")).unwrap()];
     for (index, text) in texts.into_iter().enumerate() {
         let text = String::from_utf8(text).unwrap();
-        // While it goes on, a cell is told in one line.
+        // While it goes on, a cell is reported in one line.
         let is_shown = text.contains("\\u001b]52;c;cHduZWQ=\\u0007\\u001b[2J\\u009b2J\\u202edying");
         assert!(is_shown || index == 0, "{text:?}");
         assert!(!text.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{text:?}");

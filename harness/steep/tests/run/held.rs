@@ -13,10 +13,10 @@ fn what_a_service_keeps_in_a_deleted_file_on_tmpfs_is_in_its_memory_and_in_the_r
     assert!(bytes("tmpfs_bytes") > kept / 2, "{kept} {cell}");
     assert!(bytes("unmapped_end_bytes") > kept / 2 && cell["peak_bytes"].as_u64() > Some(kept / 2), "{kept} {cell}");
     assert!(cell["not_counted"].as_array().is_some_and(|list| !list.is_empty()));
-    let told = place.steep(&["report", "out"]).output().unwrap();
-    let told = String::from_utf8(told.stdout).unwrap();
-    assert!(told.contains("of memory that no process has mapped (tmpfs"), "{told}");
-    assert!(told.contains("not counted as memory of the service: "), "{told}");
+    let described = place.steep(&["report", "out"]).output().unwrap();
+    let described = String::from_utf8(described.stdout).unwrap();
+    assert!(described.contains("of memory that no process has mapped (tmpfs"), "{described}");
+    assert!(described.contains("not counted as memory of the service: "), "{described}");
 }
 
 #[test]

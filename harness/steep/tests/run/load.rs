@@ -274,17 +274,17 @@ fn a_program_that_makes_the_load_counts_its_requests_in_a_file() {
 
 #[test]
 fn a_count_that_is_none_that_goes_back_or_stands_still_is_said() {
-    let told = |script: &str, keys: &str| {
+    let described = |script: &str, keys: &str| {
         let ran = loaded_by(script, keys).run();
         assert_eq!((ran.status, ran.verdict()), (4, "invalid"), "{}", ran.stderr);
         format!("{}; {}", ran.reason(), ran.report["cells"][0]["message"].as_str().unwrap())
     };
     let stdout = "requests_from = \"stdout\"";
-    let none = told("echo requests 1.5; echo requests many; sleep 60", stdout);
+    let none = described("echo requests 1.5; echo requests many; sleep 60", stdout);
     assert!(none.contains("told no count of requests") && none.contains("the first: requests 1.5"), "{none}");
-    let back = told("echo 500; sleep 1; echo 20; echo 900; sleep 60", stdout);
+    let back = described("echo 500; sleep 1; echo 20; echo 900; sleep 60", stdout);
     assert!(back.contains("went back from 500 to 20"), "{back}");
-    assert!(told("echo 500; sleep 60", stdout).contains("did not move"));
-    let pipe = told("mkfifo {{dir}}/told; sleep 60", "requests_from = \"file\"\nrequests_file = \"told\"");
+    assert!(described("echo 500; sleep 60", stdout).contains("did not move"));
+    let pipe = described("mkfifo {{dir}}/told; sleep 60", "requests_from = \"file\"\nrequests_file = \"told\"");
     assert!(pipe.contains("it is a named pipe (FIFO) and no regular file"), "{pipe}");
 }

@@ -31,7 +31,7 @@ use tempfile::TempDir;
 /// steep as it was built for the tests.
 const STEEP: &str = env!("CARGO_BIN_EXE_steep");
 
-/// Names the mood of the service; without it this is no service.
+/// Names the mood of the service; without it this is not a service.
 const MOOD: &str = "MOODY_SERVICE_MOOD";
 
 /// No test, but the service of the others: steep starts this program with a mood.
@@ -214,14 +214,14 @@ fn a_service_that_streams_an_endless_body_is_invalid() {
 }
 
 #[test]
-fn a_service_that_dies_at_once_is_told_with_its_last_words() {
+fn a_service_that_dies_at_once_is_reported_with_its_last_words() {
     let ran = Place::new("dies", 2, "").run();
     assert_eq!((ran.status, ran.verdict()), (4, "invalid"));
     assert!(ran.reason().contains("exit status 3") && ran.reason().contains("no shelf 7"), "{}", ran.reason());
 }
 
 #[test]
-fn a_service_that_is_never_ready_is_told_with_what_it_answered() {
+fn a_service_that_is_never_ready_is_reported_with_what_it_answered() {
     let place = Place::new("never-ready", 2, "");
     let ran = place.run();
     assert_eq!((ran.status, ran.verdict()), (4, "invalid"));
@@ -229,7 +229,7 @@ fn a_service_that_is_never_ready_is_told_with_what_it_answered() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
+fn a_port_that_is_taken_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let place = Place::new("fine", 2, "");
@@ -241,7 +241,7 @@ fn a_port_that_is_taken_is_told() {
 }
 
 #[test]
-fn a_program_that_does_not_exist_is_told() {
+fn a_program_that_does_not_exist_is_reported() {
     let place = Place::new("fine", 2, "");
     let scenario = fs::read_to_string(place.path("soak.toml")).unwrap();
     fs::write(place.path("soak.toml"), scenario.replace("command = [\"", "command = [\"/no_such_folder")).unwrap();
@@ -398,7 +398,7 @@ fn a_run_is_not_resumed_with_another_scenario_nor_begun_in_a_folder_that_has_one
 }
 
 #[test]
-fn a_queue_that_runs_dry_and_answers_not_as_expected_are_told_and_files_stay_as_they_were() {
+fn a_queue_that_runs_dry_and_answers_not_as_expected_are_reported_and_files_stay_as_they_were() {
     let more = r#"
 headers = { x-user = "{{user}}" }
 expect = { body_contains = "hello, {{user}}" }
@@ -438,7 +438,7 @@ fn a_trace_that_cannot_be_read_takes_no_other_cell_with_it() {
     let place = Place::new("fine", 2, flags);
     assert!(place.run().is_undecided(1));
     // steep was killed before the first line of one, and the disk lost the head of the other.
-    for (text, reason) in [("", "not soaked"), ("\0\0\0\n", "no header of a trace")] {
+    for (text, reason) in [("", "not soaked"), ("\0\0\0\n", "not a header of a trace")] {
         fs::write(place.path("out/cache/trace.jsonl"), text).unwrap();
         let output = place.steep(&["report", "out", "--format", "json"]).output().unwrap();
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// Requests answered, beside those for readiness.
 static ANSWERED: AtomicU64 = AtomicU64::new(0);
 
-/// A service that gives way stops listening after so many.
+/// A service that gives way stops listening after this many.
 const GIVES_WAY_AFTER: u64 = 50;
 
 /// Whether it was switched on by a request.
@@ -58,7 +58,7 @@ fn serve(stream: &TcpStream, mood: &str) {
     while let Some(Ok(request)) = lines.next() {
         let head: Vec<String> = lines.by_ref().map_while(Result::ok).take_while(|header| !header.is_empty()).collect();
         let is_for_readiness = request.starts_with("GET /ready");
-        let told = if mood == "guarded" && !is_let_in(&head, is_for_readiness) {
+        let described = if mood == "guarded" && !is_let_in(&head, is_for_readiness) {
             write(stream, "401 Unauthorized", "who are you?")
         } else if is_for_readiness {
             ready(stream, mood)
@@ -77,7 +77,7 @@ fn serve(stream: &TcpStream, mood: &str) {
         } else {
             answer(stream, mood)
         };
-        if told.is_none() {
+        if described.is_none() {
             return;
         }
     }
@@ -112,7 +112,7 @@ fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
     match mood {
         "fails" => write(stream, "500 Internal Server Error", "sorry"),
         "closes" => None,
-        "garbage" => write_all(stream, b"this is no HTTP\r\n\r\n").and(None),
+        "garbage" => write_all(stream, b"this is not HTTP\r\n\r\n").and(None),
         "hangs" => loop {
             std::thread::park();
         },

@@ -108,8 +108,8 @@ fn what_would_fit_is_shown_without_soaking() {
     assert_eq!(outline["long_cell"], "cache+sessions");
     assert!((13_000.0..=14_400.0).contains(&outline["long_cell_duration_s"].as_f64().unwrap()), "{outline}");
     assert_eq!((&outline["least_short_cells"], &outline["most_short_cells"]), (&7.into(), &7.into()));
-    let told = place.steep(&["plan", "soak.toml", "--until", &until]).output().unwrap();
-    let told = String::from_utf8(told.stdout).unwrap();
-    assert!(told.contains("then 7 cells of 30m at most, each the one that tells most"), "{told}");
+    let described = place.steep(&["plan", "soak.toml", "--until", &until]).output().unwrap();
+    let described = String::from_utf8(described.stdout).unwrap();
+    assert!(described.contains("then 7 cells of 30m at most, each the one that tells most"), "{described}");
     assert!(!place.path("results").exists());
 }

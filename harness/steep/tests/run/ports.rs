@@ -1,4 +1,4 @@
-//! Whose port it is: a stranger's answers are not judged as the service's, and an address in use is no crash.
+//! Whose port it is: a stranger's answers are not judged as the service's, and an address in use is not a crash.
 
 use std::fs;
 use std::net::TcpListener;
@@ -83,7 +83,7 @@ fn a_service_that_ends_because_an_address_is_in_use_did_not_crash() {
     place.change(&format!("env = {{ {MOOD} = "), &other);
     let ran = place.run();
     let reason = not_done(&ran);
-    assert!(reason.contains("exit status 1") && reason.contains("no crash of its own"), "{reason}");
+    assert!(reason.contains("exit status 1") && reason.contains("not a crash of its own"), "{reason}");
     assert!(reason.contains("bind the metrics"), "its last words: {reason}");
     assert!(ran.requests("ok") >= 50 && place.nothing_is_left());
 }

@@ -31,8 +31,8 @@ fn a_secret_is_sent_and_written_nowhere() {
     files.push(("output".into(), written));
     for secret in [key, password, moody::BASIC] {
         let has_it = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-        let told: Vec<&PathBuf> = files.iter().filter(|(_, bytes)| has_it(bytes)).map(|(path, _)| path).collect();
-        assert!(told.is_empty(), "{secret} stands in {told:?}");
+        let described: Vec<&PathBuf> = files.iter().filter(|(_, bytes)| has_it(bytes)).map(|(path, _)| path).collect();
+        assert!(described.is_empty(), "{secret} stands in {described:?}");
     }
 }
 

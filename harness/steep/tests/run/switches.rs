@@ -92,13 +92,13 @@ include = [{ flags = ["fast", "policy=arc", "size"] }]
 }
 
 #[test]
-fn a_request_that_fails_is_told_with_the_answer() {
+fn a_request_that_fails_is_reported_with_the_answer() {
     let flag = "kind = \"http\"\nrequest = { method = \"DELETE\", path = \"/switch\" }";
     assert_refused_with(&on(flag), &["\"cache\" could not be switched", "DELETE /switch", "405", "only PUT"]);
 }
 
 #[test]
-fn what_is_looked_for_and_where_is_told() {
+fn what_is_looked_for_and_where_is_reported() {
     let with = |verify: &str| on(&format!("kind = \"env\"\nvar = \"CACHE\"\nverify = {{ {verify} }}"));
     assert_refused_with(
         &with("metric = \"moody_switched\", value = 1"),
@@ -119,7 +119,7 @@ fn a_preloaded_library_is_seen_in_the_process() {
 }
 
 #[test]
-fn a_library_that_is_nowhere_is_told_with_the_places() {
+fn a_library_that_is_nowhere_is_reported_with_the_places() {
     let ran = ran(&allocator("preload = \"libno_such.so.7\""));
     assert_eq!((ran.status, &ran.report), (2, &Value::Null), "{}", ran.stderr);
     for word in ["libno_such.so.7 is in none of", "/usr/lib", "preload = "] {
@@ -128,7 +128,7 @@ fn a_library_that_is_nowhere_is_told_with_the_places() {
 }
 
 #[test]
-fn a_service_that_drops_the_variable_runs_without_the_library_and_is_told() {
+fn a_service_that_drops_the_variable_runs_without_the_library_and_is_reported() {
     let place = Place::new("fine", 2, &allocator("preload = \"libc_malloc_debug.so.0\""));
     place.change("command = [", "command = [\"env\", \"-u\", \"LD_PRELOAD\", ");
     let ran = place.run();

@@ -4,6 +4,7 @@
 
 mod arrows;
 mod code;
+mod dialect;
 mod effects;
 mod prose;
 mod unused;
@@ -205,6 +206,20 @@ fn what_only_its_own_file_and_its_tests_name_is_found() {
 #[test]
 fn prose_fits_the_width() {
     none(&prose::too_wide(), "prose that is wider than 120 columns");
+}
+
+#[test]
+fn what_is_written_is_plain_english() {
+    none(&dialect::dialect(), "a dialect");
+}
+
+#[test]
+fn a_dialect_is_found() {
+    let text =
+        "A flaw is told.\nThere is no file, and they are told apart.\n\"{x}\" is no number, and so many are left\n";
+    let found = dialect::dialect_of(text);
+    let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [1, 3, 3], "{found:?}");
 }
 
 #[test]

@@ -217,7 +217,7 @@ mod tests {
         assert_eq!((&body["a"], &body["p0"], &body["p11"]), (&json!(1), &json!(0), &json!(11)));
     }
 
-    /// Parts that stand there and are no references multiply as the text does, and no more.
+    /// Parts that stand there and are not references multiply as the text does, and no more.
     #[test]
     fn what_takes_too_much_has_no_body() {
         let wide: Map<String, Json> = (0..200).map(|nth| (format!("p{nth}"), json!({"const": nth}))).collect();

@@ -20,7 +20,7 @@ const CREDENTIAL: &str = "CHANGE-ME";
 const NOT_PARAMETERS: [&str; 7] =
     ["accept", "authorization", "connection", "content-length", "content-type", "host", "transfer-encoding"];
 
-/// What could not be understood is told so often.
+/// What could not be understood is reported so often.
 const MAX_SAID: usize = 100;
 
 /// Turns operations into requests, one after the other, with names that are theirs alone.
@@ -30,7 +30,7 @@ pub(super) struct Operations<'d> {
     values: Values,
     said: Vec<String>,
     /// The same, to tell each once.
-    told: BTreeSet<String>,
+    notes: BTreeSet<String>,
 }
 
 /// What the parameters and credentials of an operation come to.
@@ -46,7 +46,7 @@ struct Asked {
 
 impl<'d> Operations<'d> {
     pub(super) fn new(document: &'d Document) -> Self {
-        Self { document, names: Names::default(), values: Values::default(), said: Vec::new(), told: BTreeSet::new() }
+        Self { document, names: Names::default(), values: Values::default(), said: Vec::new(), notes: BTreeSet::new() }
     }
 
     /// The parameters that the requests use, and what could not be understood.
@@ -98,7 +98,7 @@ impl<'d> Operations<'d> {
         })
     }
 
-    /// `value`, or what it refers to; a reference that leads nowhere is told.
+    /// `value`, or what it refers to; a reference that leads nowhere is reported.
     fn resolved(&mut self, value: &'d Json, place: &str) -> Option<&'d Json> {
         let document: &'d Document = self.document;
         match document.resolve(value) {
@@ -116,7 +116,7 @@ impl<'d> Operations<'d> {
 
     /// Tells `problem`, once; of too many only that there are more.
     fn say(&mut self, problem: String) {
-        if self.said.len() < MAX_SAID && self.told.insert(problem.clone()) {
+        if self.said.len() < MAX_SAID && self.notes.insert(problem.clone()) {
             self.said.push(problem);
             if self.said.len() == MAX_SAID {
                 self.said.push("There is more of this kind, which is not told.".to_owned());

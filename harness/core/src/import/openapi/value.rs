@@ -78,12 +78,12 @@ impl Default for Values {
 }
 
 impl Values {
-    /// Of a description of which so many values may be copied.
+    /// Of a description of which this many values may be copied.
     pub(super) fn copying(left: usize) -> Self {
         Self { names: Names::of_params(), params: BTreeMap::new(), given: BTreeMap::new(), left }
     }
 
-    /// Takes so many values off what may be copied; none: that is used up.
+    /// Takes this many values off what may be copied; none: that is used up.
     pub(super) fn spend(&mut self, values: usize) -> Option<()> {
         let left = self.left.checked_sub(values);
         self.left = left.unwrap_or(0);

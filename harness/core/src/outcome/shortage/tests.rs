@@ -128,7 +128,7 @@ fn a_service_that_asked_for_little_beside_busy_others_may_have_waited_for_someth
 }
 
 #[test]
-fn a_driver_that_waited_for_a_cpu_is_told_beside_the_host_that_kept_it_from_it() {
+fn a_driver_that_waited_for_a_cpu_is_reported_beside_the_host_that_kept_it_from_it() {
     let driver = ThreadTime { ran_s: 0.05, waited_s: 0.37 };
     let (who, reason) = said(Host { busy: 2.0, driver, missed: 50, ..Host::default() });
     assert_eq!(who, [Short::Host, Short::Driver]);
@@ -179,7 +179,7 @@ fn a_driver_whose_own_cpu_others_use_makes_the_host_short() {
 }
 
 #[test]
-fn a_quota_that_holds_up_is_told_with_its_size() {
+fn a_quota_that_holds_up_is_reported_with_its_size() {
     let (who, reason) = said(Host { throttled: Some(0.6), dropped: 50, ..Host::default() });
     assert_eq!(who, [Short::Quota]);
     assert!(reason.contains("which is 1.5 CPUs") && reason.contains("raise the quota"), "{reason}");

@@ -21,8 +21,8 @@ impl fmt::Display for Shortage {
                 ),
             };
         };
-        let told: Vec<String> = self.who.iter().map(|who| evidence.told(*who)).collect();
-        write!(f, "Who was short while load was missing: {}. What to change: ", told.join("; "))?;
+        let described: Vec<String> = self.who.iter().map(|who| evidence.described(*who)).collect();
+        write!(f, "Who was short while load was missing: {}. What to change: ", described.join("; "))?;
         let mut advice: Vec<&str> = Vec::new();
         for piece in self.who.iter().flat_map(|who| evidence.advice(*who)) {
             if !advice.contains(&piece) {
@@ -34,7 +34,7 @@ impl fmt::Display for Shortage {
 }
 
 impl Evidence {
-    fn told(&self, who: Short) -> String {
+    fn described(&self, who: Short) -> String {
         match who {
             Short::Host => self.host(),
             Short::Quota => format!(
@@ -68,16 +68,16 @@ impl Evidence {
         let side = driver.unwrap_or(self.service_side);
         let beside = if self.has_dependencies { ", dependencies of the service among them," } else { "" };
         let service = self.service_cpus.map_or_else(String::new, |used| format!(", the service {}", cpus(used)));
-        let mut told = format!(
+        let mut described = format!(
             "the host: other programs{beside} used {} of {}{service}, steep {}",
             cpus(side.others.unwrap_or_default()),
             all(&side),
             cpus(self.steep_cpus)
         );
         if side.stolen >= LEAST_TOLD {
-            told += &format!(", and its own host gave {} to other machines (steal)", cpus(side.stolen));
+            described += &format!(", and its own host gave {} to other machines (steal)", cpus(side.stolen));
         }
-        told + &self.waiting()
+        described + &self.waiting()
     }
 
     fn answers(&self) -> String {
@@ -99,12 +99,12 @@ impl Evidence {
     fn waiting(&self) -> String {
         let Some(Waiting { cpu, memory, io }) = self.pressure else { return String::new() };
         let waits = [(cpu, "a CPU"), (memory, "memory"), (io, "a disk")];
-        let told: Vec<String> = waits
+        let described: Vec<String> = waits
             .iter()
             .filter(|(share, _)| *share >= LEAST_TOLD)
             .map(|(share, what)| format!("for {what} {} of the time", percent(*share)))
             .collect();
-        if told.is_empty() { String::new() } else { format!("; tasks waited {} (PSI)", told.join(", ")) }
+        if described.is_empty() { String::new() } else { format!("; tasks waited {} (PSI)", described.join(", ")) }
     }
 
     fn driver(&self) -> String {

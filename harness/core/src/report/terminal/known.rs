@@ -15,7 +15,8 @@ fn note(known: &KnownGrowth) -> String {
     let names = known.flags.iter().map(|flag| format!("`{flag}`")).collect::<Vec<_>>().join(" with ");
     let KnownGrowth { issue, expires, .. } = known;
     let filed = limits(known);
-    let grows = known.effect.as_ref().map_or_else(|| "grows".to_owned(), |effect| format!("grows by {}", told(effect)));
+    let grows =
+        known.effect.as_ref().map_or_else(|| "grows".to_owned(), |effect| format!("grows by {}", described(effect)));
     match known.state {
         State::Seen => format!("{names} {grows}; filed are {filed} until {expires}: {issue}{}", excused(known)),
         State::MayHaveWorsened => format!(
@@ -42,7 +43,7 @@ fn limits(known: &KnownGrowth) -> String {
     per_request.into_iter().chain(per_hour).collect::<Vec<_>>().join(" and ")
 }
 
-fn told(effect: &Effect) -> String {
+fn described(effect: &Effect) -> String {
     match &effect.per_request {
         Some(per_request) => format!("{} per request", per_request.compact()),
         None => format!("{} per hour", effect.per_hour.compact()),

@@ -8,9 +8,9 @@ use crate::outcome::Measure;
 use steep_judge::isolation::{AxisFinding, Finding, FlagFinding, Guilt};
 use steep_judge::units::{Estimate, counted};
 
-/// The last sentence of a report names what so many cost; the table has all.
+/// The last sentence of a report names what this many cost; the table has all.
 const MAX_SENTENCES: usize = 3;
-/// Cells that are left out are named up to so many.
+/// Cells that are left out are named up to this many.
 const LEFT_OUT_NAMED: usize = 3;
 
 /// The tables of `levels`, and what is to be known of them; empty where nothing is varied.
@@ -29,9 +29,9 @@ pub(super) fn levels(levels: &Levels, layout: Layout) -> String {
     }
     let note = "What each adds by being on, beside its growth, by all cells together, with 95 % intervals. * more than chance and than what \
                 matters (memory 1 MiB and 2 %, latency 1 ms and 10 %, CPU 5 %), at 1 % for all of it.";
-    let told = levels.not_additive.iter().map(not_additive).chain(left_out(&levels.left_out));
-    let told: String = told.map(|note| wrapped(&note, layout)).collect();
-    tables.join("\n") + &wrapped(note, layout) + &told
+    let described = levels.not_additive.iter().map(not_additive).chain(left_out(&levels.left_out));
+    let described: String = described.map(|note| wrapped(&note, layout)).collect();
+    tables.join("\n") + &wrapped(note, layout) + &described
 }
 
 /// Memory at the start stands in the table where settled memory is not known of all.
@@ -79,7 +79,7 @@ fn left_out(cells: &[LeftOut]) -> Vec<String> {
         cells.iter().map(|cell| (&cell.measures[..], cell.reason.as_str())).collect();
     reasons.sort_unstable();
     reasons.dedup();
-    let told = |(measures, reason): (&[Measure], &str)| {
+    let described = |(measures, reason): (&[Measure], &str)| {
         let alike = |cell: &&LeftOut| cell.measures == measures && cell.reason == reason;
         let names: Vec<&str> = cells.iter().filter(alike).map(|cell| cell.cell.as_str()).collect();
         let more = names.len().saturating_sub(LEFT_OUT_NAMED);
@@ -88,11 +88,11 @@ fn left_out(cells: &[LeftOut]) -> Vec<String> {
         let of = if of.is_empty() { String::new() } else { format!(" of {of}") };
         format!("left out{of}: {}{more}: {reason}", names[..names.len().min(LEFT_OUT_NAMED)].join(", "))
     };
-    reasons.into_iter().map(told).collect()
+    reasons.into_iter().map(described).collect()
 }
 
 /// What is said of levels beside what is said of growth, for the end of a report; empty where nothing is.
-pub(super) fn told(levels: &Levels, flags: &[FlagFinding], axes: &[AxisFinding]) -> String {
+pub(super) fn described(levels: &Levels, flags: &[FlagFinding], axes: &[AxisFinding]) -> String {
     let mut said: Vec<&FactorLevels> = levels.factors.iter().filter(|factor| factor.is_said()).collect();
     let weight = |factor: &FactorLevels| {
         let shares = MEASURES.into_iter().filter_map(|measure| factor.said(measure));
@@ -138,6 +138,6 @@ pub(super) fn beside_innocent(levels: &Levels, name: &str, finding: &Finding) ->
         return format!(" {}{}", sign(value), measure.plain(value.abs()));
     }
     let other = [(Measure::CpuUsPerRequest, "CPU"), (Measure::P99Us, "p99")];
-    let told = other.into_iter().filter_map(|(measure, name)| Some((factor.said(measure)?.estimate.value, name)));
-    told.map(|(value, name)| format!(" {}{name}", sign(value))).collect()
+    let described = other.into_iter().filter_map(|(measure, name)| Some((factor.said(measure)?.estimate.value, name)));
+    described.map(|(value, name)| format!(" {}{name}", sign(value))).collect()
 }

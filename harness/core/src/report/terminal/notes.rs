@@ -31,7 +31,7 @@ pub(super) fn notes(report: &Report, layout: Layout) -> String {
     }
     for alike in &report.alike {
         let note = "they are not compared; does anything in the source ask for it?";
-        text.push_str(&wrapped(&format!("{}; {note}", alike.told()), layout));
+        text.push_str(&wrapped(&format!("{}; {note}", alike.described()), layout));
     }
     let unverified: Vec<&str> =
         report.flags.iter().filter(|flag| flag.unverified).map(|flag| flag.flag.as_str()).collect();

@@ -38,7 +38,7 @@ pub fn plan_table(plan: &Plan, layout: Layout) -> String {
         total.as_secs_f64() / 3600.0,
     );
     text.push_str(&format!("\n{}", wrapped(&sum, layout)));
-    text.push_str(&wrapped(&format!("design: {}", plan.told.design), layout));
+    text.push_str(&wrapped(&format!("design: {}", plan.notes.design), layout));
     if !plan.foldover.is_empty() {
         let more = counted(plan.foldover.len(), "cell");
         let note = format!(
@@ -47,7 +47,7 @@ pub fn plan_table(plan: &Plan, layout: Layout) -> String {
         );
         text.push_str(&wrapped(&note, layout));
     }
-    if let Some(reason) = &plan.told.no_foldover {
+    if let Some(reason) = &plan.notes.no_foldover {
         text.push_str(&wrapped(&format!("no foldover, even if these do not tell what leaks: {reason}"), layout));
     }
     if let Some(left_out) = &plan.left_out {
@@ -62,19 +62,20 @@ pub fn plan_table(plan: &Plan, layout: Layout) -> String {
 
 /// What became of flag sets that are not soaked as the strategy would have them.
 fn remarks(plan: &Plan, layout: Layout) -> String {
-    let told = &plan.told;
-    let dropped = told.dropped.iter().map(|dropped| {
+    let described = &plan.notes;
+    let dropped = described.dropped.iter().map(|dropped| {
         let axes: String = dropped.axes.iter().map(|(name, value)| format!(", {name} = {value}")).collect();
         format!("dropped: {}{axes} ({})", dropped.flags, dropped.reason)
     });
-    let changed = told.changed.iter().map(|row| format!("changed: {} to {} ({})", row.wanted, row.soaked, row.reason));
-    let impossible = told.impossible.iter();
+    let changed =
+        described.changed.iter().map(|row| format!("changed: {} to {} ({})", row.wanted, row.soaked, row.reason));
+    let impossible = described.impossible.iter();
     let impossible = impossible.map(|one| format!("never together: {} ({})", one.together.join(", "), one.reason));
     [
-        shown(dropped, told.more_dropped, layout),
+        shown(dropped, described.more_dropped, layout),
         shown(changed, 0, layout),
-        shown(impossible, told.more_impossible, layout),
-        aliases(&told.aliasing, layout),
+        shown(impossible, described.more_impossible, layout),
+        aliases(&described.aliasing, layout),
     ]
     .concat()
 }

@@ -28,8 +28,8 @@ pub fn rehearsed(rehearsal: &Rehearsal, tallies: &[(&str, Tally)], layout: Layou
         "{}, cells {length}, at most {}. Simulated: leaks of four and two times the {} worth finding, an error of {} in half an hour, and more in less. Of a noisier service a search takes longer.",
         counted(rehearsal.flags.len(), "flag"),
         duration_text(rehearsal.budget),
-        rules.told(rules.worth_finding),
-        rules.told(rules.error_of_half_hour),
+        rules.described(rules.worth_finding),
+        rules.described(rules.error_of_half_hour),
     );
     format!("{}\n{}", table(&columns, layout), wrapped(&note, layout))
 }

@@ -65,7 +65,7 @@ impl Check<'_> {
         let of_a_metric = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
         if counter.metric.is_empty() || !counter.metric.chars().all(of_a_metric) {
             let help = "labels go into `labels`: { method = \"GET\" }";
-            self.error("load.counter.metric", format!("{:?} is no name of a metric", counter.metric), help);
+            self.error("load.counter.metric", format!("{:?} is not a name of a metric", counter.metric), help);
         }
     }
 
@@ -73,7 +73,7 @@ impl Check<'_> {
     fn file_in_cell(&mut self, path: &str, name: &str) {
         let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains("{{");
         if !name.split('/').all(is_plain) {
-            let message = format!("{name:?} is no file within the cell's folder");
+            let message = format!("{name:?} is not a file within the cell's folder");
             self.error(path, message, "write a name such as \"requests\", and give the program {{dir}}/requests");
         }
     }

@@ -15,7 +15,7 @@ const SHORT: Duration = Duration::from_secs(290);
 const DRIFT: Bytes = Bytes::mib(16);
 /// See [`DRIFT`].
 const DRIFTING: (Duration, Duration) = (Duration::from_mins(1), Duration::from_mins(2));
-/// Under load a soak is warned of that names nothing below so many times what is worth finding. Of one that is only
+/// Under load a soak is warned of that names nothing below this many times what is worth finding. Of one that is only
 /// somewhat short the report says what was seen, and most leaks are larger than the smallest that is worth finding.
 const FAR: f64 = 10.0;
 

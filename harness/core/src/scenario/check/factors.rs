@@ -167,7 +167,7 @@ impl Check<'_> {
             let help = "contains = \"cache: {{value}}\"";
             self.error(
                 &at("verify"),
-                "{{value}} does not stand in what is looked for: no value would be told from another",
+                "{{value}} does not stand in what is looked for: no value would be distinguished from another",
                 help,
             );
         }

@@ -102,7 +102,7 @@ impl Check<'_> {
             }
             let of_header = if let CapturePlace::Header(header) = &capture.place { Some(header) } else { None };
             if let Some(header) = of_header.filter(|header| !is_header_name(header)) {
-                self.error(&format!("{at}.header"), format!("{header:?} is no header name"), "");
+                self.error(&format!("{at}.header"), format!("{header:?} is not a header name"), "");
             }
             if let Some(expression) = &capture.regex {
                 self.expression(&format!("{at}.regex"), expression);
@@ -115,7 +115,7 @@ impl Check<'_> {
 
     fn expression(&mut self, path: &str, expression: &str) {
         match Regex::new(expression) {
-            // With the whole match, which is no group of its own.
+            // With the whole match, which is not a group of its own.
             Ok(compiled) if compiled.captures_len() != 2 => {
                 let message = format!("the expression has {} groups, not one", compiled.captures_len() - 1);
                 self.error(path, message, "put (…) around the value, and (?:…) around the rest");
@@ -124,7 +124,7 @@ impl Check<'_> {
             Err(error) => {
                 let reason = error.to_string();
                 let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                self.error(path, format!("that is no expression: {reason}"), "the syntax is that of docs.rs/regex");
+                self.error(path, format!("that is not an expression: {reason}"), "the syntax is that of docs.rs/regex");
             }
         }
     }

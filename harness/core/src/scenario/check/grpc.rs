@@ -14,7 +14,7 @@ impl Check<'_> {
         let Some(grpc) = &request.grpc else { return };
         if grpc.names().is_none() {
             let help = "write package.Service/Method, such as \"helloworld.Greeter/SayHello\"";
-            self.error(&at("grpc.method"), format!("{:?} is no method of gRPC", grpc.method), help);
+            self.error(&at("grpc.method"), format!("{:?} is not a method of gRPC", grpc.method), help);
         }
         let form = request.grpc_form().filter(|form| *form != GrpcForm::WebText && is_of_protobuf(request));
         if form.is_none() {
@@ -56,7 +56,7 @@ impl Check<'_> {
     fn trailers(&mut self, at: &impl Fn(&str) -> String, request: &Request) {
         let expect = &request.expect;
         for name in expect.trailers.keys().filter(|name| !is_header_name(name)) {
-            self.error(&at("expect.trailer"), format!("{name:?} is no trailer's name"), "");
+            self.error(&at("expect.trailer"), format!("{name:?} is not a trailer's name"), "");
         }
         if expect.headers.contains_key("grpc-status") {
             let help =
@@ -88,7 +88,7 @@ impl Check<'_> {
         });
         if timeout.names().next().is_none() && !is_time {
             let help = "at most 8 digits and a unit: \"5S\" are five seconds, \"200m\" milliseconds (H, M, S, m, u, n)";
-            self.error(&at("headers"), format!("{text:?} is no \"grpc-timeout\""), help);
+            self.error(&at("headers"), format!("{text:?} is not a \"grpc-timeout\""), help);
         }
     }
 }

@@ -15,7 +15,7 @@ impl Check<'_> {
     pub(super) fn phases(&mut self, scenario: &Scenario) {
         let phases = &scenario.phases;
         if phases.is_empty() && self.spans.of("phases").is_none() {
-            return; // Told already, as a key that is missing.
+            return; // PlanNotes already, as a key that is missing.
         }
         if phases.is_empty() {
             self.error("phases", "there is no phase", "a soak needs at least one: [[phases]] with role = \"steady\"");
@@ -64,7 +64,7 @@ impl Check<'_> {
     fn shape(&mut self, place: &str, phase: &Phase) {
         if phase.shape.peak().get() > HIGHEST_RATE {
             let message = format!("\"{}\" wants more than {HIGHEST_RATE} requests per second", phase.name);
-            self.error(place, message, "no driver sends so many");
+            self.error(place, message, "no driver sends that many");
         }
         if phase.shape.own_duration().is_some_and(|own| own > LONGEST_PHASE) {
             let message = format!("\"{}\" lasts {} s", phase.name, phase.duration.as_secs());

@@ -90,7 +90,7 @@ impl Check<'_> {
     /// A path that steep asks by itself: nothing is replaced in it.
     pub(super) fn own_path(&mut self, path: &str, value: &str) {
         if !value.starts_with('/') || value.contains("{{") || !value.chars().all(is_of_a_path) {
-            self.error(path, format!("{value:?} is no path"), "it begins with \"/\", and nothing is replaced in it");
+            self.error(path, format!("{value:?} is not a path"), "it begins with \"/\", and nothing is replaced in it");
         }
     }
 

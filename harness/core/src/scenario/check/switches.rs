@@ -8,7 +8,7 @@ impl Check<'_> {
         for (index, flag) in scenario.flags.iter().enumerate() {
             if let Some(other) = scenario.flags[..index].iter().find(|other| is_same(flag, other)) {
                 let message =
-                    format!("\"{}\" and \"{}\" switch the same: {}", other.name, flag.name, told(&flag.switch));
+                    format!("\"{}\" and \"{}\" switch the same: {}", other.name, flag.name, described(&flag.switch));
                 let help = "one flag with values = [\"off\", \"lru\"] says what it may be; else take one of them out";
                 self.error(&format!("flags[{index}]"), message, help);
             }
@@ -72,7 +72,7 @@ fn is_same(one: &Flag, other: &Flag) -> bool {
     }
 }
 
-fn told(switch: &Switch) -> String {
+fn described(switch: &Switch) -> String {
     match switch {
         Switch::CargoFeature { feature } => format!("the feature {feature}"),
         Switch::Cfg { cfg } => format!("--cfg {cfg}"),

@@ -59,7 +59,7 @@ impl Check<'_> {
             self.conduct(index, request, scenario.http.request_timeout);
             for name in request.headers.keys() {
                 if !is_header_name(name) {
-                    self.error(&at("headers"), format!("{name:?} is no header name"), "");
+                    self.error(&at("headers"), format!("{name:?} is not a header name"), "");
                 } else if ["content-length", "transfer-encoding", "connection", "host"].contains(&name.as_str()) {
                     self.error(&at("headers"), format!("the driver writes {name:?} itself"), "take it out");
                 }
@@ -76,7 +76,7 @@ impl Check<'_> {
             self.error(&at("expect"), "an answer to HEAD has no body", "expect a status or a header, or use GET");
         }
         for name in expect.headers.keys().filter(|name| !is_header_name(name)) {
-            self.error(&at("expect.header"), format!("{name:?} is no header name"), "");
+            self.error(&at("expect.header"), format!("{name:?} is not a header name"), "");
         }
     }
 
@@ -131,7 +131,7 @@ impl Check<'_> {
         }
         if values.iter().any(|value| value.contains("{{")) {
             let help = "write {{name}} in the request: values are taken as they are, so that none can name itself";
-            self.error(&at("values"), "a value of a parameter is no template", help);
+            self.error(&at("values"), "a value of a parameter is not a template", help);
         }
         if !weights.is_empty() && weights.len() != values.len() {
             let message = format!("{} values have {} weights", values.len(), weights.len());
@@ -154,7 +154,7 @@ pub(crate) fn is_header_name(name: &str) -> bool {
 pub(crate) fn unknown_name(name: &str, scenario: &Scenario) -> Problem {
     let params = &scenario.params;
     if variable_of(name).is_some() {
-        let help = "only headers of requests have secrets: paths and bodies are written down by services and by others on the way, and what is expected of answers is told in messages";
+        let help = "only headers of requests have secrets: paths and bodies are written down by services and by others on the way, and what is expected of answers is reported in messages";
         return Problem::error(format!("{{{{{name}}}}} is a secret and cannot stand here"), None).help(help);
     }
     let undefined = Problem::error(format!("nothing defines {{{{{name}}}}}"), None);

@@ -63,7 +63,7 @@ impl Check<'_> {
             self.error(&at("hold"), "\"hold\" and \"abort_after\" exclude each other", "one waits, the other does not");
         }
         if conduct.hold.is_some() && !request.expect.json.is_empty() {
-            let help = "what is left before its end is no JSON: expect a text with body_contains";
+            let help = "what is left before its end is not JSON: expect a text with body_contains";
             self.error(&at("expect.json"), "\"hold\" and \"expect.json\" exclude each other", help);
         }
         for (key, rate) in [("read_rate", conduct.read_bytes_per_second), ("send_rate", conduct.send_bytes_per_second)]

@@ -25,7 +25,7 @@ pub(super) fn service(reader: &mut Reader, top: &Section<'_>) -> Service {
         args: reader.templates(section, "args").unwrap_or_default(),
         env: reader.template_map(section, "env").unwrap_or_default(),
         files: each(reader, section, "files", rendered_file),
-        // What is wrong with it is told; that it is not there is for the check, which knows whether it is needed.
+        // What is wrong with it is reported; that it is not there is for the check, which knows whether it is needed.
         url: if Reader::has(section, "url") { url.or(nobodys.url) } else { None },
         ready,
         stop: stop(reader, section),

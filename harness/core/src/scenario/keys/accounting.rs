@@ -29,5 +29,5 @@ pub(super) const KEYS: &[Key] = &[
     key("thresholds[].max", Limit, Optional, "The most; this or `min`. A share for rates (`0.01`), a duration for latencies (`\"50ms\"`), a size for memory and its growth (`\"64MiB\"`), else a number."),
     only(key("thresholds[].min", Limit, Optional, "The least."), "metric", &["throughput"]),
     only(key("thresholds[].window", Duration(SECOND, LONGEST), Optional, "Judged over every stretch of this length; without it over the whole run."), "metric", OF_REQUESTS),
-    only(key("thresholds[].abort_after", Duration(SECOND, LONGEST), Optional, "Broken for so long without a break, it ends the cell; needs a `window` where that can be given. What was soaked is judged."), "metric", WATCHED),
+    only(key("thresholds[].abort_after", Duration(SECOND, LONGEST), Optional, "Broken for this long without a break, it ends the cell; needs a `window` where that can be given. What was soaked is judged."), "metric", WATCHED),
 ];

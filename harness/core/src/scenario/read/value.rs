@@ -42,7 +42,7 @@ pub(super) fn text_of<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {
 
 pub(super) fn template_of(value: &DeValue<'_>) -> Result<Template, Wrong> {
     Template::parse(text_of(value)?).map_err(|error| {
-        Wrong::new(format!("is no template: {error}"), "write {{name}}; single braces are taken as they are")
+        Wrong::new(format!("is not a template: {error}"), "write {{name}}; single braces are taken as they are")
     })
 }
 
@@ -140,7 +140,7 @@ pub(super) fn duration_of(value: &DeValue<'_>, shortest: u64, longest: u64) -> R
         return Err(Wrong { help: EXAMPLES.into(), ..wrong_type(value, "a duration") });
     };
     let duration =
-        humantime::parse_duration(text).map_err(|error| Wrong::new(format!("is no duration: {error}"), EXAMPLES))?;
+        humantime::parse_duration(text).map_err(|error| Wrong::new(format!("is not a duration: {error}"), EXAMPLES))?;
     let (shortest, longest) = (Duration::from_millis(shortest), Duration::from_millis(longest));
     if (shortest..=longest).contains(&duration) {
         Ok(duration)
@@ -157,7 +157,7 @@ pub(super) fn date_of(value: &DeValue<'_>) -> Result<Date, Wrong> {
         DeValue::Datetime(date) => date.to_string(),
         _ => value.as_str().ok_or_else(|| Wrong { help: EXAMPLE.into(), ..wrong_type(value, "a date") })?.to_owned(),
     };
-    Date::parse(&text).ok_or_else(|| Wrong::new(format!("is no date: {text:?}"), EXAMPLE))
+    Date::parse(&text).ok_or_else(|| Wrong::new(format!("is not a date: {text:?}"), EXAMPLE))
 }
 
 pub(super) fn size_of(value: &DeValue<'_>) -> Result<Bytes, Wrong> {
@@ -165,7 +165,7 @@ pub(super) fn size_of(value: &DeValue<'_>) -> Result<Bytes, Wrong> {
     let Some(text) = value.as_str() else { return Err(Wrong { help: EXAMPLES.into(), ..wrong_type(value, "a size") }) };
     let has_unit = text.trim_end().ends_with(|c: char| c.is_ascii_alphabetic());
     let size: Option<ByteSize> = text.parse().ok().filter(|_| has_unit);
-    size.map(|size| Bytes::new(size.as_u64())).ok_or_else(|| Wrong::new(format!("is no size: {text:?}"), EXAMPLES))
+    size.map(|size| Bytes::new(size.as_u64())).ok_or_else(|| Wrong::new(format!("is not a size: {text:?}"), EXAMPLES))
 }
 
 pub(super) fn limit_of(value: &DeValue<'_>, unit: Unit) -> Result<f64, Wrong> {

@@ -9,7 +9,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDes
 use crate::problem::nearest;
 use crate::scenario::{Flaw, Grpc, Request, Supplies};
 
-/// How a file with the types of messages is had.
+/// How a file with the types of messages is provided.
 pub(crate) const DESCRIPTOR_HELP: &str =
     "protoc --include_imports --descriptor_set_out=FILE, or buf build -o FILE, writes one";
 
@@ -43,7 +43,7 @@ impl Descriptors {
     /// The call that `request` is, if it is one.
     ///
     /// # Errors
-    /// The key below the request, and what is wrong: the file is no descriptor set, or has no such method.
+    /// The key below the request, and what is wrong: the file is not a descriptor set, or has no such method.
     pub fn call(&mut self, request: &Request, supplies: &Supplies) -> Result<Option<Call>, (&'static str, Flaw)> {
         let Some(grpc) = &request.grpc else { return Ok(None) };
         let types = match &grpc.descriptors {
@@ -60,7 +60,7 @@ impl Descriptors {
         if !self.0.contains_key(path) {
             let bytes = supplies.bytes(path)?;
             let pool = DescriptorPool::decode(bytes.as_ref()).map_err(|error| {
-                Flaw::new(format!("{path} is no descriptor set: {}", one_line(&error.to_string())), DESCRIPTOR_HELP)
+                Flaw::new(format!("{path} is not a descriptor set: {}", one_line(&error.to_string())), DESCRIPTOR_HELP)
             })?;
             if pool.services().next().is_none() {
                 return Err(Flaw::new(format!("{path} has no service"), DESCRIPTOR_HELP));
@@ -74,7 +74,7 @@ impl Descriptors {
 /// The method of `grpc`, if it is unary.
 fn method(pool: &DescriptorPool, grpc: &Grpc, path: &str) -> Result<MethodDescriptor, Flaw> {
     let Some((service, name)) = grpc.names() else {
-        return Err(Flaw::new(format!("{:?} is no method of gRPC", grpc.method), "write package.Service/Method"));
+        return Err(Flaw::new(format!("{:?} is not a method of gRPC", grpc.method), "write package.Service/Method"));
     };
     let Some(found) = pool.get_service_by_name(service) else {
         let known: Vec<String> = pool.services().map(|service| service.full_name().to_owned()).collect();
@@ -132,7 +132,7 @@ impl Call {
             let name = input.full_name().to_owned();
             DynamicMessage::decode(input, message).map_err(|error| {
                 let help = format!("{} takes it: the message as protobuf encodes it, without a frame", self.method);
-                Flaw::new(format!("{path} is no {name}: {}", one_line(&error.to_string())), help)
+                Flaw::new(format!("{path} is not a {name}: {}", one_line(&error.to_string())), help)
             })?;
         }
         let mut frame = BytesMut::with_capacity(HEAD_BYTES + message.len());
@@ -189,7 +189,7 @@ impl Reader {
     /// # Errors
     /// It is none of this type; in words.
     pub fn json(&self, message: &[u8]) -> Result<Vec<u8>, String> {
-        let unreadable = |error: String| format!("the message is no {}: {}", self.0.full_name(), one_line(&error));
+        let unreadable = |error: String| format!("the message is not a {}: {}", self.0.full_name(), one_line(&error));
         let message = DynamicMessage::decode(self.0.clone(), message).map_err(|error| unreadable(error.to_string()))?;
         let mut json = serde_json::Serializer::new(Vec::new());
         // What is 0 or empty can be expected as any other value.

@@ -51,8 +51,8 @@ fn a_file_is_a_message_or_json_by_its_name() {
         let schedule = scheduled(&with(path, contents)).expect("a schedule");
         assert_eq!(schedule.texts()[0].body(), Some(&framed), "{path}");
     }
-    let told = refused(&with("r.bin", b"\x0a\x09ann"));
-    assert!(told.starts_with("request `say_hello`, body_file: r.bin is no hello.Request: "), "{told}");
+    let described = refused(&with("r.bin", b"\x0a\x09ann"));
+    assert!(described.starts_with("request `say_hello`, body_file: r.bin is not a hello.Request: "), "{described}");
     let no_types = |path, contents| {
         let mut load = with(path, contents);
         load.requests[0].grpc.as_mut().expect("a call").descriptors = None;
@@ -62,9 +62,10 @@ fn a_file_is_a_message_or_json_by_its_name() {
 }
 
 #[test]
-fn methods_that_are_not_there_or_are_streams_are_told() {
+fn methods_that_are_not_there_or_are_streams_are_reported() {
     assert!(matches!(call_of("hello.Greeter/SayHello"), Ok(Some(_))));
-    let told = |method: &str| call_of(method).map_err(|(key, flaw)| format!("{key}: {}; {}", flaw.message, flaw.help));
+    let described =
+        |method: &str| call_of(method).map_err(|(key, flaw)| format!("{key}: {}; {}", flaw.message, flaw.help));
     for (method, wanted) in [
         ("hello.Greter/SayHello", "grpc.method: hello.pb has no service hello.Greter; did you mean hello.Greeter?"),
         ("other.Service/X", "grpc.method: hello.pb has no service other.Service; there is hello.Greeter"),
@@ -75,37 +76,42 @@ fn methods_that_are_not_there_or_are_streams_are_told() {
             "grpc.method: hello.Greeter/Chat is a stream in both directions, and steep makes unary calls only; let a program that speaks it make the load: load.command",
         ),
     ] {
-        assert_eq!(told(method).expect_err("a flaw"), wanted);
+        assert_eq!(described(method).expect_err("a flaw"), wanted);
     }
-    assert!(told("hello.Greeter/Watch").expect_err("a flaw").contains(" is a stream from the server, "));
-    assert!(told("hello.Greeter/Upload").expect_err("a flaw").contains(" is a stream from the client, "));
+    assert!(described("hello.Greeter/Watch").expect_err("a flaw").contains(" is a stream from the server, "));
+    assert!(described("hello.Greeter/Upload").expect_err("a flaw").contains(" is a stream from the client, "));
 }
 
 #[test]
-fn a_file_that_is_no_descriptor_set_is_told_with_how_to_make_one() {
-    let told = |contents: &[u8]| {
+fn a_file_that_is_not_a_descriptor_set_is_reported_with_how_to_make_one() {
+    let described = |contents: &[u8]| {
         let mut load = greeting(None);
         load.supplies.insert("hello.pb".to_owned(), contents.to_vec());
         let (key, flaw) = Descriptors::default().call(&load.requests[0], &load.supplies).expect_err("a flaw");
         assert_eq!((key, flaw.help.as_str()), ("grpc.descriptors", DESCRIPTOR_HELP));
         flaw.message
     };
-    let proto = told(b"syntax = \"proto3\";\nservice Greeter {}\n");
-    assert!(proto.starts_with("hello.pb is no descriptor set: "), "{proto}");
-    assert_eq!(told(b""), "hello.pb has no service");
+    let proto = described(b"syntax = \"proto3\";\nservice Greeter {}\n");
+    assert!(proto.starts_with("hello.pb is not a descriptor set: "), "{proto}");
+    assert_eq!(described(b""), "hello.pb has no service");
     let mut set = FileDescriptorSet::decode(greeter().as_slice()).expect("a set");
     set.file[0].dependency.push("money.proto".to_owned());
-    let lacking = told(&set.encode_to_vec());
+    let lacking = described(&set.encode_to_vec());
     assert!(lacking.contains("money.proto"), "{lacking}");
 }
 
 #[test]
-fn json_that_does_not_fit_is_told_with_the_fields_that_there_are() {
-    let told = |body: &str| refused(&greeting(Some(body)));
-    assert!(told(r#"{"nmae":"ann"}"#).contains("the body does not fit hello.Request: unrecognized field name 'nmae'"));
+fn json_that_does_not_fit_is_reported_with_the_fields_that_there_are() {
+    let described = |body: &str| refused(&greeting(Some(body)));
+    assert!(
+        described(r#"{"nmae":"ann"}"#).contains("the body does not fit hello.Request: unrecognized field name 'nmae'")
+    );
     for bad in [r#"{"age":"x"}"#, r#"{"age":3000000000}"#, r#"{"mood":"SAD"}"#, r#"{"name":1}"#, "{", "{} {}", "[]"] {
-        let told = told(bad);
-        assert!(told.starts_with("request `say_hello`, body: the body does not fit hello.Request: "), "{bad}: {told}");
+        let described = described(bad);
+        assert!(
+            described.starts_with("request `say_hello`, body: the body does not fit hello.Request: "),
+            "{bad}: {described}"
+        );
     }
     let Err(ScheduleError::Unfit { flaw, .. }) = scheduled(&greeting(Some(r#"{"nmae":"ann"}"#))) else {
         panic!("fits")
@@ -122,8 +128,8 @@ fn every_value_of_a_parameter_is_tried() {
     };
     let numbers = |max| Param::Uniform { min: 1, max };
     assert_eq!(with(numbers(i32::MAX as u64), r#"{"age":{{v}}}"#), Ok(()));
-    let told = with(numbers(1 << 31), r#"{"age":{{v}}}"#).expect_err("the largest does not fit");
-    assert!(told.contains("does not fit hello.Request: out of range"), "{told}");
+    let described = with(numbers(1 << 31), r#"{"age":{{v}}}"#).expect_err("the largest does not fit");
+    assert!(described.contains("does not fit hello.Request: out of range"), "{described}");
     assert_eq!(with(Param::Unique, r#"{"name":"{{v}}"}"#), Ok(()));
     assert!(with(Param::Unique, r#"{"age":{{v}}}"#).is_err());
     let texts = |texts: &[&str]| Param::Choice {
@@ -131,8 +137,8 @@ fn every_value_of_a_parameter_is_tried() {
         weights: vec![],
     };
     assert_eq!(with(texts(&["CALM", "GLAD"]), r#"{"mood":"{{v}}"}"#), Ok(()));
-    let told = with(texts(&["CALM", "GLAD", "SAD"]), r#"{"mood":"{{v}}"}"#).expect_err("the last does not fit");
-    assert!(told.contains("unrecognized enum value 'SAD'"), "{told}");
+    let described = with(texts(&["CALM", "GLAD", "SAD"]), r#"{"mood":"{{v}}"}"#).expect_err("the last does not fit");
+    assert!(described.contains("unrecognized enum value 'SAD'"), "{described}");
     assert_eq!(with(texts(&["a \"b\"\\", "{{"]), r#"{"name":"{{v}}"}"#), Ok(()), "texts are escaped");
 }
 
@@ -166,7 +172,7 @@ fn trailers_in_a_body_are_found() {
     assert_eq!((web.messages(), web.payload(), web.are_whole()), (1, Some(&b"abc"[..]), true));
     let trailers: Vec<_> = web.trailers().collect();
     assert_eq!(trailers, [(&b"grpc-status"[..], &b"5"[..]), (b"grpc-message", b"no")]);
-    // Without HTTP/2 below it is no gRPC to put them there.
+    // Without HTTP/2 below it is not a gRPC to put them there.
     assert!(!frames(GrpcForm::Native, &[ANSWER]).are_whole());
     assert!(!frames(GrpcForm::Native, &[b"<html>"]).are_whole());
     assert!(!frames(GrpcForm::Native, &[b"\0\0\0\0\x03ab"]).are_whole());
@@ -252,8 +258,8 @@ fn a_call_that_did_not_end_with_ok_has_failed() {
     assert_eq!(met(Some("OK"), ""), Err("grpc-status OK, which gRPC does not define".to_owned()));
     assert_eq!(met(None, ""), Err("no grpc-status, neither in trailers nor in headers".to_owned()));
     let html = CallEnd { content_type: Some(b"text/html"), ..CallEnd::default() };
-    let told = plain.met(&html, &Values::default());
-    assert_eq!(told, Err("the answer is not gRPC: its content-type is text/html".to_owned()));
+    let described = plain.met(&html, &Values::default());
+    assert_eq!(described, Err("the answer is not gRPC: its content-type is text/html".to_owned()));
 }
 
 #[test]
@@ -290,5 +296,5 @@ fn messages_are_read_as_json_with_their_defaults() {
     let json = |message: &[u8]| reader.json(message).map(|json| String::from_utf8(json).expect("text"));
     assert_eq!(json(b"\x0a\x02hi\x10\x11").as_deref(), Ok(r#"{"text":"hi","count":"17"}"#));
     assert_eq!(json(b"").as_deref(), Ok(r#"{"text":"","count":"0"}"#));
-    assert!(json(b"\x0a\x09hi").expect_err("cut off").starts_with("the message is no hello.Reply: "));
+    assert!(json(b"\x0a\x09hi").expect_err("cut off").starts_with("the message is not a hello.Reply: "));
 }

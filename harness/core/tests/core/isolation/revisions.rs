@@ -25,7 +25,7 @@ fn history(growth: &[f64]) -> Isolation {
 }
 
 #[test]
-fn growth_is_told_with_the_revision_since_which_it_is_there() {
+fn growth_is_reported_with_the_revision_since_which_it_is_there() {
     // More revisions grow than a model has causes.
     let isolation = history(&[0.0, 0.1, -0.1, 64.0, 64.2, 63.9, 64.1, 64.0, 63.8, 64.1, 64.3, 64.0]);
     let named: Vec<String> =
@@ -36,7 +36,7 @@ fn growth_is_told_with_the_revision_since_which_it_is_there() {
 
 #[test]
 fn growth_may_be_older_than_all_revisions_or_end_or_come_in_turns() {
-    let told = [
+    let described = [
         history(&[32.0, 32.1, 31.9]),
         history(&[64.0, 63.9, 0.0]),
         history(&[0.0, 32.0, 32.0, 96.0]),
@@ -44,7 +44,7 @@ fn growth_may_be_older_than_all_revisions_or_end_or_come_in_turns() {
         history(&[0.0, 64.0, 64.1, 0.0, 0.1]),
     ]
     .map(|isolation| isolation.sentence);
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(described.join("\n"));
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn a_soak_without_traffic_needs_the_word_and_neither_requests_nor_an_address() {
 }
 
 #[test]
-fn what_has_no_meaning_without_traffic_is_told() {
+fn what_has_no_meaning_without_traffic_is_reported() {
     let more = r#"
 [[phases]]
 name = "load"
@@ -92,8 +92,8 @@ fn a_program_that_makes_the_load_may_tell_of_its_requests() {
     let both = "requests_from = \"file\"\ncounter = { path = \"/metrics\", metric = \"requests_total\" }";
     insta::assert_snapshot!(problems(&and(both)));
     for elsewhere in ["../requests", "/tmp/requests", "{{dir}}/requests", ".requests", ""] {
-        let told = problems(&and(&format!("requests_from = \"file\"\nrequests_file = \"{elsewhere}\"")));
-        assert!(told.contains("is no file within the cell's folder"), "{told}");
+        let described = problems(&and(&format!("requests_from = \"file\"\nrequests_file = \"{elsewhere}\"")));
+        assert!(described.contains("is not a file within the cell's folder"), "{described}");
     }
     let unasked = problems(&and("requests_from = \"stdout\"\nrequests_file = \"requests\""));
     assert!(unasked.contains("requests_file"), "{unasked}");

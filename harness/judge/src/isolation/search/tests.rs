@@ -85,7 +85,7 @@ fn the_search_never_stops_far_below_the_truth() {
                 })
                 .collect();
             let model = Model::new(&readings, &all_causes(flags)).expect("a model");
-            // What no cell shows has no column, and is no part of what can be found.
+            // What no cell shows has no column, and is not a part of what can be found.
             let mut set: Set = truth.iter().filter_map(|(term, _)| model.column(*term)).collect();
             set.sort_unstable();
             let best = found(&model).iter().map(|found| found.fit.score).fold(f64::NEG_INFINITY, f64::max);

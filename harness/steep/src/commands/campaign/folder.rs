@@ -12,7 +12,7 @@ use crate::shell::store::{RUN_FILE, RunFolder, RunRecord, StoreError};
 use steep_core::exit::Status;
 use steep_core::plan::{Cell, Plan, cell_id};
 
-/// A run that is not begun: what the user asked for does not fit, or the folder cannot be had.
+/// A run that is not begun: what the user asked for does not fit, or the folder is not available.
 pub(in super::super) struct Refused {
     status: Status,
     error: anyhow::Error,
@@ -30,7 +30,7 @@ impl Refused {
     }
 
     /// Says it, and gives the status.
-    pub(in super::super) fn told(self) -> Status {
+    pub(in super::super) fn described(self) -> Status {
         tell(&format!("error: {:#}", self.error));
         self.status
     }
@@ -59,7 +59,7 @@ fn created(loaded: &LoadedScenario, plan: &Plan, out: Option<&Path>) -> Result<(
 }
 
 fn resumed(loaded: &LoadedScenario, plan: &Plan, path: &Path) -> Result<(RunFolder, RunRecord), Refused> {
-    let opened = RunFolder::open(path).with_context(|| format!("{} is no run to resume", path.display()));
+    let opened = RunFolder::open(path).with_context(|| format!("{} is not a run to resume", path.display()));
     let (mut folder, mut run) = opened.map_err(Refused::usage)?;
     folder.lock().map_err(Refused::usage)?;
     same_files(&run, loaded).map_err(Refused::usage)?;

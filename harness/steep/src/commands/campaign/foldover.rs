@@ -12,14 +12,14 @@ use steep_judge::units::{counted, duration_text};
 /// cell is missing, or the cells left nothing open.
 pub(super) fn fold(so_far: &mut SoFar<'_>) -> Result<Vec<CellId>, anyhow::Error> {
     let plan = &so_far.run.plan;
-    if plan.foldover.is_empty() && plan.told.no_foldover.is_none() || !so_far.unfinished().is_empty() {
+    if plan.foldover.is_empty() && plan.notes.no_foldover.is_none() || !so_far.unfinished().is_empty() {
         return Ok(Vec::new());
     }
     let cells = judged_cells(&so_far.outcomes());
     let run = &mut so_far.run;
     let flags: Vec<String> = run.scenario.flags.iter().flat_map(Flag::members).collect();
     let Some(open) = isolate(&flags, &cells).ambiguity(&cells) else { return Ok(Vec::new()) };
-    if let Some(reason) = &run.plan.told.no_foldover {
+    if let Some(reason) = &run.plan.notes.no_foldover {
         tell(&format!("{open}; the opposite of the design might tell and is not soaked: {reason}"));
         return Ok(Vec::new());
     }

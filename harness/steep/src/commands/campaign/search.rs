@@ -14,7 +14,7 @@ use steep_judge::bisect::{MAX_CELLS, Next, SearchState};
 use steep_judge::isolation::CLEARED;
 use steep_judge::units::{counted, duration_text};
 
-/// Explanations that are told after each cell.
+/// Explanations that are reported after each cell.
 const EXPLANATIONS_SHOWN: usize = 3;
 
 /// Searches until it is known which flags leak, or the cells have taken the time of the budget.
@@ -35,9 +35,9 @@ impl Search {
         let outcomes = so_far.outcomes();
         let (scenario, plan) = (&so_far.run.scenario, &so_far.run.plan);
         let switches = self.allowed.switches();
-        let told = cell_growths(&switches, &plan.cells, &outcomes);
+        let described = cell_growths(&switches, &plan.cells, &outcomes);
         let spent = plan.cell_duration * u32::try_from(plan.cells.len()).unwrap_or(u32::MAX);
-        let search = search::Search::new(&switches, rules(scenario), told);
+        let search = search::Search::new(&switches, rules(scenario), described);
         search.look(&self.allowed, |_| true, self.budget.saturating_sub(spent))
     }
 }
@@ -96,10 +96,11 @@ fn by_likelihood(flags: &BTreeMap<String, f64>) -> String {
     let mut open: Vec<(&String, f64)> = flags.iter().map(|(flag, posterior)| (flag, *posterior)).collect();
     open.retain(|(_, posterior)| *posterior > CLEARED);
     open.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let mut told: Vec<String> = open.iter().map(|(flag, posterior)| format!("{flag} {posterior:.2}")).collect();
+    let mut described: Vec<String> = open.iter().map(|(flag, posterior)| format!("{flag} {posterior:.2}")).collect();
     let unlikely = flags.len() - open.len();
     if unlikely > 0 {
-        told.push(format!("{} at most {CLEARED}", counted(unlikely, if open.is_empty() { "flag" } else { "other" })));
+        described
+            .push(format!("{} at most {CLEARED}", counted(unlikely, if open.is_empty() { "flag" } else { "other" })));
     }
-    told.join(", ")
+    described.join(", ")
 }

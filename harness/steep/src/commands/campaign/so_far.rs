@@ -97,8 +97,8 @@ impl<'l> SoFar<'l> {
         self.outcomes.get(&self.folder, id).is_some_and(|outcome| outcome.verdict() == Verdict::Invalid)
     }
 
-    /// What came of the cells so far, in the order of the plan. A trace that cannot be read is told by the report; here
-    /// it is a cell that was not judged.
+    /// What came of the cells so far, in the order of the plan. A trace that cannot be read is reported by the report;
+    /// here it is a cell that was not judged.
     pub(super) fn outcomes(&mut self) -> Vec<Outcome> {
         let Self { run, outcomes, folder, .. } = self;
         run.plan.cells.iter().filter_map(|cell| outcomes.get(folder, &cell.id).cloned()).collect()

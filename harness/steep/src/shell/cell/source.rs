@@ -75,19 +75,20 @@ impl Source {
                     let count = counted.read(client, within).await;
                     BTreeMap::from([(counted.name().to_owned(), count)])
                 }
-                // Nothing yet is an empty map, so that a program that never tells is told from one that counts nothing.
-                Requests::Program(told) => {
-                    told.read(program).map(|count| ("requests".to_owned(), count)).into_iter().collect()
+                // Nothing yet is an empty map, so that a program that never tells is distinguished from one that counts
+                // nothing.
+                Requests::Program(described) => {
+                    described.read(program).map(|count| ("requests".to_owned(), count)).into_iter().collect()
                 }
             },
         }
     }
 
     /// What the program that makes the load tells of its requests, where it does.
-    pub(super) fn told(&self) -> Option<&external::ReportedRequests> {
+    pub(super) fn described(&self) -> Option<&external::ReportedRequests> {
         match self {
             Self::External(_, requests) => match &**requests {
-                Requests::Program(told) => Some(told),
+                Requests::Program(described) => Some(described),
                 Requests::Uncounted | Requests::Service(_) => None,
             },
             Self::Own(_) | Self::Nothing(_) => None,

@@ -31,7 +31,7 @@ const LAST_COUNTS_TIMEOUT: Duration = Duration::from_secs(2);
 const SAME_MOMENT: Duration = Duration::from_millis(200);
 /// Live bytes and counters that come later than this belong to another moment than the sample.
 const LIVE_TIMEOUT: Duration = Duration::from_millis(300);
-/// The kernel's counts of out-of-memory kills are noted anew every so many samples.
+/// The kernel's counts of out-of-memory kills are noted anew every this many samples.
 const SAMPLES_PER_OOM_BASELINE: u64 = 30;
 
 /// A cell under load.
@@ -144,7 +144,7 @@ impl<'r> CellUnderLoad<'r> {
         loop {
             let event = match self.wake(&mut interrupted, &mut heard).await {
                 Woken::Soak(event) => event,
-                Woken::Source(told) => match self.hear(told)? {
+                Woken::Source(described) => match self.hear(described)? {
                     Some(event) => event,
                     None => continue,
                 },
@@ -153,7 +153,7 @@ impl<'r> CellUnderLoad<'r> {
                     Event::Broken
                 }
                 Woken::Ended(Ended { who, exit, .. }) if is_raised_soon(&mut interrupted).await => {
-                    // Whoever stops a whole group of processes stops the service as well: that is no crash.
+                    // Whoever stops a whole group of processes stops the service as well: that is not a crash.
                     self.exit = (who == Who::Service).then_some(exit);
                     self.soak.handle(self.now(), Event::Failed);
                     return self.finish(EndReason::Interrupted).await;
@@ -194,7 +194,7 @@ impl<'r> CellUnderLoad<'r> {
     }
 
     /// Another program that answers in the service's place: looked for with samples, and before the load is said to be
-    /// over. What others answer is no load of the service's. Of a service that has ended the end is told, see
+    /// over. What others answer is no load of the service's. Of a service that has ended the end is reported, see
     /// [`RunningService::why_no_crash`].
     fn stranger(&mut self, actions: &[Action]) -> Option<Stranger> {
         let given_up = |action: &Action| matches!(action, Action::End(EndReason::Crashed | EndReason::Failed));
@@ -210,8 +210,8 @@ impl<'r> CellUnderLoad<'r> {
     }
 
     /// Records what the source of the load tells; gives what it means to the soak, if anything.
-    fn hear(&mut self, told: SourceEvent) -> Result<Option<Event>, CellError> {
-        let event = match told {
+    fn hear(&mut self, described: SourceEvent) -> Result<Option<Event>, CellError> {
+        let event = match described {
             SourceEvent::Driver(event) => event,
             SourceEvent::Ended(end) => {
                 self.is_source_done = true;
@@ -271,7 +271,7 @@ impl<'r> CellUnderLoad<'r> {
                         return Woken::Soak(Event::Interrupted);
                     }
                 }
-                told = self.source.next(), if !self.is_source_done => return Woken::Source(told),
+                described = self.source.next(), if !self.is_source_done => return Woken::Source(described),
                 () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => {
                     let clock = Moment::now();
                     let slept = clock.slept_since(&self.clock);
@@ -380,9 +380,11 @@ impl<'r> CellUnderLoad<'r> {
         let latency_log = self.latency_log.finish();
         let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
         let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));
-        let flaw = self.source.told().and_then(external::ReportedRequests::flaw);
-        for told in first_unmet.into_iter().chain(self.service.process.log_problem()).chain(latency_log).chain(flaw) {
-            self.message = format!("{}{}{told}", self.message, if self.message.is_empty() { "" } else { "; " });
+        let flaw = self.source.described().and_then(external::ReportedRequests::flaw);
+        for described in
+            first_unmet.into_iter().chain(self.service.process.log_problem()).chain(latency_log).chain(flaw)
+        {
+            self.message = format!("{}{}{described}", self.message, if self.message.is_empty() { "" } else { "; " });
         }
         if reason == EndReason::Crashed && self.message.is_empty() {
             self.message = self.service.process.last_lines().join("\n");
@@ -393,7 +395,7 @@ impl<'r> CellUnderLoad<'r> {
             message: self.message,
             count_fell: self
                 .source
-                .told()
+                .described()
                 .and_then(external::ReportedRequests::fell)
                 .map(|(from, to)| CountFell { from, to }),
             exit: self.exit,

@@ -37,14 +37,14 @@ pub(super) enum State {
     Away,
     /// Can take a request.
     Free,
-    /// Has one to send. The driver's lateness is told when it is sent, but for one that waited for a line: then it was
-    /// told before, because waiting is the service's doing.
+    /// Has one to send. The driver's lateness is reported when it is sent, but for one that waited for a line: then it
+    /// was reported before, because waiting is the service's doing.
     Given { due: Due, is_told: bool },
     /// Has sent it.
     Busy { due: Due, sent: SinceStart, body_bytes: u64, is_as_wanted: bool },
 }
 
-/// Whether there are to be no connections now.
+/// Whether there are to be not connections now.
 #[derive(Debug, Default)]
 pub(super) struct Recess {
     pub(super) is_now: bool,
@@ -55,15 +55,15 @@ pub(super) struct Recess {
 /// How an exchange ended, as its connection saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// With this status and so many bytes of body.
+    /// With this status and this many bytes of body.
     Whole(StatusCode, u64),
-    /// Not in time, after so many bytes.
+    /// Not in time, after this many bytes.
     TooLate(u64),
-    /// Cut off, garbled or too large, after so many bytes.
+    /// Cut off, garbled or too large, after this many bytes.
     Broken(u64),
-    /// The client went away, as the scenario wants it, after so many bytes.
+    /// The client went away, as the scenario wants it, after this many bytes.
     Left(u64),
-    /// There was no connection to be had, for a request that wants one of its own.
+    /// No connection was available, for a request that wants one of its own.
     NotConnected,
 }
 

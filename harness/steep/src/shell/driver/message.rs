@@ -138,8 +138,8 @@ impl Message {
         access: &Access,
         seed: Seed,
     ) -> Result<Self, String> {
-        let method =
-            Method::from_bytes(request.method.as_bytes()).map_err(|_| format!("`{}` is no method", request.method))?;
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| format!("`{}` is not a method", request.method))?;
         let mut headers = Vec::new();
         if target.protocol == Protocol::Http1 {
             // HTTP/2 has it in the address.
@@ -147,7 +147,8 @@ impl Message {
         }
         headers.extend(access.authorization.clone().map(|value| (AUTHORIZATION, Part::Fixed(value))));
         for (name, value) in text.headers() {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header's name"))?;
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not a header's name"))?;
             if name == CONTENT_LENGTH {
                 return Err("`content-length` follows from the body and cannot be set".to_owned());
             }
@@ -372,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_captured_value_is_no_template() {
+    fn a_captured_value_is_not_a_template() {
         let (path, json) = path_and_json(built_with("{{token}}{{user}}"));
         assert_eq!((path.as_str(), json["v"].as_str()), ("{{token}}{{user}}", Some("{{token}}{{user}}")));
     }

@@ -315,8 +315,8 @@ impl Teller {
         self.tell_starved();
         if let Ok(mut rooms) = self.events.try_reserve_many(2) {
             let (traffic, interval) = switchboard.traffic(now);
-            let told = [DriverEvent::Traffic(Box::new(traffic)), DriverEvent::Interval(Box::new(interval))];
-            rooms.by_ref().zip(told).for_each(|(room, event)| room.send(event));
+            let described = [DriverEvent::Traffic(Box::new(traffic)), DriverEvent::Interval(Box::new(interval))];
+            rooms.by_ref().zip(described).for_each(|(room, event)| room.send(event));
         }
     }
 }

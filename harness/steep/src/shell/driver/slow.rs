@@ -1,4 +1,4 @@
-//! A socket that takes and gives so many bytes a second and no more, as a client on a bad line does.
+//! A socket that takes and gives this many bytes a second and no more, as a client on a bad line does.
 
 use std::io;
 use std::pin::Pin;

@@ -194,7 +194,7 @@ impl Switchboard {
         }
     }
 
-    /// Whether no connection could be had for the connect timeout. Less does not count: when requests time out
+    /// Whether no connection was available for the connect timeout. Less does not count: when requests time out
     /// together, their connections are all opened anew together.
     fn is_cut_off(&self, board: &Board, now: SinceStart) -> bool {
         board.cut_off_since.is_some_and(|since| now.since(since) > self.http.connect_timeout)

@@ -28,7 +28,7 @@ mod requests;
 enum Manners {
     /// Answers each request with these bytes.
     Answers(&'static str),
-    /// Answers so many, and then closes.
+    /// Answers this many, and then closes.
     ClosesAfter(usize),
     /// Answers with a body that never ends.
     Endless,
@@ -240,7 +240,7 @@ async fn answers_of_500_are_completed_and_failed() {
 }
 
 #[tokio::test]
-async fn an_expected_status_is_no_failure() {
+async fn an_expected_status_is_not_a_failure() {
     let service = Service::start(Manners::Answers("HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n")).await;
     let mut load = plain();
     load.requests[0].expect.status = vec![404];
@@ -265,13 +265,13 @@ async fn a_service_that_closes_after_some_answers_loses_no_request() {
 }
 
 #[tokio::test]
-async fn garbage_is_no_answer() {
+async fn garbage_is_not_an_answer() {
     let (_, total) = against(Manners::Answers("SSH-2.0-OpenSSH_9.2\r\n\r\n")).await;
     assert!(total.failed_body > 4 && total.completed() == 0, "{total:?}");
 }
 
 #[tokio::test]
-async fn a_body_cut_off_is_no_answer() {
+async fn a_body_cut_off_is_not_an_answer() {
     let short = Manners::Answers("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhello");
     let (_, total) = against_within(short, Duration::from_millis(150)).await;
     assert!(total.failed_timeout == total.sent && total.body_bytes_received > 0, "{total:?}");
@@ -346,7 +346,7 @@ async fn what_http_cannot_carry_is_an_error_before_the_load() {
 }
 
 #[tokio::test]
-async fn connections_are_renewed_after_so_many_requests() {
+async fn connections_are_renewed_after_this_many_requests() {
     let service = Service::start(Manners::Answers(HELLO)).await;
     let load = plain();
     let mut spec = spec(&service.url, &load);

@@ -58,7 +58,7 @@ fn of_several_addresses_one_stranger_counts() {
 }
 
 #[test]
-fn a_stranger_is_told_in_one_sentence_with_what_to_do() {
+fn a_stranger_is_reported_in_one_sentence_with_what_to_do() {
     let process = |command: &str| Some(Named { pid: 4711, command: command.to_owned() });
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
     let stranger = |process, kin: Option<&str>, is_shared| Stranger {
@@ -70,12 +70,12 @@ fn a_stranger_is_told_in_one_sentence_with_what_to_do() {
     };
     insta::assert_snapshot!(stranger(process("python3 -m http.server"), None, false), @"another program answers on the port: 127.0.0.1:8080 is in use by process 4711 (`python3 -m http.server`), which is not one that steep started here; end that program, or give the service another port: {{port}} in its arguments and in service.url is one that steep picks and holds; a proxy in front of it is one of [[dependencies]], whose port service.url names");
     insta::assert_snapshot!(stranger(None, None, true), @"another program answers on the port: 127.0.0.1:8080 is in use by a process of user 33 that cannot be seen from here, which is not one that steep started here, and shares it with the service (SO_REUSEPORT); end that program, or give the service another port: {{port}} in its arguments and in service.url is one that steep picks and holds; a proxy in front of it is one of [[dependencies]], whose port service.url names");
-    insta::assert_snapshot!(stranger(process("/usr/bin/docker-proxy -proto tcp"), None, false), @"another program answers on the port: 127.0.0.1:8080 is in use by process 4711 (`/usr/bin/docker-proxy -proto tcp`), which is not one that steep started here; what runs in a container is no child of the command that asks for it, and its memory would not be seen: start the program itself");
+    insta::assert_snapshot!(stranger(process("/usr/bin/docker-proxy -proto tcp"), None, false), @"another program answers on the port: 127.0.0.1:8080 is in use by process 4711 (`/usr/bin/docker-proxy -proto tcp`), which is not one that steep started here; what runs in a container is not a child of the command that asks for it, and its memory would not be seen: start the program itself");
     insta::assert_snapshot!(stranger(process("nginx: master process"), Some("dependency `front`"), false), @r#"another program answers on the port: 127.0.0.1:8080 is in use by process 4711 (`nginx: master process`), which is dependency `front`; where it stands in front of the service, name its port in service.url: "http://127.0.0.1:{{<dependency>.port}}""#);
 }
 
 #[test]
-fn a_command_line_is_shown_as_far_as_it_is_no_secret() {
+fn a_command_line_is_shown_as_far_as_it_is_not_a_secret() {
     use std::io::Read as _;
     use std::process::{Command, Stdio};
 

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kills_and_faults_are_told_with_number_and_name() {
+    fn kills_and_faults_are_reported_with_number_and_name() {
         let of_cgroup = "6,903,81234,-;Memory cgroup out of memory: Killed process 77 (web worker) total-vm:9kB, anon-rss:1kB\n a=b";
         assert_eq!(blow(of_cgroup), Some((Blow::OutOfMemory, 77, "web worker")));
         let of_host = "3,903,81234,-;Out of memory: Killed process 78 (a (b)) total-vm:9kB";

@@ -97,7 +97,7 @@ pub fn segments(text: &str) -> Vec<Segment> {
             user: u32::try_from(number("cuid")?).ok()?,
             attached: number("nattch")?,
             changed_unix_s: number("ctime")?,
-            // Told since Linux 2.6.37; before that the size is the most that it can be.
+            // PlanNotes since Linux 2.6.37; before that the size is the most that it can be.
             bytes: Bytes::new(
                 number("rss").zip(number("swap")).map_or(number("size"), |(rss, swap)| Some(rss + swap))?,
             ),
@@ -210,7 +210,7 @@ mod tests {
                     32 25 0:29 / /mnt/huge rw - hugetlbfs none rw,pagesize=2M\n\
                     33 25 0:30 / /ro rw - tmpfs tmpfs ro,size=4k\n1 2 broken\n";
         let found = mounts_in_memory(text);
-        let told: Vec<_> = found
+        let described: Vec<_> = found
             .iter()
             .map(|mount| (mount.device.1, mount.folder.to_str().expect("UTF-8"), mount.filesystem, mount.writable))
             .collect();
@@ -220,7 +220,7 @@ mod tests {
             (29, "/mnt/huge", Filesystem::Hugetlb, true),
             (30, "/ro", Filesystem::Tmpfs, false),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(described, expected);
     }
 
     #[test]

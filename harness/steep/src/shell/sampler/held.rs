@@ -152,7 +152,7 @@ impl HeldMemory {
     }
 
     /// Reads all, for the service's `processes`, whose resident memory and number of descriptors are known, and puts
-    /// what nobody has mapped into `memory`. None where nothing is held and nothing else is to be told.
+    /// what nobody has mapped into `memory`. None where nothing is held and nothing else is to be reported.
     pub fn tick(&mut self, at: SinceStart, processes: &[ProcessId], fds: u64, memory: &mut Memory) -> Option<Held> {
         self.ever.extend(processes.iter().map(|process| process.pid));
         while self.ever.len() > EVER_MAX {
@@ -218,7 +218,7 @@ impl HeldMemory {
         }
     }
 
-    /// What is no part of the memory that is judged, in words.
+    /// What is not a part of the memory that is judged, in words.
     #[must_use]
     pub fn not_counted(&self) -> Vec<&'static str> {
         let kernel = "memory of the kernel (sockets, slab, page tables)";

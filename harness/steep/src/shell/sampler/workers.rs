@@ -54,7 +54,7 @@ pub struct Workers {
     log: Option<KernelLog>,
     ticks: u64,
     now: SinceStart,
-    told: usize,
+    notes: usize,
 }
 
 /// An end of which more may become known.
@@ -78,7 +78,7 @@ impl Workers {
             log: KernelLog::open(),
             ticks: 0,
             now: SinceStart::ZERO,
-            told: 0,
+            notes: 0,
         }
     }
 
@@ -113,25 +113,25 @@ impl Workers {
     }
 
     /// The ends of which all is known that will be; with `all` the others as well.
-    pub fn told(&mut self, reaped: &[Reaped], all: bool) -> Vec<WorkerEnd> {
+    pub fn take_ends(&mut self, reaped: &[Reaped], all: bool) -> Vec<WorkerEnd> {
         self.reaped.extend(reaped);
         while self.reaped.len() > REAPED_MAX {
             self.reaped.pop_front();
         }
-        let mut told = Vec::new();
+        let mut notes = Vec::new();
         let open = std::mem::take(&mut self.open);
         for mut each in open {
             self.complete(&mut each);
             if all || self.now.since(each.end.t_s) >= SETTLED_AFTER {
-                told.push(each.end);
+                notes.push(each.end);
             } else {
                 self.open.push(each);
             }
         }
-        told.retain(|end| end.lived_s >= SHORTEST_LIFE.as_secs() || end.cause.is_failure());
-        told.truncate(ENDS_MAX.saturating_sub(self.told));
-        self.told += told.len();
-        told
+        notes.retain(|end| end.lived_s >= SHORTEST_LIFE.as_secs() || end.cause.is_failure());
+        notes.truncate(ENDS_MAX.saturating_sub(self.notes));
+        self.notes += notes.len();
+        notes
     }
 
     fn complete(&mut self, open: &mut Open) {
@@ -286,33 +286,33 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_told_once_it_is_settled_with_status_and_replacement() {
+    fn an_end_is_reported_once_it_is_settled_with_status_and_replacement() {
         let mut workers = workers(vec![ended(7, 10), ended(8, 10)], 11);
         let newcomer =
             |pid, name: &str| Passing { id: ProcessId { pid, start_ticks: 2 }, name: name.to_owned(), parent: 1 };
         workers.came.extend([(at(11), newcomer(20, "sh")), (at(11), newcomer(21, "worker"))]);
         let exit = Exit { code: None, signal: Some(11), oom_kill: false };
-        assert_eq!(workers.told(&[Reaped { pid: 7, exit }], false), []);
+        assert_eq!(workers.take_ends(&[Reaped { pid: 7, exit }], false), []);
         workers.now = at(12);
-        let told = workers.told(&[], false);
-        assert_eq!(told[0].cause, WorkerCause::Signaled { signal: 11 });
-        assert_eq!(told[0].replaced_by.map(|id| id.pid), Some(21));
-        assert_eq!((told[1].cause, told[1].replaced_by), (WorkerCause::Unknown, None));
-        assert_eq!(workers.told(&[], true), []);
+        let notes = workers.take_ends(&[], false);
+        assert_eq!(notes[0].cause, WorkerCause::Signaled { signal: 11 });
+        assert_eq!(notes[0].replaced_by.map(|id| id.pid), Some(21));
+        assert_eq!((notes[1].cause, notes[1].replaced_by), (WorkerCause::Unknown, None));
+        assert_eq!(workers.take_ends(&[], true), []);
     }
 
     #[test]
-    fn commands_that_end_well_are_no_workers_and_the_number_of_ends_is_bounded() {
+    fn commands_that_end_well_are_not_workers_and_the_number_of_ends_is_bounded() {
         let short = |pid, cause| {
             let mut open = ended(pid, 1);
             (open.end.lived_s, open.end.cause) = (1, cause);
             open
         };
         let mut few = workers(vec![short(1, WorkerCause::Unknown), short(2, WorkerCause::OutOfMemory)], 9);
-        assert_eq!(few.told(&[], false).iter().map(|end| end.process.pid).collect::<Vec<_>>(), [2]);
+        assert_eq!(few.take_ends(&[], false).iter().map(|end| end.process.pid).collect::<Vec<_>>(), [2]);
         let mut many = workers((0..2000).map(|pid| ended(pid, 1)).collect(), 9);
-        assert_eq!(many.told(&[], false).len(), ENDS_MAX);
+        assert_eq!(many.take_ends(&[], false).len(), ENDS_MAX);
         many.open.push(ended(1, 1));
-        assert_eq!(many.told(&[], true), []);
+        assert_eq!(many.take_ends(&[], true), []);
     }
 }

@@ -90,7 +90,7 @@ pub enum ServiceError {
         /// What is.
         known: String,
     },
-    /// A file that is to be rendered and is no template.
+    /// A file that is to be rendered and is not a template.
     #[error("{}, a file of {who}: {source}", path.display())]
     Template {
         /// Whose.

@@ -10,7 +10,7 @@ use steep_core::trace::{EndReason, Record, Trace};
 
 /// What is read of the end of a trace at first: more than the last line of any ordinary soak.
 const TAIL: u64 = 64 << 10;
-/// Where the last line is longer, so many times as much is read.
+/// Where the last line is longer, this many times as much is read.
 const LONGER: u64 = 4;
 
 /// Why the soak ended whose trace is at `path`; none if it did not, or what is there is no trace.
@@ -18,7 +18,7 @@ pub(super) fn end_reason(path: &Path) -> Option<EndReason> {
     by_tail(path, TAIL)
 }
 
-/// The same, with so many bytes of a `tail` at first.
+/// The same, with this many bytes of a `tail` at first.
 fn by_tail(path: &Path, tail: u64) -> Option<EndReason> {
     let mut file = files::open(path).ok()?;
     let length = file.metadata().ok()?.len();

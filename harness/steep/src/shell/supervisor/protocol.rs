@@ -52,7 +52,7 @@ pub enum Report {
         /// Signal, where it was killed by one.
         signal: Option<i32>,
     },
-    /// Somebody asked the supervisor to end, by a signal: what is told after it is not the doing of the process.
+    /// Somebody asked the supervisor to end, by a signal: what is reported after it is not the doing of the process.
     Asked,
     /// No descendant is left.
     Gone,
@@ -62,7 +62,7 @@ pub enum Report {
 
 /// A line that neither side writes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no word of the supervisor's protocol")]
+#[error("`{0}` is not a word of the supervisor's protocol")]
 pub struct UnknownWord(pub String);
 
 impl fmt::Display for Order {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_cut_is_no_word() {
+    fn a_word_that_is_cut_is_not_a_word() {
         assert!("signal".parse::<Order>().is_err());
         assert!("signal 1x".parse::<Order>().is_err());
         assert!("exited".parse::<Report>().is_err());

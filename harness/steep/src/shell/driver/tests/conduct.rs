@@ -100,7 +100,7 @@ async fn run(load: &TestLoad, change: impl Fn(&mut DriverSpec)) -> (DriverEnd, C
     (end, plain, special, ends)
 }
 
-/// Waits until the service has seen so many ends of this kind.
+/// Waits until the service has seen this many ends of this kind.
 async fn eventually(ends: &AtomicU64, wanted: u64) {
     in_time(async {
         while ends.load(Ordering::Relaxed) < wanted {
@@ -231,8 +231,8 @@ async fn what_is_held_is_looked_at_when_the_client_goes() {
     load.requests[1].expect.headers.insert("content-type".to_owned(), template("json"));
     let (end, _, special, _) = run(&load, |_| {}).await;
     assert_eq!(special.failed_expect, special.sent, "{special:?}");
-    let told = "request \"special\": header \"content-type\" does not contain `json`";
-    assert_eq!(end.first_unmet.as_deref(), Some(told));
+    let described = "request \"special\": header \"content-type\" does not contain `json`";
+    assert_eq!(end.first_unmet.as_deref(), Some(described));
 }
 
 #[tokio::test]

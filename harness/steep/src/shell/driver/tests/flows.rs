@@ -156,8 +156,8 @@ async fn what_is_not_there_to_capture_fails_the_request_and_ends_the_session() {
     let (end, flow) = run(&load, &store.url, |_| {}).await;
     assert_eq!((flow.completed, flow.ended_early), (0, flow.started));
     assert_eq!((end.traffic.requests["login"].failed_expect, end.traffic.requests["look"].due), (flow.started, 0));
-    let told = "request \"login\": nothing to capture for {{token}}: \"data.key\" of the body is not there";
-    assert_eq!(end.first_unmet.as_deref(), Some(told));
+    let described = "request \"login\": nothing to capture for {{token}}: \"data.key\" of the body is not there";
+    assert_eq!(end.first_unmet.as_deref(), Some(described));
 }
 
 #[tokio::test]
@@ -168,8 +168,8 @@ async fn what_was_captured_does_not_stand_in_what_is_told_of_an_answer() {
     look.expect.body_contains = Some(Template::parse("for {{token}}").expect("a template"));
     then_pause(&mut load);
     let (end, _) = run(&load, &store.url, |_| {}).await;
-    let told = end.first_unmet.expect("unmet");
-    assert!(told.contains("does not contain `for {{captured}}`"), "{told}");
+    let described = end.first_unmet.expect("unmet");
+    assert!(described.contains("does not contain `for {{captured}}`"), "{described}");
 }
 
 #[tokio::test]

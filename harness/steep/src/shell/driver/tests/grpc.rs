@@ -111,20 +111,24 @@ async fn a_call_is_sent_as_grpc_wants_it_and_ends_with_its_trailers() {
     assert_eq!((total.ok, total.body_bytes_received), (total.sent, total.sent * 11), "{:?}", end.first_unmet);
     let seen = seen.lock().expect("no panic");
     let head = "POST /hello.Greeter/SayHello application/grpc trailers";
-    assert!(seen.iter().all(|(told, body)| told == head && body == b"\0\0\0\0\x05\x0a\x03ann"), "{seen:?}");
+    assert!(seen.iter().all(|(described, body)| described == head && body == b"\0\0\0\0\x05\x0a\x03ann"), "{seen:?}");
 }
 
 #[tokio::test]
 async fn a_call_that_did_not_end_well_is_answered_and_failed() {
-    for (reply, told) in [
+    for (reply, described) in [
         (INTERNAL, "grpc-status 13 INTERNAL: no tea\\n"),
         (TRAILERS_ONLY, "grpc-status 7 PERMISSION_DENIED: go away"),
         (SILENT, "no grpc-status, neither in trailers nor in headers"),
         (NO_GRPC, "the answer is not gRPC: its content-type is text/html"),
     ] {
         let (end, total, _) = calling(reply, &greeting(ANN)).await;
-        assert_eq!((total.failed_grpc, total.ok, total.completed()), (total.sent, 0, total.sent), "{told}: {total:?}");
-        assert_eq!(end.first_unmet, Some(format!("request \"say_hello\": {told}")));
+        assert_eq!(
+            (total.failed_grpc, total.ok, total.completed()),
+            (total.sent, 0, total.sent),
+            "{described}: {total:?}"
+        );
+        assert_eq!(end.first_unmet, Some(format!("request \"say_hello\": {described}")));
     }
 }
 
@@ -187,7 +191,7 @@ async fn the_message_of_an_answer_is_looked_at_as_json() {
 }
 
 #[tokio::test]
-async fn a_compressed_message_is_told_where_it_is_to_be_looked_at() {
+async fn a_compressed_message_is_reported_where_it_is_to_be_looked_at() {
     let reply = Reply { headers: &[GRPC, ("grpc-encoding", "gzip")], body: b"\x01\0\0\0\x01z", ..OK };
     let (_, total, _) = calling(reply, &greeting(ANN)).await;
     assert_eq!(total.ok, total.sent, "nobody looks at it");
@@ -195,8 +199,9 @@ async fn a_compressed_message_is_told_where_it_is_to_be_looked_at() {
     load.requests[0].expect.body_contains = Some(Template::parse("hi").expect("a template"));
     let (end, total, _) = calling(reply, &load).await;
     assert_eq!(total.failed_expect, total.sent);
-    let told = "request \"say_hello\": the message is compressed (grpc-encoding gzip), and steep reads plain ones only";
-    assert_eq!(end.first_unmet.as_deref(), Some(told));
+    let described =
+        "request \"say_hello\": the message is compressed (grpc-encoding gzip), and steep reads plain ones only";
+    assert_eq!(end.first_unmet.as_deref(), Some(described));
 }
 
 #[tokio::test]
@@ -253,8 +258,11 @@ async fn what_fits_no_message_is_not_sent_and_told() {
     let again = end.traffic.requests["again"];
     assert_eq!((again.failed_unsent, again.completed()), (again.sent, 0), "{again:?}");
     assert!(again.sent > 0 && seen.lock().expect("no panic").len() as u64 == total.sent - again.sent);
-    let told = end.first_unmet.expect("unmet");
-    assert!(told.starts_with("request \"again\": not sent, because its body does not fit hello.Request: "), "{told}");
+    let described = end.first_unmet.expect("unmet");
+    assert!(
+        described.starts_with("request \"again\": not sent, because its body does not fit hello.Request: "),
+        "{described}"
+    );
 }
 
 #[tokio::test]
@@ -305,9 +313,9 @@ async fn trailers_of_http1_can_be_expected() {
         let driver = in_time(Driver::connect(spec(&service.url, &load), load.schedule())).await.expect("connections");
         let (end, total, _) = soak(driver, Instant::now()).await;
         assert_eq!((total.ok, total.failed_expect), if is_met { (total.sent, 0) } else { (0, total.sent) });
-        let told = "request \"get\": trailer \"x-sum\" does not contain `xy`";
-        assert_eq!(end.first_unmet.as_deref(), (!is_met).then_some(told));
-        assert_eq!(total.body_bytes_received, 5 * total.sent, "trailers are no part of the body");
+        let described = "request \"get\": trailer \"x-sum\" does not contain `xy`";
+        assert_eq!(end.first_unmet.as_deref(), (!is_met).then_some(described));
+        assert_eq!(total.body_bytes_received, 5 * total.sent, "trailers are not a part of the body");
     }
 }
 
@@ -317,7 +325,7 @@ const WEB: (&str, &str) = ("content-type", "application/grpc-web+proto");
 async fn trailers_of_grpc_web_are_in_the_body() {
     const WELL: &[u8] = b"\0\0\0\0\x04\x0a\x02hi\x80\0\0\0\x10grpc-status: 0\r\n";
     const BADLY: &[u8] = b"\x80\0\0\0\x20grpc-status:14\r\ngrpc-message:x\r\n";
-    for (body, told) in [(WELL, None), (BADLY, Some("request \"say_hello\": grpc-status 14 UNAVAILABLE: x"))] {
+    for (body, described) in [(WELL, None), (BADLY, Some("request \"say_hello\": grpc-status 14 UNAVAILABLE: x"))] {
         let mut load = greeting(ANN);
         load.requests[0].headers.insert("content-type".to_owned(), Template::parse(WEB.1).expect("a template"));
         load.requests[0].expect.body_contains = Some(Template::parse("hi").expect("a template"));
@@ -325,7 +333,7 @@ async fn trailers_of_grpc_web_are_in_the_body() {
         let (url, _) = serving(reply, Protocol::Http1).await;
         let driver = in_time(Driver::connect(spec(&url, &load), load.schedule())).await.expect("connections");
         let (end, total, _) = soak(driver, Instant::now()).await;
-        assert_eq!((total.ok, total.failed_grpc), if told.is_none() { (total.sent, 0) } else { (0, total.sent) });
-        assert_eq!(end.first_unmet.as_deref(), told);
+        assert_eq!((total.ok, total.failed_grpc), if described.is_none() { (total.sent, 0) } else { (0, total.sent) });
+        assert_eq!(end.first_unmet.as_deref(), described);
     }
 }

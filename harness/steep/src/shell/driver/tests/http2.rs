@@ -22,9 +22,9 @@ pub(super) enum Conversation {
     Answers,
     /// Answers never.
     Hangs,
-    /// Allows so many streams at a time, and answers each when others could have come.
+    /// Allows this many streams at a time, and answers each when others could have come.
     Allows(u32),
-    /// Ends a connection in due form (GOAWAY) after so many requests.
+    /// Ends a connection in due form (GOAWAY) after this many requests.
     SaysGoodbyeAfter(usize),
     /// Resets every stream.
     Resets,
@@ -65,8 +65,8 @@ async fn answer(
     seen: &Seen,
 ) -> Result<Response<Full<Bytes>>, io::Error> {
     assert_eq!(request.version(), Version::HTTP_2);
-    let told = format!("{} {} {:?}", request.method(), request.uri(), request.headers().get("authorization"));
-    seen.lines.lock().expect("no panic").push(told);
+    let described = format!("{} {} {:?}", request.method(), request.uri(), request.headers().get("authorization"));
+    seen.lines.lock().expect("no panic").push(described);
     seen.requests.fetch_add(1, Ordering::Relaxed);
     let now = seen.at_a_time.fetch_add(1, Ordering::Relaxed) + 1;
     seen.most_at_a_time.fetch_max(now, Ordering::Relaxed);
@@ -94,12 +94,12 @@ pub(super) async fn talk(
     seen: Arc<Seen>,
 ) {
     let goodbye = Arc::new(Notify::new());
-    let (told, so_far) = (Arc::clone(&goodbye), Arc::new(AtomicUsize::new(0)));
+    let (described, so_far) = (Arc::clone(&goodbye), Arc::new(AtomicUsize::new(0)));
     let service = service_fn(move |request| {
-        let (seen, told, so_far) = (Arc::clone(&seen), Arc::clone(&told), Arc::clone(&so_far));
+        let (seen, described, so_far) = (Arc::clone(&seen), Arc::clone(&described), Arc::clone(&so_far));
         async move {
             if conversation == Conversation::SaysGoodbyeAfter(so_far.fetch_add(1, Ordering::Relaxed) + 1) {
-                told.notify_one();
+                described.notify_one();
             }
             answer(request, conversation, &seen).await
         }
@@ -215,7 +215,7 @@ async fn a_stream_that_is_reset_is_a_broken_answer_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn connections_are_renewed_after_so_many_streams() {
+async fn connections_are_renewed_after_this_many_streams() {
     let (url, _) = service(Conversation::Answers).await;
     let load = plain();
     let mut spec = http2(&url, &load, 2);
@@ -275,6 +275,6 @@ async fn sessions_go_on_with_what_streams_gave_them() {
     let flow = end.traffic.flows["telling"];
     assert!(flow.completed == flow.started && flow.started > 0, "{flow:?} {:?}", end.first_unmet);
     let lines = seen.lines.lock().expect("no panic");
-    let told = lines.iter().filter(|line| line.contains("/tell/hell ")).count() as u64;
-    assert_eq!((told, lines.len() as u64), (flow.completed, 2 * flow.completed), "{lines:?}");
+    let described = lines.iter().filter(|line| line.contains("/tell/hell ")).count() as u64;
+    assert_eq!((described, lines.len() as u64), (flow.completed, 2 * flow.completed), "{lines:?}");
 }

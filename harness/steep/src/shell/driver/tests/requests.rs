@@ -54,7 +54,7 @@ async fn an_answer_that_is_not_as_expected_is_completed_and_failed() {
 }
 
 #[tokio::test]
-async fn another_status_is_told_before_the_rest() {
+async fn another_status_is_reported_before_the_rest() {
     let (total, _) = expecting("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n", |load| {
         load.requests[0].expect.body_contains = Some(template("hello"));
     })
@@ -104,7 +104,7 @@ async fn rows_of_a_file_arrive_escaped_until_the_queue_is_dry() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_text_is_sent_as_it_is() {
+async fn a_file_that_is_not_a_text_is_sent_as_it_is() {
     let service = Service::start(Manners::Answers(HELLO)).await;
     let mut load = plain();
     load.requests = vec![request("upload", 1.0, "PUT", "/", None)];

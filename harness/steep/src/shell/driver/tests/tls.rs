@@ -137,7 +137,7 @@ async fn http2_is_agreed_to_by_alpn_or_there_is_no_load() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_wrong_is_told_before_the_load() {
+async fn a_certificate_that_is_wrong_is_reported_before_the_load() {
     let (authority, other) = (Authority::new(), Authority::new());
     let (url, _) = authority.service("127.0.0.1", &[], 2500, false).await;
     let reason = refusal_of(ask(&url, &other.tls(), Protocol::Http1).await);
@@ -197,7 +197,7 @@ async fn questions_are_asked_with_the_trust_of_the_load() {
 }
 
 #[test]
-fn files_that_are_no_pem_are_named_with_their_keys() {
+fn files_that_are_not_pem_are_named_with_their_keys() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("ca.pem"), "nothing").expect("a file");
     let refused = |tls: &Tls| match Trust::new(tls, Protocol::Http1, folder.path()) {

@@ -1,4 +1,4 @@
-//! Who else could have written what appeared on a tmpfs: programs of the same user that are no part of the service.
+//! Who else could have written what appeared on a tmpfs: programs of the same user that are not a part of the service.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -14,7 +14,7 @@ use crate::shell::procfs::shared::Filesystem;
 use steep_core::trace::ProcessId;
 use steep_judge::units::{Bytes, SinceStart};
 
-/// Descriptors that are looked at in one look, at some 2 µs each. Those beyond are told as not seen.
+/// Descriptors that are looked at in one look, at some 2 µs each. Those beyond are reported as not seen.
 pub const DESCRIPTORS_MAX: usize = 16_384;
 
 /// Known objects that are read at each tick between two looks.
@@ -228,7 +228,7 @@ pub fn open_files(folder: &Path, left: &mut usize) -> Option<Vec<(String, Seen)>
         let name = entry.file_name();
         let Some(number) = name.to_str().ok().filter(|name| !name.starts_with('.')) else { continue };
         *left -= 1;
-        // The link is followed: sockets and pipes are told by their type.
+        // The link is followed: sockets and pipes are reported by their type.
         if let Some(seen) = seen(&opened, name, AtFlags::empty()).filter(|seen| seen.file_type == FileType::RegularFile)
         {
             found.push((number.to_owned(), seen));

@@ -202,7 +202,7 @@ impl Folders {
     pub fn limit(&self) -> Option<&'static str> {
         let is_cut = self.places.iter().any(|place| place.is_cut);
         is_cut.then_some(
-            "whose files there are on tmpfs beyond the first 16,384; what it grew by is told as not ascribed",
+            "whose files there are on tmpfs beyond the first 16,384; what it grew by is reported as not ascribed",
         )
     }
 }
