@@ -1,7 +1,7 @@
 //! Watches thresholds while a soak goes on, and tells at its end which were broken: by how much, when, for how long. A
 //! soak under way and a trace that is read back go through the same code, so that they say the same.
 //!
-//! Pure: it is reported what was recorded.
+//! Pure: it sees what was recorded.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -111,7 +111,7 @@ impl Watch {
         }
     }
 
-    /// Why the soak is to end, if a threshold has been broken for too long. PlanNotes once.
+    /// Why the soak is to end, if a threshold has been broken for too long. Said once.
     #[must_use]
     pub fn why_abort(&mut self) -> Option<String> {
         if self.has_aborted {

@@ -59,7 +59,7 @@ fn broken_files_are_invalid_or_inconclusive_with_a_reason_and_never_a_panic() {
         ("backwards.csv", format!("{long}3,20000000,40000\n").into(), "invalid", "time goes backwards", 4),
         ("reset.csv", format!("{long}400,20000000,0\n").into(), "inconclusive", "the request counter goes back", 3),
         ("hour.csv", format!("{long}{hour_later}").into(), "inconclusive", "800 readings where about 4399", 3),
-        ("garbage.csv", (0..=255).cycle().skip(128).take(9000).collect(), "invalid", "line 1 is not a text", 4),
+        ("garbage.csv", (0..=255).cycle().skip(128).take(9000).collect(), "invalid", "line 1 is not UTF-8 text", 4),
         ("zeros.csv", vec![0; 9000], "invalid", "names no column", 4),
         ("long.csv", vec![b'7'; 300_000], "invalid", "line 1 goes on for more than 64 KiB", 4),
         ("quote.csv", format!("{HEAD}0,\"{}", rows(9000)).into(), "invalid", "line 2 goes on for more than 64 KiB", 4),

@@ -32,7 +32,7 @@ const GOES_ON: f64 = 0.8;
 const STILL_RISES: f64 = 0.25;
 
 /// Each stretch beside the fitted one is one more look at the cell, and wandering memory is a line to one look in fifty
-/// at λ: it must be more certain by this (METHOD.md, phases that are not fitted).
+/// at the bar: it must be more certain by this (METHOD.md, phases that are not fitted).
 const MORE_EVIDENCE: f64 = 3.0;
 
 /// What a stretch of phases shows by itself.

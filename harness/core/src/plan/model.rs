@@ -15,7 +15,7 @@ use steep_judge::ids::FlagSet;
 /// A flag, or flags that are switched together.
 #[derive(Debug, Clone)]
 pub(super) struct Factor {
-    /// How it is called in what is informed of a plan.
+    /// How it is called in what is said of a plan.
     pub(super) name: String,
     /// Numbers of the members of flag sets that belong to it.
     pub(super) members: Vec<usize>,

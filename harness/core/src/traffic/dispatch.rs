@@ -15,7 +15,7 @@ const STARVED_AFTER: Duration = Duration::from_millis(100);
 /// What is done with a due request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// Send it now; [`Dispatch::ended`] is to be reported how that ended.
+    /// Send it now; [`Dispatch::ended`] is to hear how that ended.
     Send,
     /// It is too late to send it.
     Missed,

@@ -48,7 +48,7 @@ pub struct Materiality {
     pub per_request: BytesPerRequest,
     /// Smallest growth per hour that is worth finding; 1 MiB by default.
     pub per_hour: BytesPerHour,
-    /// Evidence above which growth is called a leak (λ): 3 normally, 5 for a strict gate.
+    /// Evidence above which growth is called a leak: 3 normally, 5 for a strict gate.
     pub bar: f64,
 }
 
@@ -102,7 +102,7 @@ fn straightness(cut: &Blocks) -> f64 {
 
 /// The smallest growth that this run would have called a leak:
 /// `max((detectable + ¼ δT) / T, least growth / T)`, where `detectable` is the growth over the run whose
-/// interval would exclude zero and whose evidence would exceed λ.
+/// interval would exclude zero and whose evidence would exceed the bar.
 pub(super) fn seen_at_least(detectable: f64, least: f64, worth_finding: BytesPerHour, seconds: f64) -> BytesPerHour {
     let beyond_worth = SHARE_OF_WORTH_FINDING * worth_finding.get();
     let by_evidence = BytesPerHour::per_second(detectable / seconds).get() + beyond_worth;

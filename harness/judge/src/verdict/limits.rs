@@ -52,7 +52,7 @@ pub struct Limits<'g> {
 }
 
 impl<'g> Limits<'g> {
-    /// Of `growth`, whose evidence must exceed `bar` (λ).
+    /// Of `growth`, whose evidence must exceed `bar`.
     #[must_use]
     pub const fn of(growth: &'g Growth, bar: f64) -> Self {
         Self { growth, bar }

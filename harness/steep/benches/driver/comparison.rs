@@ -109,7 +109,7 @@ pub(crate) fn run(rounds: usize) {
         print_table(rate, &found, &costs);
         for ((client, _), costs) in found.iter().zip(&costs) {
             let described =
-                costs.iter().filter_map(|cost| cost.notes.as_deref()).filter(|described| !described.is_empty());
+                costs.iter().filter_map(|cost| cost.described.as_deref()).filter(|described| !described.is_empty());
             described.for_each(|described| println!("  {}: {described}", client.name));
         }
         for (client, _) in missing {

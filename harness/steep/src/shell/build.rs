@@ -25,7 +25,7 @@ use steep_judge::units::duration_text;
 
 /// Of a compiler's output so much is kept, from its beginning, where the first error stands.
 const LONGEST_MESSAGE: usize = 16 * 1024;
-/// How often the progress line is reported what cargo does.
+/// How often the progress line shows what cargo does.
 const TELL_EVERY: Duration = Duration::from_millis(500);
 /// The longest that any build takes; one that waits for a lock must not take the night.
 const BUILD_TIMEOUT: Duration = Duration::from_hours(3);

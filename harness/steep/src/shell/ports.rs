@@ -40,7 +40,7 @@ impl Port {
     /// Picks a port that is free on all addresses of this host.
     ///
     /// # Errors
-    /// When none can be had.
+    /// When none is available.
     pub fn pick() -> io::Result<Self> {
         let range = outside(own_range());
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);

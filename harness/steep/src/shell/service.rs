@@ -163,7 +163,7 @@ async fn start_all(
     place: &CellPlace<'_>,
     running: &mut Vec<RunningDependency>,
 ) -> Result<(Started, BTreeMap<String, u16>), ServiceError> {
-    // All ports are picked first: a dependency may be informed of one that comes after it.
+    // All ports are picked first: a dependency may be given one that comes after it.
     let ports: io::Result<Vec<Port>> = dependencies.iter().map(|_| Port::pick()).collect();
     let ports = ports.map_err(ServiceError::Port)?;
     let by_name: BTreeMap<String, u16> =

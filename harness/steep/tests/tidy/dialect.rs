@@ -9,15 +9,16 @@ use super::code::{files, root};
 
 /// What is not written, and what is written instead. A match whose first group took part is fine: "told apart", "there
 /// is no".
-const DIALECT: [(&str, &str); 5] = [
+const DIALECT: [(&str, &str); 6] = [
     (r"\b(?:is|are|be|was|were) told\b( (?:apart|the|to|of|one|its|time|by the real|from time))?", "reported, said"),
-    (r"\b(?:is|are|be) had\b()?", "available, provided"),
+    (r"\b(?:is|are|be) had\b", "available, provided"),
     (
         r"(\b[Tt]here )?\b(?:is|was|be|are|were) no (longer\b|more\b|less\b|better\b|earlier\b|later\b|others?\b|[a-z]+er than\b|reason\b|such\b|way\b|sign\b|work\b|load\b|latency\b|code\b|access\b|evidence\b|slope\b|quota\b|support\b|growth\b)?",
         "is not a, is not",
     ),
     (r"\bso many\b( that\b| clients that\b)?", "this many"),
-    (r"[^`]\btold\.join\(|\blet (?:mut )?told\b()?", "a name that says what it is"),
+    ("λ", "bar"),
+    (r"[^`]\btold\.join\(|\blet (?:mut )?told\b", "a name that says what it is"),
 ];
 
 /// Lines of sources and pages that are written in the dialect.

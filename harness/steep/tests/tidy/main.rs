@@ -215,11 +215,11 @@ fn what_is_written_is_plain_english() {
 
 #[test]
 fn a_dialect_is_found() {
-    let text =
-        "A flaw is told.\nThere is no file, and they are told apart.\n\"{x}\" is no number, and so many are left\n";
+    let text = "A flaw is told.\nThere is no file, and they are told apart.\n\"{x}\" is no number, and so many are left\n\
+                How it is had\nlet told = 1;\nexceeds λ\nno more than so many that wait\n";
     let found = dialect::dialect_of(text);
     let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
-    assert_eq!(lines, [1, 3, 3], "{found:?}");
+    assert_eq!(lines, [1, 3, 3, 4, 5, 6], "{found:?}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ impl Check<'_> {
     pub(super) fn phases(&mut self, scenario: &Scenario) {
         let phases = &scenario.phases;
         if phases.is_empty() && self.spans.of("phases").is_none() {
-            return; // PlanNotes already, as a key that is missing.
+            return; // Reported already, as a key that is missing.
         }
         if phases.is_empty() {
             self.error("phases", "there is no phase", "a soak needs at least one: [[phases]] with role = \"steady\"");

@@ -97,7 +97,7 @@ pub fn segments(text: &str) -> Vec<Segment> {
             user: u32::try_from(number("cuid")?).ok()?,
             attached: number("nattch")?,
             changed_unix_s: number("ctime")?,
-            // PlanNotes since Linux 2.6.37; before that the size is the most that it can be.
+            // Reported since Linux 2.6.37; before that the size is the most that it can be.
             bytes: Bytes::new(
                 number("rss").zip(number("swap")).map_or(number("size"), |(rss, swap)| Some(rss + swap))?,
             ),
