@@ -161,3 +161,57 @@ fn cpu_numbers(cpus: Option<Vec<u64>>) -> Vec<usize> {
 fn whole(number: Option<u64>) -> usize {
     number.map_or(0, |number| usize::try_from(number).unwrap_or(usize::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::scenario::keys::{Key, Kind, keys};
+
+    /// A scenario with this key only, and what it has a meaning under.
+    fn with(key: &Key, value: &str) -> String {
+        let mut parts: Vec<&str> = key.path.split('.').collect();
+        let name = parts.pop().expect("a name");
+        // Not decoded where it has no meaning.
+        let (above, list, beside) = match key.path {
+            path if path.starts_with("load.think_time.") => ("[load]\nmodel = \"closed\"\nvus = 1\n", "", ""),
+            "requests[].abort_with" => ("", "", "abort_after = \"1s\"\n"),
+            "load.requests_from" => ("", "", "command = [\"load\"]\n"),
+            path if path.starts_with("flags[].") && path.ends_with("request.method") => ("", "kind = \"http\"\n", ""),
+            _ => ("", "", ""),
+        };
+        let mut text = above.to_owned();
+        let mut place = Vec::new();
+        for (nth, part) in parts.iter().enumerate() {
+            place.push(if *part == "*" { "any" } else { part.trim_end_matches("[]") });
+            if part.ends_with("[]") {
+                text += &format!("[[{}]]\n{list}", place.join("."));
+            } else if nth + 1 == parts.len() {
+                text += &format!("[{}]\n", place.join("."));
+            }
+        }
+        if let Some((neighbour, [first, ..])) = key.only {
+            text += &format!("{neighbour} = \"{first}\"\n");
+        }
+        text + beside + &format!("{name} = \"{value}\"\n")
+    }
+
+    /// A choice that the decoder forgot would be another one in silence.
+    #[test]
+    fn every_choice_of_every_key_decodes_to_a_value_of_its_own() {
+        let mut tried = 0;
+        for key in keys() {
+            let Kind::Choice(values, _) = key.kind else { continue };
+            let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+            for value in values {
+                let text = with(key, value);
+                let draft = decode(&text).draft.unwrap_or_else(|| panic!("no draft of\n{text}"));
+                let other = seen.insert(format!("{draft:?}"), value);
+                assert!(other.is_none(), "{}: \"{value}\" is the same as {other:?}:\n{text}", key.path);
+                tried += 1;
+            }
+        }
+        assert!(tried > 80, "{tried}");
+    }
+}

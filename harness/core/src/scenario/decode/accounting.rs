@@ -1,5 +1,7 @@
 //! The tables of thresholds, of what a load may miss, and of a load that another program makes.
 
+use serde::Deserialize;
+
 use super::super::read::{Reader, Section};
 use super::super::{Bound, Counter, External, Metric, Reported, Threshold, Tolerate};
 use super::table;
@@ -54,14 +56,22 @@ pub(super) fn external(reader: &mut Reader, top: &Section<'_>) -> Option<Externa
     Some(External { command: command.unwrap_or_default(), counter, reported })
 }
 
+/// The names of [`Reported`].
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReportedName {
+    Stdout,
+    File,
+}
+
 fn reported(reader: &mut Reader, load: &Section<'_>) -> Option<Reported> {
-    let from: Option<String> = reader.choice(load, "requests_from");
-    if from.as_deref() == Some("stdout") {
-        return Some(Reported::Stdout);
-    }
-    if from.is_some() {
+    match reader.choice(load, "requests_from") {
+        Some(ReportedName::Stdout) => return Some(Reported::Stdout),
         // A name that is missing is a problem already.
-        return Some(Reported::File(reader.text(load, "requests_file").unwrap_or_else(|| "requests".to_owned())));
+        Some(ReportedName::File) => {
+            return Some(Reported::File(reader.text(load, "requests_file").unwrap_or_else(|| "requests".to_owned())));
+        }
+        None => {}
     }
     if Reader::has(load, "requests_file") && !Reader::has(load, "requests_from") {
         let problem =

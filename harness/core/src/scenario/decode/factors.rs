@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::Deserialize;
+
 use super::super::read::{Reader, Section};
 use super::super::{
     Allocator, Axis, AxisKind, Constraints, Flag, Foldover, JsonPath, PlanRules, Row, Rule, Strategy, Switch,
@@ -12,11 +14,11 @@ use super::{each, table, unnamed, whole};
 use crate::problem::Problem;
 
 pub(super) fn flag(reader: &mut Reader, section: &Section<'_>) -> Flag {
-    let kind: Option<String> = reader.choice(section, "kind");
+    let kind = reader.choice(section, "kind");
     let values = reader.scalars(section, "values").unwrap_or_default();
     Flag {
         name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
-        switch: switch(reader, section, kind.as_deref(), !values.is_empty()),
+        switch: switch(reader, section, kind, !values.is_empty()),
         values,
         default: reader.boolean(section, "default").unwrap_or_default(),
         group: reader.text(section, "group"),
@@ -26,16 +28,30 @@ pub(super) fn flag(reader: &mut Reader, section: &Section<'_>) -> Flag {
     }
 }
 
-fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>, has_values: bool) -> Switch {
+/// The names of [`Switch`].
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SwitchName {
+    CargoFeature,
+    Cfg,
+    Env,
+    Arg,
+    Config,
+    Http,
+}
+
+fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<SwitchName>, has_values: bool) -> Switch {
     let mut args = |name| Reader::has(section, name).then(|| reader.texts(section, name)).flatten().unwrap_or_default();
     match kind {
-        Some("cargo-feature") => Switch::CargoFeature { feature: reader.text(section, "feature").unwrap_or_default() },
-        Some("cfg") => Switch::Cfg { cfg: reader.text(section, "cfg").unwrap_or_default() },
-        Some("http") => Switch::Http {
+        Some(SwitchName::CargoFeature) => {
+            Switch::CargoFeature { feature: reader.text(section, "feature").unwrap_or_default() }
+        }
+        Some(SwitchName::Cfg) => Switch::Cfg { cfg: reader.text(section, "cfg").unwrap_or_default() },
+        Some(SwitchName::Http) => Switch::Http {
             on: required_request(reader, section),
             off: reader.section(section, "off_request").map(|table| request(reader, &table)),
         },
-        Some("config") => Switch::Config {
+        Some(SwitchName::Config) => Switch::Config {
             file: reader.text(section, "file").map(PathBuf::from),
             key: JsonPath::new(reader.text(section, "key").unwrap_or_else(|| unnamed(section))),
             on: reader
@@ -43,12 +59,12 @@ fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<&str>, has_va
                 .unwrap_or_else(|| if has_values { "{{value}}".into() } else { true.into() }),
             off: reader.scalar(section, "off"),
         },
-        Some("env") => Switch::Env {
+        Some(SwitchName::Env) => Switch::Env {
             var: reader.text(section, "var").unwrap_or_default(),
             on: reader.text(section, "on").unwrap_or_else(|| if has_values { "{{value}}" } else { "1" }.to_owned()),
             off: reader.text(section, "off"),
         },
-        Some(_) => Switch::Arg { on: args("on"), off: args("off") },
+        Some(SwitchName::Arg) => Switch::Arg { on: args("on"), off: args("off") },
         // In which no check finds a problem.
         None => Switch::Arg { on: vec![if has_values { "{{value}}" } else { "on" }.to_owned()], off: Vec::new() },
     }
@@ -105,17 +121,29 @@ fn verify(reader: &mut Reader, section: &Section<'_>) -> Option<Verify> {
         "metric" => Verify::Metric { path: path.unwrap_or_else(|| METRICS_PATH.to_owned()), metric: text, value },
         "log" => Verify::Log { log: text },
         "symbol" => Verify::Symbol { symbol: text },
-        _ => Verify::Library { library: text },
+        "library" => Verify::Library { library: text },
+        other => unreachable!("{other} is not one of {WAYS:?}"),
     })
 }
 
+/// The names of [`AxisKind`].
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum AxisName {
+    Allocator,
+    CargoFeature,
+    Revision,
+    Arg,
+    Env,
+}
+
 pub(super) fn axis(reader: &mut Reader, section: &Section<'_>) -> Axis {
-    let kind = match reader.choice::<String>(section, "kind").as_deref() {
-        Some("allocator") => AxisKind::Allocator,
-        Some("cargo-feature") => AxisKind::CargoFeature,
-        Some("revision") => AxisKind::Revision,
-        Some("arg") => AxisKind::Arg { arg: reader.text(section, "arg").unwrap_or_else(|| unnamed(section)) },
-        Some(_) => AxisKind::Env { var: reader.text(section, "var").unwrap_or_default() },
+    let kind = match reader.choice(section, "kind") {
+        Some(AxisName::Allocator) => AxisKind::Allocator,
+        Some(AxisName::CargoFeature) => AxisKind::CargoFeature,
+        Some(AxisName::Revision) => AxisKind::Revision,
+        Some(AxisName::Arg) => AxisKind::Arg { arg: reader.text(section, "arg").unwrap_or_else(|| unnamed(section)) },
+        Some(AxisName::Env) => AxisKind::Env { var: reader.text(section, "var").unwrap_or_default() },
         None => AxisKind::Env { var: String::new() },
     };
     let name = reader.text(section, "name").unwrap_or_else(|| unnamed(section));

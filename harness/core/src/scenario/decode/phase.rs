@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::super::check::SHORTEST_FIT;
 use super::super::read::{Reader, Section};
 use super::super::{Phase, Role, Shape, Stage, StartAt};
@@ -26,36 +28,53 @@ pub(super) fn phase(reader: &mut Reader, section: &Section<'_>) -> Phase {
     }
 }
 
+/// The names of [`Shape`].
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ShapeName {
+    Constant,
+    Ramp,
+    Stages,
+    Step,
+    Spike,
+    Square,
+    Sine,
+    FromFile,
+    Users,
+    Pause,
+    External,
+}
+
 fn shape(reader: &mut Reader, section: &Section<'_>) -> Shape {
-    let shape: Option<String> = reader.choice(section, "shape");
+    let shape = reader.choice(section, "shape");
     let mut rate = |name| Rps::new(reader.number(section, name).unwrap_or(1.0));
-    match shape.as_deref() {
-        Some("constant") => Shape::Constant { rate: rate("rate") },
-        Some("from_file") => Shape::FromFile {
+    match shape {
+        Some(ShapeName::Constant) => Shape::Constant { rate: rate("rate") },
+        Some(ShapeName::FromFile) => Shape::FromFile {
             path: reader.text(section, "path").unwrap_or_default(),
             repeat: reader.boolean(section, "loop").unwrap_or_default(),
             stretches: Vec::new(),
         },
-        Some("ramp") => Shape::Ramp { start_rate: rate("start_rate"), target_rate: rate("target_rate") },
-        Some("stages") => {
+        Some(ShapeName::Ramp) => Shape::Ramp { start_rate: rate("start_rate"), target_rate: rate("target_rate") },
+        Some(ShapeName::Stages) => {
             Shape::Stages { start_rate: rate("start_rate"), stages: each(reader, section, "stages", stage) }
         }
-        Some("step") => Shape::Step {
+        Some(ShapeName::Step) => Shape::Step {
             start_rate: rate("start_rate"),
             increment: rate("increment"),
             levels: count(reader.integer(section, "levels")),
             level_duration: reader.duration(section, "level_duration").unwrap_or(SHORTEST_FIT),
         },
-        Some("spike") => Shape::Spike {
+        Some(ShapeName::Spike) => Shape::Spike {
             rate: rate("rate"),
             peak_rate: rate("peak_rate"),
             every: reader.duration(section, "every").unwrap_or(SHORTEST_FIT),
             width: reader.duration(section, "width").unwrap_or(Duration::from_secs(1)),
         },
-        Some("square") => {
+        Some(ShapeName::Square) => {
             Shape::Square { low: rate("low"), high: rate("high"), halves: count(reader.integer(section, "halves")) }
         }
-        Some("sine") => {
+        Some(ShapeName::Sine) => {
             let (mean, amplitude) = (reader.number(section, "mean"), reader.number(section, "amplitude"));
             Shape::Sine {
                 // Without a mean any swing would be too wide.
@@ -65,9 +84,11 @@ fn shape(reader: &mut Reader, section: &Section<'_>) -> Shape {
                 start_at: reader.choice(section, "start_at").unwrap_or(StartAt::Mean),
             }
         }
-        Some("users") => Shape::Users { users: reader.integer(section, "users").map(|users| count(Some(users))) },
-        Some("external") => Shape::External,
-        Some(_) => Shape::Pause,
+        Some(ShapeName::Users) => {
+            Shape::Users { users: reader.integer(section, "users").map(|users| count(Some(users))) }
+        }
+        Some(ShapeName::External) => Shape::External,
+        Some(ShapeName::Pause) => Shape::Pause,
         None => Shape::Constant { rate: Rps::new(1.0) },
     }
 }

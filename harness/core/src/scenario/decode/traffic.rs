@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::super::read::{Reader, Section};
 use super::super::{Arrival, Expect, Flow, JsonPath, Load, Model, Pacing, Param, Pick, Request, ThinkTime};
 use super::flow::captures;
@@ -23,20 +25,30 @@ pub(super) fn load(reader: &mut Reader, top: &Section<'_>) -> Load {
     }
 }
 
+/// The names of [`Model`].
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ModelName {
+    Open,
+    Closed,
+    None,
+}
+
 fn model(reader: &mut Reader, section: &Section<'_>) -> Model {
     let vus = reader.integer(section, "vus");
     let think_time = reader.section(section, "think_time").map(|table| think_time(reader, &table)).unwrap_or_default();
-    let model: Option<String> = reader.choice(section, "model");
-    if model.as_deref() == Some("closed") {
-        if !Reader::has(section, "vus") {
-            let problem = Problem::error("[load] model = \"closed\" lacks \"vus\"", reader.spans.of("load.model"));
-            reader.problems.push(problem.help("add vus = …: how many users there are"));
+    let (model, load) = match reader.choice(section, "model").unwrap_or(ModelName::Open) {
+        ModelName::Open => (Model::Open, "in an open load"),
+        ModelName::None => (Model::None, "where nothing is sent"),
+        ModelName::Closed => {
+            if !Reader::has(section, "vus") {
+                let problem = Problem::error("[load] model = \"closed\" lacks \"vus\"", reader.spans.of("load.model"));
+                reader.problems.push(problem.help("add vus = …: how many users there are"));
+            }
+            return Model::Closed { vus: vus.unwrap_or(1) as u32, think_time };
         }
-        return Model::Closed { vus: vus.unwrap_or(1) as u32, think_time };
-    }
-    let is_none = model.as_deref() == Some("none");
-    let load = if is_none { "where nothing is sent" } else { "in an open load" };
-    if is_none {
+    };
+    if model == Model::None {
         for name in ["arrival", "pacing", "max_in_flight", "cpus", "tolerate"] {
             if Reader::has(section, name) {
                 let span = reader.spans.of(&format!("load.{name}")).or_else(|| reader.spans.of("load"));
@@ -50,16 +62,25 @@ fn model(reader: &mut Reader, section: &Section<'_>) -> Model {
             Problem::error(format!("\"{name}\" has no meaning {load}"), reader.spans.of(&format!("load.{name}")));
         reader.problems.push(problem.help("it belongs to model = \"closed\""));
     }
-    if is_none { Model::None } else { Model::Open }
+    model
+}
+
+/// The names of [`ThinkTime`].
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ThinkTimeName {
+    Constant,
+    Uniform,
+    Exponential,
 }
 
 pub(super) fn think_time(reader: &mut Reader, section: &Section<'_>) -> ThinkTime {
-    let dist: Option<String> = reader.choice(section, "dist");
+    let dist = reader.choice(section, "dist");
     let mut duration = |name| reader.duration(section, name).unwrap_or_default();
-    match dist.as_deref() {
-        Some("constant") => ThinkTime::Constant { time: duration("time") },
-        Some("uniform") => ThinkTime::Uniform { min: duration("min"), max: duration("max") },
-        Some(_) => ThinkTime::Exponential { mean: duration("mean") },
+    match dist {
+        Some(ThinkTimeName::Constant) => ThinkTime::Constant { time: duration("time") },
+        Some(ThinkTimeName::Uniform) => ThinkTime::Uniform { min: duration("min"), max: duration("max") },
+        Some(ThinkTimeName::Exponential) => ThinkTime::Exponential { mean: duration("mean") },
         None => ThinkTime::default(),
     }
 }
@@ -107,32 +128,51 @@ fn headers(reader: &mut Reader, section: &Section<'_>, name: &str) -> BTreeMap<S
     headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
 }
 
+/// The names of [`Param`].
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ParamName {
+    Uniform,
+    Zipf,
+    Sequential,
+    Unique,
+    Choice,
+    Csv,
+    Jsonl,
+}
+
 pub(super) fn param(reader: &mut Reader, section: &Section<'_>) -> Param {
-    let dist: Option<String> = reader.choice(section, "dist");
-    match dist.as_deref() {
-        Some("choice") => Param::Choice {
+    let bounds = |reader: &mut Reader| {
+        let (min, max) = (reader.integer(section, "min"), reader.integer(section, "max"));
+        min.zip(max).unwrap_or_default()
+    };
+    match reader.choice(section, "dist") {
+        Some(ParamName::Choice) => Param::Choice {
             values: reader.scalars(section, "values").unwrap_or_default(),
             weights: reader.numbers(section, "weights").unwrap_or_default(),
         },
-        Some("csv") => Param::Csv {
+        Some(ParamName::Csv) => Param::Csv {
             path: reader.text(section, "path").unwrap_or_default(),
             column: reader.text(section, "column"),
             pick: reader.choice(section, "pick").unwrap_or(Pick::Circular),
         },
-        Some("jsonl") => Param::Jsonl {
+        Some(ParamName::Jsonl) => Param::Jsonl {
             path: reader.text(section, "path").unwrap_or_default(),
             field: reader.text(section, "field").map(JsonPath::new),
             pick: reader.choice(section, "pick").unwrap_or(Pick::Circular),
         },
-        Some(numbers @ ("uniform" | "zipf" | "sequential")) => {
-            let (min, max) = (reader.integer(section, "min"), reader.integer(section, "max"));
-            let (min, max) = min.zip(max).unwrap_or_default();
-            match numbers {
-                "uniform" => Param::Uniform { min, max },
-                "zipf" => Param::Zipf { min, max, exponent: reader.number(section, "exponent").unwrap_or(1.0) },
-                _ => Param::Sequential { min, max },
-            }
+        Some(ParamName::Uniform) => {
+            let (min, max) = bounds(reader);
+            Param::Uniform { min, max }
         }
-        Some(_) | None => Param::Unique,
+        Some(ParamName::Zipf) => {
+            let (min, max) = bounds(reader);
+            Param::Zipf { min, max, exponent: reader.number(section, "exponent").unwrap_or(1.0) }
+        }
+        Some(ParamName::Sequential) => {
+            let (min, max) = bounds(reader);
+            Param::Sequential { min, max }
+        }
+        Some(ParamName::Unique) | None => Param::Unique,
     }
 }
