@@ -301,9 +301,7 @@ impl Outcome {
     /// Growth in the phases that are fitted, whatever the verdict rests on.
     #[must_use]
     pub fn fitted_growth(&self) -> Option<&Growth> {
-        // Of an invalid cell as well, the growth beside its judgement may be that of another phase.
-        let is_of_another = self.grows_in.is_some() || self.verdict() == Verdict::Invalid;
-        let fitted = self.phases.iter().find(|phase| phase.fitted).filter(|_| is_of_another);
+        let fitted = self.phases.iter().find(|phase| phase.fitted);
         fitted.map_or(&self.judgement, |fitted| &fitted.judgement).growth.as_ref()
     }
 

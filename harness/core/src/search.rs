@@ -110,22 +110,11 @@ mod tests {
     use super::*;
     use crate::scenario::decode::decode;
     use crate::scenario::package::Features;
+    use crate::testing::sound;
     use steep_judge::bisect::Next;
 
-    const SCENARIO: &str = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "20m"
-[[requests]]
-name = "get"
-path = "/"
+    /// What follows the sound scenario.
+    const FACTORS: &str = r#"
 [[flags]]
 name = "tls"
 kind = "env"
@@ -167,7 +156,7 @@ pinned = { tls = true, debug = false }
             (&grouped("g"), ", right = false", vec![]),
             (needing, ", top = true", vec!["top", "base"]),
         ] {
-            let text = SCENARIO.replace("[constraints]", &format!("{more}[constraints]"));
+            let text = sound("20m", FACTORS).replace("[constraints]", &format!("{more}[constraints]"));
             let text = text.replace("debug = false", &format!("debug = false{pinned}"));
             let scenario = decode(&text).scenario.unwrap_or_else(|| panic!("{text}"));
             let always: FlagSet = ["tls"].into_iter().chain(on).collect();

@@ -22,6 +22,12 @@ name = "get"
 path = "/"
 "#;
 
+/// The sound scenario with a phase of this `duration`, and with `more` at its end.
+#[must_use]
+pub fn sound(duration: &str, more: &str) -> String {
+    SOUND.replace("\"5m\"", &format!("\"{duration}\"")) + more
+}
+
 /// The problems of `text`, as they are shown.
 ///
 /// # Panics

@@ -3,28 +3,13 @@ use crate::outcome::judged_cells;
 use crate::scenario::AxisKind;
 use crate::scenario::decode::decode;
 use crate::sim::{SimService, soak};
+use crate::testing::sound;
 use steep_judge::ids::FlagSet;
 use steep_judge::isolation::isolate;
 
-const TEXT: &str = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "10m"
-[[requests]]
-name = "get"
-path = "/"
-"#;
-
 /// A cell that ran `program`.
 fn cell(id: &str, flags: &[&str], program: &str) -> Outcome {
-    let scenario = decode(TEXT).scenario.expect("a sound scenario");
+    let scenario = decode(&sound("10m", "")).scenario.expect("a sound scenario");
     let mut trace = soak(&scenario, &SimService { probe: true, ..SimService::default() }, &[]).expect("a trace");
     trace.header.provenance.binary_sha256 = program.to_owned();
     trace.header.settings_sha256 = "0".repeat(64);

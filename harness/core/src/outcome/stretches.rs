@@ -51,10 +51,8 @@ impl<'t> Stretch<'t> {
 
     /// From the beginning of its first phase to the end of its last, as far as the soak came.
     fn lasted(&self, trace: &Trace) -> Duration {
-        let soaked = trace.last_moment();
-        let until = |moment: SinceStart| moment.min(soaked);
         let (first, last) = (&self.phases[0], &self.phases[self.phases.len() - 1]);
-        until(last.end_s) - until(first.start_s)
+        lasted(first.start_s, last.end_s, trace.last_moment())
     }
 
     /// Whether its phases are such as are fitted.
@@ -86,6 +84,11 @@ impl<'t> Stretch<'t> {
             replaced_s: replacements(samples),
         }
     }
+}
+
+/// From the beginning of a stretch to its end, as far as it was `soaked`.
+pub(super) fn lasted(start: SinceStart, end: SinceStart, soaked: SinceStart) -> Duration {
+    end.min(soaked) - start.min(soaked)
 }
 
 /// Of the live bytes of a sample, what is fitted. Shared memory is not an allocator's, so that live bytes know nothing

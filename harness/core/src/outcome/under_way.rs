@@ -1,7 +1,7 @@
 //! A soak under way: what it is to be fitted by is kept as it comes, so that its growth can be looked at without
 //! reading the trace back.
 
-use super::stretches::{fitted_pieces, is_replaced, is_without_load, live};
+use super::stretches::{fitted_pieces, is_replaced, is_without_load, lasted, live};
 use crate::trace::{PhaseSpan, ProcessId, Record, Sample};
 use steep_judge::growth::{Growth, Materiality, Reading, RunningSeries};
 use steep_judge::units::SinceStart;
@@ -61,7 +61,7 @@ impl UnderWay {
     #[must_use]
     pub fn growth(&self) -> Option<Growth> {
         let soaked = self.stretches.iter().filter(|stretch| stretch.completed_before.is_some());
-        let fitted = soaked.max_by_key(|stretch| stretch.end_s.min(self.soaked) - stretch.start_s.min(self.soaked))?;
+        let fitted = soaked.max_by_key(|stretch| lasted(stretch.start_s, stretch.end_s, self.soaked))?;
         fitted.series.growth(&self.materiality)
     }
 }

@@ -63,21 +63,10 @@ impl Named {
 mod tests {
     use super::*;
     use crate::scenario::decode::decode;
+    use crate::testing::sound;
 
-    const SCENARIO: &str = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "20m"
-[[requests]]
-name = "get"
-path = "/"
+    /// What follows the sound scenario.
+    const FACTORS: &str = r#"
 [[flags]]
 name = "tls"
 kind = "env"
@@ -103,7 +92,7 @@ strategy = "each"
 
     #[test]
     fn a_cell_that_no_strategy_planned_is_appended_by_its_name() {
-        let decoded = decode(SCENARIO);
+        let decoded = decode(&sound("20m", FACTORS));
         let scenario = decoded.scenario.unwrap_or_else(|| panic!("{:?}", decoded.problems));
         let features = Features::default();
         let mut plan = Plan::of_search(&scenario);

@@ -11,26 +11,11 @@ use steep_core::report::{Layout, Report, Results, terminal};
 use steep_core::scenario::decode::decode;
 use steep_core::scenario::{Axis, AxisKind};
 use steep_core::sim::{SimService, soak};
+use steep_core::testing::sound;
 use steep_core::trace::Percentiles;
 use steep_judge::ids::FlagSet;
 use steep_judge::units::Bytes;
 use steep_judge::verdict::Verdict;
-
-const TEXT: &str = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "10m"
-[[requests]]
-name = "get"
-path = "/"
-"#;
 
 const ALLOCATORS: [&str; 3] = ["system", "jemalloc", "mimalloc"];
 
@@ -42,7 +27,7 @@ fn axis() -> Axis {
 fn cell(allocator: &str, replicate: u32) -> Outcome {
     static SOAKED: OnceLock<Outcome> = OnceLock::new();
     let soaked = SOAKED.get_or_init(|| {
-        let scenario = decode(TEXT).scenario.expect("a sound scenario");
+        let scenario = decode(&sound("10m", "")).scenario.expect("a sound scenario");
         let service = SimService { probe: true, ..SimService::default() };
         Outcome::of(&soak(&scenario, &service, &[]).expect("a trace"))
     });
@@ -126,7 +111,7 @@ fn report(outcomes: Vec<Outcome>, axis: Axis) -> String {
 
 #[test]
 fn figures_are_of_the_second_half_of_a_soak() {
-    let scenario = decode(TEXT).scenario.expect("a sound scenario");
+    let scenario = decode(&sound("10m", "")).scenario.expect("a sound scenario");
     let mut trace = soak(&scenario, &SimService { probe: true, ..SimService::default() }, &[]).expect("a trace");
     let middle = trace.last_moment().as_secs_f64() / 2.0;
     for sample in &mut trace.samples {

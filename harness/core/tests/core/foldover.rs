@@ -9,31 +9,14 @@ use steep_core::scenario::Scenario;
 use steep_core::scenario::decode::decode;
 use steep_core::scenario::package::Features;
 use steep_core::sim::{SimService, soak};
+use steep_core::testing::sound;
 use steep_judge::ids::FlagSet;
 use steep_judge::isolation::{Guilt, Isolation, isolate};
-
-const HEAD: &str = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "20m"
-[[requests]]
-name = "get"
-path = "/"
-[plan]
-strategy = "screening"
-"#;
 
 const FLAGS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
 
 fn scenario() -> Scenario {
-    let mut text = HEAD.to_owned();
+    let mut text = sound("20m", "[plan]\nstrategy = \"screening\"\n");
     for flag in FLAGS {
         let _ = write!(text, "[[flags]]\nname = \"{flag}\"\nkind = \"env\"\nvar = \"{flag}\"\n");
     }

@@ -12,26 +12,11 @@ use steep_core::report::{Layout, Report, Results, terminal};
 use steep_core::scenario::decode::decode;
 use steep_core::scenario::{Axis, AxisKind};
 use steep_core::sim::{SimService, soak};
+use steep_core::testing::sound;
 use steep_core::trace::Percentiles;
 use steep_judge::ids::{CellId, FlagSet};
 use steep_judge::units::{Bytes, BytesPerHour, Estimate};
 use steep_judge::verdict::Verdict;
-
-const TEXT: &str = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "10m"
-[[requests]]
-name = "get"
-path = "/"
-"#;
 
 const MIB: f64 = 1_048_576.0;
 
@@ -57,7 +42,7 @@ fn bytes(mib: f64) -> Bytes {
 fn cell(flags: &[&str], costs: Costs) -> Outcome {
     static SOAKED: OnceLock<Outcome> = OnceLock::new();
     let soaked = SOAKED.get_or_init(|| {
-        let scenario = decode(TEXT).scenario.expect("a sound scenario");
+        let scenario = decode(&sound("10m", "")).scenario.expect("a sound scenario");
         Outcome::of(&soak(&scenario, &SimService { probe: true, ..SimService::default() }, &[]).expect("a trace"))
     });
     let mut outcome = soaked.clone();

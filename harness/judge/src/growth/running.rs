@@ -7,11 +7,11 @@ use super::{Growth, Materiality, MemorySource, Series, fit};
 
 /// Most readings that are kept: four hours at one a second, which a fit takes less than 20 ms of (METHOD.md, early
 /// stop). An even number.
-const MOST_READINGS: usize = 14_400;
+const MAX_READINGS: usize = 14_400;
 
 /// Most moments that are kept of disturbances and of replaced processes each. With more than eight of them a run is
 /// noisy, or they are its way to work (`environment.rs`).
-const MOST_MOMENTS: usize = 1024;
+const MAX_MOMENTS: usize = 1024;
 
 /// Seconds that disturbances are apart at the least once there are too many to keep, at first.
 const APART: f64 = 1.0;
@@ -32,7 +32,7 @@ pub struct Reading {
     pub requests: f64,
 }
 
-/// A series under way. Up to [`MOST_READINGS`] it holds all readings, and is the series itself. Beyond that it holds
+/// A series under way. Up to [`MAX_READINGS`] it holds all readings, and is the series itself. Beyond that it holds
 /// one of every two, then one of every four, and so on. Which of them is drawn by chance: blocks keep their quantiles,
 /// and what comes back every few seconds is not turned into a slow wave, as it is by every fourth reading.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ impl RunningSeries {
     /// Adds a reading. Cost: constant on average.
     pub fn push(&mut self, reading: Reading) {
         if self.seen == 0 {
-            if self.readings.len() >= MOST_READINGS {
+            if self.readings.len() >= MAX_READINGS {
                 self.halve();
             }
             self.drawn = self.chance.next_u64() % self.group;
@@ -89,7 +89,7 @@ impl RunningSeries {
     }
 
     /// The growth so far, of live bytes where the readings carry them; none if it cannot be fitted yet. Cost: that of a
-    /// fit of [`MOST_READINGS`] at most.
+    /// fit of [`MAX_READINGS`] at most.
     #[must_use]
     pub fn growth(&self, materiality: &Materiality) -> Option<Growth> {
         let series = self.series();
@@ -136,7 +136,7 @@ struct Moments {
 
 impl Moments {
     fn add(&mut self, t_s: f64) {
-        while self.moments.len() >= MOST_MOMENTS {
+        while self.moments.len() >= MAX_MOMENTS {
             self.apart = APART.max(2.0 * self.apart);
             let (mut last, apart) = (f64::NEG_INFINITY, self.apart);
             self.moments.retain(|moment| {
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_series_of_four_hours_is_kept_as_it_is() {
-        let series = simulated(Family::LeakSpikes, MOST_READINGS, 4.0, 0);
+        let series = simulated(Family::LeakSpikes, MAX_READINGS, 4.0, 0);
         assert_eq!(running(&series).series(), series);
     }
 
@@ -191,7 +191,7 @@ mod tests {
             for (family, leak) in [(Family::LeakLinear, 4.0), (Family::ShortMemory, 0.0)] {
                 let series = simulated(family, 86_400, leak, index);
                 let kept = running(&series);
-                assert!((MOST_READINGS / 2..=MOST_READINGS).contains(&kept.readings.len()), "{}", kept.readings.len());
+                assert!((MAX_READINGS / 2..=MAX_READINGS).contains(&kept.readings.len()), "{}", kept.readings.len());
                 let of_kept = kept.growth(&Materiality::default()).expect("growth");
                 let of_all = fit(&series, MemorySource::Anonymous, &Materiality::default()).expect("growth");
                 let [one, other] = [&of_kept, &of_all].map(|growth| growth.per_hour.value.get());
@@ -224,10 +224,10 @@ mod tests {
     fn moments_without_end_are_bounded_and_span_all_of_them() {
         let mut moments = Moments::default();
         (0..100_000).for_each(|second| moments.add(f64::from(second)));
-        assert!((MOST_MOMENTS / 2..=MOST_MOMENTS).contains(&moments.moments.len()), "{}", moments.moments.len());
+        assert!((MAX_MOMENTS / 2..=MAX_MOMENTS).contains(&moments.moments.len()), "{}", moments.moments.len());
         assert!(moments.moments[0] <= 0.0 && moments.moments.last().is_some_and(|last| *last > 99_000.0));
         // Moments that are all one leave one.
         (0..5000).for_each(|_| moments.add(100_000.0));
-        assert!(moments.moments.len() <= MOST_MOMENTS);
+        assert!(moments.moments.len() <= MAX_MOMENTS);
     }
 }

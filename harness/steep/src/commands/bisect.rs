@@ -23,7 +23,7 @@ pub fn bisect(options: &BisectOptions) -> Status {
     let searched = budget(&loaded.scenario, options.max_hours).and_then(|budget| Ok((budget, allowed(&loaded)?)));
     let (budget, allowed) = match searched {
         Ok(searched) => searched,
-        Err(error) => return Refused::usage(error).described(),
+        Err(error) => return Refused::usage(error).said(),
     };
     if let Some(trials) = options.plan_only {
         return status_of(rehearse(&loaded.scenario, &allowed, budget, trials, layout(options.format.wide)));
@@ -31,7 +31,7 @@ pub fn bisect(options: &BisectOptions) -> Status {
     let plan = Plan::of_search(&loaded.scenario);
     match Campaign::open(&loaded, &plan, options.out.as_deref(), options.resume.as_deref()) {
         Ok(campaign) => campaign.carry_out(Search::new(loaded.features(), allowed, budget), options.format),
-        Err(refused) => refused.described(),
+        Err(refused) => refused.said(),
     }
 }
 

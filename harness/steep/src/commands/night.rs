@@ -64,11 +64,11 @@ pub(super) fn outline(
 pub(super) fn run(loaded: &LoadedScenario, options: &RunOptions, until: Until) -> Status {
     let choice = match Choice::of(loaded) {
         Ok(choice) => choice,
-        Err(error) => return Refused::usage(error).described(),
+        Err(error) => return Refused::usage(error).said(),
     };
     match begun(loaded, &choice, options, until) {
         Ok((campaign, watch)) => campaign.carry_out(watch, options.format),
-        Err(refused) => refused.described(),
+        Err(refused) => refused.said(),
     }
 }
 

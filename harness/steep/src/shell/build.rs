@@ -139,15 +139,15 @@ impl Workspace {
     /// # Errors
     /// Cargo is missing, or finds no manifest there or above.
     pub fn around(folder: &Path) -> Result<Self, BuildError> {
-        Self::described(folder, inquiry::ask(description(folder), METADATA_TIMEOUT))
+        Self::of_answer(folder, inquiry::ask(description(folder), METADATA_TIMEOUT))
     }
 
     /// The same beside other work.
     async fn around_aside(folder: &Path) -> Result<Self, BuildError> {
-        Self::described(folder, inquiry::ask_aside(description(folder), METADATA_TIMEOUT).await)
+        Self::of_answer(folder, inquiry::ask_aside(description(folder), METADATA_TIMEOUT).await)
     }
 
-    fn described(folder: &Path, answer: Result<Answer, InquiryError>) -> Result<Self, BuildError> {
+    fn of_answer(folder: &Path, answer: Result<Answer, InquiryError>) -> Result<Self, BuildError> {
         let failed = |message: String| BuildError::NoWorkspace { folder: folder.to_owned(), message };
         let answer = answer.map_err(|error| {
             let help = if matches!(error, InquiryError::TooLong(_)) { "; try it by hand" } else { "" };

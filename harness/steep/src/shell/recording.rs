@@ -63,7 +63,7 @@ pub fn read(file: impl Read, columns: &Columns) -> Result<Series, RecordingError
     let mut recording: Option<Recording> = None;
     loop {
         let line = reader.position().line();
-        if !reader.read_record(&mut row).map_err(|error| described(error, line))? {
+        if !reader.read_record(&mut row).map_err(|error| at_line(error, line))? {
             break;
         }
         reader.get_mut().since_row = 0;
@@ -75,7 +75,7 @@ pub fn read(file: impl Read, columns: &Columns) -> Result<Series, RecordingError
     Ok(recording.ok_or(CsvError::Empty)?.into_series()?)
 }
 
-fn described(error: csv::Error, line: u64) -> RecordingError {
+fn at_line(error: csv::Error, line: u64) -> RecordingError {
     match error.into_kind() {
         ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => RecordingError::LongRow { line },
         ErrorKind::Io(error) => error.into(),

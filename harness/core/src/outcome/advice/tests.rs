@@ -32,7 +32,7 @@ path = "/"
 }
 
 /// What is said of a calm soak that `change` spoils.
-fn described(change: impl FnOnce(&mut Trace, &mut Counts)) -> Outcome {
+fn changed(change: impl FnOnce(&mut Trace, &mut Counts)) -> Outcome {
     let mut trace = trace();
     let mut last = trace.traffic.pop().expect("traffic");
     let mut counts = last.requests["get"];
@@ -53,11 +53,11 @@ fn assert_advice(outcome: &Outcome, verdict: Verdict) {
 fn an_end_without_a_soak_says_what_to_do() {
     for reason in [EndReason::BuildFailed, EndReason::NotReady, EndReason::NotVerified, EndReason::Failed] {
         let message = "it is broken".to_owned();
-        let outcome = described(|trace, _| trace.end = Some(End { reason, message, ..End::default() }));
+        let outcome = changed(|trace, _| trace.end = Some(End { reason, message, ..End::default() }));
         assert_advice(&outcome, Verdict::Invalid);
         assert_eq!(outcome.judgement.rule.name, "soak_failed");
     }
-    let crashed = described(|trace, _| trace.end.as_mut().expect("an end").reason = EndReason::Crashed);
+    let crashed = changed(|trace, _| trace.end.as_mut().expect("an end").reason = EndReason::Crashed);
     assert_eq!((crashed.verdict(), crashed.judgement.rule.name), (Verdict::Crashed, "crashed"));
 }
 
@@ -88,7 +88,7 @@ fn a_load_that_was_not_what_the_scenario_says_tells_what_to_change() {
         |_, counts| counts.ok_refused = counts.ok,
     ];
     for (place, spoil) in spoilt.into_iter().enumerate() {
-        let outcome = described(spoil);
+        let outcome = changed(spoil);
         assert_advice(&outcome, Verdict::Invalid);
         let rule = if place < 8 { "load_not_as_planned" } else { "all_answers_refused" };
         assert_eq!(outcome.judgement.rule.name, rule, "{}", outcome.judgement.reason);
@@ -100,7 +100,7 @@ fn a_load_by_another_program_that_was_not_counted_tells_what_to_change() {
     use crate::scenario::Reported;
     let external = || ExternalLoad { command: vec!["k6".to_owned()], counter: None, reported: Some(Reported::Stdout) };
     let by = |change: fn(&mut Trace)| {
-        described(|trace, _| {
+        changed(|trace, _| {
             trace.header.external = Some(external());
             change(trace);
         })
@@ -138,10 +138,10 @@ fn a_load_by_another_program_that_was_not_counted_tells_what_to_change() {
 
 #[test]
 fn what_is_open_says_what_would_decide_and_what_is_decided_says_nothing() {
-    let open = described(|trace, _| trace.samples.truncate(20));
+    let open = changed(|trace, _| trace.samples.truncate(20));
     assert_advice(&open, Verdict::Inconclusive);
     assert_eq!(open.judgement.rule.name, "too_few_readings");
-    assert_eq!(described(|_, _| ()).judgement.advice, None);
+    assert_eq!(changed(|_, _| ()).judgement.advice, None);
 }
 
 /// Whether `text` names a command or a key that exists, and no key that does not.

@@ -30,7 +30,7 @@ impl Refused {
     }
 
     /// Says it, and gives the status.
-    pub(in super::super) fn described(self) -> Status {
+    pub(in super::super) fn said(self) -> Status {
         tell(&format!("error: {:#}", self.error));
         self.status
     }

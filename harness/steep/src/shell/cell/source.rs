@@ -85,7 +85,7 @@ impl Source {
     }
 
     /// What the program that makes the load tells of its requests, where it does.
-    pub(super) fn described(&self) -> Option<&external::ReportedRequests> {
+    pub(super) fn reported(&self) -> Option<&external::ReportedRequests> {
         match self {
             Self::External(_, requests) => match &**requests {
                 Requests::Program(described) => Some(described),

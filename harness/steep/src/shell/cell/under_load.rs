@@ -380,7 +380,7 @@ impl<'r> CellUnderLoad<'r> {
         let latency_log = self.latency_log.finish();
         let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
         let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));
-        let flaw = self.source.described().and_then(external::ReportedRequests::flaw);
+        let flaw = self.source.reported().and_then(external::ReportedRequests::flaw);
         for described in
             first_unmet.into_iter().chain(self.service.process.log_problem()).chain(latency_log).chain(flaw)
         {
@@ -395,7 +395,7 @@ impl<'r> CellUnderLoad<'r> {
             message: self.message,
             count_fell: self
                 .source
-                .described()
+                .reported()
                 .and_then(external::ReportedRequests::fell)
                 .map(|(from, to)| CountFell { from, to }),
             exit: self.exit,

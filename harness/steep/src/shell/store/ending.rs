@@ -52,8 +52,8 @@ fn last_record(file: &mut File, from: u64, length: u64) -> io::Result<Option<Rec
     file.take(length).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     // The first one is cut.
-    let whole = text.split_inclusive('\n').skip(usize::from(from > 0));
-    Ok(whole.collect::<Vec<_>>().into_iter().rev().find_map(|line| serde_json::from_str(line).ok()))
+    let whole = if from > 0 { text.split_once('\n').map_or("", |(_, whole)| whole) } else { &text };
+    Ok(whole.split_inclusive('\n').rev().find_map(|line| serde_json::from_str(line).ok()))
 }
 
 #[cfg(test)]
