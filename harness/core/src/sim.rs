@@ -16,7 +16,7 @@ use crate::trace::{
     ProcessId, Provenance, Record, Sample, Trace, Traffic,
 };
 use crate::traffic::dispatch::{Dispatch, Ended, Fate, Outcome};
-use crate::traffic::text::RequestText;
+use crate::traffic::request::RequestText;
 use crate::traffic::{Due, Schedule, ScheduleError, Workload};
 use steep_judge::ids::FlagSet;
 use steep_judge::units::{Bytes, Seed, SinceStart};
