@@ -7,13 +7,17 @@ mod advice;
 mod delivery;
 mod figures;
 mod held;
+mod materiality;
 mod measure;
 mod others;
 mod phases;
 mod process;
 pub mod rules;
+mod ruling;
 mod shortage;
 mod shortfall;
+mod soak;
+mod status;
 mod stretches;
 mod under_way;
 mod workers;
@@ -28,18 +32,19 @@ pub use self::figures::{Figures, MemoryEnds, Start};
 use self::figures::{figures, memory_ends};
 pub use self::held::HeldMemory;
 use self::held::held_memory;
+pub use self::materiality::materiality;
 pub use self::measure::Measure;
 pub use self::others::OtherSeries;
 pub use self::phases::{IdlePhase, PhaseJudgement};
 use self::phases::{idle_phases, judged};
-use self::rules::{Soak, exceeds_headroom, of_soak, status};
+use self::rules::{exceeds_headroom, of_soak};
 pub use self::shortage::{Evidence, Short, Shortage, Side, Waiting};
+use self::soak::Soak;
 use self::stretches::Stretch;
 pub use self::under_way::UnderWay;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
-use crate::exit::Status;
-use crate::scenario::{Finding, Judge, Metric, Strictness};
+use crate::scenario::Metric;
 use crate::threshold::{ThresholdOutcome, threshold_outcomes};
 use crate::trace::{
     Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, Own, Percentiles, Repeated, Sample,
@@ -304,12 +309,6 @@ impl Outcome {
         let fitted = self.phases.iter().find(|phase| phase.fitted);
         fitted.map_or(&self.judgement, |fitted| &fitted.judgement).growth.as_ref()
     }
-
-    /// What this cell comes to, for the exit status.
-    #[must_use]
-    pub fn status(&self, fail_on: &[Finding]) -> Status {
-        status(self, fail_on)
-    }
 }
 
 /// What isolation knows of `outcomes`.
@@ -337,24 +336,10 @@ fn at_the_end(
     }
 }
 
-/// What is worth finding, for the statistics.
-#[must_use]
-pub fn materiality(judge: &Judge) -> Materiality {
-    let bar = match judge.strictness {
-        Strictness::Normal => 3.0,
-        Strictness::Strict => 5.0,
-    };
-    Materiality { per_request: judge.min_growth_bytes_per_request, per_hour: judge.min_growth_bytes_per_hour, bar }
-}
-
 /// What is fitted: warm-up and steady phases; the longest stretch of them, where idle ones lie between.
 #[must_use]
 pub fn series(trace: &Trace) -> Series {
     Stretch::fitted(trace).map(|fitted| fitted.series(trace)).unwrap_or_default()
-}
-
-fn fitted_samples(trace: &Trace) -> &[Sample] {
-    Stretch::fitted(trace).map_or(&[], |fitted| fitted.samples)
 }
 
 fn cut_short(trace: &Trace) -> Option<String> {

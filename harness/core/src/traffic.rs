@@ -22,6 +22,7 @@ pub mod curve;
 pub mod dispatch;
 pub mod draw;
 mod escape;
+pub mod excerpt;
 pub mod expect;
 pub mod grpc;
 pub mod hash;
@@ -29,6 +30,7 @@ pub mod jar;
 pub mod latency;
 mod lists;
 pub mod recess;
+pub mod request;
 mod rows;
 pub mod sessions;
 pub mod stream;
@@ -43,9 +45,10 @@ use curve::Curve;
 use draw::{Draw, Picks, Values};
 use grpc::{Call, Descriptors};
 use lists::Lists;
+use request::{FileBody, RequestText};
 use sessions::{Session, Sessions};
 use stream::Stream;
-use text::{FileBody, Names, RequestText};
+use text::Names;
 use users::Users;
 
 /// What of a scenario decides its traffic.
@@ -358,7 +361,7 @@ fn supplied(
         let file = FileBody::of(request, supplies);
         files.push(file.map_err(|flaw| ScheduleError::Supply { key: format!("requests[{index}].body_file"), flaw })?);
     }
-    let (lists, flaws) = Lists::new(params, text::templates(requests, &files), supplies);
+    let (lists, flaws) = Lists::new(params, request::templates(requests, &files), supplies);
     match flaws.into_iter().next() {
         Some((key, flaw)) => Err(ScheduleError::Supply { key, flaw }),
         None => Ok((files, lists)),

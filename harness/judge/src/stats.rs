@@ -8,6 +8,8 @@ pub mod blocks;
 pub mod cholesky;
 pub mod competition;
 pub mod effects;
+mod field;
+pub mod fit;
 mod ground;
 pub mod jumps;
 pub mod noise;

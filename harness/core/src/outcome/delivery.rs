@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::fitted_samples;
-use super::rules::{Said, Soak};
+use super::ruling::Said;
 use super::shortage::{Shortage, shortage};
 use super::shortfall::Shortfall;
+use super::soak::Soak;
+use super::stretches::fitted_samples;
 use crate::scenario::Tolerate;
 use crate::trace::{Connections, CountFell, Counts, EndReason, Header, Sample, Trace};
 use crate::traffic::sessions::MAX_SESSIONS;

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::fitted_samples;
+use super::stretches::fitted_samples;
 use crate::scenario::Role;
 use crate::trace::{Sample, Trace};
 use steep_judge::stats::order::{deviation, median};

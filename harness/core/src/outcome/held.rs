@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::fitted_samples;
-use super::rules::Said;
+use super::ruling::Said;
+use super::stretches::fitted_samples;
 use crate::trace::{Held, HeldSource, Sample, Trace};
 use steep_judge::growth::{Advice, Trend, advice};
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::fitted_samples;
+use super::stretches::fitted_samples;
 use crate::trace::{Sample, Trace, Traffic};
 use steep_judge::growth::{Advice, Trend, advice};
 use steep_judge::units::{Bytes, Estimate};

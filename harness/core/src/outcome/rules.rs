@@ -5,38 +5,14 @@
 //! First what became of the soak is asked, then what other phases show, then growth. A rule that takes a clear verdict
 //! back is asked what would be said without it.
 
-use super::Outcome;
 use super::delivery::{all_refused, not_as_planned};
-use super::held::HeldMemory;
-use super::phases::{Beside, Found, grows_beside, rose_beside, settles_higher};
-use super::shortage::Shortage;
-use crate::exit::Status;
-use crate::scenario::Finding;
-use crate::trace::{Counts, EndReason, Trace};
+use super::phases::beside::{Beside, Found, grows_beside, rose_beside, settles_higher};
+use super::ruling::Said;
+use super::soak::Soak;
+use crate::trace::EndReason;
 use steep_judge::units::{Bytes, duration_text};
 use steep_judge::verdict::rules::{Rule, first};
 use steep_judge::verdict::{Judgement, Verdict, rules};
-
-/// A soak, as its rules ask about it.
-pub(super) struct Soak<'t> {
-    pub(super) trace: &'t Trace,
-    pub(super) requests: &'t Counts,
-    pub(super) shortage: Option<&'t Shortage>,
-    pub(super) held: Option<&'t HeldMemory>,
-}
-
-/// What a rule says of a soak.
-pub(super) struct Said {
-    pub(super) reason: String,
-    /// What to do; `None`: what the end of the soak asks for.
-    pub(super) advice: Option<&'static str>,
-}
-
-impl Said {
-    pub(super) const fn because(reason: String) -> Self {
-        Self { reason, advice: None }
-    }
-}
 
 /// Asked with what memory by itself says.
 type OfSoak = fn(&Soak<'_>, &Judgement) -> Option<Said>;
@@ -157,27 +133,4 @@ pub(super) fn exceeds_headroom(limit: Option<Bytes>, peak: Option<Bytes>) -> boo
     /// A peak above this share of the limit is too high.
     const HEADROOM: f64 = 0.9;
     limit.zip(peak).is_some_and(|(limit, peak)| peak.as_f64() > HEADROOM * limit.as_f64())
-}
-
-/// What a cell means for the exit status. The first that applies: a finding (a verdict of `fail_on`, a broken
-/// threshold, the headroom), a soak that was not done, an open verdict.
-pub(super) fn status(outcome: &Outcome, fail_on: &[Finding]) -> Status {
-    let finding = match outcome.verdict() {
-        Verdict::Leak => Some(Finding::Leak),
-        Verdict::Step => Some(Finding::Step),
-        Verdict::Retention => Some(Finding::Retention),
-        Verdict::Crashed => Some(Finding::Crashed),
-        Verdict::Plateau | Verdict::Stable | Verdict::Inconclusive | Verdict::Invalid => None,
-    };
-    let fails = |finding| fail_on.contains(&finding);
-    let broken = outcome.thresholds.iter().any(|kept| kept.broken);
-    if broken || finding.is_some_and(fails) || outcome.headroom_exceeded && fails(Finding::Headroom) {
-        Status::Finding
-    } else if outcome.cut_short.is_some() || matches!(outcome.verdict(), Verdict::Invalid | Verdict::Crashed) {
-        Status::NotDone
-    } else if outcome.verdict() == Verdict::Inconclusive {
-        Status::Undecided
-    } else {
-        Status::Clean
-    }
 }

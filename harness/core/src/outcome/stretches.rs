@@ -86,6 +86,11 @@ impl<'t> Stretch<'t> {
     }
 }
 
+/// The samples of what is fitted.
+pub(super) fn fitted_samples(trace: &Trace) -> &[Sample] {
+    Stretch::fitted(trace).map_or(&[], |fitted| fitted.samples)
+}
+
 /// From the beginning of a stretch to its end, as far as it was `soaked`.
 pub(super) fn lasted(start: SinceStart, end: SinceStart, soaked: SinceStart) -> Duration {
     end.min(soaked) - start.min(soaked)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::clauses::{Clauses, Literal, Statement, any};
 use super::effort::{Effort, TooHard};
-use super::model::Names;
+use super::members::Names;
 use crate::scenario::package::Features;
 use crate::scenario::{Flag, Program, Scenario, Switch};
 

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
-use super::effort::{Effort, TooHard};
-use super::model::{Model, Names, Under, deciding_axes, under};
-use super::pairwise::Impossible;
-use super::screening::{Aliasing, Changed};
+use super::effort::Effort;
+use super::infeasible::NoRows;
+use super::members::Names;
+use super::model::{Model, Under, deciding_axes, under};
+use super::notes::{Dropped, PlanNotes};
 use super::strategy::sets;
 use crate::scenario::Scenario;
 use crate::scenario::package::Features;
@@ -17,57 +16,11 @@ use steep_judge::ids::FlagSet;
 /// have.
 pub(super) const MAX_COMBINATIONS: u128 = 1 << 16;
 
-/// Rows that are told to be dropped, each with its constraint. Others are counted.
-const MAX_DROPPED: usize = 1_000;
-
 /// A flag set with values of all axes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PlannedRow {
     pub(super) flags: FlagSet,
     pub(super) axes: BTreeMap<String, String>,
-}
-
-/// A row that is not soaked, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dropped {
-    /// The flags that would have been on.
-    pub flags: FlagSet,
-    /// Values of axes that it is about; empty: all.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub axes: BTreeMap<String, String>,
-    /// The constraint, in words.
-    pub reason: String,
-}
-
-/// What the strategy came to.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PlanNotes {
-    /// Which design, in words.
-    pub design: String,
-    /// Rows that a constraint or `exclude` took out.
-    pub dropped: Vec<Dropped>,
-    /// Rows of that kind beyond those.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub more_dropped: usize,
-    /// Rows of a balanced design, and that of production, which a constraint changed.
-    pub changed: Vec<Changed>,
-    /// Combinations of `pairwise` that no row can have.
-    pub impossible: Vec<Impossible>,
-    /// Combinations of that kind beyond those.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub more_impossible: usize,
-    /// What a balanced design cannot tell apart.
-    pub aliasing: Aliasing,
-    /// Why a screening design will not be folded over even if its outcome is ambiguous, in words; none: it will, or it
-    /// is none.
-    pub no_foldover: Option<String>,
-}
-
-/// For serde, which hands over references.
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 #[derive(Debug, Default)]
@@ -79,25 +32,6 @@ pub(super) struct Rows {
     /// Soaked after `kept` where those do not tell which flags leak: rows that are new, and some of `kept` again.
     pub(super) opposites: Vec<PlannedRow>,
     pub(super) notes: PlanNotes,
-}
-
-/// Why there are no rows.
-#[derive(Debug)]
-pub(super) enum NoRows {
-    /// These constraints clash; and whether the others do not without any one of them.
-    Clash(Vec<String>, bool),
-    /// The strategy is not available.
-    Strategy(String),
-    /// The axes have this many combinations of values; none: beyond counting.
-    Axes(Option<u128>),
-    /// It takes too many steps.
-    TooHard(TooHard),
-}
-
-impl From<TooHard> for NoRows {
-    fn from(too_hard: TooHard) -> Self {
-        Self::TooHard(too_hard)
-    }
 }
 
 /// What is soaked under some values of the axes.
@@ -306,24 +240,6 @@ impl Rows {
         self.count += 1;
         if self.count <= most {
             self.kept.push(PlannedRow { flags: flags.clone(), axes: axes.clone() });
-        }
-    }
-}
-
-impl PlanNotes {
-    /// Notes a row that is not soaked, once.
-    pub(super) fn drop_row(&mut self, dropped: Dropped) {
-        if self.dropped.len() >= MAX_DROPPED {
-            self.more_dropped += 1;
-        } else if !self.dropped.contains(&dropped) {
-            self.dropped.push(dropped);
-        }
-    }
-
-    /// Notes one row for all that a constraint takes out: of every combination they may be thousands.
-    pub(super) fn drop_example(&mut self, dropped: Dropped) {
-        if self.dropped.len() < MAX_DROPPED && self.dropped.iter().all(|known| known.reason != dropped.reason) {
-            self.dropped.push(dropped);
         }
     }
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::effort::{Effort, TooHard};
 use super::hadamard;
+use super::infeasible::NoRows;
 use super::model::Model;
-use super::rows::NoRows;
 use steep_judge::ids::FlagSet;
 
 /// Which design.

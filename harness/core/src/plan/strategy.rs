@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::effort::TooHard;
+use super::infeasible::NoRows;
 use super::model::Model;
+use super::notes::{Dropped, PlanNotes};
 use super::pairwise::pairwise;
-use super::rows::{Dropped, NoRows, PlanNotes};
 use super::screening::{Changed, Design, screened};
 use super::solver::Solver;
 use crate::scenario::{Foldover, Scenario, Strategy};

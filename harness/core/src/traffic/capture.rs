@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::scenario::{CapturePlace, JsonPath, Request, variables};
 
 use super::ScheduleError;
-use super::expect::MAX_EXPECTED_BYTES;
+use super::excerpt::MAX_EXPECTED_BYTES;
 
 /// The longest value that is captured. It is held for each session under way, and what servers take in a header at all
 /// is 8 KiB.

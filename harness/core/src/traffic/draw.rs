@@ -186,7 +186,7 @@ pub struct Values {
 const FEW: usize = 4;
 
 impl Values {
-    /// The value of a slot of [`super::text::RequestText::params`].
+    /// The value of a slot of [`super::request::RequestText::params`].
     ///
     /// # Panics
     /// There are not this many.

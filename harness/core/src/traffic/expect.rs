@@ -9,15 +9,9 @@ use crate::template::Template;
 
 use super::ScheduleError;
 use super::draw::Values;
+use super::excerpt::{MAX_EXPECTED_BYTES, shown};
 use super::grpc::CallExpectation;
 use super::text::Text;
-
-/// The longest body that is looked at. It is held in memory for each request in flight; one that is longer is not as
-/// expected.
-pub const MAX_EXPECTED_BYTES: usize = 1 << 20;
-
-/// How much of what was found is reported.
-const MAX_TOLD_CHARS: usize = 80;
 
 /// What an answer must be.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -179,14 +173,6 @@ fn contains(body: &[u8], wanted: &[u8]) -> bool {
 
 fn described(text: &str, values: &Values) -> String {
     format!("`{}`", shown(text, values))
-}
-
-/// A text of an answer as it may stand in a message: short, in one line, and without what was captured.
-pub(super) fn shown(text: &str, values: &Values) -> String {
-    let text = values.redacted(text);
-    let short: String = text.chars().take(MAX_TOLD_CHARS).collect();
-    let more = if short.len() < text.len() { "…" } else { "" };
-    format!("{}{more}", short.escape_debug())
 }
 
 #[cfg(test)]

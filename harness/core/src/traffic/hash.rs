@@ -4,11 +4,9 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::text::Body;
+use super::request::Body;
+use super::stream::GENERATOR;
 use super::{Schedule, ScheduleError, Workload};
-
-/// Names the way in which a seed becomes traffic. A change of it changes all traffic, and every hash.
-pub const GENERATOR: &str = "steep traffic 1";
 
 /// How many due requests are hashed: enough to see any difference of the generator, few enough to cost nothing.
 const HASHED_REQUESTS: usize = 4096;

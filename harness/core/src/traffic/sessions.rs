@@ -11,8 +11,8 @@ use steep_judge::units::{Seed, SinceStart};
 use super::Due;
 use super::draw::{Values, mixed};
 use super::jar::Jar;
+use super::request::RequestText;
 use super::stream::{Stream, share_of};
-use super::text::RequestText;
 use super::users::thought;
 
 /// The most sessions under way: each has its values and cookies, a KiB or so, while its user thinks. Beyond, whoever

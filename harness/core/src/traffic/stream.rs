@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use steep_judge::units::Seed;
 
-use super::hash::GENERATOR;
+/// Names the way in which a seed becomes traffic. A change of it changes all traffic, and every hash.
+pub const GENERATOR: &str = "steep traffic 1";
 
 /// A stream of random numbers. `ChaCha` with eight rounds: the same numbers on every machine and in every version.
 #[derive(Debug, Clone)]

@@ -16,7 +16,8 @@ use super::capture::Variables;
 use super::curve::Curve;
 use super::grpc::Descriptors;
 use super::lists::Lists;
-use super::text::{FileBody, Names, RequestText, templates};
+use super::request::{FileBody, RequestText, templates};
+use super::text::Names;
 
 /// All problems of the files that `scenario` names, whose rates are drawn already. Paths that were not read are
 /// problems that were reported.

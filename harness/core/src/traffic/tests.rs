@@ -21,7 +21,7 @@ pub(crate) fn text_of(template: &Template) -> text::Text {
     let variables = Variables::default();
     let names = Names { params: &params, lists: &lists, variables: &variables, cell_value: |_: &str| None };
     match RequestText::compile(&request, None, None, &names).expect("a request").body() {
-        Some(text::Body::Text(text)) => text.clone(),
+        Some(request::Body::Text(text)) => text.clone(),
         body => panic!("{body:?}"),
     }
 }
@@ -30,7 +30,7 @@ fn written(schedule: &Schedule, due: &Due) -> (String, String) {
     let (mut path, mut body) = (String::new(), String::new());
     let text = &schedule.texts()[due.request];
     text.path().write(&due.values, &mut path);
-    if let Some(text::Body::Text(text)) = text.body() {
+    if let Some(request::Body::Text(text)) = text.body() {
         text.write(&due.values, &mut body);
     }
     (path, body)
@@ -153,7 +153,7 @@ fn bodies_from_files_are_templates_if_they_are_text() {
     let due = schedule.clone().find(|due| due.request == 1).expect("an order");
     assert_eq!(written(&schedule, &due).1, r#"{"name":"ann"}"#);
     load.supplies.insert("order".to_owned(), b"\xff{{".to_vec());
-    let raw = text::Body::Raw(b"\xff{{".to_vec().into());
+    let raw = request::Body::Raw(b"\xff{{".to_vec().into());
     assert_eq!(load.schedule().texts()[1].body(), Some(&raw));
 }
 

@@ -1,7 +1,8 @@
 //! From the competition of models to growth with its interval and evidence. Everything is over the whole run.
 
 use super::Follows;
-use crate::stats::competition::{Competition, Fit};
+use crate::stats::competition::Competition;
+use crate::stats::fit::Fit;
 use crate::stats::shapes::{Drift, Shape};
 use crate::stats::student;
 use crate::units::Estimate;

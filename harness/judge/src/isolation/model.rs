@@ -3,7 +3,6 @@
 //!
 //! All growth here is in units of what is worth finding.
 
-use super::shortlist::{MAX_WEIGHED, shortlist};
 use super::tail::{ln_above, ln_all_above};
 use crate::stats::cholesky::{Triangle, dot};
 
@@ -198,15 +197,6 @@ struct Effects {
 }
 
 impl Model {
-    /// Of the cells, with these possible causes: all of them, or where there are too many the likely ones. None if no
-    /// covariance comes of the numbers.
-    pub(super) fn new(readings: &[Reading], causes: &Causes) -> Option<Self> {
-        let cells = Whitened::of(readings)?;
-        let columns = columns(readings, causes);
-        let columns = if columns.len() > MAX_WEIGHED { shortlist(columns, &cells, MAX_WEIGHED) } else { columns };
-        Some(Self::of(columns, &cells))
-    }
-
     /// With these columns.
     pub(super) fn of(columns: Vec<Column>, cells: &Whitened<'_>) -> Self {
         let whitened: Vec<Vec<f64>> = columns.iter().map(|column| cells.column(column.term)).collect();
@@ -363,7 +353,7 @@ impl Partial {
 }
 
 /// Every cause that some cell could show.
-fn columns(readings: &[Reading], causes: &Causes) -> Vec<Column> {
+pub(super) fn columns(readings: &[Reading], causes: &Causes) -> Vec<Column> {
     let is_seen = |term: &Term| readings.iter().any(|reading| term.is_active(&reading.on));
     let factors = readings.first().map_or(0, |reading| reading.on.len());
     let seen = |terms: Vec<Term>| -> Vec<Term> { terms.into_iter().filter(is_seen).collect() };

@@ -8,13 +8,13 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::model::{Beyond, Column, Model, Term, Whitened, ln_prior_of};
+use super::model::{Beyond, Causes, Column, Model, Reading, Term, Whitened, columns, ln_prior_of};
 use super::search::{self, Found, NEGLIGIBLE, SLACK, Set};
 use crate::stats::cholesky::dot;
 
 /// So many causes are weighed at most: all of 36 flags with all their pairs, in both ways. Their Gram matrix takes 32
 /// MB.
-pub(super) const MAX_WEIGHED: usize = 2_000;
+const MAX_WEIGHED: usize = 2_000;
 
 /// Room for pairs that there is at least, however many single causes there are.
 const LEAST_PAIRS: usize = 500;
@@ -25,8 +25,19 @@ const SETS: usize = 4;
 /// Once the pairs are in, other sets may be the best: they are chosen again, so often at most.
 const ROUNDS: usize = 3;
 
+impl Model {
+    /// Of the cells, with these possible causes: all of them, or where there are too many the likely ones. None if no
+    /// covariance comes of the numbers.
+    pub(super) fn new(readings: &[Reading], causes: &Causes) -> Option<Self> {
+        let cells = Whitened::of(readings)?;
+        let columns = columns(readings, causes);
+        let columns = if columns.len() > MAX_WEIGHED { shortlist(columns, &cells, MAX_WEIGHED) } else { columns };
+        Some(Self::of(columns, &cells))
+    }
+}
+
 /// All of `columns` that are single causes, and the likeliest of the others: `most` together, or little more.
-pub(super) fn shortlist(columns: Vec<Column>, cells: &Whitened<'_>, most: usize) -> Vec<Column> {
+fn shortlist(columns: Vec<Column>, cells: &Whitened<'_>, most: usize) -> Vec<Column> {
     let is_pair = |column: &Column| matches!(column.term, Term::Both(..) | Term::Without(..));
     let (pairs, single): (Vec<Column>, Vec<Column>) = columns.into_iter().partition(is_pair);
     let room = most.saturating_sub(single.len()).max(LEAST_PAIRS.min(most / 4));
@@ -124,7 +135,6 @@ mod tests {
 
     use rand_distr::{Distribution as _, StandardNormal};
 
-    use super::super::model::Reading;
     use super::*;
 
     /// Cells with about half of the flags on, and first one with all and one with none.

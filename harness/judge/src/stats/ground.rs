@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::cholesky::Triangle;
-use super::competition::Fit;
+use super::fit::Fit;
 use super::noise::{Noise, Whitening};
 use super::shapes::{Mean, ONE};
 

@@ -2,7 +2,8 @@
 //! little noise makes as loud as growth.
 
 use super::basis::{Basis, Churn};
-use super::competition::{Field, Fit};
+use super::field::Field;
+use super::fit::Fit;
 use super::shapes::{Dictionary, Mean, Shape};
 
 /// Shapes whose best score is this far below the best of their kind are not worth refining.

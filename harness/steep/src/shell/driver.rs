@@ -27,6 +27,7 @@ use steep_core::traffic::latency::{Interval, LatencyLimit};
 use steep_judge::units::Seed;
 
 mod alarm;
+mod answer;
 mod aside;
 mod connection;
 mod line;

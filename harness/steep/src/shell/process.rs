@@ -170,21 +170,13 @@ enum Rest {
 /// An end that nobody saw.
 const UNKNOWN_EXIT: Exit = Exit { code: None, signal: None, oom_kill: false };
 
-/// The program that is started as the supervisor: steep itself. On Linux by a link of the kernel that stays right when
-/// the file is replaced by a new build during a soak.
-///
-/// # Errors
-/// When the system does not tell a program its own path.
-pub fn own_program() -> io::Result<PathBuf> {
-    let link = Path::new("/proc/self/exe");
-    if link.exists() { Ok(link.to_owned()) } else { std::env::current_exe() }
-}
-
 impl Process {
     /// Starts `launch` under a supervisor, which is `program` (see [`own_program`]) called as `steep supervise`.
     ///
     /// # Errors
     /// No such program or folder, no permission, or a log that cannot be written; nothing runs then.
+    ///
+    /// [`own_program`]: super::own_program::own_program
     pub async fn start(launch: &Launch, program: &Path) -> Result<Self, StartError> {
         Self::start_after(launch, program, || ()).await
     }

@@ -48,7 +48,7 @@ pub struct CellPlace<'a> {
     pub scenario_folder: &'a Path,
     /// The cell's folder, absolute; `{{dir}}`.
     pub cell_folder: &'a Path,
-    /// steep's own program, see [`crate::shell::process::own_program`].
+    /// steep's own program, see [`crate::shell::own_program::own_program`].
     pub steep: &'a Path,
     /// The binary that was built for the cell, where the service is a cargo package.
     pub binary: Option<&'a Path>,

@@ -7,7 +7,7 @@ use steep_core::exposition;
 use steep_core::scenario::Supplies;
 use steep_core::scenario::decode::decode;
 use steep_core::traffic::draw::Values;
-use steep_core::traffic::text::RequestText;
+use steep_core::traffic::request::RequestText;
 use steep_core::traffic::{Schedule, Workload};
 
 use super::Target;

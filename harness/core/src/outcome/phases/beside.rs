@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::PhaseJudgement;
+use super::judgement::PhaseJudgement;
 use crate::outcome::stretches::Stretch;
 use steep_judge::growth::{ALLOCATOR_DRIFT, Follows, MemorySource};
 use steep_judge::units::{Bytes, BytesPerHour, duration_text};

@@ -4,6 +4,7 @@ use crate::scenario::decode::decode;
 use crate::sim::{SimService, soak};
 use crate::trace::ProcessId;
 use steep_judge::growth::Follows;
+use steep_judge::verdict::Verdict;
 
 /// A phase: name, role, rate (0: a pause), seconds.
 type Planned = (&'static str, &'static str, u32, u64);

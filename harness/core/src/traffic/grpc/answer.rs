@@ -4,7 +4,7 @@ use percent_encoding::percent_decode;
 
 use crate::scenario::{Expect, GrpcForm, GrpcStatus, Request};
 use crate::traffic::draw::Values;
-use crate::traffic::expect::shown;
+use crate::traffic::excerpt::shown;
 
 use super::frames::Frames;
 

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::scenario::GrpcForm;
-use crate::traffic::expect::MAX_EXPECTED_BYTES;
+use crate::traffic::excerpt::MAX_EXPECTED_BYTES;
 
 use super::messages::HEAD_BYTES;
 

@@ -7,8 +7,8 @@ use prost_reflect::prost_types::FileDescriptorSet;
 use super::*;
 use crate::scenario::{Expect, Flaw, Grpc, GrpcForm, GrpcStatus, Param, Request};
 use crate::traffic::draw::Values;
+use crate::traffic::request::Body;
 use crate::traffic::testing::{TestLoad, greeter, greeting, request};
-use crate::traffic::text::Body;
 use crate::traffic::{Schedule, ScheduleError};
 
 fn scheduled(load: &TestLoad) -> Result<Schedule, ScheduleError> {
@@ -183,7 +183,7 @@ fn trailers_in_a_body_are_found() {
 
 #[test]
 fn what_is_longer_than_what_is_looked_at_is_not_kept() {
-    let long = vec![0; crate::traffic::expect::MAX_EXPECTED_BYTES + 1];
+    let long = vec![0; crate::traffic::excerpt::MAX_EXPECTED_BYTES + 1];
     let head = [&[0][..], &(long.len() as u32).to_be_bytes()].concat();
     let frames = frames(GrpcForm::Native, &[&head, &long]);
     assert_eq!((frames.payload(), frames.are_whole(), frames.messages()), (None, true, 1));

@@ -44,7 +44,7 @@ fn buying(phases: Vec<Phase>) -> TestLoad {
 fn written(due: &Due, texts: &[RequestText]) -> String {
     let mut out = String::new();
     texts[due.request].path().write(&due.values, &mut out);
-    if let Some(super::super::text::Body::Text(body)) = texts[due.request].body() {
+    if let Some(super::super::request::Body::Text(body)) = texts[due.request].body() {
         body.write(&due.values, &mut out);
     }
     out

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::commands::scenario_file::LoadedScenario;
 use crate::shell::build::{Built, Doing};
 use crate::shell::cell::Binary;
-use crate::shell::process::own_program;
+use crate::shell::own_program::own_program;
 use crate::shell::progress::Progress;
 use crate::shell::store::{RunFolder, RunRecord};
 use steep_core::plan::Cell;

@@ -18,8 +18,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use steep_core::scenario::{Abort, Conduct, Farewell, Http, Protocol};
 
+use super::answer::Answer;
 use super::connection::{MAX_ANSWER_BYTES, READ_BUFFER_BYTES};
-use super::line::Answer;
 use super::message::HttpRequest;
 use super::multiplexed::handshake;
 use super::received::Received;

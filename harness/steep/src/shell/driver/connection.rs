@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep};
 
 use steep_core::scenario::{Farewell, Http};
 
-use super::line::Answer;
+use super::answer::Answer;
 use super::message::HttpRequest;
 use super::received::Received;
 use super::slow::Rates;

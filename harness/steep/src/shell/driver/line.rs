@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use hyper::StatusCode;
-
 use steep_core::scenario::{Http, Protocol};
 use steep_core::traffic::Due;
 use steep_judge::units::SinceStart;
@@ -52,21 +50,6 @@ pub(super) struct Recess {
     away: Vec<Waker>,
 }
 
-/// How an exchange ended, as its connection saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// With this status and this many bytes of body.
-    Whole(StatusCode, u64),
-    /// Not in time, after this many bytes.
-    TooLate(u64),
-    /// Cut off, garbled or too large, after this many bytes.
-    Broken(u64),
-    /// The client went away, as the scenario wants it, after this many bytes.
-    Left(u64),
-    /// No connection was available, for a request that wants one of its own.
-    NotConnected,
-}
-
 /// How many lines there are: one for each connection, or with HTTP/2 so many that each connection can offer one while
 /// all that may be in flight is on others; and those of requests with a connection of their own, if there are such.
 pub(super) fn lines(http: &Http, max_in_flight: usize, messages: &[Message]) -> (usize, usize) {
@@ -76,18 +59,6 @@ pub(super) fn lines(http: &Http, max_in_flight: usize, messages: &[Message]) -> 
     };
     let has_aside = messages.iter().any(|message| message.aside().is_some());
     (ordinary, if has_aside { http.aside_connections } else { 0 })
-}
-
-impl Answer {
-    /// Bytes of its body.
-    pub(super) fn received(self) -> u64 {
-        match self {
-            Self::Whole(_, received) | Self::TooLate(received) | Self::Broken(received) | Self::Left(received) => {
-                received
-            }
-            Self::NotConnected => 0,
-        }
-    }
 }
 
 impl Pool {

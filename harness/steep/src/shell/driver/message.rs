@@ -17,11 +17,12 @@ use steep_core::traffic::draw::Values;
 use steep_core::traffic::expect::Expectation;
 use steep_core::traffic::grpc::{Encoder, Reader};
 use steep_core::traffic::jar::Jar;
-use steep_core::traffic::text::{Body, RequestText, Text};
+use steep_core::traffic::request::{Body, RequestText};
+use steep_core::traffic::text::Text;
 use steep_judge::units::Seed;
 
 use super::DriverError;
-use super::line::Answer;
+use super::answer::Answer;
 use super::received::Received;
 use super::target::Target;
 

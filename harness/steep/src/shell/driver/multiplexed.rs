@@ -19,8 +19,8 @@ use tokio::time::{Instant, Sleep, timeout};
 
 use steep_core::scenario::{Farewell, Http};
 
+use super::answer::Answer;
 use super::connection::{MAX_ANSWER_BYTES, Wire};
-use super::line::Answer;
 use super::message::HttpRequest;
 use super::received::Received;
 use super::slow::Rates;

@@ -6,7 +6,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use memchr::memmem;
 
 use steep_core::scenario::GrpcForm;
-use steep_core::traffic::expect::MAX_EXPECTED_BYTES;
+use steep_core::traffic::excerpt::MAX_EXPECTED_BYTES;
 use steep_core::traffic::grpc::{CallEnd, Frames};
 
 const STATUS: &str = "grpc-status";

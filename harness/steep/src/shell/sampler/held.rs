@@ -12,6 +12,7 @@ pub mod cgroup;
 pub mod descriptors;
 pub mod folders;
 pub mod mapped;
+mod origin;
 pub mod segments;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, setsid, wait};
 
 use super::protocol::Report;
 use super::{GUARDED_OPTION, SUBCOMMAND, become_subreaper, drain, hear_signals, readable, tell};
-use crate::shell::process::own_program;
+use crate::shell::own_program::own_program;
 use crate::shell::process_tree;
 
 /// What guards and supervisors are called. Not `steep`: `pkill -f steep` is meant for steep, and these end by

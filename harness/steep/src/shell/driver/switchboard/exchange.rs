@@ -10,7 +10,8 @@ use steep_core::traffic::Due;
 use steep_core::traffic::dispatch::{Ended, Outcome};
 use steep_judge::units::SinceStart;
 
-use super::super::line::{Answer, State};
+use super::super::answer::Answer;
+use super::super::line::State;
 use super::super::message::{HttpRequest, add_cookies};
 use super::super::received::Received;
 use super::{Board, Switchboard};

@@ -65,7 +65,7 @@ async fn another_status_is_reported_before_the_rest() {
 #[tokio::test]
 async fn a_body_beyond_the_bound_is_read_and_not_looked_at() {
     static LONG: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-        let length = steep_core::traffic::expect::MAX_EXPECTED_BYTES + 1;
+        let length = steep_core::traffic::excerpt::MAX_EXPECTED_BYTES + 1;
         format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{}", "x".repeat(length))
     });
     let (total, first_unmet) = expecting(&LONG, |load| {

@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Key;
 use super::descriptors::open_files;
-use super::segments::user_of;
-use crate::shell::clock::Moment;
+use super::origin::user_of;
 use crate::shell::process_tree;
 use crate::shell::procfs::Stat;
-use steep_core::trace::ProcessId;
 
 /// Parent of the threads of the kernel.
 const KTHREADD: u32 = 2;
@@ -58,15 +55,6 @@ pub fn open_in(processes: &[u32]) -> BTreeSet<Key> {
     let mut left = DESCRIPTORS_MAX;
     let files = |pid: &u32| open_files(&PathBuf::from(format!("/proc/{pid}/fd")), &mut left).unwrap_or_default();
     processes.iter().flat_map(files).map(|(_, seen)| seen.key).collect()
-}
-
-/// When a process started, in seconds since 1970; by the clock as it is now.
-#[must_use]
-pub fn started_unix_s(process: ProcessId) -> i64 {
-    let per_second = rustix::param::clock_ticks_per_second();
-    let age_s = Moment::now().since_boot.as_secs().saturating_sub(process.start_ticks / per_second);
-    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    i64::try_from(now_s.saturating_sub(age_s)).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

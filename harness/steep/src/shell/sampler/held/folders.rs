@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, statvfs};
 
-use super::bystanders::{bystanders, open_in, started_unix_s};
+use super::bystanders::{bystanders, open_in};
 use super::descriptors::{Descriptors, open_files};
-use super::segments::user_of;
+use super::origin::{started_unix_s, user_of};
 use super::{Key, LOOK_REST, Seen, seen_at, shares_namespace};
 use crate::shell::clock::Moment;
 use crate::shell::procfs::shared::{Filesystem, mounts_in_memory};

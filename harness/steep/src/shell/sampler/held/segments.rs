@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::Key;
-use super::bystanders::started_unix_s;
+use super::origin::{started_unix_s, user_of};
 use crate::shell::procfs::shared::{Segment, segments};
 use steep_core::trace::ProcessId;
 use steep_judge::units::Bytes;
@@ -80,12 +79,6 @@ impl Segments {
     pub fn keys(&self) -> impl Iterator<Item = Key> {
         self.own.keys().map(|id| Key::Segment(*id))
     }
-}
-
-/// The user whom process `pid` runs as.
-#[must_use]
-pub fn user_of(pid: u32) -> Option<u32> {
-    Some(fs::metadata(format!("/proc/{pid}")).ok()?.uid())
 }
 
 #[cfg(test)]
