@@ -2,7 +2,7 @@
 //!
 //! One JSON object a line, told apart by `record`. The first is the header, the last of a finished cell is `end`;
 //! between them a line for each sample, each second of traffic, each change of phase and each disturbance. Counts are
-//! cumulative, so a lost line loses no request. Pure: `Trace::read` takes text.
+//! cumulative, so a lost line loses no request. Pure: `TraceReader` takes lines.
 
 mod cpu;
 mod events;
@@ -22,7 +22,7 @@ pub use self::events::{WorkerCause, WorkerEnd};
 pub use self::header::{ExternalLoad, FORMAT, Header, LoadStart, PhaseSpan, Provenance, Repeated};
 pub use self::held::{Held, HeldSource};
 pub use self::memory::{Live, Memory, Own, Rollup};
-pub use self::read::{Trace, TraceError};
+pub use self::read::{Trace, TraceError, TraceReader};
 pub use self::sample::{Activity, ProcessId, Sample};
 use steep_judge::units::SinceStart;
 
