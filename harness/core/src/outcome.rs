@@ -50,7 +50,7 @@ use crate::trace::{
     Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, Own, Percentiles, Repeated, Sample,
     Trace,
 };
-use steep_judge::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
+use steep_judge::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 use steep_judge::ids::{CellId, FlagSet, History};
 use steep_judge::isolation::{JudgedCell, PhasesSeen};
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR, SinceStart};
@@ -190,10 +190,7 @@ impl Outcome {
     }
 
     /// As [`Outcome::of`], with growth that `fit` finds: see [`judge_by`].
-    pub fn by(
-        trace: &Trace,
-        fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
-    ) -> Self {
+    pub fn by(trace: &Trace, fit: impl FnMut(&Series, Layer, &Materiality) -> Result<Growth, Unjudgeable>) -> Self {
         let header = &trace.header;
         let requests = totals(trace);
         let peak_bytes = trace.samples.iter().map(Sample::peak).max();

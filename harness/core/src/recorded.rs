@@ -7,7 +7,7 @@ use std::str::FromStr;
 use csv::StringRecord;
 use thiserror::Error;
 
-use steep_judge::growth::Series;
+use steep_judge::growth::{Layer, MemorySource, Series, Sources};
 use steep_judge::units::Bytes;
 
 /// Names that each column may have; the first is ours. Live bytes are only read from a column that is named.
@@ -222,7 +222,7 @@ impl Recording {
             live,
             live_scale: live.map_or(1.0, |column| scale(&head[column])),
             clock: None,
-            series: Series::default(),
+            series: Series { sources: Sources::default().with(MemorySource::Column), ..Series::default() },
         })
     }
 
@@ -238,15 +238,20 @@ impl Recording {
         if row.len() != self.width {
             return Err(CsvError::Fields { line, found: row.len(), wanted: self.width });
         }
+        let sources = self.series.sources;
         let amount = |column: usize, unit| match number(&row[column], line)? {
             number if number < 0.0 => Err(CsvError::Negative { line, number, unit }),
             number => Ok(number),
         };
-        let memory = self.scale * amount(self.memory, "bytes")?;
+        let memory = self.scale * amount(self.memory, sources.of(Layer::Resident).unit())?;
         let requests = self.requests.map_or(Ok(0.0), |column| amount(column, "requests"))?;
         if let Some(column) = self.live {
             // A reading of the probe may be missing.
-            let live = if row[column].is_empty() { f64::NAN } else { self.live_scale * amount(column, "live bytes")? };
+            let live = if row[column].is_empty() {
+                f64::NAN
+            } else {
+                self.live_scale * amount(column, sources.of(Layer::Live).unit())?
+            };
             self.series.live_bytes.push(live);
         }
         let t_s = self.moment(&row[self.time], line)?;

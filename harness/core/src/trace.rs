@@ -2,7 +2,7 @@
 //!
 //! One JSON object a line, told apart by `record`. The first is the header, the last of a finished cell is `end`;
 //! between them a line for each sample, each second of traffic, each change of phase and each disturbance. Counts are
-//! cumulative, so a lost line loses no request. Pure: `Trace::read` takes text.
+//! cumulative, so a lost line loses no request. Pure: `TraceReader` takes lines.
 
 mod cpu;
 mod events;
@@ -10,6 +10,7 @@ mod header;
 mod held;
 mod memory;
 mod read;
+mod sample;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,8 +22,9 @@ pub use self::events::{WorkerCause, WorkerEnd};
 pub use self::header::{ExternalLoad, FORMAT, Header, LoadStart, PhaseSpan, Provenance, Repeated};
 pub use self::held::{Held, HeldSource};
 pub use self::memory::{Live, Memory, Own, Rollup};
-pub use self::read::{Trace, TraceError};
-use steep_judge::units::{Bytes, SinceStart};
+pub use self::read::{Trace, TraceError, TraceReader};
+pub use self::sample::{Activity, ProcessId, Sample};
+use steep_judge::units::SinceStart;
 
 /// One line of a trace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,84 +55,6 @@ pub struct PhaseChange {
     pub t_s: SinceStart,
     /// Name of the phase.
     pub phase: String,
-}
-
-/// Memory, read at one moment over the whole process tree, each page counted once.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
-    /// When.
-    pub t_s: SinceStart,
-    /// How long the reading took, in microseconds.
-    pub read_us: u64,
-    /// What the kernel says.
-    pub memory: Memory,
-    /// Live bytes, where the service carries the probe and answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub live: Option<Live>,
-    /// Completed requests by name, counted from the start of the load.
-    pub requests: BTreeMap<String, u64>,
-    /// Threads, descriptors, faults and CPU of the tree.
-    pub activity: Activity,
-    /// The processes that were read.
-    pub processes: Vec<ProcessId>,
-    /// The exact and costly reading, on its slow cadence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollup: Option<Rollup>,
-    /// Memory that processes hold by a name, a descriptor or a number, whether they have mapped it or not; none where
-    /// there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<Held>,
-    /// Memory of each dependency, by name; recorded, not judged.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub dependencies: BTreeMap<String, Memory>,
-    /// steep itself.
-    pub steep: Own,
-    /// The CPUs of the host; none in older traces, and where the host does not tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<HostCpu>,
-}
-
-impl Sample {
-    /// The highest resident memory so far: by the kernel's own mark, which sees what happens between two samples. Marks
-    /// of several processes are not of one moment and share pages, so that their sum would be a false alarm: there it
-    /// is what is resident now.
-    #[must_use]
-    pub fn peak(&self) -> Bytes {
-        let Memory { anon_bytes, file_bytes, shmem_bytes, peak_bytes, hugetlb_bytes, unmapped_bytes, .. } = self.memory;
-        let now = anon_bytes + file_bytes + shmem_bytes + hugetlb_bytes + unmapped_bytes;
-        // The kernel's mark knows nothing of pages that nobody has mapped, nor when it was set.
-        if self.processes.len() <= 1 { peak_bytes.max(now) } else { now }
-    }
-
-    /// Completed requests of all names: the work that growth is judged by.
-    #[must_use]
-    pub fn completed(&self) -> u64 {
-        self.requests.values().sum()
-    }
-}
-
-/// What the tree does beside holding memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Activity {
-    /// Threads.
-    pub threads: u64,
-    /// Open file descriptors.
-    pub fds: u64,
-    /// Page faults that needed no disk, since each process started.
-    pub minor_faults: u64,
-    /// Page faults that did.
-    pub major_faults: u64,
-    /// CPU time, user and system, of the processes alive now.
-    pub cpu_s: f64,
-}
-
-/// A process, told from a later one with the same number by its start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ProcessId {
-    /// Number.
-    pub pid: u32,
-    /// Start in clock ticks since boot (field 22 of `/proc/PID/stat`).
-    pub start_ticks: u64,
 }
 
 /// What the driver did until one moment.

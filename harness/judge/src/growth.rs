@@ -13,6 +13,7 @@ mod interval;
 mod materiality;
 mod running;
 mod series;
+mod source;
 mod staircase;
 
 use serde::Serialize;
@@ -25,10 +26,12 @@ pub use self::candidates::{Candidate, candidates};
 pub use self::falls::GivenBack;
 pub use self::flat_end::FlatEnd;
 pub(crate) use self::interval::PLAUSIBLE;
-pub use self::materiality::{ALLOCATOR_DRIFT, Materiality, SHORT_RUN_SECONDS};
-pub(crate) use self::materiality::{CHUNK, SHARE_OF_WORTH_FINDING};
+pub use self::materiality::Materiality;
+pub(crate) use self::materiality::SHARE_OF_WORTH_FINDING;
 pub use self::running::{Reading, RunningSeries};
-pub use self::series::{LEAST_PHASE, LEAST_SECONDS, MemorySource, Series, Unjudgeable};
+pub(crate) use self::series::SHORT_RUN_SECONDS;
+pub use self::series::{LEAST_PHASE, LEAST_SECONDS, Series, Unjudgeable};
+pub use self::source::{Layer, MemorySource, Sources};
 pub use self::staircase::Jumps;
 pub use crate::stats::shapes::Shape;
 
@@ -180,29 +183,29 @@ impl Growth {
         self.flat_end.and_then(|end| end.at_most)
     }
 
-    /// Whether anonymous memory went on after a cap: live bytes have no heap that creeps.
+    /// Whether memory went on after a cap, and the heap may be what creeps.
     #[must_use]
     pub fn is_after_cap(&self) -> bool {
-        self.after_cap.is_some() && self.source == MemorySource::Anonymous
+        self.after_cap.is_some() && self.source.holds_allocator()
     }
 }
 
-/// Fits the growth of the memory of one `source` in `series`.
+/// Fits the growth of one `layer` of the memory in `series`.
 ///
 /// # Errors
 /// Why the series cannot be judged. Never a panic, whatever the numbers.
-pub fn fit(series: &Series, source: MemorySource, materiality: &Materiality) -> Result<Growth, Unjudgeable> {
-    fitted(series, source, materiality, |_, _| ()).map(|(growth, ())| growth)
+pub fn fit(series: &Series, layer: Layer, materiality: &Materiality) -> Result<Growth, Unjudgeable> {
+    fitted(series, layer, materiality, |_, _| ()).map(|(growth, ())| growth)
 }
 
 /// The growth, and what `look` sees of the competition that led to it; there is none for a series that never changes.
 fn fitted<T: Default>(
     series: &Series,
-    source: MemorySource,
+    layer: Layer,
     materiality: &Materiality,
     look: impl FnOnce(&Run, &Competition) -> T,
 ) -> Result<(Growth, T), Unjudgeable> {
-    let run = Run::of(series, source, materiality)?;
+    let run = Run::of(series, layer, materiality)?;
     if run.never_changes() {
         return Ok((run.growth(&Interval::NOTHING, &Environment::default(), materiality.bar), T::default()));
     }
@@ -290,8 +293,8 @@ struct Run {
 }
 
 impl Run {
-    fn of(series: &Series, source: MemorySource, materiality: &Materiality) -> Result<Self, Unjudgeable> {
-        let readings = Readings::checked(series, source)?;
+    fn of(series: &Series, layer: Layer, materiality: &Materiality) -> Result<Self, Unjudgeable> {
+        let readings = Readings::checked(series, layer)?;
         let sawtooth = period(&readings.ts, &readings.memory);
         let cut = readings.blocks(sawtooth)?;
         Ok(Self { worth_finding: materiality.worth_finding(readings.rps()), readings, cut, sawtooth })

@@ -21,7 +21,7 @@ pub use self::limits::Limits;
 use self::need::advised;
 use self::rules::{NOT_READ, OF_BOTH, OF_GROWTH, OF_NUMBERS, Rule, TOO_FEW_READINGS, TOO_UNCERTAIN, first};
 use self::words::estimate;
-use crate::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
+use crate::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 
 /// What is said about a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -174,14 +174,14 @@ pub fn judge(series: &Series, materiality: &Materiality) -> Judgement {
 pub fn judge_by(
     series: &Series,
     materiality: &Materiality,
-    mut fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+    mut fit: impl FnMut(&Series, Layer, &Materiality) -> Result<Growth, Unjudgeable>,
 ) -> Judgement {
-    let anonymous = fit(series, MemorySource::Anonymous, materiality);
+    let anonymous = fit(series, Layer::Resident, materiality);
     if !series.has_live_bytes() {
         return anonymous.map_or_else(Judgement::from, |growth| by_growth(growth, materiality));
     }
-    let mut judgement = fit(series, MemorySource::Live, materiality)
-        .map_or_else(Judgement::from, |growth| by_growth(growth, materiality));
+    let mut judgement =
+        fit(series, Layer::Live, materiality).map_or_else(Judgement::from, |growth| by_growth(growth, materiality));
     let Ok(anonymous) = anonymous else { return judgement };
     let resident = by_growth(anonymous, materiality);
     if let Some((rule, ())) = first(&OF_BOTH, |applies| applies(&judgement, &resident).then_some(())) {

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use steep_judge::growth::{Growth, Materiality, MemorySource, Series, Shape, fit};
+use steep_judge::growth::{Growth, Layer, Materiality, Series, Shape, fit};
 use steep_judge::stats::blocks::blocks;
 use steep_judge::stats::competition::Competition;
 use steep_judge::verdict::judge;
@@ -118,7 +118,7 @@ fn stored() -> Vec<(String, Expected, Series)> {
 }
 
 fn fitted(series: &Series) -> Growth {
-    fit(series, MemorySource::Anonymous, &Materiality::default()).expect("a fit")
+    fit(series, Layer::Resident, &Materiality::default()).expect("a fit")
 }
 
 #[test]

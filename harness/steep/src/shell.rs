@@ -14,6 +14,7 @@ pub mod inquiry;
 pub mod interrupt;
 pub mod latency_log;
 pub mod listener;
+pub mod live;
 pub mod loopback;
 pub mod own_program;
 pub mod ports;

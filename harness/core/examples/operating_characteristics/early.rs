@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use steep_judge::growth::{Materiality, MemorySource, fit};
+use steep_judge::growth::{Layer, Materiality, fit};
 use steep_judge::simulator::{CALM, Recipe, Simulated, simulate};
 use steep_judge::verdict::{EarlyStop, looks};
 
@@ -22,7 +22,7 @@ impl Stop {
         let mut stop = EarlyStop::new(materiality.bar);
         let after = looks(Duration::from_secs(recipe.seconds as u64)).find(|look| {
             let Simulated { series, .. } = simulated.clone().look(look.as_secs_f64());
-            stop.may_stop(fit(&series, MemorySource::Anonymous, materiality).ok().as_ref(), true)
+            stop.may_stop(fit(&series, Layer::Resident, materiality).ok().as_ref(), true)
         });
         let settled = after.is_none_or(|after| simulated.truth.is_settled(after.as_secs_f64()));
         Self { recipe: *recipe, after, settled }

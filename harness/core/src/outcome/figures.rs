@@ -82,7 +82,7 @@ pub(super) fn figures(trace: &Trace) -> Option<Figures> {
     let is_same = settled.iter().all(|sample| sample.processes == first.processes);
     let cpu_s = last.activity.cpu_s - first.activity.cpu_s;
     let shares = settled.iter().filter_map(|sample| {
-        let live = sample.live?.live_bytes.as_f64();
+        let live = sample.counted()?.1.live_bytes.as_f64();
         // Shared memory is not an allocator's.
         let allocators = sample.memory.judged().saturating_sub(sample.memory.shared());
         (live > 0.0).then(|| allocators.as_f64() / live)

@@ -12,7 +12,7 @@ use super::materiality::materiality;
 use super::rules::of_phases;
 use super::stretches::Stretch;
 use crate::trace::{Sample, Trace};
-use steep_judge::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable};
+use steep_judge::growth::{Growth, Layer, Materiality, Series, Unjudgeable};
 use steep_judge::units::Bytes;
 use steep_judge::verdict::{Judgement, judge, judge_by};
 
@@ -46,7 +46,7 @@ pub(super) struct Judged {
 /// Judges every stretch of `trace`; `fit` sees the fitted one only.
 pub(super) fn judged(
     trace: &Trace,
-    fit: impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable>,
+    fit: impl FnMut(&Series, Layer, &Materiality) -> Result<Growth, Unjudgeable>,
 ) -> Judged {
     let materiality = materiality(&trace.header.judge);
     let surer = Materiality { bar: materiality.bar + MORE_EVIDENCE, ..materiality };

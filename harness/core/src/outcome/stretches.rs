@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::scenario::Role;
 use crate::trace::{ExternalLoad, PhaseSpan, ProcessId, Sample, Trace};
-use steep_judge::growth::Series;
+use steep_judge::growth::{Layer, Series, Sources};
 use steep_judge::units::{Rps, SinceStart};
 
 /// A phase of which no rate is known has no load where fewer answers came than this share of the rate of the whole
@@ -72,16 +72,19 @@ impl<'t> Stretch<'t> {
         let completed =
             |sample: &Sample| if self.is_silent { 0 } else { sample.completed().saturating_sub(first.completed()) };
         let disturbances = trace.disturbances.iter().map(|disturbance| disturbance.t_s);
-        let has_probe = samples.iter().any(|sample| sample.live.is_some());
+        let read_from = |layer: Layer| samples.iter().find_map(|sample| sample.judged(layer)).map(|(source, _)| source);
+        let sources = Layer::ALL.into_iter().filter_map(read_from).fold(Sources::default(), Sources::with);
+        let memory = |layer: Layer| samples.iter().map(|sample| read(sample, layer)).collect::<Vec<f64>>();
         Series {
             t_s: samples.iter().map(|sample| sample.t_s.as_secs_f64()).collect(),
-            memory_bytes: samples.iter().map(|sample| sample.memory.judged().as_f64()).collect(),
-            live_bytes: if has_probe { samples.iter().map(live).collect() } else { Vec::new() },
+            memory_bytes: memory(Layer::Resident),
+            live_bytes: read_from(Layer::Live).map_or_else(Vec::new, |_| memory(Layer::Live)),
             requests: samples.iter().map(|sample| completed(sample) as f64).collect(),
             disturbances_s: Some(
                 disturbances.filter(|at| (first.t_s..=last.t_s).contains(at)).map(SinceStart::as_secs_f64).collect(),
             ),
             replaced_s: replacements(samples),
+            sources,
         }
     }
 }
@@ -96,10 +99,9 @@ pub(super) fn lasted(start: SinceStart, end: SinceStart, soaked: SinceStart) -> 
     end.min(soaked) - start.min(soaked)
 }
 
-/// Of the live bytes of a sample, what is fitted. Shared memory is not an allocator's, so that live bytes know nothing
-/// of it: it is the program's own as well.
-pub(super) fn live(sample: &Sample) -> f64 {
-    sample.live.map_or(f64::NAN, |live| (live.live_bytes + sample.memory.shared()).as_f64())
+/// What is fitted of a sample.
+pub(super) fn read(sample: &Sample, layer: Layer) -> f64 {
+    sample.judged(layer).map_or(f64::NAN, |(_, bytes)| bytes.as_f64())
 }
 
 /// The phases of each stretch that may come to be the fitted one.

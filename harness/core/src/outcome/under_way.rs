@@ -1,9 +1,9 @@
 //! A soak under way: what it is to be fitted by is kept as it comes, so that its growth can be looked at without
 //! reading the trace back.
 
-use super::stretches::{fitted_pieces, is_replaced, is_without_load, lasted, live};
+use super::stretches::{fitted_pieces, is_replaced, is_without_load, lasted, read};
 use crate::trace::{PhaseSpan, ProcessId, Record, Sample};
-use steep_judge::growth::{Growth, Materiality, Reading, RunningSeries};
+use steep_judge::growth::{Growth, Layer, Materiality, Reading, RunningSeries};
 use steep_judge::units::SinceStart;
 
 /// What was recorded of a soak so far, in bounded memory.
@@ -93,11 +93,13 @@ impl Running {
         self.processes.clone_from(&sample.processes);
         let completed = sample.completed();
         let before = *self.completed_before.get_or_insert(completed);
+        let sources = Layer::ALL.into_iter().filter_map(|layer| sample.judged(layer));
+        sources.for_each(|(source, _)| self.series.read_from(source));
         let requests = if self.is_silent { 0 } else { completed.saturating_sub(before) };
         self.series.push(Reading {
             t_s,
-            memory_bytes: sample.memory.judged().as_f64(),
-            live_bytes: live(sample),
+            memory_bytes: read(sample, Layer::Resident),
+            live_bytes: read(sample, Layer::Live),
             requests: requests as f64,
         });
     }

@@ -1,4 +1,4 @@
-//! From the text of `trace.jsonl` back to a trace, also from one that steep could not finish.
+//! From the lines of `trace.jsonl` back to a trace, also from one that steep could not finish.
 
 use thiserror::Error;
 
@@ -28,6 +28,39 @@ pub struct Trace {
     pub broken_lines: usize,
 }
 
+/// A trace that is read line by line, so that its text is never held beside it: a day at one sample a second is
+/// 90 MB of text with one request, and more with several.
+#[derive(Debug, Default)]
+pub struct TraceReader(Option<Trace>);
+
+impl TraceReader {
+    /// Takes in the next line, its end included. Lines that are cut short or broken are left out and counted: steep was
+    /// killed while it wrote, or the machine died.
+    ///
+    /// # Errors
+    /// It is the first one, and not the header of a trace: see [`TraceError`].
+    pub fn line(&mut self, line: &str) -> Result<(), TraceError> {
+        let record = serde_json::from_str::<Record>(line);
+        match (&mut self.0, record) {
+            (Some(trace), Ok(record)) => trace.push(record),
+            (Some(trace), Err(_)) => trace.broken_lines += 1,
+            (None, Ok(Record::Header(header))) => self.0 = Some(Trace::begin(*header)?),
+            (None, Ok(_)) => return Err(TraceError::NoHeader("another record".to_owned())),
+            (None, Err(_)) if !line.ends_with('\n') => return Err(TraceError::Empty),
+            (None, Err(error)) => return Err(TraceError::NoHeader(error.to_string())),
+        }
+        Ok(())
+    }
+
+    /// What was read.
+    ///
+    /// # Errors
+    /// There was no line.
+    pub fn trace(self) -> Result<Trace, TraceError> {
+        self.0.ok_or(TraceError::Empty)
+    }
+}
+
 /// Why a text is not a trace.
 #[derive(Debug, Error)]
 pub enum TraceError {
@@ -46,27 +79,14 @@ pub enum TraceError {
 }
 
 impl Trace {
-    /// Reads `text`. Lines that are cut short or broken are left out and counted: steep was killed while it wrote, or
-    /// the machine died.
+    /// Reads `text`, as a [`TraceReader`] does its lines.
     ///
     /// # Errors
     /// See [`TraceError`].
     pub fn read(text: &str) -> Result<Self, TraceError> {
-        let mut lines = text.split_inclusive('\n');
-        let first = lines.next().ok_or(TraceError::Empty)?;
-        let mut trace = match serde_json::from_str::<Record>(first) {
-            Ok(Record::Header(header)) => Self::begin(*header)?,
-            Ok(_) => return Err(TraceError::NoHeader("another record".to_owned())),
-            Err(_) if !first.ends_with('\n') => return Err(TraceError::Empty),
-            Err(error) => return Err(TraceError::NoHeader(error.to_string())),
-        };
-        for line in lines {
-            match serde_json::from_str(line) {
-                Ok(record) => trace.push(record),
-                Err(_) => trace.broken_lines += 1,
-            }
-        }
-        Ok(trace)
+        let mut reading = TraceReader::default();
+        text.split_inclusive('\n').try_for_each(|line| reading.line(line))?;
+        reading.trace()
     }
 
     /// The trace of a soak that has only begun.

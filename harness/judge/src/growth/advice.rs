@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::materiality::Materiality;
-use super::series::{MemorySource, Series, Unjudgeable};
+use super::series::{Series, Unjudgeable};
+use super::source::Layer;
 use super::{Interval, Run};
 use crate::stats::order::median;
 use crate::units::Estimate;
@@ -54,7 +55,7 @@ pub fn advice(t_s: &[f64], values: &[f64], requests: &[f64], least: f64) -> Resu
         ..Series::default()
     };
     let materiality = Materiality::default();
-    let run = Run::of(&series, MemorySource::Anonymous, &materiality)?;
+    let run = Run::of(&series, Layer::Resident, &materiality)?;
     let typical = median(&run.cut.level);
     let notable = least.max(NOTABLE_SHARE * typical.abs());
     let hours = run.readings.seconds() / 3600.0;

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::interval::{Interval, PLAUSIBLE};
 use super::materiality::Materiality;
-use super::series::{MemorySource, Series, Unjudgeable};
+use super::series::{Series, Unjudgeable};
+use super::source::Layer;
 use super::{Growth, Run};
 use crate::stats::competition::Competition;
 use crate::stats::fit::Fit;
@@ -42,10 +43,10 @@ pub struct Candidate {
 /// Why the series cannot be judged.
 pub fn candidates(
     series: &Series,
-    source: MemorySource,
+    layer: Layer,
     materiality: &Materiality,
 ) -> Result<(Growth, Vec<Candidate>), Unjudgeable> {
-    super::fitted(series, source, materiality, best)
+    super::fitted(series, layer, materiality, best)
 }
 
 fn best(run: &Run, competition: &Competition) -> Vec<Candidate> {

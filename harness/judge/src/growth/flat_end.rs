@@ -8,8 +8,7 @@
 use serde::Serialize;
 
 use super::environment::Environment;
-use super::materiality::CHUNK;
-use super::series::{MemorySource, Readings};
+use super::series::Readings;
 use crate::stats::blocks::Blocks;
 use crate::stats::jumps::upward_jumps;
 use crate::stats::noise::Noise;
@@ -108,7 +107,8 @@ fn step(readings: &Readings) -> f64 {
     if changes.len() >= FEWEST_CHANGES {
         return quantile_in_place(&mut changes, SMALL).max(PAGE);
     }
-    if readings.source == MemorySource::Anonymous && readings.is_short() { CHUNK.as_f64() / STEPS } else { PAGE }
+    let chunk = readings.source.chunk().filter(|_| readings.is_short());
+    chunk.map_or(PAGE, |chunk| chunk.as_f64() / STEPS)
 }
 
 fn changes(memory: &[f64]) -> impl Iterator<Item = f64> {

@@ -1,12 +1,9 @@
 //! How much growth matters: what is worth finding, and what too little to be called a leak.
 
-use super::series::{MemorySource, Readings};
+use super::series::{Readings, SHORT_RUN_SECONDS};
 use crate::stats::blocks::Blocks;
 use crate::stats::order::median;
 use crate::units::{Bytes, BytesPerHour, BytesPerRequest, Rps};
-
-/// Runs shorter than this follow the rules for short runs: the Python reference refuses them.
-pub const SHORT_RUN_SECONDS: f64 = 290.0;
 
 /// Growth over a run that is always too little to be called a leak; scaled down for a shorter one than
 /// [`SHORT_RUN_SECONDS`]. A leak-free jemalloc was measured to creep at 0.6 B/request for 8 minutes.
@@ -17,11 +14,6 @@ const LEAST_SHARE: f64 = 0.002;
 
 /// The lower end of the interval must be above this share of what is worth finding.
 pub(crate) const SHARE_OF_WORTH_FINDING: f64 = 0.25;
-
-/// What allocators were measured to take by themselves within minutes, with a third on top: anonymous memory of
-/// leak-free services rose by 0.3–1.5 MB with most allocators, but by up to 848 B/request × 12,000 requests ≈ 10 MB in
-/// one minute and 12.6 MB in four with glibc's arenas under eight workers.
-pub const ALLOCATOR_DRIFT: Bytes = Bytes::mib(16);
 
 /// Within which seconds of a run the drift of an allocator loses its weight: it was seen for four minutes, and slows
 /// down.
@@ -36,10 +28,6 @@ const STRAIGHT: (f64, f64) = (0.7, 0.9);
 const PLAIN_EVIDENCE: (f64, f64) = (10.0, 20.0);
 /// See [`PLAIN_EVIDENCE`].
 const PLAIN_SECONDS: (f64, f64) = (60.0, 120.0);
-
-/// Allocators take memory from the kernel in chunks: jemalloc was measured to swing by 1.06 MB and mimalloc to step by
-/// 2.1 MB. Less growth than one over a short run may have stayed hidden.
-pub(crate) const CHUNK: Bytes = Bytes::mib(2);
 
 /// What the user finds worth finding, and how strong the evidence must be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,16 +61,14 @@ pub(super) fn least_growth(readings: &Readings, typical: f64, drift: f64) -> f64
     scaled.max(LEAST_SHARE * typical).max(drift)
 }
 
-/// What the allocator may have taken by itself, in bytes: zero for live bytes and for longer runs, and the less the
-/// longer and the straighter a line is, of an evidence.
+/// What the allocator may have taken by itself, in bytes: zero where nothing that it holds is in the figure and for
+/// longer runs, and the less the longer and the straighter a line is, of an evidence.
 pub(super) fn allocator_drift(readings: &Readings, cut: &Blocks, evidence: f64) -> f64 {
-    if readings.source == MemorySource::Live {
-        return 0.0;
-    }
+    let Some(drift) = readings.source.drift() else { return 0.0 };
     let seconds = readings.seconds();
     let lasting = 1.0 - share_within(DRIFT_ENDS, seconds);
     let plain = share_within(PLAIN_EVIDENCE, evidence) * share_within(PLAIN_SECONDS, seconds);
-    ALLOCATOR_DRIFT.as_f64() * lasting * (1.0 - plain * share_within(STRAIGHT, straightness(cut)))
+    drift.as_f64() * lasting * (1.0 - plain * share_within(STRAIGHT, straightness(cut)))
 }
 
 /// Where `value` lies between two bounds, from 0 to 1.

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::{Growth, Materiality, MemorySource, Series, fit};
+use super::{Growth, Layer, Materiality, MemorySource, Series, Sources, fit};
 
 /// Most readings that are kept: four hours at one a second, which a fit takes less than 20 ms of (METHOD.md, early
 /// stop). An even number.
@@ -46,6 +46,7 @@ pub struct RunningSeries {
     drawn: u64,
     disturbances: Moments,
     replaced: Moments,
+    sources: Sources,
     chance: ChaCha8Rng,
 }
 
@@ -58,6 +59,7 @@ impl Default for RunningSeries {
             drawn: 0,
             disturbances: Moments::default(),
             replaced: Moments::default(),
+            sources: Sources::default(),
             chance: ChaCha8Rng::seed_from_u64(SEED),
         }
     }
@@ -88,13 +90,18 @@ impl RunningSeries {
         self.replaced.add(t_s);
     }
 
+    /// The memory of its layer is read from `source`.
+    pub fn read_from(&mut self, source: MemorySource) {
+        self.sources = self.sources.with(source);
+    }
+
     /// The growth so far, of live bytes where the readings carry them; none if it cannot be fitted yet. Cost: that of a
     /// fit of [`MAX_READINGS`] at most.
     #[must_use]
     pub fn growth(&self, materiality: &Materiality) -> Option<Growth> {
         let series = self.series();
-        let source = if series.has_live_bytes() { MemorySource::Live } else { MemorySource::Anonymous };
-        fit(&series, source, materiality).ok()
+        let layer = if series.has_live_bytes() { Layer::Live } else { Layer::Resident };
+        fit(&series, layer, materiality).ok()
     }
 
     fn series(&self) -> Series {
@@ -107,6 +114,7 @@ impl RunningSeries {
             requests: column(|reading| reading.requests),
             disturbances_s: Some(self.disturbances.moments.clone()),
             replaced_s: self.replaced.moments.clone(),
+            sources: self.sources,
         }
     }
 
@@ -193,7 +201,7 @@ mod tests {
                 let kept = running(&series);
                 assert!((MAX_READINGS / 2..=MAX_READINGS).contains(&kept.readings.len()), "{}", kept.readings.len());
                 let of_kept = kept.growth(&Materiality::default()).expect("growth");
-                let of_all = fit(&series, MemorySource::Anonymous, &Materiality::default()).expect("growth");
+                let of_all = fit(&series, Layer::Resident, &Materiality::default()).expect("growth");
                 let [one, other] = [&of_kept, &of_all].map(|growth| growth.per_hour.value.get());
                 assert!((one - other).abs() <= 0.1 * other.abs().max(of_all.worth_finding.get()), "{one} and {other}");
                 assert_eq!([&of_kept, &of_all].map(|growth| growth.evidence > 4.6), [leak > 0.0; 2]);

@@ -1,11 +1,13 @@
 //! What is fitted, and whether it can be.
 
-use serde::Serialize;
 use std::time::Duration;
 
-use super::materiality::SHORT_RUN_SECONDS;
+use super::source::{Layer, MemorySource, Sources};
 use crate::stats::order::quantile_in_place;
 use crate::units::{Rps, duration_text};
+
+/// Runs shorter than this follow the rules for short runs: the Python reference refuses them.
+pub const SHORT_RUN_SECONDS: f64 = 290.0;
 
 /// Shortest run that is judged: a phase of 60 s has a little less between its first and last reading.
 pub const LEAST_SECONDS: f64 = 55.0;
@@ -46,6 +48,8 @@ pub struct Series {
     pub disturbances_s: Option<Vec<f64>>,
     /// Moments in seconds from which another process holds the memory: a worker was replaced.
     pub replaced_s: Vec<f64>,
+    /// Who has read the memory.
+    pub sources: Sources,
 }
 
 impl Series {
@@ -55,16 +59,14 @@ impl Series {
         let present = self.live_bytes.iter().filter(|live| live.is_finite()).count();
         present > 0 && present as f64 >= LEAST_LIVE * self.t_s.len() as f64
     }
-}
 
-/// Which memory a verdict rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MemorySource {
-    /// Bytes that the program has allocated and not freed.
-    Live,
-    /// Anonymous memory as the kernel sees it: live bytes and whatever the allocator holds.
-    Anonymous,
+    /// The memory of a layer.
+    fn memory(&self, layer: Layer) -> &[f64] {
+        match layer {
+            Layer::Live => &self.live_bytes,
+            Layer::Resident => &self.memory_bytes,
+        }
+    }
 }
 
 /// Why a series cannot be judged.
@@ -149,13 +151,9 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    /// The readings of one source of `series`.
-    pub(super) fn checked(series: &Series, source: MemorySource) -> Result<Self, Unjudgeable> {
-        let memory = match source {
-            MemorySource::Live => &series.live_bytes,
-            MemorySource::Anonymous => &series.memory_bytes,
-        };
-        let readings = Self::in_order(series, memory, source)?;
+    /// The readings of one layer of `series`.
+    pub(super) fn checked(series: &Series, layer: Layer) -> Result<Self, Unjudgeable> {
+        let readings = Self::in_order(series, series.memory(layer), series.sources.of(layer))?;
         readings.long_enough()?;
         if let Some(i) = readings.requests.windows(2).position(|w| w[1] < w[0]) {
             return Err(Unjudgeable::CounterReset { at_s: readings.ts[i + 1] });
@@ -178,8 +176,7 @@ impl Readings {
         let numbers = || Vec::with_capacity(n);
         let mut readings = Self { source, ts: numbers(), memory: numbers(), requests: numbers(), interval: 0.0 };
         for (index, &t) in series.t_s.iter().enumerate() {
-            // One reading of the probe may fail without spoiling the run; the kernel's never does.
-            if source == MemorySource::Live && memory[index].is_nan() {
+            if source.may_be_missing() && memory[index].is_nan() {
                 continue;
             }
             // NaN fails the comparison too.

@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use super::environment::Environment;
-use super::materiality::SHORT_RUN_SECONDS;
-use super::series::Readings;
+use super::series::{Readings, SHORT_RUN_SECONDS};
 use crate::stats::blocks::Blocks;
 use crate::stats::jumps::{Jump, upward_jumps};
 use crate::stats::order::{deviation, gradient, mean, median};

@@ -4,7 +4,7 @@ use super::planted::Planted;
 use super::*;
 
 fn fitted(series: &Series) -> Growth {
-    fit(series, MemorySource::Anonymous, &Materiality::default()).expect("a series that can be judged")
+    fit(series, Layer::Resident, &Materiality::default()).expect("a series that can be judged")
 }
 
 fn is_close(got: f64, expected: f64, scale: f64) -> bool {
@@ -42,7 +42,8 @@ fn the_same_noise_made_larger_never_narrows_the_interval() {
 fn a_constant_series_has_no_growth_and_says_what_it_could_have_shown() {
     let growth = fitted(&Planted { noise: 0.0, ..Planted::CALM }.series());
     assert_eq!(growth.per_hour, Estimate::default());
-    assert_eq!(growth.seen_at_least, BytesPerHour::per_second(ALLOCATOR_DRIFT.as_f64() / 60.0));
+    let drift = growth.source.drift().expect("what allocators take");
+    assert_eq!(growth.seen_at_least, BytesPerHour::per_second(drift.as_f64() / 60.0));
 }
 
 #[test]
@@ -142,7 +143,7 @@ fn every_way_to_be_unjudgeable_has_its_reason() {
     let spoilt = |spoil: &dyn Fn(&mut Series)| {
         let mut series = good.clone();
         spoil(&mut series);
-        fit(&series, MemorySource::Anonymous, &Materiality::default()).expect_err("broken").to_string()
+        fit(&series, Layer::Resident, &Materiality::default()).expect_err("broken").to_string()
     };
     assert_eq!(spoilt(&|s| *s = Series::default()), "there are no readings");
     assert_eq!(spoilt(&|s| s.requests.truncate(9)), "the columns have different lengths");

@@ -1,20 +1,15 @@
 //! What one cell says of growth: how much, and within what. The verdict decides how its numbers are read.
 
 use super::cell::JudgedCell;
-use crate::growth::{Growth, MemorySource};
+use crate::growth::Growth;
 use crate::units::{Bytes, BytesPerHour, Estimate};
 use crate::verdict::{Limits, Verdict};
 
 /// Half the width of an interval of 95 %, in standard errors.
 pub(super) const HALF_WIDTH: f64 = 1.96;
 
-/// By how much growth of the same flag differs from cell to cell, as a share of it: 95 % of the estimates from
-/// anonymous memory were within 15 % of what leaked (METHOD, real traces), those from live bytes within 4 % (METHOD.md:
-/// median error below 1.5 %).
-const ANONYMOUS_SPREAD: f64 = 0.075;
-/// See [`ANONYMOUS_SPREAD`].
-const LIVE_SPREAD: f64 = 0.02;
-/// The same of growth in jumps, and the most of any growth that a verdict says is there: what a cell with two to six
+/// By how much growth in jumps differs from cell to cell, as a share of it, and the most of any growth that a verdict
+/// says is there: what a cell with two to six
 /// jumps shows depends on how far it was from the next one. That it grew at all is beyond doubt, and how wide its
 /// interval is does not bear on that: of calm series 0.3 % are called growing (METHOD.md), which this many standard
 /// errors, less what a free effect costs, come to.
@@ -24,10 +19,6 @@ const SURE_SPREAD: f64 = 0.2;
 /// show: its value is drawn towards zero (METHOD.md). A cache that filled through most of a minute hid leaks of 1.5
 /// KiB/request in cell after cell, and a pair that leaked was called innocent.
 const CAREFUL: f64 = 2.0;
-
-/// What an allocator takes from the kernel at once: so much growth of a short run may have stayed hidden (METHOD.md,
-/// what decides).
-const CHUNK: Bytes = Bytes::mib(2);
 
 /// Evidence that growth needs which no verdict speaks of, because the service ended by itself: that of a strict gate.
 const STRICT: f64 = 5.0;
@@ -64,7 +55,7 @@ impl Said {
     fn leaks(growth: &Growth) -> Self {
         let Estimate { value, low, high } = growth.per_hour.map(BytesPerHour::get);
         let fitted = (high - value).max(value - low) / HALF_WIDTH;
-        Self::new(value, fitted.hypot(spread(growth) * value).min(SURE_SPREAD * value))
+        Self::new(value, fitted.hypot(growth.source.spread() * value).min(SURE_SPREAD * value))
     }
 
     /// A line through a staircase misses every step, and its interval reaches to zero. What grew are the jumps.
@@ -78,7 +69,7 @@ impl Said {
     fn clear(growth: &Growth) -> Self {
         let Estimate { value, high, .. } = growth.per_hour.map(BytesPerHour::get);
         let grown = value.max(0.0);
-        Self::new(grown, ((high - value) / HALF_WIDTH).hypot(spread(growth) * grown))
+        Self::new(grown, ((high - value) / HALF_WIDTH).hypot(growth.source.spread() * grown))
     }
 
     /// What is not decided excludes nothing that is worth finding, however narrow its interval, and all of its growth
@@ -87,8 +78,9 @@ impl Said {
     fn open(growth: &Growth) -> Self {
         let Estimate { value, low, high } = growth.per_hour.map(BytesPerHour::get);
         let (grown, worth) = (value.max(0.0), growth.worth_finding.get());
-        let is_chunked = growth.is_short() && growth.source == MemorySource::Anonymous;
-        let chunk = if is_chunked { per_hour(growth, CHUNK.as_f64()) } else { 0.0 };
+        // What an allocator takes at once: so much growth of a short run may have stayed hidden.
+        let chunk = growth.source.chunk().filter(|_| growth.is_short());
+        let chunk = chunk.map_or(0.0, |chunk| per_hour(growth, chunk.as_f64()));
         let below_a_mark = growth.hidden_by_peaks.map_or(0.0, |more| worth * (1.0 + more / growth.seconds));
         let in_jumps = if growth.jumps.open { per_hour(growth, growth.jumps.total.as_f64()) } else { 0.0 };
         let up = high.max(growth.ceiling.get()) - grown;
@@ -110,13 +102,6 @@ impl Said {
 /// Whether a cell without a verdict of its own grew beyond doubt.
 fn grew(growth: &Growth) -> bool {
     Limits::of(growth, STRICT).is_sure() && growth.given_back.is_none()
-}
-
-fn spread(growth: &Growth) -> f64 {
-    match growth.source {
-        MemorySource::Live => LIVE_SPREAD,
-        MemorySource::Anonymous => ANONYMOUS_SPREAD,
-    }
 }
 
 /// So many bytes over the run.

@@ -57,11 +57,11 @@ impl EarlyStop {
 mod tests {
     use super::*;
     use crate::growth::planted::Planted;
-    use crate::growth::{Materiality, MemorySource, fit};
+    use crate::growth::{Layer, Materiality, fit};
 
     fn growth(leak: f64) -> Growth {
         let series = Planted { seconds: 600, leak, ..Planted::CALM }.series();
-        fit(&series, MemorySource::Anonymous, &Materiality::default()).expect("a series that can be judged")
+        fit(&series, Layer::Resident, &Materiality::default()).expect("a series that can be judged")
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::limits::Limits;
-use crate::growth::{Candidate, Growth, Materiality, MemorySource, PLAUSIBLE, Series, Unjudgeable, candidates};
+use crate::growth::{Candidate, Growth, Layer, Materiality, PLAUSIBLE, Series, Unjudgeable, candidates};
 
 /// What led to a growth.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +20,8 @@ pub struct Explanation {
 ///
 /// # Errors
 /// Why the series cannot be judged.
-pub fn explain(series: &Series, source: MemorySource, materiality: &Materiality) -> Result<Explanation, Unjudgeable> {
-    let (growth, candidates) = candidates(series, source, materiality)?;
+pub fn explain(series: &Series, layer: Layer, materiality: &Materiality) -> Result<Explanation, Unjudgeable> {
+    let (growth, candidates) = candidates(series, layer, materiality)?;
     Ok(Explanation { growth, bar: materiality.bar, candidates })
 }
 
@@ -67,7 +67,7 @@ mod tests {
     use crate::growth::planted::Planted;
 
     fn explained(series: &Series) -> Explanation {
-        explain(series, MemorySource::Anonymous, &Materiality::default()).expect("a series that can be judged")
+        explain(series, Layer::Resident, &Materiality::default()).expect("a series that can be judged")
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! The numbers of the rules stand here; the rules themselves in `rules`.
 
-use crate::growth::{CHUNK, Growth, MemorySource, SETTLING_SECONDS, SHARE_OF_WORTH_FINDING, Shape};
+use crate::growth::{Growth, SETTLING_SECONDS, SHARE_OF_WORTH_FINDING, Shape};
 use crate::units::Bytes;
 
 /// A run is cleared only if the evidence stays this far below the bar (METHOD.md, verdict).
@@ -119,14 +119,15 @@ impl<'g> Limits<'g> {
         if self.growth.jumps.few { self.bar } else { least }
     }
 
-    /// Whether only a flat end clears the run, without live bytes: it is below a quarter of an hour and growth worth
-    /// finding is so little over it that allocators could hide it, or memory crept on after a cap. All shapes over the
-    /// whole curve together cleared 1.0 % of leaks of 4 B/request in five minutes, 5.1 % of those that start late.
+    /// Whether only a flat end clears the run, by a figure that holds the allocator: it is below a quarter of an hour
+    /// and growth worth finding is so little over it that allocators could hide it, or memory crept on after a cap. All
+    /// shapes over the whole curve together cleared 1.0 % of leaks of 4 B/request in five minutes, 5.1 % of those that
+    /// start late.
     fn must_end_flat(&self) -> bool {
         let growth = self.growth;
         let worth = growth.worth_finding.get_per_second() * growth.seconds;
-        let could_hide = growth.seconds < SETTLING_SECONDS && worth < HIDDEN_CHUNKS * CHUNK.as_f64();
-        growth.source == MemorySource::Anonymous && (could_hide || growth.after_cap.is_some())
+        let hides = |chunk: Bytes| growth.seconds < SETTLING_SECONDS && worth < HIDDEN_CHUNKS * chunk.as_f64();
+        growth.source.chunk().is_some_and(|chunk| hides(chunk) || growth.after_cap.is_some())
     }
 
     /// Whether the run must end flat to be cleared, and does not.
@@ -165,10 +166,10 @@ impl<'g> Limits<'g> {
 mod tests {
     use super::*;
     use crate::growth::planted::Planted;
-    use crate::growth::{Materiality, Series, fit};
+    use crate::growth::{Layer, Materiality, Series, fit};
 
     fn growth(series: &Series) -> Growth {
-        fit(series, MemorySource::Anonymous, &Materiality::default()).expect("a series that can be judged")
+        fit(series, Layer::Resident, &Materiality::default()).expect("a series that can be judged")
     }
 
     #[test]

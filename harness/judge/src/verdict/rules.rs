@@ -13,7 +13,7 @@ use super::need::{
 };
 use super::words::{bound, estimate, worth};
 use super::{Judgement, Verdict};
-use crate::growth::{AfterCap, GivenBack, Growth, MemorySource, Unjudgeable};
+use crate::growth::{AfterCap, GivenBack, Growth, Unjudgeable};
 use crate::units::{Bytes, duration_text};
 
 /// A rule by its name.
@@ -329,7 +329,7 @@ fn does_not_grow(growth: &Growth, limits: &Limits<'_>) -> Option<Said> {
 }
 
 fn within_allocator_drift(growth: &Growth, limits: &Limits<'_>) -> Option<Said> {
-    let is_blind = growth.is_short() && growth.source == MemorySource::Anonymous;
+    let is_blind = growth.is_short() && growth.source.holds_allocator();
     let reason = || {
         let (grown, least) = (grown(growth), growth.least_growth);
         format!("grew by {grown}, and a run this short needs {least}: allocators take that by themselves")

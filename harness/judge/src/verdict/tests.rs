@@ -1,4 +1,5 @@
 use super::*;
+use crate::growth::MemorySource;
 use crate::growth::planted::{Planted, in_chunks};
 use crate::simulator::{Family, Recipe, simulate};
 use crate::units::{BytesPerHour, BytesPerRequest};

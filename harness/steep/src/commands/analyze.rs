@@ -15,7 +15,7 @@ use steep_core::outcome::{Outcome, judged_cells};
 use steep_core::recorded::Columns;
 use steep_core::report::{Analysis, cells};
 use steep_core::scenario::{Date, Finding, Flag};
-use steep_judge::growth::{Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
+use steep_judge::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 use steep_judge::isolation::isolate;
 use steep_judge::verdict::{Judgement, Verdict, explain, judge_by};
 
@@ -136,16 +136,13 @@ impl Explanations {
     }
 
     /// A fit of the series from `source` that is remembered here.
-    fn of(&mut self, source: &str) -> impl FnMut(&Series, MemorySource, &Materiality) -> Result<Growth, Unjudgeable> {
-        move |series, memory, materiality| {
+    fn of(&mut self, source: &str) -> impl FnMut(&Series, Layer, &Materiality) -> Result<Growth, Unjudgeable> {
+        move |series, layer, materiality| {
             if !self.asked {
-                return fit(series, memory, materiality);
+                return fit(series, layer, materiality);
             }
-            let what = match memory {
-                MemorySource::Live => "live bytes",
-                MemorySource::Anonymous => "anonymous memory",
-            };
-            let explained = explain(series, memory, materiality);
+            let what = series.sources.of(layer).in_words();
+            let explained = explain(series, layer, materiality);
             self.notes.push(match &explained {
                 Ok(explanation) => format!("{source}, {what}:\n{explanation}"),
                 Err(unjudgeable) => format!("{source}, {what}: {unjudgeable}"),

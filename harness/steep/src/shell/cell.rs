@@ -18,6 +18,7 @@ use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
 use crate::shell::driver::{Driver, DriverError, DriverSpec};
 use crate::shell::external::{Counted, External, ReportedRequests, Requests};
+use crate::shell::live;
 use crate::shell::own_program::own_program;
 use crate::shell::preload::{self, PreloadError};
 use crate::shell::probe;
@@ -232,15 +233,8 @@ async fn verified(soaking: &Soaking<'_>, service: &RunningService) -> Result<(),
         }
     }
     has_no_other(soaking, service)?;
-    let Some(path) = &soaking.scenario.service.probe else { return Ok(()) };
-    match probe::live_bytes(&service.client, path).await {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => {
-            let message = "the probe does not count: install steep_probe::Counted as the global allocator, or take out service.probe";
-            Err(NotLoaded::new(EndReason::NotVerified, &message))
-        }
-        Err(error) => Err(NotLoaded::new(EndReason::NotVerified, &error)),
-    }
+    let counted = live::ensure_counted(soaking.scenario, &service.client).await;
+    counted.map_err(|message| NotLoaded::new(EndReason::NotVerified, &message))
 }
 
 /// Where the system's allocator is to be in use, that none of the others is that the scenario compares it with: a

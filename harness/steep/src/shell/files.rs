@@ -2,7 +2,7 @@
 //! never blocks steep, fills its memory, or leads it to write elsewhere.
 
 use std::fs::{self, DirBuilder, File, FileType, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -34,9 +34,34 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
+        return Err(too_large(most));
     }
     Ok(bytes)
+}
+
+fn too_large(most: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes"))
+}
+
+/// Hands over each line of the file at `path`, its end included, until `goes_on` says otherwise: never more than one of
+/// them is held. Of the whole there may be `most` bytes, as of [`read`].
+///
+/// # Errors
+/// As of [`read`].
+pub fn each_line(path: &Path, most: u64, mut goes_on: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    let mut lines = BufReader::new(open(path)?.take(most + 1));
+    let (mut line, mut seen) = (Vec::new(), 0);
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        seen += line.len() as u64;
+        if seen > most {
+            return Err(too_large(most));
+        }
+        if !goes_on(&line) {
+            break;
+        }
+        line.clear();
+    }
+    Ok(())
 }
 
 /// The same of a text.
@@ -213,6 +238,24 @@ mod tests {
         symlink("long", at("link")).expect("a link");
         assert_eq!(described(&at("link")), "it has more than 4 bytes");
         assert_eq!(read_text(&at("link"), 5).expect("a text"), "12345");
+    }
+
+    #[test]
+    fn lines_come_one_by_one_until_one_is_enough_or_all_are_too_many() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lines");
+        fs::write(&path, "one\ntwo\nthree").expect("a file");
+        let lines = |most: u64, enough: usize| {
+            let mut lines = Vec::new();
+            let read = each_line(&path, most, |line| {
+                lines.push(String::from_utf8_lossy(line).into_owned());
+                lines.len() < enough
+            });
+            read.map(|()| lines).map_err(|error| error.to_string())
+        };
+        assert_eq!(lines(13, 9).expect("lines"), ["one\n", "two\n", "three"]);
+        assert_eq!(lines(13, 2).expect("lines"), ["one\n", "two\n"]);
+        assert_eq!(lines(12, 9).expect_err("too many bytes"), "it has more than 12 bytes");
     }
 
     #[test]

@@ -25,6 +25,7 @@ use host::HostCpus;
 use newcomers::{Newcomers, is_process};
 use process::OwnStatus;
 use steep_core::trace::{Cpus, Held, Memory, Own, ProcessId, Rollup, Sample, WorkerEnd};
+use steep_judge::growth::MemorySource;
 use steep_judge::units::{Bytes, SinceStart};
 use survey::{Survey, UnderWay, survey};
 use tree::{Total, Tree};
@@ -63,6 +64,16 @@ pub struct Sampler {
 enum Source {
     Proc(Box<Cadence>),
     Elsewhere(Option<Box<Elsewhere>>),
+}
+
+impl Source {
+    /// As the table of sources knows it.
+    const fn memory(&self) -> MemorySource {
+        match self {
+            Self::Proc(_) => MemorySource::Anonymous,
+            Self::Elsewhere(_) => MemorySource::Sysinfo,
+        }
+    }
 }
 
 /// When the slow look is taken.
@@ -204,11 +215,7 @@ impl Sampler {
         if let Source::Proc(cadence) = &self.source {
             limits.extend(cadence.held.limits());
         }
-        if matches!(self.source, Source::Elsewhere(_)) {
-            limits.push(
-                "no /proc: resident memory stands for anonymous memory; no peak, swap, threads, descriptors or faults",
-            );
-        }
+        limits.extend(self.source.memory().unseen());
         if self.trees.first().is_some_and(Tree::shares_unknown) {
             limits.push("smaps_rollup cannot be read: pages that processes share are counted in each of them");
         }

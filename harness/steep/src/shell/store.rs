@@ -18,7 +18,7 @@ use thiserror::Error;
 use crate::shell::{files, remains};
 use steep_core::plan::Plan;
 use steep_core::scenario::{Scenario, Supplies};
-use steep_core::trace::{EndReason, Provenance, Record, Trace, TraceError};
+use steep_core::trace::{EndReason, Provenance, Record, Trace, TraceError, TraceReader};
 use steep_core::visible::visible;
 use steep_judge::ids::CellId;
 
@@ -300,10 +300,16 @@ impl RunFolder {
 /// It cannot be read, or is broken.
 pub fn read_trace(path: &Path) -> Result<Trace, StoreError> {
     let path = if path.is_dir() { path.join(TRACE_FILE) } else { path.to_owned() };
-    let bytes = files::read(&path, LARGEST_TRACE).map_err(|source| StoreError::File { path: path.clone(), source })?;
-    // A machine that died may leave anything in the last line.
-    let text = String::from_utf8_lossy(&bytes);
-    Trace::read(&text).map_err(|source| StoreError::Trace { path, source })
+    let mut reading = TraceReader::default();
+    let mut wrong = None;
+    let read = files::each_line(&path, LARGEST_TRACE, |line| {
+        // A machine that died may leave anything in the last line.
+        wrong = reading.line(&String::from_utf8_lossy(line)).err();
+        wrong.is_none()
+    });
+    read.map_err(|source| StoreError::File { path: path.clone(), source })?;
+    let trace = wrong.map_or_else(|| reading.trace(), Err);
+    trace.map_err(|source| StoreError::Trace { path, source })
 }
 
 /// Moves what is in the folder of a cell away, and gives the number of the attempt that begins.

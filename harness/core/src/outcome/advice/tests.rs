@@ -7,7 +7,7 @@ use crate::scenario::keys::find;
 use crate::sim::{SimService, soak};
 use crate::trace::{CountFell, End, ExternalLoad, Percentiles};
 use std::time::Duration;
-use steep_judge::growth::{AfterCap, Growth, Materiality, MemorySource, Series, Unjudgeable, fit};
+use steep_judge::growth::{AfterCap, Growth, Layer, Materiality, Series, Unjudgeable, fit};
 use steep_judge::units::Bytes;
 use steep_judge::verdict::advice::{of_open, of_unjudgeable};
 
@@ -182,7 +182,7 @@ fn whatever_stays_open_says_what_to_do() {
     let t_s: Vec<f64> = (0..600).map(f64::from).collect();
     let memory_bytes = t_s.iter().map(|t| 2e7 + 1000.0 * t).collect();
     let series = Series { requests: vec![0.0; 600], t_s, memory_bytes, ..Series::default() };
-    let plain = fit(&series, MemorySource::Anonymous, &Materiality::default()).expect("growth");
+    let plain = fit(&series, Layer::Resident, &Materiality::default()).expect("growth");
     let noisy = Growth { environment_noisy: true, ..plain.clone() };
     let full = AfterCap { full_s: 100.0, filled: Bytes::mib(90), crept: Bytes::mib(13) };
     let capped = Growth { after_cap: Some(full), ..plain.clone() };

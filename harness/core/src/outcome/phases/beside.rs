@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::judgement::PhaseJudgement;
 use crate::outcome::stretches::Stretch;
-use steep_judge::growth::{ALLOCATOR_DRIFT, Follows, MemorySource};
+use steep_judge::growth::Follows;
 use steep_judge::units::{Bytes, BytesPerHour, duration_text};
 use steep_judge::verdict::{Judgement, Verdict};
 
@@ -144,11 +144,8 @@ pub(in crate::outcome) fn settles_higher(beside: &Beside<'_>) -> Option<Found> {
     let risen = levels[levels.len() - 1] - levels[0];
     let rises_each_time = levels.windows(2).all(|pair| pair[1] - pair[0] > 0.5 * risen / (levels.len() - 1) as f64);
     let worth = growth.worth_finding.get_per_second() * (last.end_s - first.end_s).as_secs_f64();
-    let by_itself = match growth.source {
-        MemorySource::Anonymous => ALLOCATOR_DRIFT.as_f64(),
-        MemorySource::Live => growth.least_growth.as_f64(),
-    };
-    if !rises_each_time || risen <= worth.max(by_itself) {
+    let by_itself = growth.source.drift().unwrap_or(growth.least_growth);
+    if !rises_each_time || risen <= worth.max(by_itself.as_f64()) {
         return None;
     }
     let reason = format!(

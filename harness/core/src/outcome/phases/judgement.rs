@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::outcome::stretches::Stretch;
+use crate::outcome::stretches::{Stretch, read};
 use crate::trace::Sample;
-use steep_judge::growth::{ALLOCATOR_DRIFT, Growth, Materiality, MemorySource};
+use steep_judge::growth::{Growth, Layer, Materiality};
 use steep_judge::stats::order::median;
 use steep_judge::units::{Bytes, BytesPerHour, SinceStart, duration_text};
 use steep_judge::verdict::{Judgement, Limits, Verdict};
@@ -152,10 +152,8 @@ fn plain_rise(samples: &[Sample], growth: Option<&Growth>, materiality: &Materia
         && growth.given_back.is_none()
         && !growth.environment_noisy
         && second_half >= GOES_ON * growth.over_run();
-    let most_by_itself = match growth.source {
-        MemorySource::Anonymous => ALLOCATOR_DRIFT.as_f64().max(least),
-        MemorySource::Live => growth.least_growth.as_f64(),
-    };
+    let drift = growth.source.drift();
+    let most_by_itself = drift.map_or(growth.least_growth.as_f64(), |drift| drift.as_f64().max(least));
     let has_risen = growth.risen > most_by_itself && second_half >= STILL_RISES * growth.risen;
     let rise = if is_line { growth.over_run().max(growth.risen) } else { growth.risen };
     (is_line || has_risen).then(|| Bytes::new(rise.max(0.0) as u64))
@@ -180,7 +178,7 @@ fn rise_of_quarters(samples: &[Sample]) -> Option<Bytes> {
 /// Live bytes where they are known, else anonymous memory.
 fn memory(samples: &[Sample]) -> Vec<f64> {
     let of = |sample: &Sample| {
-        sample.live.map_or(sample.memory.judged(), |live| live.live_bytes + sample.memory.shared()).as_f64()
+        sample.judged(Layer::Live).map_or_else(|| read(sample, Layer::Resident), |(_, live)| live.as_f64())
     };
     samples.iter().map(of).collect()
 }

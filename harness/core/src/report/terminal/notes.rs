@@ -9,7 +9,7 @@ use super::prose::{command, wrapped};
 use crate::outcome::{HeldMemory, OtherSeries, Outcome, PhaseJudgement, WorkerEnds};
 use crate::threshold::ThresholdOutcome;
 use crate::trace::{ExternalLoad, FlowCounts};
-use steep_judge::growth::MemorySource;
+use steep_judge::growth::Layer;
 use steep_judge::ids::CellId;
 use steep_judge::isolation::{Finding, FlagFinding, Guilt};
 use steep_judge::units::{Estimate, duration_text};
@@ -132,8 +132,9 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     } else if !outcome.message.is_empty() && !outcome.judgement.reason.contains(&outcome.message) {
         notes.push(outcome.message.clone());
     }
-    if outcome.probe && outcome.growth().is_some_and(|growth| growth.source == MemorySource::Anonymous) {
-        notes.push("judged by anonymous memory: the probe answered in too few samples".to_owned());
+    let judged_by = outcome.growth().map(|growth| growth.source).filter(|source| source.layer() == Layer::Resident);
+    if let Some(source) = judged_by.filter(|_| outcome.probe) {
+        notes.push(format!("judged by {}: the probe answered in too few samples", source.in_words()));
     }
     let storms = &outcome.connections;
     if storms.storm_opened + storms.storm_refused > 0 {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::{Model, Phase, Role, Scenario, Shape};
 use super::{Check, SHORTEST_FIT};
+use steep_judge::growth::MemorySource;
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Rps, duration_text};
 
 /// Growth over a soak from which on a leak is named, scaled down below [`SHORT`] (METHOD.md, what decides).
@@ -12,8 +13,6 @@ const LEAST_GROWTH: Bytes = Bytes::mib(1);
 const SHORT: Duration = Duration::from_secs(290);
 /// What an allocator may take by itself: all of it counts in a soak of the first length, and none in one of the second,
 /// if the line is plain (METHOD.md, what decides).
-const DRIFT: Bytes = Bytes::mib(16);
-/// See [`DRIFT`].
 const DRIFTING: (Duration, Duration) = (Duration::from_mins(1), Duration::from_mins(2));
 /// Under load a soak is warned of that names nothing below this many times what is worth finding. Of one that is only
 /// somewhat short the report says what was seen, and most leaks are larger than the smallest that is worth finding.
@@ -27,8 +26,8 @@ impl Check<'_> {
         let per_request = judge.min_growth_bytes_per_request.at(rate);
         let worth = BytesPerHour::new(per_request.get().max(judge.min_growth_bytes_per_hour.get()));
         let far = if scenario.load.model == Model::None { 1.0 } else { FAR };
-        let named =
-            BytesPerHour::per_second(least_named(judged, scenario.service.probe.is_some()) / judged.as_secs_f64());
+        let source = if scenario.service.probe.is_some() { MemorySource::Live } else { MemorySource::Anonymous };
+        let named = BytesPerHour::per_second(least_named(judged, source) / judged.as_secs_f64());
         if worth.get() <= 0.0 || named.get() <= far * worth.get() {
             return;
         }
@@ -60,13 +59,13 @@ impl Check<'_> {
     }
 }
 
-/// Growth that a soak of this length is sure to name, in bytes.
-fn least_named(lasts: Duration, has_live_bytes: bool) -> f64 {
+/// Growth that a soak of this length is sure to name by a source, in bytes.
+fn least_named(lasts: Duration, source: MemorySource) -> f64 {
     let seconds = lasts.as_secs_f64();
     let scaled = LEAST_GROWTH.as_f64() * (seconds / SHORT.as_secs_f64()).min(1.0);
     let (all, none) = (DRIFTING.0.as_secs_f64(), DRIFTING.1.as_secs_f64());
-    let drift = DRIFT.as_f64() * ((none - seconds) / (none - all)).clamp(0.0, 1.0);
-    if has_live_bytes { scaled } else { scaled.max(drift) }
+    let drifting = ((none - seconds) / (none - all)).clamp(0.0, 1.0);
+    source.drift().map_or(scaled, |drift| scaled.max(drift.as_f64() * drifting))
 }
 
 /// How long the longest stretch lasts that is fitted, and the rate of requests in it; none where the rate follows from

@@ -1,6 +1,6 @@
 use super::*;
 use crate::growth::planted::Planted;
-use crate::growth::{Materiality, Shape, fit};
+use crate::growth::{Layer, Materiality, Shape, fit};
 use crate::units::BytesPerHour;
 
 const BAR: f64 = 3.0;
@@ -71,7 +71,7 @@ const CASES: [Case; 18] = [
 #[test]
 fn each_rule_of_growth_can_decide_and_they_are_asked_in_this_order() {
     let series = Planted { seconds: 1800, ..Planted::CALM }.series();
-    let calm = fit(&series, MemorySource::Anonymous, &Materiality::default()).expect("a series that can be judged");
+    let calm = fit(&series, Layer::Resident, &Materiality::default()).expect("a series that can be judged");
     for (name, change) in CASES {
         let mut growth = calm.clone();
         change(&mut growth);

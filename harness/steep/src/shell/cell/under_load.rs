@@ -13,7 +13,7 @@ use crate::shell::driver::{DriverEnd, DriverEvent};
 use crate::shell::external::{self, LoadEnd};
 use crate::shell::latency_log::LatencyLog;
 use crate::shell::listener::Stranger;
-use crate::shell::probe;
+use crate::shell::live;
 use crate::shell::progress::{self, Progress};
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
@@ -21,7 +21,7 @@ use crate::shell::service::{Ended, RunningService};
 use crate::shell::store::{StoreError, TraceWriter};
 use steep_core::soak::{Action, Event, Soak};
 use steep_core::threshold::Watch;
-use steep_core::trace::{CountFell, End, EndReason, Exit, Header, Live, LoadStart, PhaseChange, PhaseSpan, Record};
+use steep_core::trace::{CountFell, End, EndReason, Exit, Header, LoadStart, PhaseChange, PhaseSpan, Record};
 use steep_judge::units::{Bytes, SinceStart};
 
 /// How long the driver is waited for when the service is gone or the user is in a hurry: what it still tells are the
@@ -309,12 +309,12 @@ impl<'r> CellUnderLoad<'r> {
         // None: the service is gone, and its end is on the way.
         let Some(mut sample) = self.sampler.sample(now) else { return Ok(()) };
         sample.requests = self.source.completed(&self.service.client, LIVE_TIMEOUT).await;
-        sample.live = self.live_bytes().await;
+        live::count(&mut sample, self.soaking.scenario, &self.service.client, LIVE_TIMEOUT).await;
         self.samples += 1;
         if self.samples.is_multiple_of(SAMPLES_PER_OOM_BASELINE) {
             self.service.process.refresh_oom_baseline();
         }
-        let memory = sample.live.map_or_else(|| sample.memory.judged(), |live| live.live_bytes);
+        let memory = sample.counted().map_or_else(|| sample.memory.judged(), |(_, live)| live.live_bytes);
         let moment = progress::Moment {
             at: now,
             total: self.soaking.scenario.soak_duration(),
@@ -350,11 +350,6 @@ impl<'r> CellUnderLoad<'r> {
         self.exit = Some(stopped.exit);
         self.killed_after_grace |= stopped.killed_after_grace;
         self.something_left |= stopped.something_left;
-    }
-
-    async fn live_bytes(&self) -> Option<Live> {
-        let path = self.soaking.scenario.service.probe.as_ref()?;
-        timeout(LIVE_TIMEOUT, probe::live_bytes(&self.service.client, path)).await.ok()?.ok()?
     }
 
     /// Hears the driver out, ends what still runs, and writes the last line.
