@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Item, Stmt, UseTree};
+use syn::{Attribute, Ident, Item, Stmt, UseTree, Visibility};
 
 /// The crates below `harness`, the lowest first.
 pub const CRATES: [&str; 3] = ["judge", "core", "steep"];
@@ -28,6 +28,17 @@ pub struct Source {
 pub struct Named {
     pub name: String,
     pub line: usize,
+    /// Whether it is only handed on to others, by `pub use`.
+    pub is_handed_on: bool,
+}
+
+/// What a `use` of a file's own module brings in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// As the file calls it.
+    pub name: String,
+    /// As [`Named::name`], in its parts.
+    pub path: Vec<String>,
 }
 
 impl Source {
@@ -42,15 +53,20 @@ impl Source {
     ///
     /// If it is no Rust.
     pub fn names(&self) -> Vec<Named> {
+        self.named().0
+    }
+
+    /// As [`Source::names`], and what its own `use` lines bring in; those of modules within it are left out.
+    pub fn named(&self) -> (Vec<Named>, Vec<Used>) {
         let mut file = syn::parse_file(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.path));
         WithoutTests.visit_file_mut(&mut file);
-        let mut names = Names { module: self.module_path(), found: Vec::new() };
+        let mut names = Names::of(self.module_path());
         file.items.iter().for_each(|item| names.item(item));
-        names.found
+        (names.found, names.uses)
     }
 
     /// Its modules from the root, as `["growth", "interval"]`.
-    fn module_path(&self) -> Vec<String> {
+    pub fn module_path(&self) -> Vec<String> {
         let path = self.path.trim_end_matches(".rs");
         if path == "lib" || path == "main" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
     }
@@ -138,15 +154,26 @@ impl VisitMut for WithoutTests {
 /// Collects what is named.
 struct Names {
     module: Vec<String>,
+    /// How deep the file's own module is.
+    own_depth: usize,
     found: Vec<Named>,
+    uses: Vec<Used>,
+    is_handing_on: bool,
 }
 
 impl Names {
+    fn of(module: Vec<String>) -> Self {
+        let own_depth = module.len();
+        Self { module, own_depth, found: Vec::new(), uses: Vec::new(), is_handing_on: false }
+    }
+
     fn item(&mut self, item: &Item) {
         match item {
             Item::Use(item) => {
                 let line = item.use_token.span.start().line;
+                self.is_handing_on = !matches!(item.vis, Visibility::Inherited);
                 self.tree(&mut Vec::new(), &item.tree, line);
+                self.is_handing_on = false;
             }
             Item::Mod(module) => {
                 self.module.push(module.ident.to_string());
@@ -165,9 +192,17 @@ impl Names {
                 path.pop();
             }
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(path, tree, line)),
-            UseTree::Name(name) => self.push([path.as_slice(), &[name.ident.to_string()]].concat(), line),
-            UseTree::Rename(name) => self.push([path.as_slice(), &[name.ident.to_string()]].concat(), line),
+            UseTree::Name(name) => self.used(path, &name.ident, &name.ident, line),
+            UseTree::Rename(name) => self.used(path, &name.ident, &name.rename, line),
             UseTree::Glob(_) => self.push([path.as_slice(), &["*".to_owned()]].concat(), line),
+        }
+    }
+
+    fn used(&mut self, path: &[String], ident: &Ident, name: &Ident, line: usize) {
+        self.push([path, &[ident.to_string()]].concat(), line);
+        let path = self.found.last().into_iter().flat_map(|named| named.name.split("::"));
+        if self.module.len() == self.own_depth {
+            self.uses.push(Used { name: name.to_string(), path: path.map(str::to_owned).collect() });
         }
     }
 
@@ -237,7 +272,7 @@ impl Names {
         } else {
             path
         };
-        self.found.push(Named { name: name.join("::"), line });
+        self.found.push(Named { name: name.join("::"), line, is_handed_on: self.is_handing_on });
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 mod arrows;
+mod circles;
 mod code;
 mod dialect;
 mod effects;
@@ -12,6 +13,7 @@ mod unused;
 use std::collections::BTreeSet;
 
 use self::arrows::{against, drawn, imports, written};
+use self::circles::circles;
 use self::code::{CRATES, Source, files, root, sources};
 use self::effects::{CONNECTS, EFFECTS, PURE, WAYS_TO_FILES, beginning, ending};
 
@@ -64,6 +66,66 @@ fn the_pure_crates_have_no_effects() {
 #[test]
 fn imports_follow_the_arrows() {
     none(&against(&written(), &drawn(&sources())), "the arrows of ARCHITECTURE.md and the code differ");
+}
+
+/// Where circles are left to open: these files are being sorted by subject, and this line goes with the last of them.
+const LEFT_IN: &str = "core/src/scenario/";
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let imports = circles::imports(&sources());
+    let is_left = |import: &circles::Import| import.from.starts_with(LEFT_IN) && import.to.starts_with(LEFT_IN);
+    let others: Vec<circles::Import> = imports.into_iter().filter(|import| !is_left(import)).collect();
+    none(&circles(&others), "files that import each other in a circle: move what both need to a file of its own");
+}
+
+#[test]
+fn an_import_back_that_is_planted_in_a_file_of_each_crate_is_found() {
+    let all = sources();
+    for krate in CRATES {
+        let sources: Vec<Source> = all.iter().filter(|source| source.krate == krate).cloned().collect();
+        let path = |source: &Source| format!("{krate}/src/{}", source.path);
+        let imports = circles::imports(&sources);
+        let is_child = |import: &&circles::Import| import.from.starts_with(import.to.trim_end_matches(".rs"));
+        let import = imports.iter().find(|import| !is_child(import)).expect("an import");
+        let (from, to) = (&import.from, &import.to);
+        let module = sources.iter().find(|source| path(source) == *from).expect("a file").module_path().join("::");
+        let back = |source: &Source| {
+            let planted =
+                if path(source) == *to { format!("\nuse crate::{module}::Planted;\n") } else { String::new() };
+            Source { text: format!("{}{planted}", source.text), ..source.clone() }
+        };
+        let found = circles(&circles::imports(&sources.iter().map(back).collect::<Vec<_>>()));
+        let arrow = format!("{to} -> {from}: Planted");
+        assert!(found.contains(&arrow), "{arrow}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_circle_is_found_through_what_is_handed_on_and_a_parent_is_made_of_its_children() {
+    let source = |path: &str, text: &str| Source { krate: "core", path: path.to_owned(), text: text.to_owned() };
+    let parent = "pub use self::c::Third as Handed;\nuse self::b::act;\npub struct Own;\nfn a() { act() }\n";
+    let files = |third: &str| {
+        [
+            source("a.rs", parent),
+            source("a/b.rs", "use super::{Handed, Own};\npub fn act() {}\n"),
+            source("a/c.rs", third),
+            source(
+                "d.rs",
+                "pub fn made() -> u8 { crate::a::b::act() }\n#[cfg(test)]\nmod tests { use crate::a::c::x; }\n",
+            ),
+        ]
+    };
+    assert_eq!(circles(&circles::imports(&files("pub struct Third(super::Own);\n"))), [""; 0]);
+    let found = circles(&circles::imports(&files("use crate::d::made;\npub struct Third;\n")));
+    assert_eq!(
+        found,
+        [
+            "core/src/a/b.rs -> core/src/a/c.rs: Third",
+            "core/src/a/c.rs -> core/src/d.rs: made",
+            "core/src/d.rs -> core/src/a/b.rs: act"
+        ]
+    );
 }
 
 /// What is planted in a copy of each pure module, each of which must be found.
