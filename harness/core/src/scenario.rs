@@ -20,6 +20,7 @@ pub mod package;
 pub mod rates;
 mod read;
 pub mod rows;
+mod schema;
 mod service;
 mod shape;
 pub mod starter;

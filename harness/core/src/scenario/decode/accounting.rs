@@ -4,12 +4,11 @@ use serde::Deserialize;
 
 use super::super::read::{Reader, Section};
 use super::super::{Bound, Counter, External, Metric, Reported, Threshold, Tolerate};
-use super::table;
 use crate::problem::Problem;
 
 pub(super) fn tolerate(reader: &mut Reader, top: &Section<'_>) -> Tolerate {
-    let load = &table(reader, top, "load");
-    let section = &table(reader, load, "tolerate");
+    let load = &reader.table(top, "load");
+    let section = &reader.table(load, "tolerate");
     let standard = Tolerate::default();
     Tolerate {
         undelivered: reader.number(section, "undelivered").unwrap_or(standard.undelivered),
@@ -22,7 +21,7 @@ pub(super) fn tolerate(reader: &mut Reader, top: &Section<'_>) -> Tolerate {
 const OF_OWN_LOAD: [&str; 7] = ["model", "arrival", "pacing", "max_in_flight", "vus", "think_time", "tolerate"];
 
 pub(super) fn external(reader: &mut Reader, top: &Section<'_>) -> Option<External> {
-    let load = &table(reader, top, "load");
+    let load = &reader.table(top, "load");
     let command = reader.templates(load, "command");
     let counter = reader.section(load, "counter").map(|section| Counter {
         path: reader.text(&section, "path").unwrap_or_else(|| "/".to_owned()),

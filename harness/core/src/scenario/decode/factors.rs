@@ -10,14 +10,13 @@ use super::super::{
     Allocator, Axis, AxisKind, Constraints, Flag, Foldover, JsonPath, PlanRules, Row, Rule, Strategy, Switch,
     SwitchRequest, Verify,
 };
-use super::{each, table, unnamed, whole};
 use crate::problem::Problem;
 
 pub(super) fn flag(reader: &mut Reader, section: &Section<'_>) -> Flag {
     let kind = reader.choice(section, "kind");
     let values = reader.scalars(section, "values").unwrap_or_default();
     Flag {
-        name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
+        name: reader.text(section, "name").unwrap_or_else(|| section.unnamed()),
         switch: switch(reader, section, kind, !values.is_empty()),
         values,
         default: reader.boolean(section, "default").unwrap_or_default(),
@@ -53,7 +52,7 @@ fn switch(reader: &mut Reader, section: &Section<'_>, kind: Option<SwitchName>, 
         },
         Some(SwitchName::Config) => Switch::Config {
             file: reader.text(section, "file").map(PathBuf::from),
-            key: JsonPath::new(reader.text(section, "key").unwrap_or_else(|| unnamed(section))),
+            key: JsonPath::new(reader.text(section, "key").unwrap_or_else(|| section.unnamed())),
             on: reader
                 .scalar(section, "on")
                 .unwrap_or_else(|| if has_values { "{{value}}".into() } else { true.into() }),
@@ -142,11 +141,11 @@ pub(super) fn axis(reader: &mut Reader, section: &Section<'_>) -> Axis {
         Some(AxisName::Allocator) => AxisKind::Allocator,
         Some(AxisName::CargoFeature) => AxisKind::CargoFeature,
         Some(AxisName::Revision) => AxisKind::Revision,
-        Some(AxisName::Arg) => AxisKind::Arg { arg: reader.text(section, "arg").unwrap_or_else(|| unnamed(section)) },
+        Some(AxisName::Arg) => AxisKind::Arg { arg: reader.text(section, "arg").unwrap_or_else(|| section.unnamed()) },
         Some(AxisName::Env) => AxisKind::Env { var: reader.text(section, "var").unwrap_or_default() },
         None => AxisKind::Env { var: String::new() },
     };
-    let name = reader.text(section, "name").unwrap_or_else(|| unnamed(section));
+    let name = reader.text(section, "name").unwrap_or_else(|| section.unnamed());
     Axis { name, kind, values: reader.texts(section, "values").unwrap_or_else(|| vec!["unknown".to_owned()]) }
 }
 
@@ -160,7 +159,7 @@ pub(super) fn allocator(reader: &mut Reader, section: &Section<'_>) -> Allocator
 }
 
 pub(super) fn constraints(reader: &mut Reader, top: &Section<'_>) -> Constraints {
-    let section = &table(reader, top, "constraints");
+    let section = &reader.table(top, "constraints");
     let mut lists = |name| reader.text_lists(section, name).unwrap_or_default();
     Constraints {
         mutually_exclusive: lists("mutually_exclusive"),
@@ -176,23 +175,23 @@ pub(super) fn rule(reader: &mut Reader, section: &Section<'_>) -> Rule {
 }
 
 pub(super) fn plan(reader: &mut Reader, top: &Section<'_>) -> PlanRules {
-    let section = &table(reader, top, "plan");
+    let section = &reader.table(top, "plan");
     PlanRules {
         strategy: reader.choice(section, "strategy").unwrap_or(Strategy::Off),
-        strength: whole(reader.integer(section, "strength")),
+        strength: reader.whole(section, "strength"),
         foldover: reader.choice(section, "foldover").unwrap_or(Foldover::Never),
         // The list of keys bounds it to 1000.
         replicates: reader.integer(section, "replicates").unwrap_or(1) as u32,
-        max_cells: whole(reader.integer(section, "max_cells")),
+        max_cells: reader.whole(section, "max_cells"),
         // The list of keys bounds it to 3.
         retries: reader.integer(section, "retries").unwrap_or(1) as u32,
-        include: each(reader, section, "include", row),
-        exclude: each(reader, section, "exclude", row),
+        include: reader.list(section, "include", row),
+        exclude: reader.list(section, "exclude", row),
     }
 }
 
 fn row(reader: &mut Reader, section: &Section<'_>) -> Row {
-    let chosen = Reader::chosen_names(section);
+    let chosen = reader.chosen_names(section);
     let axes = chosen.into_iter().filter_map(|axis| reader.text(section, &axis).map(|value| (axis, value))).collect();
     Row { flags: reader.texts(section, "flags").unwrap_or_default(), axes }
 }

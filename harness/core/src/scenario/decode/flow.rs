@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use super::super::read::{Reader, Section};
 use super::super::{Capture, CapturePlace, Flow, JsonPath};
 use super::traffic::think_time;
-use super::unnamed;
 use crate::problem::Problem;
 
 pub(super) fn flow(reader: &mut Reader, section: &Section<'_>) -> Flow {
     Flow {
-        name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
+        name: reader.text(section, "name").unwrap_or_else(|| section.unnamed()),
         weight: reader.number(section, "weight").unwrap_or(1.0),
         steps: reader.texts(section, "steps").unwrap_or_default(),
         think_time: reader.section(section, "think_time").map(|table| think_time(reader, &table)).unwrap_or_default(),

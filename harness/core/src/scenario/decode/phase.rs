@@ -9,7 +9,6 @@ use super::super::check::SHORTEST_FIT;
 use super::super::read::{Reader, Section};
 use super::super::{Phase, Role, Shape, Stage, StartAt};
 use super::transport::storm;
-use super::{each, table, unnamed};
 use crate::problem::Problem;
 use steep_judge::units::Rps;
 
@@ -17,7 +16,7 @@ pub(super) fn phase(reader: &mut Reader, section: &Section<'_>) -> Phase {
     let shape = shape(reader, section);
     let duration = reader.duration(section, "duration");
     Phase {
-        name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
+        name: reader.text(section, "name").unwrap_or_else(|| section.unnamed()),
         role: reader.choice(section, "role").unwrap_or(Role::Steady),
         duration: how_long(reader, section, &shape, duration),
         shape,
@@ -57,7 +56,7 @@ fn shape(reader: &mut Reader, section: &Section<'_>) -> Shape {
         },
         Some(ShapeName::Ramp) => Shape::Ramp { start_rate: rate("start_rate"), target_rate: rate("target_rate") },
         Some(ShapeName::Stages) => {
-            Shape::Stages { start_rate: rate("start_rate"), stages: each(reader, section, "stages", stage) }
+            Shape::Stages { start_rate: rate("start_rate"), stages: reader.list(section, "stages", stage) }
         }
         Some(ShapeName::Step) => Shape::Step {
             start_rate: rate("start_rate"),
@@ -122,7 +121,7 @@ fn how_long(reader: &mut Reader, section: &Section<'_>, shape: &Shape, given: Op
 }
 
 fn weights(reader: &mut Reader, section: &Section<'_>) -> BTreeMap<String, f64> {
-    let section = &table(reader, section, "weights");
-    let names = Reader::chosen_names(section);
+    let section = &reader.table(section, "weights");
+    let names = reader.chosen_names(section);
     names.into_iter().filter_map(|name| reader.number(section, &name).map(|weight| (name, weight))).collect()
 }

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use super::super::read::{Reader, Section};
 use super::super::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
-use super::cpu_numbers;
-use super::{each, table, unnamed};
 use crate::problem::Problem;
 use crate::template::Template;
 
@@ -24,13 +22,13 @@ pub(super) fn service(reader: &mut Reader, top: &Section<'_>) -> Service {
         program: program.unwrap_or(nobodys.program),
         args: reader.templates(section, "args").unwrap_or_default(),
         env: reader.template_map(section, "env").unwrap_or_default(),
-        files: each(reader, section, "files", rendered_file),
+        files: reader.list(section, "files", rendered_file),
         // What is wrong with it is reported; that it is not there is for the check, which knows whether it is needed.
         url: if Reader::has(section, "url") { url.or(nobodys.url) } else { None },
         ready,
         stop: stop(reader, section),
         memory_limit_bytes: reader.size(section, "memory_limit"),
-        cpus: cpu_numbers(reader.integers(section, "cpus")),
+        cpus: reader.wholes(section, "cpus"),
         probe: reader.text(section, "probe"),
     }
 }
@@ -121,17 +119,17 @@ fn ready_at(reader: &mut Reader, section: &Section<'_>, url: Option<&Template>) 
 }
 
 fn stop(reader: &mut Reader, section: &Section<'_>) -> Stop {
-    let section = &table(reader, section, "stop");
+    let section = &reader.table(section, "stop");
     let signal = reader.choice(section, "signal").unwrap_or(StopSignal::Term);
     Stop { signal, grace: reader.duration(section, "grace").unwrap_or_default() }
 }
 
 pub(super) fn dependency(reader: &mut Reader, section: &Section<'_>) -> Dependency {
     Dependency {
-        name: reader.text(section, "name").unwrap_or_else(|| unnamed(section)),
+        name: reader.text(section, "name").unwrap_or_else(|| section.unnamed()),
         command: reader.templates(section, "command").unwrap_or_else(|| vec![Template::default()]),
         env: reader.template_map(section, "env").unwrap_or_default(),
-        files: each(reader, section, "files", rendered_file),
+        files: reader.list(section, "files", rendered_file),
         ready: reader.section(section, "ready").and_then(|table| ready(reader, &table)),
         stop: stop(reader, section),
         before_cell: reader.templates(section, "before_cell").unwrap_or_default(),

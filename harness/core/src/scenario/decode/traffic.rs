@@ -9,17 +9,16 @@ use super::super::{Arrival, Expect, Flow, JsonPath, Load, Model, Pacing, Param, 
 use super::flow::captures;
 use super::grpc::{add_headers, target};
 use super::transport::conduct;
-use super::{cpu_numbers, table, unnamed, whole};
 use crate::problem::Problem;
 use crate::template::Template;
 
 pub(super) fn load(reader: &mut Reader, top: &Section<'_>) -> Load {
-    let section = &table(reader, top, "load");
+    let section = &reader.table(top, "load");
     Load {
         arrival: reader.choice(section, "arrival").unwrap_or(Arrival::Poisson),
         pacing: reader.choice(section, "pacing").unwrap_or(Pacing::Tick),
-        max_in_flight: whole(reader.integer(section, "max_in_flight")),
-        cpus: cpu_numbers(reader.integers(section, "cpus")),
+        max_in_flight: reader.whole(section, "max_in_flight"),
+        cpus: reader.wholes(section, "cpus"),
         // After all that has no meaning in some models, whose places are known then.
         model: model(reader, section),
     }
@@ -87,7 +86,7 @@ pub(super) fn think_time(reader: &mut Reader, section: &Section<'_>) -> ThinkTim
 
 pub(super) fn request(reader: &mut Reader, section: &Section<'_>, flows: &[Flow]) -> Request {
     let conduct = conduct(reader, section);
-    let name = reader.text(section, "name").unwrap_or_else(|| unnamed(section));
+    let name = reader.text(section, "name").unwrap_or_else(|| section.unnamed());
     let is_step = flows.iter().any(|flow| flow.steps.contains(&name));
     let weight = reader.number(section, "weight").unwrap_or(1.0);
     let target = target(reader, section);
@@ -110,7 +109,7 @@ pub(super) fn request(reader: &mut Reader, section: &Section<'_>, flows: &[Flow]
 }
 
 fn expect(reader: &mut Reader, request: &Section<'_>) -> Expect {
-    let section = &table(reader, request, "expect");
+    let section = &reader.table(request, "expect");
     let statuses = reader.integers(section, "status").unwrap_or_default();
     Expect {
         // The list of keys bounds each to 100..=599.

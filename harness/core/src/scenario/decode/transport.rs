@@ -2,13 +2,12 @@
 
 use super::super::read::{Reader, Section};
 use super::super::{Abort, Auth, ClientCertificate, Conduct, Hold, Http, Protocol, Storm, Tls};
-use super::{table, whole};
 use crate::problem::Problem;
 
 pub(super) fn http(reader: &mut Reader, top: &Section<'_>) -> Http {
-    let section = &table(reader, top, "http");
+    let section = &reader.table(top, "http");
     let protocol = reader.choice(section, "protocol").unwrap_or(Protocol::Http1);
-    let max_concurrent_streams = whole(reader.integer(section, "max_concurrent_streams"));
+    let max_concurrent_streams = reader.whole(section, "max_concurrent_streams");
     if protocol == Protocol::Http1 && Reader::has(section, "max_concurrent_streams") {
         let span = reader.spans.of("http.max_concurrent_streams");
         let problem = Problem::error("\"max_concurrent_streams\" has no meaning with HTTP/1.1", span);
@@ -16,9 +15,9 @@ pub(super) fn http(reader: &mut Reader, top: &Section<'_>) -> Http {
     }
     Http {
         protocol,
-        connections: whole(reader.integer(section, "connections")),
+        connections: reader.whole(section, "connections"),
         max_concurrent_streams,
-        aside_connections: whole(reader.integer(section, "aside_connections")),
+        aside_connections: reader.whole(section, "aside_connections"),
         max_requests_per_connection: reader.integer(section, "max_requests_per_connection").unwrap_or_default(),
         max_idle: reader.duration(section, "max_idle"),
         connect_timeout: reader.duration(section, "connect_timeout").unwrap_or_default(),
@@ -93,5 +92,5 @@ pub(super) fn storm(reader: &mut Reader, section: &Section<'_>) -> Option<Storm>
     let section = reader.section(section, "storm")?;
     let connections = reader.integer(&section, "connections");
     let every = reader.duration(&section, "every");
-    Some(Storm { connections: whole(Some(connections?)), every: every? })
+    Some(Storm { connections: usize::try_from(connections?).unwrap_or(usize::MAX), every: every? })
 }

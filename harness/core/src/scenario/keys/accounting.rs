@@ -1,8 +1,8 @@
 //! Keys of what a load must come to, and of a load that another program makes.
 
-use super::Kind::{Choice, Duration, Limit, Number, Table, Tables, Templates, Text, TextMap};
-use super::Presence::{Default, Optional, Required};
-use super::{Key, LONGEST, SECOND, key, only};
+use crate::scenario::schema::Kind::{Choice, Duration, Limit, Number, Table, Tables, Templates, Text, TextMap};
+use crate::scenario::schema::Presence::{Default, Optional, Required};
+use crate::scenario::schema::{Key, LONGEST, SECOND, key, only};
 
 /// Thresholds of what requests come to.
 const OF_REQUESTS: &[&str] = &["error_rate", "undelivered", "throughput", "p50", "p90", "p99", "p999"];

@@ -1,11 +1,11 @@
 //! Keys of flags, axes, allocators and the plan.
 
-use super::Kind::{
+use crate::scenario::schema::Kind::{
     Boolean, Choice, ChoiceMap, Integer, Number, Scalars, Table, TableMap, Tables, Text, TextLists, TextMap,
     TextOrTexts, Texts,
 };
-use super::Presence::{Default, Optional, Required};
-use super::{Key, key, only};
+use crate::scenario::schema::Presence::{Default, Optional, Required};
+use crate::scenario::schema::{Key, key, only};
 
 const FEATURE: &[&str] = &["cargo-feature"];
 

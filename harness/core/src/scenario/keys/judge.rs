@@ -1,8 +1,8 @@
 //! Keys of sampling and of what counts as a finding.
 
-use super::Kind::{Choice, Choices, Date, Duration, Size, Table, Tables, Text, Texts};
-use super::Presence::{Default, Optional, Required};
-use super::{Key, SECOND, key};
+use crate::scenario::schema::Kind::{Choice, Choices, Date, Duration, Size, Table, Tables, Text, Texts};
+use crate::scenario::schema::Presence::{Default, Optional, Required};
+use crate::scenario::schema::{Key, SECOND, key};
 
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[

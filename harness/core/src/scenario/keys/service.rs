@@ -1,10 +1,10 @@
 //! Keys of the service and of what it needs beside it.
 
-use super::Kind::{
+use crate::scenario::schema::Kind::{
     Boolean, Choice, Duration, Integer, Integers, Size, Table, Tables, Template, TemplateMap, Templates, Text, Texts,
 };
-use super::Presence::{Default, Optional, Required};
-use super::{Key, LARGEST, LONGEST, key, later};
+use crate::scenario::schema::Presence::{Default, Optional, Required};
+use crate::scenario::schema::{Key, LARGEST, LONGEST, key, later};
 
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[

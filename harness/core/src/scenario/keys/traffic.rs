@@ -1,12 +1,12 @@
 //! Keys of connections, load, phases, requests and parameters.
 
-use super::Kind::{
+use crate::scenario::GrpcStatus;
+use crate::scenario::schema::Kind::{
     Boolean, Choice, Choices, Duration, Integer, Integers, JsonMap, Number, Numbers, Scalars, Size, Table, TableMap,
     Tables, Template, TemplateMap, Text, Texts,
 };
-use super::Presence::{Default, Optional, Required};
-use super::{Key, LARGEST, LONGEST, SECOND, key, only};
-use crate::scenario::GrpcStatus;
+use crate::scenario::schema::Presence::{Default, Optional, Required};
+use crate::scenario::schema::{Key, LARGEST, LONGEST, SECOND, key, only};
 
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
