@@ -5,58 +5,67 @@
 //! flags change; `starter` writes a first scenario for one. Pure: paths are kept as they were given, and nothing is
 //! opened here.
 
-mod address;
-pub mod check;
+mod check;
 pub mod config;
 pub mod decode;
-mod external;
+mod dependencies;
 mod factors;
-mod flow;
-mod grpc;
+mod flows;
+mod http;
 mod json_path;
+mod judge;
 pub mod keys;
 mod known;
+mod load;
 pub mod package;
+mod params;
+mod phases;
 pub mod rates;
 mod read;
+mod requests;
 pub mod rows;
+mod sampling;
 mod schema;
 mod service;
-mod shape;
 pub mod starter;
 pub mod supplies;
-mod threshold;
-mod traffic;
-pub mod transport;
+mod thresholds;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::check::flows::{before, no_value};
-pub(crate) use self::check::grpc::is_json_file;
-pub(crate) use self::check::traffic::{LONGEST_PATH, is_header_name, unknown_name, unused_params};
-pub use self::external::{Counter, External, Reported};
+pub use self::dependencies::Dependency;
 pub use self::factors::{
     Allocator, Axis, AxisKind, Constraints, Flag, Foldover, KnownAllocator, PlanRules, Proof, Row, Rule, SYSTEM,
     Strategy, Switch, SwitchRequest, Verify,
 };
-pub use self::flow::{Capture, CapturePlace, Flow, places, unset, variables};
-pub use self::grpc::{Grpc, GrpcForm, GrpcStatus};
+pub(crate) use self::flows::check::{before, no_value};
+pub use self::flows::{Flow, places, unset};
+pub use self::http::{Auth, ClientCertificate, Http, Protocol, Tls, variable_of};
 pub use self::json_path::JsonPath;
+pub use self::judge::{Finding, Judge, StopEarly, Strictness};
 pub use self::known::{Date, Known};
+pub use self::load::external::{Counter, External, Reported};
+pub use self::load::tolerate::Tolerate;
+pub use self::load::{Arrival, Load, Model, Pacing, ThinkTime};
+pub(crate) use self::params::check::{unknown_name, unused_params};
+pub use self::params::{Param, Pick};
+pub use self::phases::{Phase, Role, Shape, Stage, StartAt, Storm};
 use self::rates::Rates;
-pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
-pub use self::shape::{Shape, Stage, StartAt};
+pub use self::requests::capture::{Capture, CapturePlace, variables};
+pub(crate) use self::requests::check::{LONGEST_PATH, is_header_name};
+pub use self::requests::conduct::{Abort, Conduct, Farewell, Hold};
+pub(crate) use self::requests::grpc::check::is_json_file;
+pub use self::requests::grpc::{Grpc, GrpcForm, GrpcStatus};
+pub use self::requests::{Expect, Request, Wanted};
+pub use self::sampling::Sampling;
+pub use self::service::{Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 pub use self::supplies::{Flaw, Supplies};
-pub use self::threshold::{Bound, Judged, Metric, Threshold, Tolerate, Unit};
-pub use self::traffic::{
-    Arrival, Expect, Http, Load, Model, Pacing, Param, Phase, Pick, Request, Role, ThinkTime, Wanted,
-};
-pub use self::transport::{Abort, Auth, ClientCertificate, Conduct, Farewell, Hold, Protocol, Storm, Tls};
+pub use self::thresholds::{Bound, Judged, Metric, Threshold, Unit};
 use crate::template::Template;
-use steep_judge::units::{BytesPerHour, BytesPerRequest, Seed, seconds};
+use steep_judge::units::Seed;
 
 /// A whole scenario. Serialised into `run.json` as the resolved form of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,66 +118,6 @@ pub struct Scenario {
     pub thresholds: Vec<Threshold>,
 }
 
-/// How memory is read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sampling {
-    /// Time between two samples.
-    #[serde(rename = "every_s", with = "seconds")]
-    pub every: Duration,
-}
-
-/// What counts as a finding.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Judge {
-    /// The smallest growth with the work done that is worth finding.
-    pub min_growth_bytes_per_request: BytesPerRequest,
-    /// The smallest growth over time that is worth finding.
-    pub min_growth_bytes_per_hour: BytesPerHour,
-    /// How much evidence a leak needs.
-    pub strictness: Strictness,
-    /// Whether a cell may end before its time.
-    pub stop_early: StopEarly,
-    /// Verdicts that make the run fail.
-    pub fail_on: Vec<Finding>,
-}
-
-/// How much evidence a leak needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Strictness {
-    /// A log-likelihood ratio above 3.
-    Normal,
-    /// Above 5.
-    Strict,
-}
-
-/// Whether a cell may end before its time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopEarly {
-    /// It may not.
-    #[default]
-    Never,
-    /// Once it is sure to be a leak.
-    Leak,
-}
-
-/// What a run may fail on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Finding {
-    /// Sustained growth.
-    Leak,
-    /// Growth in lasting jumps.
-    Step,
-    /// Memory that the allocator holds.
-    Retention,
-    /// The service ended by itself.
-    Crashed,
-    /// Peak memory above 90 % of the limit.
-    Headroom,
-}
-
 impl Scenario {
     /// Whether some axis has the allocator of this name.
     #[must_use]
@@ -181,7 +130,7 @@ impl Scenario {
     pub fn secret_variables(&self) -> Vec<(String, String)> {
         let auth = self.http.auth.iter().map(|auth| ("http.auth".to_owned(), auth.variable().to_owned()));
         let headers = self.requests.iter().enumerate().flat_map(|(index, request)| {
-            let names = request.headers.values().flat_map(Template::names).filter_map(transport::variable_of);
+            let names = request.headers.values().flat_map(Template::names).filter_map(variable_of);
             names.map(move |name| (format!("requests[{index}].headers"), name.to_owned()))
         });
         auth.chain(headers).collect()

@@ -3,34 +3,31 @@
 //! What is missing or wrong is a problem already when a neutral value takes its place here, so that the checks that
 //! span several keys find the other problems in the same pass. A scenario with any error is not given away.
 
-mod accounting;
 mod factors;
-mod flow;
-mod grpc;
-mod known;
-mod phase;
-mod service;
-mod traffic;
-mod transport;
-
-use std::time::Duration;
 
 use toml::de::DeTable;
 
-use self::accounting::{external, threshold, tolerate};
 use self::factors::{allocator, axis, constraints, flag, plan, rule};
-use self::flow::flow;
-use self::known::known;
-use self::phase::phase;
-use self::service::{dependency, service};
-use self::traffic::{load, param, request};
-use self::transport::http;
-use super::check::check;
+use super::check::{Check, Names};
+use super::dependencies::dependency;
+use super::flows::decode::flow;
+use super::http::decode::http;
+use super::judge::decode::judge;
 use super::keys::schema;
+use super::known::decode::known;
+use super::load::decode::load;
+use super::load::external::external;
+use super::load::tolerate::tolerate;
+use super::params::decode::param;
+use super::phases::decode::phase;
 use super::read::{Reader, Section};
-use super::{Judge, Sampling, Scenario, Strictness};
+use super::requests::decode::request;
+use super::sampling::sampling;
+use super::service::decode::service;
+use super::thresholds::decode::threshold;
+use super::{Flag, Scenario};
 use crate::problem::{Problem, Severity, Spans, any_error};
-use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Seed};
+use steep_judge::units::Seed;
 
 /// What decoding a file gives: a scenario unless some problem is an error, and where everything stands.
 #[derive(Debug)]
@@ -83,7 +80,9 @@ fn scenario(reader: &mut Reader, top: &Section<'_>) -> Scenario {
         load: load(reader, top),
         tolerate: tolerate(reader, top),
         phases: reader.list(top, "phases", phase),
-        requests: reader.list(top, "requests", |reader, section| request(reader, section, &flows)),
+        requests: reader.list(top, "requests", |reader, section| {
+            request(reader, section, |name| flows.iter().any(|flow| flow.steps.iter().any(|step| step == name)))
+        }),
         flows,
         params: reader.named(top, "params", param),
         // After all that it excludes, whose places are known then.
@@ -101,22 +100,41 @@ fn scenario(reader: &mut Reader, top: &Section<'_>) -> Scenario {
     }
 }
 
-fn sampling(reader: &mut Reader, top: &Section<'_>) -> Sampling {
-    let section = &reader.table(top, "sampling");
-    Sampling { every: reader.duration(section, "every").unwrap_or(Duration::from_secs(1)) }
-}
-
-fn judge(reader: &mut Reader, top: &Section<'_>) -> Judge {
-    let section = &reader.table(top, "judge");
-    let per_request = reader.size(section, "min_growth_per_request").unwrap_or(Bytes::new(1));
-    let per_hour = reader.size(section, "min_growth_per_hour").unwrap_or(Bytes::new(1));
-    Judge {
-        min_growth_bytes_per_request: BytesPerRequest::new(per_request.as_f64()),
-        min_growth_bytes_per_hour: BytesPerHour::new(per_hour.as_f64()),
-        strictness: reader.choice(section, "strictness").unwrap_or(Strictness::Normal),
-        stop_early: reader.choice(section, "stop_early").unwrap_or_default(),
-        fail_on: reader.choices(section, "fail_on").unwrap_or_default(),
+/// All problems of `scenario` that span several keys, each at its place.
+fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
+    let mut check = Check { spans, problems: Vec::new() };
+    check.file_name("name", &scenario.name);
+    check.service(scenario);
+    check.dependencies(scenario);
+    check.http(scenario);
+    check.load(scenario);
+    check.phases(scenario);
+    check.requests(scenario);
+    check.flows(scenario);
+    check.params(scenario);
+    check.tolerate(scenario);
+    check.external(scenario);
+    check.thresholds(scenario);
+    check.flags(scenario);
+    check.changed_files(scenario);
+    check.switches(scenario);
+    check.groups(scenario);
+    check.axes(scenario);
+    check.constraints(scenario);
+    check.rules(scenario);
+    let members: Vec<String> = scenario.flags.iter().flat_map(Flag::members).collect();
+    let members = Names::of(members.iter().map(String::as_str));
+    for (list, rows) in [("include", &scenario.plan.include), ("exclude", &scenario.plan.exclude)] {
+        for (index, row) in rows.iter().enumerate() {
+            check.row(scenario, &format!("plan.{list}[{index}]"), row, &members);
+        }
     }
+    check.sampling(scenario);
+    check.judge(scenario);
+    check.no_load(scenario);
+    check.decides(scenario);
+    check.known(scenario);
+    check.problems
 }
 
 #[cfg(test)]

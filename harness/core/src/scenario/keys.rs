@@ -2,23 +2,48 @@
 //! what is not here, and the reference in `docs/scenario.md` is written from here, so neither can differ from the
 //! other.
 
-mod accounting;
 mod factors;
-mod judge;
-mod service;
-mod traffic;
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use super::schema::Kind::Choice;
+use super::schema::Kind::{Choice, Integer, Text};
 use super::schema::Presence::{Default, Optional, Required};
-use super::schema::Schema;
 pub use super::schema::{Key, Kind, Presence};
+use super::schema::{LARGEST, Schema, key};
+use super::{dependencies, flows, http, judge, known, load, params, phases, requests, sampling, service, thresholds};
+
+#[rustfmt::skip]
+const TOP: &[Key] = &[
+    key("name", Text, Required, "Names the run's folder: letters, digits, `-`, `_` and `.`."),
+    key("seed", Integer(0, LARGEST), Default("1"), "Everything random derives from it, so every cell gets the same traffic."),
+];
+
+/// The keys of each subject, in the order of the reference.
+const SUBJECTS: [&[Key]; 18] = [
+    TOP,
+    service::keys::KEYS,
+    dependencies::KEYS,
+    http::keys::KEYS,
+    load::keys::KEYS,
+    phases::keys::KEYS,
+    requests::keys::KEYS,
+    requests::capture::KEYS,
+    requests::conduct::KEYS,
+    flows::keys::KEYS,
+    params::keys::KEYS,
+    load::tolerate::KEYS,
+    load::external::KEYS,
+    thresholds::keys::KEYS,
+    factors::KEYS,
+    sampling::KEYS,
+    judge::keys::KEYS,
+    known::keys::KEYS,
+];
 
 /// All keys, in the order of the reference.
 pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
-    [service::KEYS, traffic::KEYS, accounting::KEYS, factors::KEYS, judge::KEYS].into_iter().flatten()
+    SUBJECTS.into_iter().flatten()
 }
 
 /// All keys, found by their places.

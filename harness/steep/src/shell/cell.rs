@@ -31,7 +31,7 @@ use crate::shell::service::{CellPlace, RunningService, start};
 use crate::shell::store::{RunFolder, StoreError, TraceWriter, read_trace};
 use crate::shell::verification::{Observation, ObservationError, look, look_for, uses};
 use steep_core::plan::{Cell, CellSettings, Plan, allocator_of, history, settings};
-use steep_core::scenario::transport::variable_of;
+use steep_core::scenario::variable_of;
 use steep_core::scenario::{self, Flag, KnownAllocator, Model, Program, Proof, SYSTEM, Scenario, Supplies, Switch};
 use steep_core::threshold::latency_limits;
 use steep_core::trace::{End, EndReason, ExternalLoad, FORMAT, Header, PhaseSpan, Provenance, Record, Repeated, Trace};

@@ -8,7 +8,7 @@ use super::Check;
 use crate::problem::{listed, nearest};
 
 impl Check<'_> {
-    pub(super) fn changed_files(&mut self, scenario: &Scenario) {
+    pub(in crate::scenario) fn changed_files(&mut self, scenario: &Scenario) {
         let mut changed = BTreeMap::new();
         for (index, flag) in scenario.flags.iter().enumerate() {
             let Switch::Config { file: named, key, .. } = &flag.switch else { continue };

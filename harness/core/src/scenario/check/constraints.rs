@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Check;
-use super::factors::{Known, known_flags};
+use super::factors::known_flags;
+use super::{Check, Names};
 use crate::problem::{listed, nearest};
 use crate::scenario::Scenario;
 
 impl Check<'_> {
-    pub(super) fn constraints(&mut self, scenario: &Scenario) {
+    pub(in crate::scenario) fn constraints(&mut self, scenario: &Scenario) {
         let known = known_flags(scenario);
-        let names = Known::of(known.iter().map(String::as_str));
+        let names = Names::of(known.iter().map(String::as_str));
         let constraints = &scenario.constraints;
         for (key, lists) in [
             ("mutually_exclusive", &constraints.mutually_exclusive),
@@ -40,7 +40,7 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn groups(&mut self, scenario: &Scenario) {
+    pub(in crate::scenario) fn groups(&mut self, scenario: &Scenario) {
         let mut defaults: BTreeMap<&String, BTreeSet<bool>> = BTreeMap::new();
         for flag in &scenario.flags {
             if let Some(group) = &flag.group {
@@ -60,7 +60,7 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn rules(&mut self, scenario: &Scenario) {
+    pub(in crate::scenario) fn rules(&mut self, scenario: &Scenario) {
         for (index, rule) in scenario.rules.iter().enumerate() {
             for (key, conditions) in [("when", &rule.when), ("then", &rule.then)] {
                 self.conditions(&format!("rules[{index}].{key}"), scenario, conditions);
@@ -101,7 +101,7 @@ impl Check<'_> {
             let levels: Vec<String> = flag.levels().into_iter().map(str::to_owned).collect();
             self.one_of(path, name, values, &levels);
         } else {
-            let names = Known::of(scenario.flags.iter().map(|flag| flag.name.as_str()));
+            let names = Names::of(scenario.flags.iter().map(|flag| flag.name.as_str()));
             self.flag_exists(path, name, &names);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Check, LONGEST_NAME};
+use super::{Check, LONGEST_NAME, Names};
 use crate::problem::{listed, nearest};
 use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, SYSTEM, Scenario, Switch, SwitchRequest, Verify};
 use steep_judge::ids::in_id;
@@ -17,10 +17,10 @@ pub(crate) const RESERVED_FLAGS: [&str; 7] =
 const PRELOAD: &str = "LD_PRELOAD";
 
 impl Check<'_> {
-    pub(super) fn flags(&mut self, scenario: &Scenario) {
+    pub(in crate::scenario) fn flags(&mut self, scenario: &Scenario) {
         self.distinct_names("flags", scenario.flags.iter().map(|flag| flag.name.as_str()));
         let known = known_flags(scenario);
-        let names = Known::of(known.iter().map(String::as_str));
+        let names = Names::of(known.iter().map(String::as_str));
         for (index, flag) in scenario.flags.iter().enumerate() {
             let at = |key: &str| format!("flags[{index}].{key}");
             self.file_name(&at("name"), &flag.name);
@@ -173,7 +173,7 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn flag_exists(&mut self, path: &str, name: &str, names: &Known<'_>) {
+    pub(in crate::scenario) fn flag_exists(&mut self, path: &str, name: &str, names: &Names<'_>) {
         if !names.has(name) {
             let help = match nearest(name, names.all()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
@@ -183,7 +183,7 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn axes(&mut self, scenario: &Scenario) {
+    pub(in crate::scenario) fn axes(&mut self, scenario: &Scenario) {
         self.distinct_names("axes", scenario.axes.iter().map(|axis| axis.name.as_str()));
         for (index, axis) in scenario.axes.iter().enumerate() {
             let at = |key: &str| format!("axes[{index}].{key}");
@@ -288,7 +288,7 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn row(&mut self, scenario: &Scenario, path: &str, row: &Row, members: &Known<'_>) {
+    pub(in crate::scenario) fn row(&mut self, scenario: &Scenario, path: &str, row: &Row, members: &Names<'_>) {
         row.flags.iter().for_each(|flag| self.flag_exists(&format!("{path}.flags"), flag, members));
         for (name, value) in &row.axes {
             match scenario.axes.iter().find(|axis| &axis.name == name) {
@@ -311,29 +311,8 @@ impl Check<'_> {
     }
 }
 
-/// Names that may stand somewhere, in the order of the file.
-pub(super) struct Known<'n> {
-    all: Vec<&'n str>,
-    known: BTreeSet<&'n str>,
-}
-
-impl<'n> Known<'n> {
-    pub(super) fn of(names: impl Iterator<Item = &'n str>) -> Self {
-        let all: Vec<&str> = names.collect();
-        Self { known: all.iter().copied().collect(), all }
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.known.contains(name)
-    }
-
-    pub(super) fn all(&self) -> impl Iterator<Item = &'n str> + Clone + '_ {
-        self.all.iter().copied()
-    }
-}
-
 /// What lists of flags may name: flags, and those with a value other than their first (`cache=lru`).
-pub(super) fn known_flags(scenario: &Scenario) -> Vec<String> {
+pub(in crate::scenario) fn known_flags(scenario: &Scenario) -> Vec<String> {
     let with_values = scenario.flags.iter().filter(|flag| !flag.values.is_empty());
     scenario.flags.iter().map(|flag| flag.name.clone()).chain(with_values.flat_map(Flag::members)).collect()
 }

@@ -4,7 +4,7 @@ use super::Check;
 use crate::scenario::{Allocator, AxisKind, Flag, Scenario, Switch};
 
 impl Check<'_> {
-    pub(super) fn switches(&mut self, scenario: &Scenario) {
+    pub(in crate::scenario) fn switches(&mut self, scenario: &Scenario) {
         for (index, flag) in scenario.flags.iter().enumerate() {
             if let Some(other) = scenario.flags[..index].iter().find(|other| is_same(flag, other)) {
                 let message =
