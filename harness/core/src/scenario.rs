@@ -1,15 +1,20 @@
 //! What the user asks for: a scenario file, checked, with every default filled in.
 //!
-//! `keys` lists every key, `read` takes typed values out of TOML against that list, `decode` makes the scenario of
-//! them, `check` looks at what spans several keys, `package` at what the cargo package has, and `config` at files that
+//! Each subject (the service, flags, phases) is a file with its types, and a folder beside it with its keys, its
+//! decoding and its checks; where these are short, the file has all of it. `schema` says what a key is, `keys` lists
+//! them all, `read` takes typed values out of TOML by them, `check` collects problems, and `decode` has the order in
+//! which subjects are decoded and checked. `package` looks at what the cargo package has, and `config` at files that
 //! flags change; `starter` writes a first scenario for one. Pure: paths are kept as they were given, and nothing is
 //! opened here.
 
+mod allocators;
+mod axes;
 mod check;
 pub mod config;
+mod constraints;
 pub mod decode;
 mod dependencies;
-mod factors;
+mod flags;
 mod flows;
 mod http;
 mod json_path;
@@ -20,6 +25,7 @@ mod load;
 pub mod package;
 mod params;
 mod phases;
+mod plan;
 pub mod rates;
 mod read;
 mod requests;
@@ -30,17 +36,18 @@ mod service;
 pub mod starter;
 pub mod supplies;
 mod thresholds;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::allocators::{Allocator, KnownAllocator, Proof, SYSTEM};
+pub use self::axes::{Axis, AxisKind};
+pub use self::constraints::{Constraints, Rule};
 pub use self::dependencies::Dependency;
-pub use self::factors::{
-    Allocator, Axis, AxisKind, Constraints, Flag, Foldover, KnownAllocator, PlanRules, Proof, Row, Rule, SYSTEM,
-    Strategy, Switch, SwitchRequest, Verify,
-};
+pub use self::flags::{Flag, Switch, SwitchRequest};
 pub(crate) use self::flows::check::{before, no_value};
 pub use self::flows::{Flow, places, unset};
 pub use self::http::{Auth, ClientCertificate, Http, Protocol, Tls, variable_of};
@@ -53,6 +60,7 @@ pub use self::load::{Arrival, Load, Model, Pacing, ThinkTime};
 pub(crate) use self::params::check::{unknown_name, unused_params};
 pub use self::params::{Param, Pick};
 pub use self::phases::{Phase, Role, Shape, Stage, StartAt, Storm};
+pub use self::plan::{Foldover, PlanRules, Row, Strategy};
 use self::rates::Rates;
 pub use self::requests::capture::{Capture, CapturePlace, variables};
 pub(crate) use self::requests::check::{LONGEST_PATH, is_header_name};
@@ -64,6 +72,7 @@ pub use self::sampling::Sampling;
 pub use self::service::{Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 pub use self::supplies::{Flaw, Supplies};
 pub use self::thresholds::{Bound, Judged, Metric, Threshold, Unit};
+pub use self::verify::Verify;
 use crate::template::Template;
 use steep_judge::units::Seed;
 

@@ -1,13 +1,8 @@
 //! What a decoded scenario must hold beside the type of each key: names that refer to something, rates that load
 //! something, phases that can be judged.
 
-mod config;
-mod constraints;
-mod factors;
-mod switches;
 mod weights;
 
-pub(crate) use factors::RESERVED_FLAGS;
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -3,13 +3,15 @@
 //! What is missing or wrong is a problem already when a neutral value takes its place here, so that the checks that
 //! span several keys find the other problems in the same pass. A scenario with any error is not given away.
 
-mod factors;
-
 use toml::de::DeTable;
 
-use self::factors::{allocator, axis, constraints, flag, plan, rule};
-use super::check::{Check, Names};
+use super::Scenario;
+use super::allocators::decode::allocator;
+use super::axes::decode::axis;
+use super::check::Check;
+use super::constraints::decode::{constraints, rule};
 use super::dependencies::dependency;
+use super::flags::decode::flag;
 use super::flows::decode::flow;
 use super::http::decode::http;
 use super::judge::decode::judge;
@@ -20,12 +22,12 @@ use super::load::external::external;
 use super::load::tolerate::tolerate;
 use super::params::decode::param;
 use super::phases::decode::phase;
+use super::plan::decode::plan;
 use super::read::{Reader, Section};
 use super::requests::decode::request;
 use super::sampling::sampling;
 use super::service::decode::service;
 use super::thresholds::decode::threshold;
-use super::{Flag, Scenario};
 use crate::problem::{Problem, Severity, Spans, any_error};
 use steep_judge::units::Seed;
 
@@ -120,15 +122,10 @@ fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.switches(scenario);
     check.groups(scenario);
     check.axes(scenario);
+    check.allocators(scenario);
     check.constraints(scenario);
     check.rules(scenario);
-    let members: Vec<String> = scenario.flags.iter().flat_map(Flag::members).collect();
-    let members = Names::of(members.iter().map(String::as_str));
-    for (list, rows) in [("include", &scenario.plan.include), ("exclude", &scenario.plan.exclude)] {
-        for (index, row) in rows.iter().enumerate() {
-            check.row(scenario, &format!("plan.{list}[{index}]"), row, &members);
-        }
-    }
+    check.plan(scenario);
     check.sampling(scenario);
     check.judge(scenario);
     check.no_load(scenario);

@@ -2,8 +2,6 @@
 //! what is not here, and the reference in `docs/scenario.md` is written from here, so neither can differ from the
 //! other.
 
-mod factors;
-
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -11,7 +9,10 @@ use super::schema::Kind::{Choice, Integer, Text};
 use super::schema::Presence::{Default, Optional, Required};
 pub use super::schema::{Key, Kind, Presence};
 use super::schema::{LARGEST, Schema, key};
-use super::{dependencies, flows, http, judge, known, load, params, phases, requests, sampling, service, thresholds};
+use super::{
+    allocators, axes, constraints, dependencies, flags, flows, http, judge, known, load, params, phases, plan,
+    requests, sampling, service, thresholds,
+};
 
 #[rustfmt::skip]
 const TOP: &[Key] = &[
@@ -20,7 +21,7 @@ const TOP: &[Key] = &[
 ];
 
 /// The keys of each subject, in the order of the reference.
-const SUBJECTS: [&[Key]; 18] = [
+const SUBJECTS: [&[Key]; 22] = [
     TOP,
     service::keys::KEYS,
     dependencies::KEYS,
@@ -35,7 +36,11 @@ const SUBJECTS: [&[Key]; 18] = [
     load::tolerate::KEYS,
     load::external::KEYS,
     thresholds::keys::KEYS,
-    factors::KEYS,
+    flags::keys::KEYS,
+    axes::keys::KEYS,
+    allocators::keys::KEYS,
+    constraints::keys::KEYS,
+    plan::keys::KEYS,
     sampling::KEYS,
     judge::keys::KEYS,
     known::keys::KEYS,

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::factors::known_flags;
-use super::{Check, Names};
 use crate::problem::{listed, nearest};
 use crate::scenario::Scenario;
+use crate::scenario::check::{Check, Names};
+use crate::scenario::flags::check::known_flags;
 
 impl Check<'_> {
     pub(in crate::scenario) fn constraints(&mut self, scenario: &Scenario) {
@@ -36,26 +36,6 @@ impl Check<'_> {
             if values.len() != 1 {
                 let help = format!("pinned = {{ {name} = {:?} }}", values.first().map_or("true", String::as_str));
                 self.error("constraints.pinned", format!("\"{name}\" must be pinned to one value"), help);
-            }
-        }
-    }
-
-    pub(in crate::scenario) fn groups(&mut self, scenario: &Scenario) {
-        let mut defaults: BTreeMap<&String, BTreeSet<bool>> = BTreeMap::new();
-        for flag in &scenario.flags {
-            if let Some(group) = &flag.group {
-                defaults.entry(group).or_default().insert(flag.default);
-            }
-        }
-        for (index, flag) in scenario.flags.iter().enumerate() {
-            let path = format!("flags[{index}].group");
-            let Some(group) = &flag.group else { continue };
-            if !flag.values.is_empty() {
-                let help = "switch it alone, or give the others of its group no values";
-                self.error(&path, format!("\"{}\" has values and cannot be of a group", flag.name), help);
-            } else if defaults[group].len() > 1 {
-                let message = format!("the flags of group \"{group}\" differ in \"default\"");
-                self.error(&path, message, "they are switched together: all are on in production, or none");
             }
         }
     }

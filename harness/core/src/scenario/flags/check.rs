@@ -1,20 +1,17 @@
-//! What flags, axes and rows of a plan must hold.
+//! What flags must hold: names, values, and switches that switch something.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Check, LONGEST_NAME, Names};
+use super::{Flag, Switch, SwitchRequest};
 use crate::problem::{listed, nearest};
-use crate::scenario::{Allocator, AxisKind, Flag, Program, Row, SYSTEM, Scenario, Switch, SwitchRequest, Verify};
-use steep_judge::ids::in_id;
+use crate::scenario::check::{Check, Names};
+use crate::scenario::{Program, Scenario, Verify};
 
 /// Names of the run's folder, and the id of the cell in which all is as in production.
 pub(crate) const RESERVED_FLAGS: [&str; 7] =
     ["baseline", "builds", "attempts", "run.json", "run.lock", "report.json", "scenario.toml"];
-
-/// The variable by which libraries are preloaded.
-const PRELOAD: &str = "LD_PRELOAD";
 
 impl Check<'_> {
     pub(in crate::scenario) fn flags(&mut self, scenario: &Scenario) {
@@ -119,15 +116,6 @@ impl Check<'_> {
         }
     }
 
-    fn verify(&mut self, path: &str, verify: &Verify) {
-        if let Verify::Http { path: asked, .. } | Verify::Metric { path: asked, .. } = verify {
-            self.own_path(&format!("{path}.path"), asked);
-        }
-        if verify.text().is_empty() {
-            self.error(path, "an empty text is everywhere: it would verify nothing", "name what is there only then");
-        }
-    }
-
     fn values(&mut self, path: &str, flag: &Flag) {
         let at = |key: &str| format!("{path}.{key}");
         let (verify, on) = (flag.verify.as_ref().map(Verify::text), written(&flag.switch));
@@ -183,129 +171,22 @@ impl Check<'_> {
         }
     }
 
-    pub(in crate::scenario) fn axes(&mut self, scenario: &Scenario) {
-        self.distinct_names("axes", scenario.axes.iter().map(|axis| axis.name.as_str()));
-        for (index, axis) in scenario.axes.iter().enumerate() {
-            let at = |key: &str| format!("axes[{index}].{key}");
-            self.file_name(&at("name"), &axis.name);
-            if ["flags", "replicate"].contains(&axis.name.as_str()) {
-                self.error(
-                    &at("name"),
-                    format!("an axis cannot be called \"{}\"", axis.name),
-                    "rows of the plan use that name",
-                );
-            }
-            if axis.kind == AxisKind::CargoFeature && matches!(scenario.service.program, Program::Command(_)) {
-                let help = "use kind = \"env\" or \"arg\", or let steep build a package";
-                self.error(&at("kind"), "a command has no cargo features", help);
-            }
-            if axis.kind == AxisKind::Revision {
-                self.revisions(&at("kind"), index, scenario);
-            }
-            if let AxisKind::Arg { arg } = &axis.kind
-                && arg.is_empty()
-            {
-                self.error(&at("arg"), "\"arg\" is empty", "arg = \"--workers\"");
-            }
-            if axis.values.is_empty() {
-                self.error(&at("values"), "an axis needs at least one value", "");
-            }
-            let (mut before, mut in_ids) = (BTreeSet::new(), BTreeMap::new());
-            for value in &axis.values {
-                if matches!(axis.kind, AxisKind::Env { .. } | AxisKind::Arg { .. }) {
-                    self.axis_text(&at("values"), value, &mut in_ids);
-                    self.switched_text(&at("values"), value, scenario, None);
-                } else {
-                    self.file_name(&at("values"), value);
-                }
-                if !before.insert(value) {
-                    self.error(&at("values"), format!("\"{value}\" stands twice"), "");
-                }
-                if axis.kind == AxisKind::Allocator && value != SYSTEM {
-                    self.allocator_exists(&at("values"), value, scenario);
-                }
+    pub(in crate::scenario) fn groups(&mut self, scenario: &Scenario) {
+        let mut defaults: BTreeMap<&String, BTreeSet<bool>> = BTreeMap::new();
+        for flag in &scenario.flags {
+            if let Some(group) = &flag.group {
+                defaults.entry(group).or_default().insert(flag.default);
             }
         }
-        for (name, allocator) in &scenario.allocators {
-            if !allocator.features.is_empty() && matches!(scenario.service.program, Program::Command(_)) {
-                self.error(
-                    &format!("allocators.{name}.features"),
-                    "a command has no cargo features",
-                    "preload its library, or tune its allocator with env",
-                );
-            }
-            if let Some(verify) = &allocator.verify {
-                self.verify(&format!("allocators.{name}.verify"), verify);
-            }
-            for (variable, value) in &allocator.env {
-                self.switched_text(&format!("allocators.{name}.env.{variable}"), value, scenario, None);
-            }
-            self.preload(name, allocator, scenario);
-        }
-    }
-
-    /// A value that the service is given as it is, while ids have it without what a folder's name cannot have.
-    fn axis_text<'v>(&mut self, path: &str, value: &'v str, before: &mut BTreeMap<String, &'v str>) {
-        if value.is_empty() || value.len() > LONGEST_NAME || value.contains(char::is_control) {
-            let help = format!("at most {LONGEST_NAME} bytes, at least one, and all in a line");
-            self.error(path, format!("{value:?} cannot be a value of an axis"), help);
-        }
-        let other = *before.entry(in_id(value)).or_insert(value);
-        if other != value {
-            let message = format!("{other:?} and {value:?} would both be \"{}\" in the ids of cells", in_id(value));
-            self.error(path, message, "let them differ in a letter or a digit too");
-        }
-    }
-
-    fn revisions(&mut self, path: &str, index: usize, scenario: &Scenario) {
-        if matches!(scenario.service.program, Program::Command(_)) {
-            let help = "let steep build a package: it is built from each revision";
-            self.error(path, "a command has no revisions", help);
-        }
-        if scenario.axes[..index].iter().any(|other| other.kind == AxisKind::Revision) {
-            self.error(path, "there are two axes of revisions", "a build has one revision: put all into one axis");
-        }
-    }
-
-    fn preload(&mut self, name: &str, allocator: &Allocator, scenario: &Scenario) {
-        let Some(library) = &allocator.preload else { return };
-        let path = format!("allocators.{name}.preload");
-        // ld.so(8): "the items of the list can be separated by spaces or colons, and there is no support for escaping".
-        if library.is_empty() || library.contains([' ', ':']) {
-            self.error(&path, format!("{library:?} cannot be preloaded"), "preload = \"libjemalloc.so.2\"");
-        }
-        if allocator.env.contains_key(PRELOAD) || scenario.service.env.contains_key(PRELOAD) {
-            let help = "take the variable out and name the library here, so that it is verified";
-            self.error(&path, format!("\"preload\" and the variable {PRELOAD} exclude each other"), help);
-        }
-    }
-
-    fn allocator_exists(&mut self, path: &str, name: &str, scenario: &Scenario) {
-        if !scenario.allocators.contains_key(name) {
-            let help =
-                format!("add [allocators.{name}] with its cargo features or the library to preload, or use \"system\"");
-            self.error(path, format!("nothing says how to have the allocator \"{name}\""), help);
-        }
-    }
-
-    pub(in crate::scenario) fn row(&mut self, scenario: &Scenario, path: &str, row: &Row, members: &Names<'_>) {
-        row.flags.iter().for_each(|flag| self.flag_exists(&format!("{path}.flags"), flag, members));
-        for (name, value) in &row.axes {
-            match scenario.axes.iter().find(|axis| &axis.name == name) {
-                None => self.error(
-                    &format!("{path}.{name}"),
-                    format!("there is no axis \"{name}\""),
-                    "a row has \"flags\" and names of axes",
-                ),
-                Some(axis) if !axis.values.contains(value) => {
-                    let help = format!("its values: {}", listed(axis.values.iter().map(String::as_str)));
-                    self.error(
-                        &format!("{path}.{name}"),
-                        format!("the axis \"{name}\" has no value \"{value}\""),
-                        help,
-                    );
-                }
-                Some(_) => {}
+        for (index, flag) in scenario.flags.iter().enumerate() {
+            let path = format!("flags[{index}].group");
+            let Some(group) = &flag.group else { continue };
+            if !flag.values.is_empty() {
+                let help = "switch it alone, or give the others of its group no values";
+                self.error(&path, format!("\"{}\" has values and cannot be of a group", flag.name), help);
+            } else if defaults[group].len() > 1 {
+                let message = format!("the flags of group \"{group}\" differ in \"default\"");
+                self.error(&path, message, "they are switched together: all are on in production, or none");
             }
         }
     }

@@ -1,7 +1,8 @@
 //! What no two of flags, axes and allocators may switch: the effect of one would be taken for that of the other.
 
-use super::Check;
-use crate::scenario::{Allocator, AxisKind, Flag, Scenario, Switch};
+use super::{Flag, Switch};
+use crate::scenario::check::Check;
+use crate::scenario::{Allocator, AxisKind, Scenario};
 
 impl Check<'_> {
     pub(in crate::scenario) fn switches(&mut self, scenario: &Scenario) {

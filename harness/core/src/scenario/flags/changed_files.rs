@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::config::{Format, file_of};
-use super::super::{Scenario, Switch};
-use super::Check;
+use super::Switch;
 use crate::problem::{listed, nearest};
+use crate::scenario::Scenario;
+use crate::scenario::check::Check;
+use crate::scenario::config::{Format, file_of};
 
 impl Check<'_> {
     pub(in crate::scenario) fn changed_files(&mut self, scenario: &Scenario) {
