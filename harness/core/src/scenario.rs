@@ -10,7 +10,6 @@
 mod allocators;
 mod axes;
 mod check;
-pub mod config;
 mod constraints;
 pub mod decode;
 mod dependencies;
@@ -47,7 +46,7 @@ pub use self::allocators::{Allocator, KnownAllocator, Proof, SYSTEM};
 pub use self::axes::{Axis, AxisKind};
 pub use self::constraints::{Constraints, Rule};
 pub use self::dependencies::Dependency;
-pub use self::flags::{Flag, Switch, SwitchRequest};
+pub use self::flags::{CellSettings, Flag, Switch, SwitchRequest, config};
 pub(crate) use self::flows::check::{before, no_value};
 pub use self::flows::{Flow, places, unset};
 pub use self::http::{Auth, ClientCertificate, Http, Protocol, Tls, variable_of};

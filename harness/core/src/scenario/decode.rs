@@ -118,7 +118,6 @@ fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.external(scenario);
     check.thresholds(scenario);
     check.flags(scenario);
-    check.changed_files(scenario);
     check.switches(scenario);
     check.groups(scenario);
     check.axes(scenario);

@@ -1,18 +1,15 @@
 //! Switches of the service: what may leak.
 
-mod changed_files;
 pub(super) mod check;
 pub(super) mod decode;
 pub(super) mod keys;
+mod kinds;
 mod twice;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{JsonPath, Verify};
+pub use self::kinds::{CellSettings, Switch, SwitchRequest, config};
+use super::Verify;
 use steep_judge::ids::FlagSet;
 
 /// A switch of the service.
@@ -82,67 +79,4 @@ impl Flag {
     pub fn with_value(text: &str, value: &str) -> String {
         text.replace(VALUE, value)
     }
-}
-
-/// How a flag is switched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Switch {
-    /// A cargo feature of the package.
-    CargoFeature {
-        /// The feature.
-        feature: String,
-    },
-    /// A condition of the source that rustc is told of.
-    Cfg {
-        /// What follows `--cfg`.
-        cfg: String,
-    },
-    /// A variable of the service's environment.
-    Env {
-        /// The variable.
-        var: String,
-        /// Its value where the flag is on; of a flag with values always, with the value in it.
-        on: String,
-        /// Its value where the flag is off; none: unset.
-        off: Option<String>,
-    },
-    /// Arguments of the service.
-    Arg {
-        /// Added where the flag is on; of a flag with values always, with the value in them.
-        on: Vec<String>,
-        /// Added where the flag is off.
-        off: Vec<String>,
-    },
-    /// A value in a file of the service, written before each start.
-    Config {
-        /// Which file, as its `from` says; none: the only one that there is.
-        file: Option<PathBuf>,
-        /// Where in it.
-        key: JsonPath,
-        /// Written where the flag is on; of a flag with values always, with the value in it.
-        on: Value,
-        /// Written where the flag is off; none: what stands there stays.
-        off: Option<Value>,
-    },
-    /// A request to the service once it is ready, after each start.
-    Http {
-        /// Sent where the flag is on.
-        on: SwitchRequest,
-        /// Sent where the flag is off; none: nothing is.
-        off: Option<SwitchRequest>,
-    },
-}
-
-/// A request that switches a flag. Nothing is replaced in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SwitchRequest {
-    /// HTTP method, in capitals.
-    pub method: String,
-    /// Path and query.
-    pub path: String,
-    /// Headers.
-    pub headers: BTreeMap<String, String>,
-    /// Body.
-    pub body: Option<String>,
 }

@@ -20,35 +20,34 @@ const TOP: &[Key] = &[
     key("seed", Integer(0, LARGEST), Default("1"), "Everything random derives from it, so every cell gets the same traffic."),
 ];
 
-/// The keys of each subject, in the order of the reference.
-const SUBJECTS: [&[Key]; 22] = [
-    TOP,
-    service::keys::KEYS,
-    dependencies::KEYS,
-    http::keys::KEYS,
-    load::keys::KEYS,
-    phases::keys::KEYS,
-    requests::keys::KEYS,
-    requests::capture::KEYS,
-    requests::conduct::KEYS,
-    flows::keys::KEYS,
-    params::keys::KEYS,
-    load::tolerate::KEYS,
-    load::external::KEYS,
-    thresholds::keys::KEYS,
-    flags::keys::KEYS,
-    axes::keys::KEYS,
-    allocators::keys::KEYS,
-    constraints::keys::KEYS,
-    plan::keys::KEYS,
-    sampling::KEYS,
-    judge::keys::KEYS,
-    known::keys::KEYS,
-];
-
-/// All keys, in the order of the reference.
+/// All keys, subject by subject, in the order of the reference.
 pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
-    SUBJECTS.into_iter().flatten()
+    let before = [
+        TOP,
+        service::keys::KEYS,
+        dependencies::KEYS,
+        http::keys::KEYS,
+        load::keys::KEYS,
+        phases::keys::KEYS,
+        requests::keys::KEYS,
+        requests::capture::KEYS,
+        requests::conduct::KEYS,
+        flows::keys::KEYS,
+        params::keys::KEYS,
+        load::tolerate::KEYS,
+        load::external::KEYS,
+        thresholds::keys::KEYS,
+    ];
+    let after = [
+        axes::keys::KEYS,
+        allocators::keys::KEYS,
+        constraints::keys::KEYS,
+        plan::keys::KEYS,
+        sampling::KEYS,
+        judge::keys::KEYS,
+        known::keys::KEYS,
+    ];
+    before.into_iter().chain(flags::keys::keys()).chain(after).flatten()
 }
 
 /// All keys, found by their places.

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
-use super::{Flag, Switch, SwitchRequest};
+use super::Flag;
+use super::kinds::check_together;
 use crate::problem::{listed, nearest};
 use crate::scenario::check::{Check, Names};
 use crate::scenario::{Program, Scenario, Verify};
@@ -37,8 +36,9 @@ impl Check<'_> {
                     self.error(&at(key), format!("\"{}\" names itself", flag.name), "");
                 }
             }
-            self.switch(&format!("flags[{index}]"), flag);
-            for (key, text) in given(&flag.switch) {
+            let kind = flag.switch.kind();
+            kind.check(self, &format!("flags[{index}]"), flag);
+            for (key, text) in kind.given() {
                 // Written so, and nowhere else, the value takes its place.
                 let more = (key == "on" && Flag::names_value(text)).then_some("value");
                 self.switched_text(&at(key), text, scenario, more);
@@ -47,9 +47,7 @@ impl Check<'_> {
             if let Some(verify) = &flag.verify {
                 self.verify(&at("verify"), verify);
             }
-            let is_built = matches!(flag.switch, Switch::CargoFeature { .. } | Switch::Cfg { .. });
-            if is_built && matches!(scenario.service.program, Program::Command(_)) {
-                let what = if matches!(flag.switch, Switch::Cfg { .. }) { "cfg" } else { "cargo features" };
+            if let (Some(what), Program::Command(_)) = (kind.of_builds(), &scenario.service.program) {
                 self.error(
                     &at("kind"),
                     format!("a command has no {what}"),
@@ -57,68 +55,12 @@ impl Check<'_> {
                 );
             }
         }
-    }
-
-    fn switch(&mut self, path: &str, flag: &Flag) {
-        match &flag.switch {
-            Switch::Env { var, on, off } => {
-                self.environment(&format!("{path}.var"), std::iter::once(var));
-                if off.as_ref() == Some(on) && flag.values.is_empty() {
-                    let help = "leave \"off\" out: the variable is unset then";
-                    self.error(path, "\"on\" and \"off\" are the same: the flag would switch nothing", help);
-                }
-            }
-            Switch::Arg { on, off } if on == off => {
-                self.error(
-                    path,
-                    "\"on\" and \"off\" are the same: the flag would switch nothing",
-                    "on = [\"--cache\"]",
-                );
-            }
-            Switch::Cfg { cfg } if !is_cfg(cfg) => {
-                let help = "cfg = \"fast_path\", or cfg = 'cache=\"lru\"' with its value in quotes";
-                self.error(&format!("{path}.cfg"), format!("{cfg:?} is nothing that rustc takes after --cfg"), help);
-            }
-            Switch::Http { on, off } => {
-                self.switch_request(&format!("{path}.request"), on);
-                if let Some(off) = off {
-                    self.switch_request(&format!("{path}.off_request"), off);
-                }
-                if off.as_ref() == Some(on) {
-                    let help = "leave \"off_request\" out where the service starts with it off";
-                    self.error(
-                        path,
-                        "\"request\" and \"off_request\" are the same: the flag would switch nothing",
-                        help,
-                    );
-                }
-            }
-            Switch::Config { key, on, off, .. } => {
-                if key.to_string().is_empty() {
-                    self.error(&format!("{path}.key"), "\"key\" is empty", "key = \"cache.enabled\"");
-                }
-                if off.as_ref() == Some(on) {
-                    self.error(path, "\"on\" and \"off\" are the same: the flag would switch nothing", "off = false");
-                }
-            }
-            Switch::Arg { .. } | Switch::CargoFeature { .. } | Switch::Cfg { .. } => {}
-        }
-    }
-
-    fn switch_request(&mut self, path: &str, request: &SwitchRequest) {
-        self.own_path(&format!("{path}.path"), &request.path);
-        let is_name =
-            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-        for (name, value) in &request.headers {
-            if !is_name(name) || value.contains(['\r', '\n']) {
-                self.error(&format!("{path}.headers"), format!("{name:?} cannot be sent as a header"), "");
-            }
-        }
+        check_together(self, scenario);
     }
 
     fn values(&mut self, path: &str, flag: &Flag) {
         let at = |key: &str| format!("{path}.{key}");
-        let (verify, on) = (flag.verify.as_ref().map(Verify::text), written(&flag.switch));
+        let (verify, on) = (flag.verify.as_ref().map(Verify::text), flag.switch.kind().written());
         if flag.values.is_empty() {
             if self.spans.has(&at("values")) {
                 self.error(&at("values"), "a flag with values needs at least two", "values = [\"off\", \"lru\"]");
@@ -196,39 +138,4 @@ impl Check<'_> {
 pub(in crate::scenario) fn known_flags(scenario: &Scenario) -> Vec<String> {
     let with_values = scenario.flags.iter().filter(|flag| !flag.values.is_empty());
     scenario.flags.iter().map(|flag| flag.name.clone()).chain(with_values.flat_map(Flag::members)).collect()
-}
-
-/// The texts that the service is given, with their keys.
-fn given(switch: &Switch) -> Vec<(&'static str, &String)> {
-    match switch {
-        Switch::Env { on, off, .. } => {
-            std::iter::once(("on", on)).chain(off.as_ref().map(|off| ("off", off))).collect()
-        }
-        Switch::Arg { on, off } => {
-            on.iter().map(|text| ("on", text)).chain(off.iter().map(|text| ("off", text))).collect()
-        }
-        Switch::Config { .. } | Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Http { .. } => Vec::new(),
-    }
-}
-
-/// A name, or one with a value in quotes (<https://doc.rust-lang.org/reference/conditional-compilation.html>).
-fn is_cfg(cfg: &str) -> bool {
-    let (name, value) = cfg.split_once('=').map_or((cfg, None), |(name, value)| (name, Some(value)));
-    let is_first = |c: char| c.is_alphabetic() || c == '_';
-    let is_quoted = |value: &str| {
-        value
-            .strip_prefix('"')
-            .and_then(|value| value.strip_suffix('"'))
-            .is_some_and(|value| !value.contains(['"', '\\']))
-    };
-    name.starts_with(is_first) && name.chars().all(|c| is_first(c) || c.is_numeric()) && value.is_none_or(is_quoted)
-}
-
-/// The texts that a flag with values writes its value into.
-fn written(switch: &Switch) -> &[String] {
-    match switch {
-        Switch::Env { on, .. } | Switch::Config { on: Value::String(on), .. } => std::slice::from_ref(on),
-        Switch::Arg { on, .. } => on,
-        Switch::Config { .. } | Switch::CargoFeature { .. } | Switch::Cfg { .. } | Switch::Http { .. } => &[],
-    }
 }

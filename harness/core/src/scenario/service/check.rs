@@ -3,7 +3,7 @@
 use super::address::{BadAddress, check_tcp, check_url};
 use super::{Program, Ready, ReadyCheck, RenderedFile};
 use crate::scenario::check::{Check, is_of_a_path};
-use crate::scenario::{Flag, Model, Scenario, Switch, Verify};
+use crate::scenario::{Model, Scenario, Verify};
 use crate::template::Template;
 use steep_judge::units::Bytes;
 
@@ -62,9 +62,8 @@ impl Check<'_> {
     fn without_url(&mut self, scenario: &Scenario) {
         let asks_ready = |ready: &Ready| matches!(ready.check, ReadyCheck::Path(_));
         let is_asked = |verify: &Option<Verify>| matches!(verify, Some(Verify::Http { .. } | Verify::Metric { .. }));
-        let is_switched = |flag: &Flag| matches!(flag.switch, Switch::Http { .. });
         let flags = scenario.flags.iter().enumerate();
-        let flags = flags.filter(|(_, flag)| is_switched(flag) || is_asked(&flag.verify));
+        let flags = flags.filter(|(_, flag)| flag.switch.asks_service() || is_asked(&flag.verify));
         let allocators = scenario.allocators.iter().filter(|(_, allocator)| is_asked(&allocator.verify));
         let service = &scenario.service;
         let asking = [

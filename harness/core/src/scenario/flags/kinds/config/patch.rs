@@ -6,16 +6,14 @@ mod json_text;
 mod toml_text;
 mod yaml_text;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Number, Value};
 use toml_writer::ToTomlValue as _;
 
-use super::{Flag, Flaw, JsonPath, RenderedFile, Scenario, Switch};
-use crate::problem::{Problem, Spans, nearest};
-use crate::template::Template;
+use crate::problem::nearest;
+use crate::scenario::{Flaw, JsonPath};
 
 /// What a flag writes into a file of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +49,7 @@ impl Format {
         }
     }
 
-    fn find(self, text: &str, names: &[String]) -> Result<Standing, Unfound> {
+    pub(super) fn find(self, text: &str, names: &[String]) -> Result<Standing, Unfound> {
         match self {
             Self::Toml => toml_text::find(text, names),
             Self::Json => json_text::find(text, names),
@@ -62,7 +60,7 @@ impl Format {
 
 /// What stands at a place.
 #[derive(Debug, PartialEq, Eq)]
-struct Standing {
+pub(super) struct Standing {
     span: Range<usize>,
     kind: Kind,
 }
@@ -81,7 +79,7 @@ enum Kind {
 
 /// Why nothing was found.
 #[derive(Debug, PartialEq, Eq)]
-enum Unfound {
+pub(super) enum Unfound {
     /// The file is none of its format, for this reason.
     Broken(String),
     /// So many names lead somewhere, and these stand there.
@@ -126,19 +124,6 @@ fn number_in(number: &Number, format: Format) -> String {
 }
 
 impl Patch {
-    /// What `flag` writes where it is on, or has this `value`; none: the file says what it says.
-    #[must_use]
-    pub fn of(scenario: &Scenario, flag: &Flag, is_on: bool, value: Option<&str>) -> Option<Self> {
-        let Switch::Config { file, key, on, off } = &flag.switch else { return None };
-        let file = file_of(scenario, file.as_deref())?.from.clone();
-        let value = match (value, on) {
-            (Some(value), Value::String(on)) => Flag::with_value(on, value).into(),
-            (None, on) if is_on => on.clone(),
-            (Some(_) | None, _) => off.clone()?,
-        };
-        Some(Self { file, key: key.clone(), value })
-    }
-
     /// `text`, which is written as the file `to`, with the value in its place.
     ///
     /// # Errors
@@ -178,7 +163,7 @@ impl Patch {
     }
 }
 
-fn broken(file: &Path, reason: &str) -> Flaw {
+pub(super) fn broken(file: &Path, reason: &str) -> Flaw {
     let help = "names in {{…}} are filled in before it is read; a flag of kind \"env\" or \"arg\" needs no such file";
     Flaw::new(format!("{} cannot be read: {reason}", file.display()), help)
 }
@@ -186,76 +171,6 @@ fn broken(file: &Path, reason: &str) -> Flaw {
 fn no_format(to: &str) -> Flaw {
     let help = "write it as .toml, .json, .yaml or .yml, or switch by kind = \"env\" or \"arg\"";
     Flaw::new(format!("{to:?} is not a configuration file that steep can change"), help)
-}
-
-/// The file that a flag changes: the one that it names, or the only one.
-pub(super) fn file_of<'s>(scenario: &'s Scenario, file: Option<&Path>) -> Option<&'s RenderedFile> {
-    let files = &scenario.service.files;
-    match (file, files.as_slice()) {
-        (Some(file), files) => files.iter().find(|known| known.from == file),
-        (None, [only]) => Some(only),
-        (None, _) => None,
-    }
-}
-
-/// The files that flags of `scenario` change, as their `from` says.
-#[must_use]
-pub fn changed_files(scenario: &Scenario) -> BTreeSet<PathBuf> {
-    let changed = scenario.flags.iter().filter_map(|flag| match &flag.switch {
-        Switch::Config { file, .. } => file_of(scenario, file.as_deref()),
-        _ => None,
-    });
-    changed.map(|file| file.from.clone()).collect()
-}
-
-/// What is wrong with the files that flags change, and with what is to be written into them: `texts` by their `from`.
-/// Those that were not read are problems that were reported.
-#[must_use]
-pub fn problems(scenario: &Scenario, spans: &Spans, texts: &BTreeMap<PathBuf, String>) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut tell = |key: &str, flaw: Flaw| problems.push(Problem::error(flaw.message, spans.of(key)).help(flaw.help));
-    let mut filled: BTreeMap<&Path, String> = BTreeMap::new();
-    for (index, file) in scenario.service.files.iter().enumerate() {
-        let (Some(text), Some(format)) = (texts.get(&file.from), Format::of(&file.to.to_string())) else { continue };
-        let key = format!("service.files[{index}].from");
-        match filled_in(text) {
-            Err(reason) => tell(&key, broken(&file.from, &reason)),
-            Ok(text) => match format.find(&text, &[]) {
-                Err(Unfound::Broken(reason)) => tell(&key, broken(&file.from, &reason)),
-                Err(Unfound::Missing { .. }) | Ok(_) => drop(filled.insert(&file.from, text)),
-            },
-        }
-    }
-    for (index, flag) in scenario.flags.iter().enumerate() {
-        let Switch::Config { file, off, .. } = &flag.switch else { continue };
-        let Some(file) = file_of(scenario, file.as_deref()) else { continue };
-        let key = format!("flags[{index}].key");
-        let (Some(text), true) = (filled.get(file.from.as_path()), spans.has(&key)) else { continue };
-        let patches = if flag.values.is_empty() {
-            [true, false].map(|is_on| Patch::of(scenario, flag, is_on, None)).to_vec()
-        } else {
-            flag.values.iter().map(|value| Patch::of(scenario, flag, true, Some(value))).collect()
-        };
-        let to = file.to.to_string();
-        let results: Result<Vec<String>, Flaw> =
-            patches.iter().flatten().map(|patch| patch.applied(text, &to)).collect();
-        match results {
-            Err(flaw) => tell(&key, flaw),
-            Ok(patched) if flag.values.is_empty() && off.is_none() && patched.first() == Some(text) => {
-                let message = format!("{} says already what \"{}\" would write", file.from.display(), flag.name);
-                tell(&key, Flaw::new(message, "say what it is where the flag is off: off = false"));
-            }
-            Ok(_) => {}
-        }
-    }
-    problems
-}
-
-/// `text` with something in the place of each name.
-fn filled_in(text: &str) -> Result<String, String> {
-    // As a number and as a part of a text it does not change what the file is.
-    let template = Template::parse(text).map_err(|error| error.to_string())?;
-    template.render(|_| Some("1")).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
