@@ -1,4 +1,4 @@
-//! Phases: that they load something, can be judged, and have shapes that can be.
+//! Phases: that they load something and can be judged.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,11 +6,7 @@ use std::time::Duration;
 use super::{Phase, Role, Shape};
 use crate::problem::{listed, nearest};
 use crate::scenario::check::{Check, SHORTEST_FIT};
-use crate::scenario::rates::{HIGHEST_RATE, MAX_STRETCHES};
 use crate::scenario::{Model, Scenario};
-
-/// The longest soak, as keys have it.
-const LONGEST_PHASE: Duration = Duration::from_hours(720);
 
 impl Check<'_> {
     pub(in crate::scenario) fn phases(&mut self, scenario: &Scenario) {
@@ -32,7 +28,7 @@ impl Check<'_> {
         }
         for (index, phase) in phases.iter().enumerate() {
             let place = format!("phases[{index}]");
-            self.shape(&place, phase);
+            self.shape(&place, &phase.name, &phase.shape, phase.duration);
             self.model(&place, phase, scenario.load.model);
             self.weights(&place, phase, scenario);
         }
@@ -59,53 +55,6 @@ impl Check<'_> {
                     "only the longest stretch without idle or cooldown phases is fitted; the others are judged by themselves, and see less",
                 );
             }
-        }
-    }
-
-    fn shape(&mut self, place: &str, phase: &Phase) {
-        if phase.shape.peak().get() > HIGHEST_RATE {
-            let message = format!("\"{}\" wants more than {HIGHEST_RATE} requests per second", phase.name);
-            self.error(place, message, "no driver sends that many");
-        }
-        if phase.shape.own_duration().is_some_and(|own| own > LONGEST_PHASE) {
-            let message = format!("\"{}\" lasts {} s", phase.name, phase.duration.as_secs());
-            self.error(place, message, "a phase lasts at most 30 days");
-        }
-        match &phase.shape {
-            Shape::Stages { stages, .. } if stages.is_empty() => {
-                self.error(place, "\"stages\" is empty", "stages = [{ target_rate = 100, duration = \"5m\" }]");
-            }
-            Shape::Spike { every, width, .. } => {
-                if width >= every {
-                    self.error(&format!("{place}.width"), "a peak must be shorter than the time between two", "");
-                }
-                if every > &phase.duration {
-                    let help = "a peak ends each stretch of \"every\": make the phase longer";
-                    self.error(&format!("{place}.every"), "the phase ends before its first peak", help);
-                }
-                self.pieces(place, 2.0 * phase.duration.as_secs_f64() / every.as_secs_f64());
-            }
-            Shape::Square { halves, .. } if halves % 2 == 1 => {
-                self.error(&format!("{place}.halves"), format!("{halves} halves make no whole"), "give an even number");
-            }
-            Shape::Sine { mean, amplitude, period, .. } => {
-                if amplitude.get() > mean.get() {
-                    let help = "a rate cannot be negative: at most \"mean\"";
-                    self.error(&format!("{place}.amplitude"), "the amplitude is above the mean", help);
-                }
-                if *period > phase.duration {
-                    let help = "what is taken for growth may be a part of the wave: make the phase longer";
-                    self.warning(&format!("{place}.period"), "the phase is shorter than one swing", help);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn pieces(&mut self, place: &str, pieces: f64) {
-        if pieces > MAX_STRETCHES as f64 {
-            let message = format!("the shape has {pieces:.0} pieces, more than {MAX_STRETCHES}");
-            self.error(place, message, "make the phase shorter, or the pieces longer");
         }
     }
 
