@@ -47,7 +47,7 @@ use self::settings::settings_of;
 pub use self::settings::{CellSettings, allocator_of, settings};
 use crate::problem::{Problem, Spans};
 use crate::scenario::package::Features;
-use crate::scenario::{AxisKind, Program, Scenario, Switch};
+use crate::scenario::{AxisKind, Program, Scenario};
 use steep_judge::ids::{CellId, FlagSet, hex};
 use steep_judge::units::seconds;
 
@@ -413,18 +413,11 @@ fn build_of(scenario: &Scenario, flags: &FlagSet, axes: &BTreeMap<String, String
     let mut cfgs = None;
     for flag in &scenario.flags {
         let is_on = flags.contains(&flag.name);
-        match &flag.switch {
-            Switch::CargoFeature { feature } if is_on => drop(features.insert(feature.clone())),
-            Switch::Cfg { cfg } => {
-                // Also where it is off: both builds get their flags for rustc from the same place.
-                let cfgs = cfgs.get_or_insert_with(BTreeSet::new);
-                cfgs.extend(is_on.then(|| cfg.clone()));
-            }
-            Switch::CargoFeature { .. }
-            | Switch::Env { .. }
-            | Switch::Arg { .. }
-            | Switch::Config { .. }
-            | Switch::Http { .. } => {}
+        features.extend(flag.switch.feature().filter(|_| is_on).map(str::to_owned));
+        if let Some(cfg) = flag.switch.cfg() {
+            // Also where it is off: both builds get their flags for rustc from the same place.
+            let cfgs = cfgs.get_or_insert_with(BTreeSet::new);
+            cfgs.extend(is_on.then(|| cfg.to_owned()));
         }
     }
     for axis in scenario.axes.iter().filter(|axis| axis.kind == AxisKind::CargoFeature) {

@@ -1,61 +1,79 @@
 //! What the user asks for: a scenario file, checked, with every default filled in.
 //!
-//! `keys` lists every key, `read` takes typed values out of TOML against that list, `decode` makes the scenario of
-//! them, `check` looks at what spans several keys, `package` at what the cargo package has, and `config` at files that
+//! Each subject (the service, flags, phases) is a file with its types, and a folder beside it with its keys, its
+//! decoding and its checks; where these are short, the file has all of it. `schema` says what a key is, `keys` lists
+//! them all, `read` takes typed values out of TOML by them, `check` collects problems, and `decode` has the order in
+//! which subjects are decoded and checked. `package` looks at what the cargo package has, and `config` at files that
 //! flags change; `starter` writes a first scenario for one. Pure: paths are kept as they were given, and nothing is
 //! opened here.
 
-mod address;
-pub mod check;
-pub mod config;
+mod allocators;
+mod axes;
+mod check;
+mod constraints;
 pub mod decode;
-mod external;
-mod factors;
-mod flow;
-mod grpc;
+mod dependencies;
+mod flags;
+mod flows;
+mod http;
 mod json_path;
+mod judge;
 pub mod keys;
 mod known;
+mod load;
 pub mod package;
+mod params;
+mod phases;
+mod plan;
 pub mod rates;
 mod read;
+mod requests;
 pub mod rows;
+mod sampling;
+mod schema;
 mod service;
-mod shape;
 pub mod starter;
 pub mod supplies;
-mod threshold;
-mod traffic;
-pub mod transport;
+mod thresholds;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::check::flows::{before, no_value};
-pub(crate) use self::check::grpc::is_json_file;
-pub(crate) use self::check::traffic::{LONGEST_PATH, is_header_name, unknown_name, unused_params};
-pub use self::external::{Counter, External, Reported};
-pub use self::factors::{
-    Allocator, Axis, AxisKind, Constraints, Flag, Foldover, KnownAllocator, PlanRules, Proof, Row, Rule, SYSTEM,
-    Strategy, Switch, SwitchRequest, Verify,
-};
-pub use self::flow::{Capture, CapturePlace, Flow, places, unset, variables};
-pub use self::grpc::{Grpc, GrpcForm, GrpcStatus};
+pub use self::allocators::{Allocator, KnownAllocator, Proof, SYSTEM};
+pub use self::axes::{Axis, AxisKind};
+pub use self::constraints::{Constraints, Rule};
+pub use self::dependencies::Dependency;
+pub use self::flags::{CellSettings, Flag, Switch, SwitchRequest, config};
+pub(crate) use self::flows::check::{before, no_value};
+pub use self::flows::{Flow, places, unset};
+pub use self::http::{Auth, ClientCertificate, Http, Protocol, Tls, variable_of};
 pub use self::json_path::JsonPath;
+pub use self::judge::{Finding, Judge, StopEarly, Strictness};
 pub use self::known::{Date, Known};
+pub use self::load::external::{Counter, External, Reported};
+pub use self::load::tolerate::Tolerate;
+pub use self::load::{Arrival, Load, Model, Pacing, ThinkTime};
+pub(crate) use self::params::check::{unknown_name, unused_params};
+pub use self::params::{Param, Pick};
+pub use self::phases::{Phase, Role, Shape, Stage, StartAt, Storm};
+pub use self::plan::{Foldover, PlanRules, Row, Strategy};
 use self::rates::Rates;
-pub use self::service::{Dependency, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
-pub use self::shape::{Shape, Stage, StartAt};
+pub use self::requests::capture::{Capture, CapturePlace, variables};
+pub(crate) use self::requests::check::{LONGEST_PATH, is_header_name};
+pub use self::requests::conduct::{Abort, Conduct, Farewell, Hold};
+pub(crate) use self::requests::grpc::check::is_json_file;
+pub use self::requests::grpc::{Grpc, GrpcForm, GrpcStatus};
+pub use self::requests::{Expect, Request, Wanted};
+pub use self::sampling::Sampling;
+pub use self::service::{Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 pub use self::supplies::{Flaw, Supplies};
-pub use self::threshold::{Bound, Judged, Metric, Threshold, Tolerate, Unit};
-pub use self::traffic::{
-    Arrival, Expect, Http, Load, Model, Pacing, Param, Phase, Pick, Request, Role, ThinkTime, Wanted,
-};
-pub use self::transport::{Abort, Auth, ClientCertificate, Conduct, Farewell, Hold, Protocol, Storm, Tls};
+pub use self::thresholds::{Bound, Judged, Metric, Threshold, Unit};
+pub use self::verify::Verify;
 use crate::template::Template;
-use steep_judge::units::{BytesPerHour, BytesPerRequest, Seed, seconds};
+use steep_judge::units::Seed;
 
 /// A whole scenario. Serialised into `run.json` as the resolved form of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,66 +126,6 @@ pub struct Scenario {
     pub thresholds: Vec<Threshold>,
 }
 
-/// How memory is read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sampling {
-    /// Time between two samples.
-    #[serde(rename = "every_s", with = "seconds")]
-    pub every: Duration,
-}
-
-/// What counts as a finding.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Judge {
-    /// The smallest growth with the work done that is worth finding.
-    pub min_growth_bytes_per_request: BytesPerRequest,
-    /// The smallest growth over time that is worth finding.
-    pub min_growth_bytes_per_hour: BytesPerHour,
-    /// How much evidence a leak needs.
-    pub strictness: Strictness,
-    /// Whether a cell may end before its time.
-    pub stop_early: StopEarly,
-    /// Verdicts that make the run fail.
-    pub fail_on: Vec<Finding>,
-}
-
-/// How much evidence a leak needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Strictness {
-    /// A log-likelihood ratio above 3.
-    Normal,
-    /// Above 5.
-    Strict,
-}
-
-/// Whether a cell may end before its time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopEarly {
-    /// It may not.
-    #[default]
-    Never,
-    /// Once it is sure to be a leak.
-    Leak,
-}
-
-/// What a run may fail on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Finding {
-    /// Sustained growth.
-    Leak,
-    /// Growth in lasting jumps.
-    Step,
-    /// Memory that the allocator holds.
-    Retention,
-    /// The service ended by itself.
-    Crashed,
-    /// Peak memory above 90 % of the limit.
-    Headroom,
-}
-
 impl Scenario {
     /// Whether some axis has the allocator of this name.
     #[must_use]
@@ -180,7 +138,7 @@ impl Scenario {
     pub fn secret_variables(&self) -> Vec<(String, String)> {
         let auth = self.http.auth.iter().map(|auth| ("http.auth".to_owned(), auth.variable().to_owned()));
         let headers = self.requests.iter().enumerate().flat_map(|(index, request)| {
-            let names = request.headers.values().flat_map(Template::names).filter_map(transport::variable_of);
+            let names = request.headers.values().flat_map(Template::names).filter_map(variable_of);
             names.map(move |name| (format!("requests[{index}].headers"), name.to_owned()))
         });
         auth.chain(headers).collect()

@@ -8,22 +8,7 @@ use crate::traffic::supplied;
 
 /// The time in whole multiples of which a steady phase can go on without becoming other traffic; none: it cannot.
 fn rhythm(phase: &Phase) -> Option<Duration> {
-    if phase.role != Role::Steady {
-        return None;
-    }
-    match &phase.shape {
-        Shape::Constant { .. } | Shape::Users { .. } => Some(Duration::from_secs(1)),
-        Shape::Sine { period, .. } => Some(*period),
-        Shape::Spike { every, .. } => Some(*every),
-        // Their rates are laid out over their time, and another program keeps its own.
-        Shape::Ramp { .. }
-        | Shape::Stages { .. }
-        | Shape::Step { .. }
-        | Shape::Square { .. }
-        | Shape::FromFile { .. }
-        | Shape::Pause
-        | Shape::External => None,
-    }
+    phase.shape.rhythm().filter(|_| phase.role == Role::Steady)
 }
 
 /// The longest of the phases that can go on: what is fitted is the longest stretch without idle.

@@ -6,7 +6,7 @@ use super::clauses::{Clauses, Literal, Statement, any};
 use super::effort::{Effort, TooHard};
 use super::members::Names;
 use crate::scenario::package::Features;
-use crate::scenario::{Flag, Program, Scenario, Switch};
+use crate::scenario::{Flag, Program, Scenario};
 
 /// Members with what must be on where they are: one of each of these.
 pub(super) fn needs(
@@ -38,9 +38,7 @@ pub(super) fn implied(
     let mut switching: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut switched: Vec<(usize, &str)> = Vec::new();
     for flag in &scenario.flags {
-        if let (Switch::CargoFeature { feature }, Some(member)) =
-            (&flag.switch, names.numbers_of(&flag.name).first().copied())
-        {
+        if let (Some(feature), Some(member)) = (flag.switch.feature(), names.numbers_of(&flag.name).first().copied()) {
             switching.entry(feature).or_default().push(member);
             switched.push((member, feature));
         }

@@ -10,7 +10,7 @@ use super::effort::{Effort, TooHard};
 use super::members::Names;
 use super::solver::{Lit, lit};
 use crate::scenario::package::Features;
-use crate::scenario::{Axis, AxisKind, Flag, Program, Row, Scenario, Switch};
+use crate::scenario::{Axis, AxisKind, Flag, Program, Row, Scenario};
 use steep_judge::ids::FlagSet;
 
 /// A flag, or flags that are switched together.
@@ -144,7 +144,7 @@ fn turned_on(
         };
         let on = features.with(by_value);
         for flag in &scenario.flags {
-            if matches!(&flag.switch, Switch::CargoFeature { feature } if on.contains(feature)) {
+            if flag.switch.feature().is_some_and(|feature| on.contains(feature)) {
                 let reason = format!("{} = {value} turns on the feature of \"{}\"", axis.name, flag.name);
                 demanded.push((reason, names.is(&flag.name, true)));
             }

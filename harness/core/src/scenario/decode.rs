@@ -3,34 +3,33 @@
 //! What is missing or wrong is a problem already when a neutral value takes its place here, so that the checks that
 //! span several keys find the other problems in the same pass. A scenario with any error is not given away.
 
-mod accounting;
-mod factors;
-mod flow;
-mod grpc;
-mod known;
-mod phase;
-mod service;
-mod traffic;
-mod transport;
-
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use toml::de::DeTable;
 
-use self::accounting::{external, threshold, tolerate};
-use self::factors::{allocator, axis, constraints, flag, plan, rule};
-use self::flow::flow;
-use self::known::known;
-use self::phase::phase;
-use self::service::{dependency, service};
-use self::traffic::{load, param, request};
-use self::transport::http;
-use super::check::check;
+use super::Scenario;
+use super::allocators::decode::allocator;
+use super::axes::decode::axis;
+use super::check::Check;
+use super::constraints::decode::{constraints, rule};
+use super::dependencies::dependency;
+use super::flags::decode::flag;
+use super::flows::decode::flow;
+use super::http::decode::http;
+use super::judge::decode::judge;
+use super::keys::schema;
+use super::known::decode::known;
+use super::load::decode::load;
+use super::load::external::external;
+use super::load::tolerate::tolerate;
+use super::params::decode::param;
+use super::phases::decode::phase;
+use super::plan::decode::plan;
 use super::read::{Reader, Section};
-use super::{Judge, Sampling, Scenario, Strictness};
+use super::requests::decode::request;
+use super::sampling::sampling;
+use super::service::decode::service;
+use super::thresholds::decode::threshold;
 use crate::problem::{Problem, Severity, Spans, any_error};
-use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Seed};
+use steep_judge::units::Seed;
 
 /// What decoding a file gives: a scenario unless some problem is an error, and where everything stands.
 #[derive(Debug)]
@@ -50,7 +49,7 @@ pub struct Decoded {
 #[must_use]
 pub fn decode(text: &str) -> Decoded {
     let (document, syntax) = DeTable::parse_recoverable(text);
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(schema());
     for error in syntax {
         reader.problems.push(Problem::error(error.message().to_owned(), error.span()).label("here the TOML is broken"));
     }
@@ -60,7 +59,7 @@ pub fn decode(text: &str) -> Decoded {
     }
     let top = reader.enter("", String::new(), None, document.get_ref());
     let scenario = scenario(&mut reader, &top);
-    let Reader { mut problems, spans } = reader;
+    let Reader { mut problems, spans, .. } = reader;
     let mut found = check(&scenario, &spans);
     if any_error(&problems) {
         // A warning may be about a neutral stand-in.
@@ -73,93 +72,65 @@ pub fn decode(text: &str) -> Decoded {
 
 fn scenario(reader: &mut Reader, top: &Section<'_>) -> Scenario {
     // Before the requests, which are not sent by themselves where they are steps.
-    let flows = each(reader, top, "flows", flow);
+    let flows = reader.list(top, "flows", flow);
     Scenario {
         name: reader.text(top, "name").unwrap_or_else(|| "unnamed".to_owned()),
         seed: Seed(reader.integer(top, "seed").unwrap_or_default()),
         service: service(reader, top),
-        dependencies: each(reader, top, "dependencies", dependency),
+        dependencies: reader.list(top, "dependencies", dependency),
         http: http(reader, top),
         load: load(reader, top),
         tolerate: tolerate(reader, top),
-        phases: each(reader, top, "phases", phase),
-        requests: each(reader, top, "requests", |reader, section| request(reader, section, &flows)),
+        phases: reader.list(top, "phases", phase),
+        requests: reader.list(top, "requests", |reader, section| {
+            request(reader, section, |name| flows.iter().any(|flow| flow.steps.iter().any(|step| step == name)))
+        }),
         flows,
-        params: by_name(reader, top, "params", param),
+        params: reader.named(top, "params", param),
         // After all that it excludes, whose places are known then.
         external: external(reader, top),
-        flags: each(reader, top, "flags", flag),
-        axes: each(reader, top, "axes", axis),
-        allocators: by_name(reader, top, "allocators", allocator),
+        flags: reader.list(top, "flags", flag),
+        axes: reader.list(top, "axes", axis),
+        allocators: reader.named(top, "allocators", allocator),
         constraints: constraints(reader, top),
-        rules: each(reader, top, "rules", rule),
+        rules: reader.list(top, "rules", rule),
         plan: plan(reader, top),
         sampling: sampling(reader, top),
         judge: judge(reader, top),
-        known: each(reader, top, "known", known),
-        thresholds: each(reader, top, "thresholds", threshold),
+        known: reader.list(top, "known", known),
+        thresholds: reader.list(top, "thresholds", threshold),
     }
 }
 
-/// All tables of the list `name`.
-fn each<T>(
-    reader: &mut Reader,
-    section: &Section<'_>,
-    name: &str,
-    decode: impl Fn(&mut Reader, &Section<'_>) -> T,
-) -> Vec<T> {
-    let sections = reader.sections(section, name);
-    sections.iter().map(|section| decode(reader, section)).collect()
-}
-
-/// All tables by name in the table `name`.
-fn by_name<T>(
-    reader: &mut Reader,
-    section: &Section<'_>,
-    name: &str,
-    decode: impl Fn(&mut Reader, &Section<'_>) -> T,
-) -> BTreeMap<String, T> {
-    let sections = reader.named_sections(section, name);
-    sections.into_iter().map(|(name, section)| (name, decode(reader, &section))).collect()
-}
-
-/// The table `name`, or one in which nothing is given.
-fn table<'t>(reader: &mut Reader, section: &Section<'t>, name: &str) -> Section<'t> {
-    let found = reader.section(section, name);
-    found.unwrap_or_else(|| Section::missing(section, name))
-}
-
-/// A name for what has none, unlike all others.
-fn unnamed(section: &Section<'_>) -> String {
-    let path: String = section.path.chars().filter(char::is_ascii_alphanumeric).collect();
-    format!("unnamed-{path}")
-}
-
-fn sampling(reader: &mut Reader, top: &Section<'_>) -> Sampling {
-    let section = &table(reader, top, "sampling");
-    Sampling { every: reader.duration(section, "every").unwrap_or(Duration::from_secs(1)) }
-}
-
-fn judge(reader: &mut Reader, top: &Section<'_>) -> Judge {
-    let section = &table(reader, top, "judge");
-    let per_request = reader.size(section, "min_growth_per_request").unwrap_or(Bytes::new(1));
-    let per_hour = reader.size(section, "min_growth_per_hour").unwrap_or(Bytes::new(1));
-    Judge {
-        min_growth_bytes_per_request: BytesPerRequest::new(per_request.as_f64()),
-        min_growth_bytes_per_hour: BytesPerHour::new(per_hour.as_f64()),
-        strictness: reader.choice(section, "strictness").unwrap_or(Strictness::Normal),
-        stop_early: reader.choice(section, "stop_early").unwrap_or_default(),
-        fail_on: reader.choices(section, "fail_on").unwrap_or_default(),
-    }
-}
-
-fn cpu_numbers(cpus: Option<Vec<u64>>) -> Vec<usize> {
-    cpus.unwrap_or_default().into_iter().map(|cpu| whole(Some(cpu))).collect()
-}
-
-/// A number that the list of keys bounds far below `usize::MAX`.
-fn whole(number: Option<u64>) -> usize {
-    number.map_or(0, |number| usize::try_from(number).unwrap_or(usize::MAX))
+/// All problems of `scenario` that span several keys, each at its place.
+fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
+    let mut check = Check { spans, problems: Vec::new() };
+    check.file_name("name", &scenario.name);
+    check.service(scenario);
+    check.dependencies(scenario);
+    check.http(scenario);
+    check.load(scenario);
+    check.phases(scenario);
+    check.requests(scenario);
+    check.flows(scenario);
+    check.params(scenario);
+    check.tolerate(scenario);
+    check.external(scenario);
+    check.thresholds(scenario);
+    check.flags(scenario);
+    check.switches(scenario);
+    check.groups(scenario);
+    check.axes(scenario);
+    check.allocators(scenario);
+    check.constraints(scenario);
+    check.rules(scenario);
+    check.plan(scenario);
+    check.sampling(scenario);
+    check.judge(scenario);
+    check.no_load(scenario);
+    check.decides(scenario);
+    check.known(scenario);
+    check.problems
 }
 
 #[cfg(test)]

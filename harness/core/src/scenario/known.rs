@@ -1,5 +1,9 @@
 //! Growth that is filed already.
 
+mod check;
+pub(super) mod decode;
+pub(super) mod keys;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Axis, AxisKind, Flag, Package, Program, Scenario, Switch};
+use super::{Axis, AxisKind, Flag, Package, Program, Scenario};
 use crate::problem::{Problem, Spans, listed, nearest};
 
 /// What cargo says of the workspace around a scenario file.
@@ -134,7 +134,7 @@ pub fn check_package(scenario: &Scenario, spans: &Spans, workspace: &WorkspaceFa
     let mut features: Vec<(String, &str)> = Vec::new();
     features.extend(package.features.iter().map(|feature| ("service.features".to_owned(), feature.as_str())));
     for (index, flag) in scenario.flags.iter().enumerate() {
-        if let Switch::CargoFeature { feature } = &flag.switch {
+        if let Some(feature) = flag.switch.feature() {
             features.push((format!("flags[{index}].feature"), feature));
         }
     }
@@ -179,7 +179,7 @@ fn always_on(scenario: &Scenario, package: &Package, spans: &Spans, facts: &Pack
     let of_service = facts.features.with(package.features.iter().map(String::as_str));
     let flags = scenario.flags.iter().enumerate();
     let problem = |(index, flag): (usize, &Flag)| {
-        let Switch::CargoFeature { feature } = &flag.switch else { return None };
+        let feature = flag.switch.feature()?;
         let (whose, help) = if of_default.contains(feature) {
             let help =
                 "set default_features = false in [service], and name those that every build is to have in features";
@@ -207,10 +207,8 @@ fn pinned_with<'s>(scenario: &'s Scenario, flag: &Flag, feature: &str, facts: &P
     let pinned = &scenario.constraints.pinned;
     let is_on =
         |other: &&Flag| pinned.get(&other.name).is_some_and(|values| values.iter().any(|value| value == "true"));
-    let turns_on = |other: &&Flag| match &other.switch {
-        Switch::CargoFeature { feature: own } => facts.features.with([own.as_str()]).contains(feature),
-        _ => false,
-    };
+    let turns_on =
+        |other: &&Flag| other.switch.feature().is_some_and(|own| facts.features.with([own]).contains(feature));
     let others = scenario.flags.iter().filter(|other| other.name != flag.name && !pinned.contains_key(&flag.name));
     others.filter(is_on).find(turns_on).map(|other| other.name.as_str())
 }

@@ -1,9 +1,9 @@
 //! Reads typed values out of spanned TOML tables, by the list of keys. What is wrong becomes a problem and reading goes
 //! on, so that one pass finds everything.
 
+mod section;
 mod value;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -13,54 +13,37 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use self::section::Section;
+use self::section::join;
 use self::value::{
     Wrong, by_name, by_place, choice_of, date_of, duration_of, each, integer_of, limit_of, number_of, one_or_several,
     scalar_of, scalar_text_of, size_of, template_of, text_of, wrong_type,
 };
 use super::Unit;
-use super::keys::{self, Key, Kind, Presence};
+use super::schema::{Key, Kind, Presence, Schema};
 use super::{Date, JsonPath, Wanted};
 use crate::problem::{Problem, Spans, nearest};
 use crate::template::Template;
 use steep_judge::units::Bytes;
 
 /// Collects problems and places while tables are read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reader {
+    /// The keys that there are.
+    schema: &'static Schema,
     /// What was wrong so far.
     pub problems: Vec<Problem>,
     /// Where each value that was read stands.
     pub spans: Spans,
 }
 
-/// A table of the file, and where it stands in the list of keys.
-#[derive(Debug)]
-pub struct Section<'t> {
-    /// Its place in the list of keys: `phases[]`.
-    schema: String,
-    /// Its place in the file: `phases[0]`.
-    pub path: String,
-    /// None: the table is not in the file, and all its keys have their defaults.
-    table: Option<&'t DeTable<'t>>,
-}
-
-impl<'t> Section<'t> {
-    /// The table `name` within `section`, in which nothing is given: all its keys have their defaults.
-    #[must_use]
-    pub fn missing(section: &Section<'_>, name: &str) -> Self {
-        Self { schema: join(&section.schema, name), path: join(&section.path, name), table: None }
-    }
-
-    fn get(&self, name: &str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.table?.get(name)
-    }
-
-    fn names(&self) -> impl Iterator<Item = &'t Spanned<Cow<'t, str>>> {
-        self.table.into_iter().flat_map(DeTable::keys)
-    }
-}
-
 impl Reader {
+    /// A reader of tables with the keys of `schema`.
+    #[must_use]
+    pub fn new(schema: &'static Schema) -> Self {
+        Self { schema, problems: Vec::new(), spans: Spans::default() }
+    }
+
     /// The section of `table`, after checking that each of its keys exists and has a meaning there.
     pub fn enter<'t>(
         &mut self,
@@ -80,13 +63,13 @@ impl Reader {
     }
 
     fn check_key(&mut self, section: &Section<'_>, name: &str, span: Range<usize>) {
-        let Some(key) = keys::find(&join(&section.schema, name)) else {
+        let Some(key) = self.schema.find(&join(&section.schema, name)) else {
             let place =
                 if section.schema.is_empty() { "a scenario".to_owned() } else { format!("[{}]", section.schema) };
-            let help = match nearest(name, keys::names_in(&section.schema)) {
+            let help = match nearest(name, self.schema.names_in(&section.schema)) {
                 Some(known) => format!("did you mean \"{known}\"?"),
                 None => {
-                    format!("{place} knows {}", keys::names_in(&section.schema).collect::<Vec<_>>().join(", "))
+                    format!("{place} knows {}", self.schema.names_in(&section.schema).collect::<Vec<_>>().join(", "))
                 }
             };
             self.problems.push(Problem::error(format!("unknown key \"{name}\""), Some(span)).help(help));
@@ -97,7 +80,7 @@ impl Reader {
             && !values.contains(&given)
         {
             // What the neighbour says may be wrong or not supported itself: then that is the problem to report.
-            if is_supported(&join(&section.schema, neighbour), given) {
+            if self.is_supported(&join(&section.schema, neighbour), given) {
                 let problem =
                     Problem::error(format!("\"{name}\" has no meaning with {neighbour} = \"{given}\""), Some(span));
                 self.problems
@@ -119,7 +102,8 @@ impl Reader {
     ) -> Option<T> {
         let schema = join(&section.schema, name);
         let path = join(&section.path, name);
-        let key = keys::find(&schema).unwrap_or_else(|| unreachable!("the code asks for {schema}, which is not a key"));
+        let key =
+            self.schema.find(&schema).unwrap_or_else(|| unreachable!("the code asks for {schema}, which is not a key"));
         if let Some(value) = section.get(name) {
             self.spans.insert(path, value.span());
             return match convert(key, value.get_ref()) {
@@ -133,7 +117,7 @@ impl Reader {
         }
         match key.presence {
             Presence::Default(text) => {
-                let value = keys::default_value(text);
+                let value = self.schema.default_value(text);
                 Some(convert(key, value).unwrap_or_else(|wrong| unreachable!("{schema}: {}", wrong.message)))
             }
             Presence::Required => {
@@ -200,6 +184,17 @@ impl Reader {
             Kind::Integer(low, high) => integer_of(value, low, high),
             _ => unreachable!("{} is not a whole number", key.path),
         })
+    }
+
+    /// The same as a size in memory, for keys that are bounded far below `usize::MAX`; 0 where it is missing or wrong.
+    pub fn whole(&mut self, section: &Section<'_>, name: &str) -> usize {
+        self.integer(section, name).map_or(0, |number| usize::try_from(number).unwrap_or(usize::MAX))
+    }
+
+    /// The same of a list; empty where it is missing or wrong.
+    pub fn wholes(&mut self, section: &Section<'_>, name: &str) -> Vec<usize> {
+        let numbers = self.integers(section, name).unwrap_or_default();
+        numbers.into_iter().map(|number| usize::try_from(number).unwrap_or(usize::MAX)).collect()
     }
 
     /// A list of whole numbers in the range of its key.
@@ -288,11 +283,11 @@ impl Reader {
                 Some(table) => Some(self.enter(&schema, path, Some(value.span()), table)),
                 None => self.not_a_table(name, value),
             },
-            None if keys::find(&schema).is_some_and(|key| key.presence == Presence::Required) => {
+            None if self.schema.find(&schema).is_some_and(|key| key.presence == Presence::Required) => {
                 self.value(section, name, |_, _| Ok(()));
                 None
             }
-            None if keys::find(&schema).is_some_and(|key| key.presence == Presence::Optional) => None,
+            None if self.schema.find(&schema).is_some_and(|key| key.presence == Presence::Optional) => None,
             None => Some(Section::missing(section, name)),
         }
     }
@@ -349,10 +344,42 @@ impl Reader {
         sections
     }
 
+    /// The table `name` within `section`, or one in which nothing is given.
+    pub fn table<'t>(&mut self, section: &Section<'t>, name: &str) -> Section<'t> {
+        let found = self.section(section, name);
+        found.unwrap_or_else(|| Section::missing(section, name))
+    }
+
+    /// What `decode` makes of each table of the list `name` within `section`.
+    pub fn list<T>(
+        &mut self,
+        section: &Section<'_>,
+        name: &str,
+        decode: impl Fn(&mut Self, &Section<'_>) -> T,
+    ) -> Vec<T> {
+        let sections = self.sections(section, name);
+        sections.iter().map(|section| decode(self, section)).collect()
+    }
+
+    /// What `decode` makes of each table by name in the table `name` within `section`.
+    pub fn named<T>(
+        &mut self,
+        section: &Section<'_>,
+        name: &str,
+        decode: impl Fn(&mut Self, &Section<'_>) -> T,
+    ) -> BTreeMap<String, T> {
+        let sections = self.named_sections(section, name);
+        sections.into_iter().map(|(name, section)| (name, decode(self, &section))).collect()
+    }
+
     /// Names in `section` that the user chose, beside those that are keys.
-    pub fn chosen_names(section: &Section<'_>) -> Vec<String> {
-        let known: Vec<_> = keys::names_in(&section.schema).collect();
+    pub fn chosen_names(&self, section: &Section<'_>) -> Vec<String> {
+        let known: Vec<_> = self.schema.names_in(&section.schema).collect();
         section.names().map(|name| name.get_ref().to_string()).filter(|name| !known.contains(&name.as_str())).collect()
+    }
+
+    fn is_supported(&self, schema: &str, given: &str) -> bool {
+        matches!(self.schema.find(schema).map(|key| key.kind), Some(Kind::Choice(values, _)) if values.contains(&given))
     }
 
     fn not_a_table(&mut self, name: &str, value: &Spanned<DeValue<'_>>) -> Option<Section<'static>> {
@@ -360,12 +387,4 @@ impl Reader {
         self.problems.push(Problem::error(format!("\"{name}\" {}", wrong.message), Some(value.span())));
         None
     }
-}
-
-fn join(table: &str, name: &str) -> String {
-    if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") }
-}
-
-fn is_supported(schema: &str, given: &str) -> bool {
-    matches!(keys::find(schema).map(|key| key.kind), Some(Kind::Choice(values, _)) if values.contains(&given))
 }

@@ -1,4 +1,9 @@
-//! What is soaked: the service, how it is started, seen to be up and asked to end, and what it needs beside it.
+//! What is soaked: the service, how it is started, seen to be up and asked to end.
+
+mod address;
+mod check;
+pub(super) mod decode;
+pub(super) mod keys;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -115,23 +120,4 @@ pub enum StopSignal {
     Quit,
     /// SIGHUP.
     Hup,
-}
-
-/// A process that the service needs; its memory is recorded and not judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Dependency {
-    /// Its name; the service sees its port as `{{<name>.port}}`.
-    pub name: String,
-    /// Program and arguments.
-    pub command: Vec<Template>,
-    /// Environment, beside steep's own.
-    pub env: BTreeMap<String, Template>,
-    /// Files written before each start.
-    pub files: Vec<RenderedFile>,
-    /// When it counts as up.
-    pub ready: Option<Ready>,
-    /// How it is asked to end.
-    pub stop: Stop,
-    /// A command run once it is up, before each cell; empty: none.
-    pub before_cell: Vec<Template>,
 }

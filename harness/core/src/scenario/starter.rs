@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::check::RESERVED_FLAGS;
+use super::flags::check::RESERVED_FLAGS;
 use super::package::PackageFacts;
 use steep_judge::ids::in_id;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::shell::build::Workspace;
 use crate::shell::files;
 use steep_core::problem::{Problem, Spans};
-use steep_core::scenario::{AxisKind, Program, Scenario, Switch};
+use steep_core::scenario::{AxisKind, Program, Scenario};
 
 /// More files than these are not read, and nothing is said.
 const MAX_FILES: usize = 5_000;
@@ -47,10 +47,8 @@ pub(super) fn examine(scenario: &Scenario, spans: &Spans, workspace: Option<&Wor
 
 /// The features that differ between cells, with the keys that name them.
 fn switched(scenario: &Scenario) -> Vec<(String, &str)> {
-    let flags = scenario.flags.iter().enumerate().filter_map(|(index, flag)| match &flag.switch {
-        Switch::CargoFeature { feature } => Some((format!("flags[{index}].feature"), feature.as_str())),
-        _ => None,
-    });
+    let flags = scenario.flags.iter().enumerate();
+    let flags = flags.filter_map(|(index, flag)| Some((format!("flags[{index}].feature"), flag.switch.feature()?)));
     let axes = scenario.axes.iter().enumerate().filter(|(_, axis)| axis.kind == AxisKind::CargoFeature);
     let values = axes.flat_map(|(index, axis)| {
         axis.values.iter().map(move |value| (format!("axes[{index}].values"), value.as_str()))

@@ -31,8 +31,8 @@ use crate::shell::service::{CellPlace, RunningService, start};
 use crate::shell::store::{RunFolder, StoreError, TraceWriter, read_trace};
 use crate::shell::verification::{Observation, ObservationError, look, look_for, uses};
 use steep_core::plan::{Cell, CellSettings, Plan, allocator_of, history, settings};
-use steep_core::scenario::transport::variable_of;
-use steep_core::scenario::{self, Flag, KnownAllocator, Model, Program, Proof, SYSTEM, Scenario, Supplies, Switch};
+use steep_core::scenario::variable_of;
+use steep_core::scenario::{self, Flag, KnownAllocator, Model, Program, Proof, SYSTEM, Scenario, Supplies};
 use steep_core::threshold::latency_limits;
 use steep_core::trace::{End, EndReason, ExternalLoad, FORMAT, Header, PhaseSpan, Provenance, Record, Repeated, Trace};
 use steep_core::traffic::hash::schedule_hash;
@@ -267,8 +267,8 @@ fn has_no_other(soaking: &Soaking<'_>, service: &RunningService) -> Result<(), N
 /// Whether `flag` is a cargo feature, and what steep built for this cell has it exactly if the flag is on, as cargo
 /// tells.
 fn is_built_so(soaking: &Soaking<'_>, flag: &Flag) -> bool {
-    match (&flag.switch, soaking.binary) {
-        (Switch::CargoFeature { feature }, Binary::Built(built)) => {
+    match (flag.switch.feature(), soaking.binary) {
+        (Some(feature), Binary::Built(built)) => {
             built.features.contains(feature) == soaking.cell.flags.contains(&flag.name)
         }
         _ => false,

@@ -8,7 +8,11 @@ const SMALLEST_SHARE: f64 = 1e-12;
 
 impl Check<'_> {
     /// That everything in `weights` that has one above 0 comes at all.
-    pub(super) fn shares<'n>(&mut self, path: &str, weights: impl Iterator<Item = (&'n str, f64)> + Clone) {
+    pub(in crate::scenario) fn shares<'n>(
+        &mut self,
+        path: &str,
+        weights: impl Iterator<Item = (&'n str, f64)> + Clone,
+    ) {
         let sum: f64 = weights.clone().map(|(_, weight)| weight).sum();
         let heaviest = weights.clone().max_by(|one, other| one.1.total_cmp(&other.1));
         let Some((heaviest, _)) = heaviest else { return };

@@ -11,8 +11,9 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::super::{Date, JsonPath, Unit, Wanted, keys};
-use super::join;
+use super::super::schema::LONGEST;
+use super::super::{Date, JsonPath, Unit, Wanted};
+use super::section::join;
 use crate::problem::nearest;
 use crate::template::Template;
 use steep_judge::units::{Bytes, duration_text};
@@ -174,7 +175,7 @@ pub(super) fn limit_of(value: &DeValue<'_>, unit: Unit) -> Result<f64, Wrong> {
             share if share <= 1.0 => Ok(share),
             share => Err(Wrong::new(format!("is a share, and {share} is above 1"), "write 5 % as 0.05")),
         },
-        Unit::Seconds => duration_of(value, 0, keys::LONGEST).map(|time| time.as_secs_f64()),
+        Unit::Seconds => duration_of(value, 0, LONGEST).map(|time| time.as_secs_f64()),
         Unit::Bytes | Unit::BytesPerHour | Unit::BytesPerRequest => size_of(value).map(Bytes::as_f64),
         Unit::RequestsPerSecond | Unit::Count | Unit::CountPerHour => number_of(value),
     }

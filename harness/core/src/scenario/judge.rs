@@ -1,0 +1,62 @@
+//! What counts as a finding.
+
+mod check;
+mod decides;
+pub(super) mod decode;
+pub(super) mod keys;
+
+use serde::{Deserialize, Serialize};
+
+use steep_judge::units::{BytesPerHour, BytesPerRequest};
+
+/// What counts as a finding.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judge {
+    /// The smallest growth with the work done that is worth finding.
+    pub min_growth_bytes_per_request: BytesPerRequest,
+    /// The smallest growth over time that is worth finding.
+    pub min_growth_bytes_per_hour: BytesPerHour,
+    /// How much evidence a leak needs.
+    pub strictness: Strictness,
+    /// Whether a cell may end before its time.
+    pub stop_early: StopEarly,
+    /// Verdicts that make the run fail.
+    pub fail_on: Vec<Finding>,
+}
+
+/// How much evidence a leak needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strictness {
+    /// A log-likelihood ratio above 3.
+    Normal,
+    /// Above 5.
+    Strict,
+}
+
+/// Whether a cell may end before its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopEarly {
+    /// It may not.
+    #[default]
+    Never,
+    /// Once it is sure to be a leak.
+    Leak,
+}
+
+/// What a run may fail on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// Sustained growth.
+    Leak,
+    /// Growth in lasting jumps.
+    Step,
+    /// Memory that the allocator holds.
+    Retention,
+    /// The service ended by itself.
+    Crashed,
+    /// Peak memory above 90 % of the limit.
+    Headroom,
+}
