@@ -97,3 +97,9 @@ impl<'n> Names<'n> {
 pub(super) fn is_of_a_path(c: char) -> bool {
     c.is_ascii_graphic() && !"\"<>\\^`{|}#".contains(c)
 }
+
+/// Whether HTTP takes `name` as that of a header.
+pub(crate) fn is_header_name(name: &str) -> bool {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    !name.is_empty() && name.chars().all(token)
+}

@@ -5,6 +5,7 @@ pub(super) mod decode;
 pub(super) mod keys;
 mod kinds;
 mod twice;
+pub(super) mod value;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,9 +33,6 @@ pub struct Flag {
     /// How to see that it took effect.
     pub verify: Option<Verify>,
 }
-
-/// Where the value of a flag with values stands in `on` and in `verify.contains`.
-const VALUE: &str = "{{value}}";
 
 /// What a flag without values may be.
 const OFF_OR_ON: [&str; 2] = ["false", "true"];
@@ -66,17 +64,5 @@ impl Flag {
     pub fn value_in(&self, flags: &FlagSet) -> Option<&str> {
         let (first, others) = self.values.split_first()?;
         Some(others.iter().find(|value| flags.contains(&self.member(value))).unwrap_or(first))
-    }
-
-    /// Whether `text` has a place for the value.
-    #[must_use]
-    pub fn names_value(text: &str) -> bool {
-        text.contains(VALUE)
-    }
-
-    /// `text` with the value in its place, as it is.
-    #[must_use]
-    pub fn with_value(text: &str, value: &str) -> String {
-        text.replace(VALUE, value)
     }
 }

@@ -1,9 +1,11 @@
-//! Where in a JSON value, or one like it, something stands: `order.items.0.id`. Pure.
+//! Where in a JSON value, or one like it, something stands (`order.items.0.id`), and what is to stand there. Pure.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::template::Template;
 
 /// A place in a JSON value: names and, for lists, numbers from 0, with dots between; or a JSON pointer, which begins
 /// with `/` and also reaches names with dots.
@@ -44,6 +46,16 @@ impl fmt::Display for JsonPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
+}
+
+/// What is to stand at a place of a JSON body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Wanted {
+    /// This text; where values stand in it, also a number or boolean that is written so.
+    Text(Template),
+    /// This number or boolean.
+    Scalar(Value),
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ pub(super) mod decode;
 pub(super) mod grpc;
 pub(super) mod keys;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use self::capture::Capture;
 use self::conduct::Conduct;
 use self::grpc::{Grpc, GrpcForm, GrpcStatus};
-use super::JsonPath;
+use super::{JsonPath, Wanted};
 use crate::template::Template;
 
 /// A kind of request.
@@ -90,12 +90,8 @@ pub struct Expect {
     pub json: BTreeMap<JsonPath, Wanted>,
 }
 
-/// What is to stand at a place of a JSON body.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Wanted {
-    /// This text; where values stand in it, also a number or boolean that is written so.
-    Text(Template),
-    /// This number or boolean.
-    Scalar(serde_json::Value),
+/// What some answer gives a value, as the places of a list: each name once, in their order.
+#[must_use]
+pub fn variables(requests: &[Request]) -> BTreeSet<&str> {
+    requests.iter().flat_map(|request| request.capture.keys().map(String::as_str)).collect()
 }

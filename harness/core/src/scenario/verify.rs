@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Flag;
 use super::check::Check;
+use super::flags::value::with_value;
 use super::read::{Reader, Section};
 use crate::problem::Problem;
 
@@ -67,7 +67,7 @@ impl Verify {
             | Self::Metric { metric: text, .. }
             | Self::Log { log: text }
             | Self::Symbol { symbol: text }
-            | Self::Library { library: text } => *text = Flag::with_value(text, value),
+            | Self::Library { library: text } => *text = with_value(text, value),
         }
         verify
     }

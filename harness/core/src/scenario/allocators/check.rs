@@ -1,4 +1,4 @@
-//! Allocators that can be had: built in, preloaded, or tuned.
+//! Allocators: that what brings them is there, built in, preloaded or tuned.
 
 use super::Allocator;
 use crate::scenario::check::Check;

@@ -1,4 +1,4 @@
-//! Axes: that they have values, which can be had and stand in ids.
+//! Axes: that they have values, which the service can be given and which can stand in ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 

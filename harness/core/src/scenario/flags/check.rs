@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Flag;
 use super::kinds::check_together;
+use super::value::names_value;
 use crate::problem::{listed, nearest};
 use crate::scenario::check::{Check, Names};
 use crate::scenario::{Program, Scenario, Verify};
@@ -40,7 +41,7 @@ impl Check<'_> {
             kind.check(self, &format!("flags[{index}]"), flag);
             for (key, text) in kind.given() {
                 // Written so, and nowhere else, the value takes its place.
-                let more = (key == "on" && Flag::names_value(text)).then_some("value");
+                let more = (key == "on" && names_value(text)).then_some("value");
                 self.switched_text(&at(key), text, scenario, more);
             }
             self.values(&format!("flags[{index}]"), flag);
@@ -65,7 +66,7 @@ impl Check<'_> {
             if self.spans.has(&at("values")) {
                 self.error(&at("values"), "a flag with values needs at least two", "values = [\"off\", \"lru\"]");
             }
-            if on.iter().any(|text| Flag::names_value(text)) {
+            if on.iter().any(|text| names_value(text)) {
                 self.error(&at("on"), "{{value}} stands for nothing here", "give the flag values = [\"off\", \"lru\"]");
             }
             return;
@@ -86,14 +87,14 @@ impl Check<'_> {
                 self.error(&at(key), format!("\"{key}\" has no meaning beside \"values\""), help);
             }
         }
-        if !on.iter().any(|text| Flag::names_value(text)) {
+        if !on.iter().any(|text| names_value(text)) {
             self.error(
                 &at("on"),
                 "{{value}} does not stand in \"on\": every value would be the same",
                 "on = [\"--cache={{value}}\"]",
             );
         }
-        if verify.is_some_and(|text| !Flag::names_value(text)) {
+        if verify.is_some_and(|text| !names_value(text)) {
             let help = "contains = \"cache: {{value}}\"";
             self.error(
                 &at("verify"),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Flow, places, unset};
 use crate::problem::{listed, nearest};
 use crate::scenario::check::{Check, Names};
-use crate::scenario::requests::capture::variables;
+use crate::scenario::requests::variables;
 use crate::scenario::{Request, Scenario, ThinkTime};
 use crate::template::Template;
 

@@ -7,7 +7,7 @@ use crate::problem::{Problem, Spans, listed, nearest};
 use crate::scenario::Scenario;
 use crate::scenario::check::Check;
 use crate::scenario::http::variable_of;
-use crate::scenario::requests::capture::variables;
+use crate::scenario::requests::variables;
 use crate::template::Template;
 
 /// Already at 10 the second value comes once in a thousand.

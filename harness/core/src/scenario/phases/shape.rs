@@ -272,14 +272,14 @@ fn stage(reader: &mut Reader, section: &Section<'_>) -> Stage {
 const LONGEST_PHASE: Duration = Duration::from_hours(720);
 
 impl Check<'_> {
-    /// That the shape of the phase `name`, which stands at `place`, can be had.
+    /// That the shape of the phase `name`, which stands at `place`, is possible.
     pub(super) fn shape(&mut self, place: &str, name: &str, shape: &Shape, duration: Duration) {
         if shape.peak().get() > HIGHEST_RATE {
-            let message = format!("\"{}\" wants more than {HIGHEST_RATE} requests per second", name);
+            let message = format!("\"{name}\" wants more than {HIGHEST_RATE} requests per second");
             self.error(place, message, "no driver sends that many");
         }
         if shape.own_duration().is_some_and(|own| own > LONGEST_PHASE) {
-            let message = format!("\"{}\" lasts {} s", name, duration.as_secs());
+            let message = format!("\"{name}\" lasts {} s", duration.as_secs());
             self.error(place, message, "a phase lasts at most 30 days");
         }
         match shape {

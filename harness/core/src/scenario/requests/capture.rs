@@ -6,9 +6,8 @@ use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::Request;
-use super::check::is_header_name;
 use crate::problem::Problem;
-use crate::scenario::check::Check;
+use crate::scenario::check::{Check, is_header_name};
 use crate::scenario::http::variable_of;
 use crate::scenario::read::{Reader, Section};
 use crate::scenario::schema::{Key, Kind, Presence, key};
@@ -33,12 +32,6 @@ pub enum CapturePlace {
     Header(String),
     /// Anywhere in the body.
     Body,
-}
-
-/// What some answer gives a value, as the places of a list: each name once, in their order.
-#[must_use]
-pub fn variables(requests: &[Request]) -> BTreeSet<&str> {
-    requests.iter().flat_map(|request| request.capture.keys().map(String::as_str)).collect()
 }
 
 #[rustfmt::skip]

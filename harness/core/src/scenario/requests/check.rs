@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Request;
-use super::capture::variables;
+use super::{Request, variables};
 use crate::problem::Problem;
-use crate::scenario::check::{Check, is_of_a_path};
+use crate::scenario::check::{Check, is_header_name, is_of_a_path};
 use crate::scenario::http::variable_of;
 use crate::scenario::params::check::unknown_name;
 use crate::scenario::{Model, Param, Scenario};
@@ -97,10 +96,4 @@ impl Check<'_> {
             self.problems.push(Problem { span: self.spans.of(path), ..problem });
         }
     }
-}
-
-/// Whether HTTP takes `name` as that of a header.
-pub(crate) fn is_header_name(name: &str) -> bool {
-    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    !name.is_empty() && name.chars().all(token)
 }

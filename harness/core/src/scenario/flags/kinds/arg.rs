@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{CellSettings, FlagKind, Listed, State, Switch};
 use crate::scenario::Scenario;
 use crate::scenario::check::Check;
-use crate::scenario::flags::{Flag, VALUE};
+use crate::scenario::flags::Flag;
+use crate::scenario::flags::value::{VALUE, with_value};
 use crate::scenario::read::{Reader, Section};
 
 /// It has only keys that other kinds have as well.
@@ -58,7 +59,7 @@ impl FlagKind for Arg {
 
     fn start(&self, _scenario: &Scenario, state: State<'_>, settings: &mut CellSettings) {
         match state.value {
-            Some(value) => settings.args.extend(self.on.iter().map(|text| Flag::with_value(text, value))),
+            Some(value) => settings.args.extend(self.on.iter().map(|text| with_value(text, value))),
             None => settings.args.extend((if state.is_on { &self.on } else { &self.off }).iter().cloned()),
         }
     }

@@ -13,7 +13,8 @@ use self::patch::{Format, Unfound, broken};
 use super::{CellSettings, FlagKind, Listed, State, Switch};
 use crate::problem::{Problem, Spans, listed, nearest};
 use crate::scenario::check::Check;
-use crate::scenario::flags::{Flag, VALUE};
+use crate::scenario::flags::Flag;
+use crate::scenario::flags::value::{VALUE, with_value};
 use crate::scenario::read::{Reader, Section};
 use crate::scenario::schema::{Key, Kind, Presence, key, only};
 use crate::scenario::{Flaw, JsonPath, RenderedFile, Scenario};
@@ -83,7 +84,7 @@ impl Config {
     fn patch(&self, scenario: &Scenario, is_on: bool, value: Option<&str>) -> Option<Patch> {
         let file = file_of(scenario, self.file.as_deref())?.from.clone();
         let value = match (value, &self.on) {
-            (Some(value), Value::String(on)) => Flag::with_value(on, value).into(),
+            (Some(value), Value::String(on)) => with_value(on, value).into(),
             (None, on) if is_on => on.clone(),
             (Some(_) | None, _) => self.off.clone()?,
         };

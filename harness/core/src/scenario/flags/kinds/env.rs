@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{CellSettings, FlagKind, Listed, State, Switch};
 use crate::scenario::Scenario;
 use crate::scenario::check::Check;
-use crate::scenario::flags::{Flag, VALUE};
+use crate::scenario::flags::Flag;
+use crate::scenario::flags::value::{VALUE, with_value};
 use crate::scenario::read::{Reader, Section};
 use crate::scenario::schema::{Key, Kind, Presence, key, only};
 
@@ -68,7 +69,7 @@ impl FlagKind for Env {
 
     fn start(&self, _scenario: &Scenario, state: State<'_>, settings: &mut CellSettings) {
         let value = match state.value {
-            Some(value) => Some(Flag::with_value(&self.on, value)),
+            Some(value) => Some(with_value(&self.on, value)),
             None if state.is_on => Some(self.on.clone()),
             None => self.off.clone(),
         };

@@ -2,9 +2,8 @@
 //! types.
 
 use super::{Grpc, GrpcForm};
-use crate::scenario::check::Check;
+use crate::scenario::check::{Check, is_header_name};
 use crate::scenario::requests::capture::{Capture, CapturePlace};
-use crate::scenario::requests::check::is_header_name;
 use crate::scenario::{Protocol, Request, Scenario};
 
 impl Check<'_> {
