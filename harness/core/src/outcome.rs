@@ -12,6 +12,7 @@ mod measure;
 mod others;
 mod phases;
 mod process;
+mod recorded;
 pub mod rules;
 mod ruling;
 mod shortage;
@@ -37,6 +38,7 @@ pub use self::measure::Measure;
 pub use self::others::OtherSeries;
 pub use self::phases::{IdlePhase, PhaseJudgement};
 use self::phases::{idle_phases, judged};
+pub use self::recorded::Recorded;
 use self::rules::{exceeds_headroom, of_soak};
 pub use self::shortage::{Evidence, Short, Shortage, Side, Waiting};
 use self::soak::Soak;
@@ -45,7 +47,7 @@ pub use self::under_way::UnderWay;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
 use crate::scenario::Metric;
-use crate::threshold::{ThresholdOutcome, threshold_outcomes};
+use crate::threshold::{ThresholdOutcome, Watch};
 use crate::trace::{
     Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, Own, Percentiles, Repeated, Sample,
     Trace,
@@ -191,6 +193,15 @@ impl Outcome {
 
     /// As [`Outcome::of`], with growth that `fit` finds: see [`judge_by`].
     pub fn by(trace: &Trace, fit: impl FnMut(&Series, Layer, &Materiality) -> Result<Growth, Unjudgeable>) -> Self {
+        Self::watched(trace, Watch::over(trace), fit)
+    }
+
+    /// Of a `trace`, all of which `watch` has seen.
+    fn watched(
+        trace: &Trace,
+        watch: Watch,
+        fit: impl FnMut(&Series, Layer, &Materiality) -> Result<Growth, Unjudgeable>,
+    ) -> Self {
         let header = &trace.header;
         let requests = totals(trace);
         let peak_bytes = trace.samples.iter().map(Sample::peak).max();
@@ -208,7 +219,7 @@ impl Outcome {
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
         let end = trace.end.as_ref();
         let other_series = others::other_series(trace);
-        let thresholds = threshold_outcomes(trace, |metric| at_the_end(metric, &judgement, per_request, &other_series));
+        let thresholds = watch.finish(|metric| at_the_end(metric, &judgement, per_request, &other_series));
         let headroom_exceeded = exceeds_headroom(limit, peak_bytes);
         // A threshold that was broken, or the limit all but reached, is a finding, which no second soak takes back.
         let is_finding = headroom_exceeded || thresholds.iter().any(|kept| kept.broken);

@@ -63,16 +63,22 @@ pub fn latency_limits(thresholds: &[Threshold], requests: &[Request]) -> Vec<Lat
     of_latency.map(limit).collect()
 }
 
-/// What came of the thresholds of `trace`; `at_the_end` gives what is only known then.
-#[must_use]
-pub fn threshold_outcomes(trace: &Trace, at_the_end: impl Fn(Metric) -> Option<f64>) -> Vec<ThresholdOutcome> {
-    let mut watch = Watch::new(&trace.header);
-    trace.traffic.iter().for_each(|traffic| watch.see_traffic(traffic));
-    trace.samples.iter().for_each(|sample| watch.see_sample(sample));
-    watch.watched.into_iter().map(|watched| watched.finish(&at_the_end)).collect()
-}
-
 impl Watch {
+    /// The thresholds of a soak that is over, with all its `trace` seen.
+    #[must_use]
+    pub fn over(trace: &Trace) -> Self {
+        let mut watch = Self::new(&trace.header);
+        trace.traffic.iter().for_each(|traffic| watch.see_traffic(traffic));
+        trace.samples.iter().for_each(|sample| watch.see_sample(sample));
+        watch
+    }
+
+    /// What came of them; `at_the_end` gives what is only known then.
+    #[must_use]
+    pub fn finish(self, at_the_end: impl Fn(Metric) -> Option<f64>) -> Vec<ThresholdOutcome> {
+        self.watched.into_iter().map(|watched| watched.finish(&at_the_end)).collect()
+    }
+
     /// The thresholds of the soak that begins with `header`.
     #[must_use]
     pub fn new(header: &Header) -> Self {

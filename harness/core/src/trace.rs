@@ -11,6 +11,7 @@ mod held;
 mod memory;
 mod read;
 mod sample;
+mod second;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,8 +23,9 @@ pub use self::events::{WorkerCause, WorkerEnd};
 pub use self::header::{ExternalLoad, FORMAT, Header, LoadStart, PhaseSpan, Provenance, Repeated};
 pub use self::held::{Held, HeldSource};
 pub use self::memory::{Live, Memory, Own, Rollup};
-pub use self::read::{Trace, TraceError, TraceReader};
+pub use self::read::{FromRecords, Trace, TraceError, TraceReader};
 pub use self::sample::{Activity, ProcessId, Sample};
+pub use self::second::Second;
 use steep_judge::units::SinceStart;
 
 /// One line of a trace.

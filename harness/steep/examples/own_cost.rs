@@ -7,10 +7,11 @@
 use std::path::Path;
 
 use steep::shell::store::read_trace;
+use steep_core::trace::Trace;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cell = std::env::args().nth(1).ok_or("say which cell: own_cost RUN_DIR/CELL")?;
-    let trace = read_trace(Path::new(&cell))?;
+    let trace: Trace = read_trace(Path::new(&cell))?;
     let (first, last) = (trace.samples.first().ok_or("no samples")?, trace.samples.last().ok_or("no samples")?);
     let after_a_minute =
         trace.samples.iter().find(|sample| sample.t_s.as_secs_f64() >= 60.0).ok_or("no full minute")?;

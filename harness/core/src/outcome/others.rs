@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::stretches::fitted_samples;
-use crate::trace::{Sample, Trace, Traffic};
+use crate::trace::{Sample, Trace};
 use steep_judge::growth::{Advice, Trend, advice};
 use steep_judge::units::{Bytes, Estimate};
 
@@ -39,12 +39,10 @@ pub(super) fn other_series(trace: &Trace) -> Vec<OtherSeries> {
         let points = samples.iter().map(|sample| (sample.t_s.as_secs_f64(), value(sample), sample.completed() as f64));
         judged(name, unit, least, points)
     };
-    let slowest = |traffic: &Traffic| traffic.latency.values().map(|times| times.p99_us).max();
     let (first, last) = (samples.first().map(|sample| sample.t_s), samples.last().map(|sample| sample.t_s));
-    let inside = trace.traffic.iter().filter(|traffic| Some(traffic.t_s) >= first && Some(traffic.t_s) <= last);
-    let latency = inside.filter_map(|traffic| {
-        let completed: u64 = traffic.requests.values().map(crate::trace::Counts::completed).sum();
-        Some((traffic.t_s.as_secs_f64(), slowest(traffic)? as f64 / 1000.0, completed as f64))
+    let inside = trace.seconds().filter(|second| Some(second.t_s) >= first && Some(second.t_s) <= last);
+    let latency = inside.filter_map(|second| {
+        Some((second.t_s.as_secs_f64(), second.slowest_us? as f64 / 1000.0, second.completed as f64))
     });
     let kernel = samples.iter().filter_map(|sample| {
         let bytes = sample.held?.kernel_bytes?.as_f64();

@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::shortfall::Shortfall;
-use crate::trace::{Cpus, DisturbanceKind, HostCpu, Sample, Trace, Traffic};
+use crate::trace::{Cpus, DisturbanceKind, HostCpu, Sample, Trace};
 
 mod words;
 
@@ -220,7 +220,7 @@ fn evidence(trace: &Trace, shortfall: &Shortfall) -> Option<Evidence> {
         pressure[2].add(waited.map(|(is, was)| is.io_s - was.io_s), lasted);
         throttled.add(is.throttled_s.zip(was.throttled_s).map(|(is, was)| is - was), lasted);
     }
-    let (driver_cpus, driver_waited) = driver(&trace.traffic, shortfall);
+    let (driver_cpus, driver_waited) = driver(trace, shortfall);
     let (service_cpus, steep_cpus) = (service.get(), steep.get()?);
     let is_apart = driver_side[0].get().is_some();
     // Where the driver has CPUs of its own, hardly anything of steep's is on those of the service.
@@ -261,10 +261,9 @@ fn pairs<'t>(
 }
 
 /// How much the driver's thread ran and waited in those times.
-fn driver(traffic: &[Traffic], shortfall: &Shortfall) -> (Option<f64>, Option<f64>) {
+fn driver(trace: &Trace, shortfall: &Shortfall) -> (Option<f64>, Option<f64>) {
     let (mut ran, mut waited) = (Mean::default(), Mean::default());
-    for pair in traffic.windows(2) {
-        let [before, after] = pair else { continue };
+    for (before, after) in trace.seconds().zip(trace.seconds().skip(1)) {
         let lasted = after.t_s.as_secs_f64() - before.t_s.as_secs_f64();
         if let Some((was, is)) = before.driver.zip(after.driver)
             && lasted > 0.0

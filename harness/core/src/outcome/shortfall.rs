@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::trace::{Counts, Trace, Traffic};
+use crate::trace::Trace;
 use steep_judge::units::SinceStart;
 
 /// What is missing now was caused before: the default 512 in flight are filled within this time at 100 requests a
@@ -25,16 +25,15 @@ impl Shortfall {
     pub(super) fn of(trace: &Trace, lateness: Duration) -> Self {
         let mut found = Self::default();
         let mut before = (SinceStart::ZERO, 0, 0);
-        for traffic in &trace.traffic {
-            let (missed, crowded) = missing(traffic);
-            let is_late = missed > before.1 || Duration::from_micros(traffic.lateness.p99_us) > lateness;
-            let is_crowded = crowded > before.2;
+        for second in trace.seconds() {
+            let is_late = second.missed > before.1 || Duration::from_micros(second.late_us) > lateness;
+            let is_crowded = second.crowded > before.2;
             if is_late || is_crowded {
-                found.add(before.0, traffic.t_s);
+                found.add(before.0, second.t_s);
             }
             found.is_late |= is_late;
             found.is_crowded |= is_crowded;
-            before = (traffic.t_s, missed, crowded);
+            before = (second.t_s, second.missed, second.crowded);
         }
         found
     }
@@ -52,13 +51,6 @@ impl Shortfall {
         let next = self.spans.partition_point(|(_, end)| *end <= from);
         self.spans.get(next).is_some_and(|(begin, end)| *begin < to || (from == to && *begin <= to && to <= *end))
     }
-}
-
-/// Requests that were missed, and those that were dropped because too many were in flight.
-fn missing(traffic: &Traffic) -> (u64, u64) {
-    let mut totals = Counts::default();
-    traffic.requests.values().for_each(|counts| totals.add(counts));
-    (totals.missed, totals.dropped.saturating_sub(totals.dry).saturating_sub(totals.crowded))
 }
 
 #[cfg(test)]

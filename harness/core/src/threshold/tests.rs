@@ -165,7 +165,7 @@ fn a_soak_ends_when_a_threshold_is_broken_for_too_long_and_its_trace_says_the_sa
     let trace = soak(&scenario(more), &service, &[]).expect("a trace");
     let end = trace.end.as_ref().expect("an end");
     assert_eq!(end.reason, EndReason::ThresholdBroken);
-    let kept = threshold_outcomes(&trace, |_| None).remove(0);
+    let kept = Watch::over(&trace).finish(|_| None).remove(0);
     let breach = kept.breach.expect("a breach");
     assert!((breach.seconds - 30.0).abs() < 1.5, "{kept:?}");
     assert_eq!(end.t_s, breach.since_s + Duration::from_secs_f64(breach.seconds));

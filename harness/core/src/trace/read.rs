@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Disturbance, End, FORMAT, Header, LoadStart, PhaseChange, Record, Sample, Traffic, WorkerEnd};
+use super::{Disturbance, End, FORMAT, Header, LoadStart, PhaseChange, Record, Sample, Second, Traffic, WorkerEnd};
 use steep_judge::units::SinceStart;
 
 /// What one soak wrote down.
@@ -12,6 +12,8 @@ pub struct Trace {
     pub header: Header,
     /// Memory, in the order of time.
     pub samples: Vec<Sample>,
+    /// What the driver did before that, where it was condensed.
+    pub(crate) condensed: Vec<Second>,
     /// What the driver did, in the order of time.
     pub traffic: Vec<Traffic>,
     /// When which phase was entered.
@@ -30,10 +32,45 @@ pub struct Trace {
 
 /// A trace that is read line by line, so that its text is never held beside it: a day at one sample a second is
 /// 90 MB of text with one request, and more with several.
-#[derive(Debug, Default)]
-pub struct TraceReader(Option<Trace>);
+#[derive(Debug)]
+pub struct TraceReader<T>(Option<T>);
 
-impl TraceReader {
+/// What the records of a soak are taken in by, one after the other.
+pub trait FromRecords: Sized {
+    /// Nothing but the header is known.
+    ///
+    /// # Errors
+    /// The header has a format that this version does not read.
+    fn begin(header: Header) -> Result<Self, TraceError>;
+
+    /// Takes in the next record; a second header is ignored.
+    fn push(&mut self, record: Record);
+
+    /// A line was no record.
+    fn broken_line(&mut self);
+}
+
+impl FromRecords for Trace {
+    fn begin(header: Header) -> Result<Self, TraceError> {
+        Self::begin(header)
+    }
+
+    fn push(&mut self, record: Record) {
+        self.push(record);
+    }
+
+    fn broken_line(&mut self) {
+        self.broken_lines += 1;
+    }
+}
+
+impl<T> Default for TraceReader<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: FromRecords> TraceReader<T> {
     /// Takes in the next line, its end included. Lines that are cut short or broken are left out and counted: steep was
     /// killed while it wrote, or the machine died.
     ///
@@ -42,9 +79,9 @@ impl TraceReader {
     pub fn line(&mut self, line: &str) -> Result<(), TraceError> {
         let record = serde_json::from_str::<Record>(line);
         match (&mut self.0, record) {
-            (Some(trace), Ok(record)) => trace.push(record),
-            (Some(trace), Err(_)) => trace.broken_lines += 1,
-            (None, Ok(Record::Header(header))) => self.0 = Some(Trace::begin(*header)?),
+            (Some(read), Ok(record)) => read.push(record),
+            (Some(read), Err(_)) => read.broken_line(),
+            (None, Ok(Record::Header(header))) => self.0 = Some(T::begin(*header)?),
             (None, Ok(_)) => return Err(TraceError::NoHeader("another record".to_owned())),
             (None, Err(_)) if !line.ends_with('\n') => return Err(TraceError::Empty),
             (None, Err(error)) => return Err(TraceError::NoHeader(error.to_string())),
@@ -56,7 +93,7 @@ impl TraceReader {
     ///
     /// # Errors
     /// There was no line.
-    pub fn trace(self) -> Result<Trace, TraceError> {
+    pub fn finish(self) -> Result<T, TraceError> {
         self.0.ok_or(TraceError::Empty)
     }
 }
@@ -86,7 +123,7 @@ impl Trace {
     pub fn read(text: &str) -> Result<Self, TraceError> {
         let mut reading = TraceReader::default();
         text.split_inclusive('\n').try_for_each(|line| reading.line(line))?;
-        reading.trace()
+        reading.finish()
     }
 
     /// The trace of a soak that has only begun.
@@ -98,10 +135,11 @@ impl Trace {
         if major(&header.format) != major(FORMAT) {
             return Err(TraceError::Format { found: header.format });
         }
-        let (samples, traffic, phases, disturbances) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (samples, condensed, traffic) = (Vec::new(), Vec::new(), Vec::new());
+        let (phases, disturbances) = (Vec::new(), Vec::new());
         let worker_ends = Vec::new();
         let (end, start, broken_lines) = (None, None, 0);
-        Ok(Self { header, samples, traffic, phases, disturbances, worker_ends, end, start, broken_lines })
+        Ok(Self { header, samples, condensed, traffic, phases, disturbances, worker_ends, end, start, broken_lines })
     }
 
     /// Adds a record; a second header is ignored.
@@ -116,6 +154,17 @@ impl Trace {
             Record::WorkerEnd(end) => self.worker_ends.push(end),
             Record::End(end) => self.end = Some(end),
         }
+    }
+
+    /// Keeps of the traffic the last line, and of those before only what [`Trace::seconds`] gives.
+    pub fn condense(&mut self) {
+        let before = self.traffic.len().saturating_sub(1);
+        self.condensed.extend(self.traffic.drain(..before).map(|traffic| Second::from(&traffic)));
+    }
+
+    /// The traffic, all names together.
+    pub fn seconds(&self) -> impl Iterator<Item = Second> {
+        self.condensed.iter().copied().chain(self.traffic.iter().map(Second::from))
     }
 
     /// The last moment that the trace knows of.

@@ -11,7 +11,7 @@ use crate::shell::recording::read_recording;
 use crate::shell::store::{RUN_FILE, RunFolder, TRACE_FILE, read_trace};
 use steep_core::exit::Status;
 use steep_core::known::weigh;
-use steep_core::outcome::{Outcome, judged_cells};
+use steep_core::outcome::{Outcome, Recorded, judged_cells};
 use steep_core::recorded::Columns;
 use steep_core::report::{Analysis, cells};
 use steep_core::scenario::{Date, Finding, Flag};
@@ -78,9 +78,10 @@ fn judged(input: &Path, columns: &Columns, explain: bool) -> Result<Judged, anyh
         if input.is_dir() && !input.join(TRACE_FILE).is_file() {
             bail!("a folder with neither {RUN_FILE} nor {TRACE_FILE}: give that of a run or of a cell");
         }
-        let trace = read_trace(input)?;
-        let outcome = Outcome::by(&trace, explanations.of(&source));
-        let status = outcome.status(&trace.header.judge.fail_on);
+        let recorded: Recorded = read_trace(input)?;
+        let fail_on = recorded.header().judge.fail_on.clone();
+        let outcome = recorded.outcome_by(explanations.of(&source));
+        let status = outcome.status(&fail_on);
         let analyses = vec![Analysis::new(source, &outcome.judgement)];
         return Ok(Judged { analyses, explanations: explanations.notes, outcomes: vec![outcome], status });
     }
@@ -104,8 +105,8 @@ fn judged_run(input: &Path, explain: bool) -> Result<Judged, anyhow::Error> {
     for cell in &run.plan.cells {
         let source = input.join(cell.id.as_str()).display().to_string();
         match folder.trace(&cell.id) {
-            Ok(Some(trace)) => {
-                let outcome = Outcome::by(&trace, explanations.of(&source));
+            Ok(Some(recorded)) => {
+                let outcome = recorded.outcome_by(explanations.of(&source));
                 analyses.push(Analysis::new(source, &outcome.judgement));
                 outcomes.push(outcome);
             }

@@ -190,8 +190,7 @@ impl<'l> Campaign<'l> {
             folder: &self.so_far.folder,
             repeated: repeated.as_ref(),
         };
-        let trace = cell::soak(&soaking, progress, interrupted).await?;
-        let outcome = Outcome::of(&trace);
+        let outcome = cell::soak(&soaking, progress, interrupted).await?.outcome();
         self.so_far.folder.write_json(Path::new(id.as_str()).join("verdict.json"), &outcome)?;
         progress.say(&summary(&outcome));
         self.so_far.outcomes.saw(outcome.clone());

@@ -20,8 +20,8 @@ impl Outcomes {
     /// Its trace cannot be read.
     pub(super) fn of(&mut self, folder: &RunFolder, id: &CellId) -> Result<Option<&Outcome>, StoreError> {
         if !self.judged.contains_key(id) {
-            let Some(trace) = folder.trace(id)? else { return Ok(None) };
-            self.saw(Outcome::of(&trace));
+            let Some(recorded) = folder.trace(id)? else { return Ok(None) };
+            self.saw(recorded.outcome());
         }
         Ok(self.judged.get(id))
     }

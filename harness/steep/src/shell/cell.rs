@@ -30,11 +30,12 @@ use crate::shell::service::names::Names;
 use crate::shell::service::{CellPlace, RunningService, start};
 use crate::shell::store::{RunFolder, StoreError, TraceWriter, read_trace};
 use crate::shell::verification::{Observation, ObservationError, look, look_for, uses};
+use steep_core::outcome::Recorded;
 use steep_core::plan::{Cell, CellSettings, Plan, allocator_of, history, settings};
 use steep_core::scenario::variable_of;
 use steep_core::scenario::{self, Flag, KnownAllocator, Model, Program, Proof, SYSTEM, Scenario, Supplies};
 use steep_core::threshold::latency_limits;
-use steep_core::trace::{End, EndReason, ExternalLoad, FORMAT, Header, PhaseSpan, Provenance, Record, Repeated, Trace};
+use steep_core::trace::{End, EndReason, ExternalLoad, FORMAT, Header, PhaseSpan, Provenance, Record, Repeated};
 use steep_core::traffic::hash::schedule_hash;
 use steep_core::traffic::{Schedule, Workload};
 use steep_judge::ids::hex;
@@ -104,7 +105,7 @@ pub async fn soak(
     soaking: &Soaking<'_>,
     progress: &mut Progress,
     mut interrupted: watch::Receiver<u32>,
-) -> Result<Trace, CellError> {
+) -> Result<Recorded, CellError> {
     let attempt = soaking.folder.begin_attempt(&soaking.cell.id)?;
     let cell_folder = soaking.folder.cell(&soaking.cell.id);
     let cell_folder = cell_folder.canonicalize().unwrap_or(cell_folder);

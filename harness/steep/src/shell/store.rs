@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::shell::{files, remains};
+use steep_core::outcome::Recorded;
 use steep_core::plan::Plan;
 use steep_core::scenario::{Scenario, Supplies};
-use steep_core::trace::{EndReason, Provenance, Record, Trace, TraceError, TraceReader};
+use steep_core::trace::{EndReason, FromRecords, Provenance, Record, TraceError, TraceReader};
 use steep_core::visible::visible;
 use steep_judge::ids::CellId;
 
@@ -264,7 +265,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// It cannot be read, or is not a trace.
-    pub fn trace(&self, cell: &CellId) -> Result<Option<Trace>, StoreError> {
+    pub fn trace(&self, cell: &CellId) -> Result<Option<Recorded>, StoreError> {
         let path = self.cell(cell).join(TRACE_FILE);
         if !path.exists() {
             return Ok(None);
@@ -298,7 +299,7 @@ impl RunFolder {
 ///
 /// # Errors
 /// It cannot be read, or is broken.
-pub fn read_trace(path: &Path) -> Result<Trace, StoreError> {
+pub fn read_trace<T: FromRecords>(path: &Path) -> Result<T, StoreError> {
     let path = if path.is_dir() { path.join(TRACE_FILE) } else { path.to_owned() };
     let mut reading = TraceReader::default();
     let mut wrong = None;
@@ -308,7 +309,7 @@ pub fn read_trace(path: &Path) -> Result<Trace, StoreError> {
         wrong.is_none()
     });
     read.map_err(|source| StoreError::File { path: path.clone(), source })?;
-    let trace = wrong.map_or_else(|| reading.trace(), Err);
+    let trace = wrong.map_or_else(|| reading.finish(), Err);
     trace.map_err(|source| StoreError::Trace { path, source })
 }
 
