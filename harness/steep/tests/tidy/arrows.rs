@@ -37,12 +37,12 @@ pub fn drawn(sources: &[Source]) -> BTreeMap<String, BTreeSet<String>> {
 
 /// The top-level modules of steep's own crates that a file names.
 pub fn imports(source: &Source) -> BTreeSet<String> {
-    let first = |name: String| {
+    let first = |name: &str| {
         let mut parts = name.split("::");
         let is_own = ["crate", "steep", "steep_core", "steep_judge"].contains(&parts.next()?);
         parts.next().filter(|_| is_own).map(str::to_owned)
     };
-    source.names().into_iter().filter_map(|named| first(named.name)).collect()
+    source.names.iter().filter_map(|named| first(&named.name)).collect()
 }
 
 /// What is wrong with `drawn` by the tables: modules without a row, imports against the arrows, arrows that nothing

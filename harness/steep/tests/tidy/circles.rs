@@ -68,10 +68,12 @@ impl Crate {
     fn of(krate: &str, sources: &[Source]) -> Self {
         let own = sources.iter().filter(|source| source.krate == krate && source.path != "main.rs");
         let file = |source: &Source| {
-            let (names, uses) = source.named();
-            let names = names.into_iter().filter(|named| !named.is_handed_on);
+            let names = source.names.iter().filter(|named| !named.is_handed_on);
             let names = names.map(|named| named.name.split("::").map(str::to_owned).collect()).collect();
-            (source.module_path(), File { path: format!("{krate}/src/{}", source.path), uses, names })
+            (
+                source.module_path(),
+                File { path: format!("{krate}/src/{}", source.path), uses: source.uses.clone(), names },
+            )
         };
         Self { files: own.map(file).collect() }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -21,6 +22,12 @@ pub struct Source {
     pub path: String,
     /// As it stands on disk.
     pub text: String,
+    /// Everything that it names outside of its tests. `super::` and `crate::` are written out from the crate's root.
+    pub names: Vec<Named>,
+    /// What its own `use` lines bring in; those of modules within it are left out.
+    pub uses: Vec<Used>,
+    /// The files that hold its tests only, or the folders of such files, below `src`.
+    tests: Vec<PathBuf>,
 }
 
 /// A path or a macro that a file names, as `std::fs::read` or `println!`, and where.
@@ -47,40 +54,40 @@ impl Source {
         self.path.split('/').next().expect("a name").trim_end_matches(".rs")
     }
 
-    /// Everything that it names outside of its tests. `super::` and `crate::` are written out from the crate's root.
+    /// Reads the source at `path` below the `src` of a crate.
     ///
     /// # Panics
     ///
-    /// If it is no Rust.
-    pub fn names(&self) -> Vec<Named> {
-        self.named().0
-    }
-
-    /// As [`Source::names`], and what its own `use` lines bring in; those of modules within it are left out.
-    pub fn named(&self) -> (Vec<Named>, Vec<Used>) {
-        let mut file = syn::parse_file(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.path));
+    /// If it is not Rust.
+    pub fn parsed(krate: &'static str, path: String, text: String) -> Self {
+        let mut file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let module = module_path(&path);
+        let folder = module.iter().collect::<PathBuf>();
+        let tests = file.items.iter().filter_map(|item| match item {
+            Item::Mod(module) if module.content.is_none() && is_test(&module.attrs) => Some(module.ident.to_string()),
+            _ => None,
+        });
+        let tests = tests.flat_map(|name| [folder.join(format!("{name}.rs")), folder.join(name)]).collect();
         WithoutTests.visit_file_mut(&mut file);
-        let mut names = Names::of(self.module_path());
+        let mut names = Names::of(module);
         file.items.iter().for_each(|item| names.item(item));
-        (names.found, names.uses)
+        Self { krate, path, text, names: names.found, uses: names.uses, tests }
     }
 
     /// Its modules from the root, as `["growth", "interval"]`.
     pub fn module_path(&self) -> Vec<String> {
-        let path = self.path.trim_end_matches(".rs");
-        if path == "lib" || path == "main" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
+        module_path(&self.path)
     }
 
-    /// The files that hold its tests only, or the folder of such files.
-    fn tests(&self) -> Vec<PathBuf> {
-        let file = syn::parse_file(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.path));
-        let folder = self.module_path().iter().collect::<PathBuf>();
-        let modules = file.items.iter().filter_map(|item| match item {
-            Item::Mod(module) if module.content.is_none() && is_test(&module.attrs) => Some(module.ident.to_string()),
-            _ => None,
-        });
-        modules.flat_map(|name| [folder.join(format!("{name}.rs")), folder.join(name)]).collect()
+    /// The same file with another text.
+    pub fn with(&self, text: String) -> Self {
+        Self::parsed(self.krate, self.path.clone(), text)
     }
+}
+
+fn module_path(path: &str) -> Vec<String> {
+    let path = path.trim_end_matches(".rs");
+    if path == "lib" || path == "main" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
 }
 
 /// Whether an item is compiled for tests only: `#[test]`, or a `cfg` that asks for `test` or for the feature `testing`.
@@ -300,20 +307,32 @@ pub fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     found
 }
 
-/// The files of the three crates; those that hold only tests are left out.
-pub fn sources() -> Vec<Source> {
-    let mut all = Vec::new();
-    for krate in CRATES {
-        let folder = root().join("harness").join(krate).join("src");
-        let read = |path: PathBuf| Source {
-            krate,
-            path: path.strip_prefix(&folder).expect("below src").to_string_lossy().into_owned(),
-            text: fs::read_to_string(&path).expect("a source file"),
+/// What `read` makes of each of `items`, in their order. Parsing takes all the processors that there are.
+pub fn each<T: Sync, R: Send>(items: &[T], read: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let portion = items.len().div_ceil(threads).max(1);
+    let read_all = |items: &[T]| items.iter().map(&read).collect::<Vec<R>>();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = items.chunks(portion).map(|items| scope.spawn(move || read_all(items))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("it is Rust")).collect()
+    })
+}
+
+/// The files of the three crates, each of which is parsed once; those that hold only tests are left out.
+pub fn sources() -> &'static [Source] {
+    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+        let of_crate = |krate| {
+            let folder = root().join("harness").join(krate).join("src");
+            let parsed = |path: &PathBuf| {
+                let below = path.strip_prefix(&folder).expect("below src").to_string_lossy().into_owned();
+                Source::parsed(krate, below, fs::read_to_string(path).expect("a source file"))
+            };
+            let all = each(&files(&folder, &["rs"]), parsed);
+            let tests: BTreeSet<PathBuf> = all.iter().flat_map(|source| source.tests.clone()).collect();
+            let is_for_tests = |source: &Source| Path::new(&source.path).ancestors().any(|part| tests.contains(part));
+            all.into_iter().filter(|source| !is_for_tests(source)).collect::<Vec<_>>()
         };
-        let of_crate: Vec<Source> = files(&folder, &["rs"]).into_iter().map(read).collect();
-        let tests: BTreeSet<PathBuf> = of_crate.iter().flat_map(Source::tests).collect();
-        let is_for_tests = |source: &Source| Path::new(&source.path).ancestors().any(|part| tests.contains(part));
-        all.extend(of_crate.into_iter().filter(|source| !is_for_tests(source)));
-    }
-    all
+        CRATES.into_iter().flat_map(of_crate).collect()
+    });
+    &SOURCES
 }

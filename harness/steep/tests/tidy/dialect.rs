@@ -2,10 +2,11 @@
 //! with ease.
 
 use std::fs;
+use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::code::{files, root};
+use super::code::{each, files, root};
 
 /// What is not written, and what is written instead. A match whose first group took part is fine: "told apart", "there
 /// is no".
@@ -24,24 +25,25 @@ const DIALECT: [(&str, &str); 6] = [
 /// Lines of sources and pages that are written in the dialect.
 pub fn dialect() -> Vec<String> {
     let root = root();
-    let mut found = Vec::new();
-    for path in files(&root, &["rs", "md", "snap", "toml"]) {
+    let of_file = |path: &std::path::PathBuf| {
         let shown = path.strip_prefix(&root).expect("below").display().to_string();
         if shown.contains("tests/tidy/") {
-            continue;
+            return Vec::new();
         }
-        let text = fs::read_to_string(&path).expect("a text");
-        found.extend(dialect_of(&text).into_iter().map(|(line, what)| format!("{shown}:{line}: {what}")));
-    }
-    found
+        let text = fs::read_to_string(path).expect("a text");
+        dialect_of(&text).into_iter().map(|(line, what)| format!("{shown}:{line}: {what}")).collect()
+    };
+    each(&files(&root, &["rs", "md", "snap", "toml"]), of_file).concat()
 }
 
 /// The same of one text: numbers of lines, and what to write.
 pub fn dialect_of(text: &str) -> Vec<(usize, String)> {
-    let patterns = DIALECT.map(|(pattern, instead)| (Regex::new(pattern).expect("a pattern"), instead));
+    static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        DIALECT.iter().map(|(pattern, instead)| (Regex::new(pattern).expect("a pattern"), *instead)).collect()
+    });
     let mut found = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
-        for (pattern, instead) in &patterns {
+        for (pattern, instead) in PATTERNS.iter() {
             let wrong =
                 pattern.captures_iter(line).find(|captures| captures.iter().skip(1).all(|group| group.is_none()));
             if let Some(captures) = wrong {

@@ -35,7 +35,7 @@ pub fn beginning(source: &Source, names: &[&str]) -> Vec<String> {
     let is_below = |name: &str, above: &&str| {
         name.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
-    let found = source.names().into_iter().filter(|named| names.iter().any(|name| is_below(&named.name, name)));
+    let found = source.names.iter().filter(|named| names.iter().any(|name| is_below(&named.name, name)));
     found.map(|named| format!("harness/{}/src/{}:{}: {}", source.krate, source.path, named.line, named.name)).collect()
 }
 
@@ -43,7 +43,7 @@ pub fn beginning(source: &Source, names: &[&str]) -> Vec<String> {
 pub fn ending(source: &Source, names: &[&str], fine: &[&str]) -> Vec<String> {
     let is_one = |name: &str, end: &&str| name == *end || name.ends_with(&format!("::{end}"));
     let lines: Vec<&str> = source.text.lines().collect();
-    let found = source.names().into_iter().filter(|named| names.iter().any(|name| is_one(&named.name, name)));
+    let found = source.names.iter().filter(|named| names.iter().any(|name| is_one(&named.name, name)));
     found
         .map(|named| (named.line, lines.get(named.line - 1).copied().unwrap_or_default()))
         .filter(|(_, line)| !fine.iter().any(|fine| line.contains(fine)))

@@ -45,13 +45,13 @@ fn none(found: &[String], what: &str) {
     assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
 }
 
-fn pure() -> impl Iterator<Item = Source> {
-    sources().into_iter().filter(|source| PURE.contains(&source.krate))
+fn pure() -> impl Iterator<Item = &'static Source> {
+    sources().iter().filter(|source| PURE.contains(&source.krate))
 }
 
 /// The files of the program that are no tests, but for those at `but`.
-fn effects_but<'b>(but: &'b [&'b str]) -> impl Iterator<Item = Source> + 'b {
-    sources().into_iter().filter(|source| {
+fn effects_but<'b>(but: &'b [&'b str]) -> impl Iterator<Item = &'static Source> + 'b {
+    sources().iter().filter(|source| {
         let is_test = source.path.split('/').any(|part| part == "tests");
         source.krate == "steep" && !is_test && !but.contains(&source.path.as_str())
     })
@@ -59,18 +59,18 @@ fn effects_but<'b>(but: &'b [&'b str]) -> impl Iterator<Item = Source> + 'b {
 
 #[test]
 fn the_pure_crates_have_no_effects() {
-    let found: Vec<String> = pure().flat_map(|source| beginning(&source, &EFFECTS)).collect();
+    let found: Vec<String> = pure().flat_map(|source| beginning(source, &EFFECTS)).collect();
     none(&found, "effects in the pure crates");
 }
 
 #[test]
 fn imports_follow_the_arrows() {
-    none(&against(&written(), &drawn(&sources())), "the arrows of ARCHITECTURE.md and the code differ");
+    none(&against(&written(), &drawn(sources())), "the arrows of ARCHITECTURE.md and the code differ");
 }
 
 #[test]
 fn no_files_import_each_other_in_a_circle() {
-    let imports = circles::imports(&sources());
+    let imports = circles::imports(sources());
     none(&circles(&imports), "files that import each other in a circle: move what both need to a file of its own");
 }
 
@@ -86,9 +86,8 @@ fn an_import_back_that_is_planted_in_a_file_of_each_crate_is_found() {
         let (from, to) = (&import.from, &import.to);
         let module = sources.iter().find(|source| path(source) == *from).expect("a file").module_path().join("::");
         let back = |source: &Source| {
-            let planted =
-                if path(source) == *to { format!("\nuse crate::{module}::Planted;\n") } else { String::new() };
-            Source { text: format!("{}{planted}", source.text), ..source.clone() }
+            let planted = || source.with(format!("{}\nuse crate::{module}::Planted;\n", source.text));
+            if path(source) == *to { planted() } else { source.clone() }
         };
         let found = circles(&circles::imports(&sources.iter().map(back).collect::<Vec<_>>()));
         let arrow = format!("{to} -> {from}: Planted");
@@ -98,7 +97,7 @@ fn an_import_back_that_is_planted_in_a_file_of_each_crate_is_found() {
 
 #[test]
 fn a_circle_is_found_through_what_is_handed_on_and_a_parent_is_made_of_its_children() {
-    let source = |path: &str, text: &str| Source { krate: "core", path: path.to_owned(), text: text.to_owned() };
+    let source = |path: &str, text: &str| Source::parsed("core", path.to_owned(), text.to_owned());
     let parent = "pub use self::c::Third as Handed;\nuse self::b::act;\npub struct Own;\nfn a() { act() }\n";
     let files = |third: &str| {
         [
@@ -148,11 +147,14 @@ fn an_effect_that_is_planted_in_a_pure_module_is_found_wherever_its_tests_stand(
             continue;
         }
         modules.insert(source.module().to_owned());
-        for planted in PLANTED {
-            for text in [format!("{}\n{planted}\n", source.text), format!("{}\n{planted}\n", tests_first(&source.text))]
-            {
-                let copy = Source { text, ..source.clone() };
-                assert!(!beginning(&copy, &EFFECTS).is_empty(), "{}: {planted} is not found", source.path);
+        for text in [source.text.clone(), tests_first(&source.text)] {
+            // All in one copy, each on a line of its own, on which it is to be found.
+            let text = text.trim_end();
+            let before = text.lines().count();
+            let found = beginning(&source.with(format!("{text}\n{}\n", PLANTED.join("\n"))), &EFFECTS);
+            for (line, planted) in (before + 1..).zip(PLANTED) {
+                let place = format!("{}:{line}: ", source.path);
+                assert!(found.iter().any(|found| found.contains(&place)), "{place}{planted} is not found: {found:?}");
             }
         }
     }
@@ -171,7 +173,7 @@ fn tests_first(text: &str) -> String {
 #[test]
 fn an_import_that_is_planted_against_the_arrows_is_found_in_each_module() {
     let (written, sources) = (written(), sources());
-    let drawn = drawn(&sources);
+    let drawn = drawn(sources);
     for source in sources.iter().filter(|source| !source.path.contains('/') && source.module() != "lib") {
         let (_, allowed) = written.iter().find(|(module, _)| module == source.module()).expect("a row");
         let other = written.iter().map(|(module, _)| module);
@@ -179,7 +181,7 @@ fn an_import_that_is_planted_against_the_arrows_is_found_in_each_module() {
             continue;
         };
         for import in [format!("use crate::{other}::X;"), format!("fn planted() {{ steep_judge::{other}::act(); }}")] {
-            let copy = Source { text: format!("{}\n{import}\n", source.text), ..source.clone() };
+            let copy = source.with(format!("{}\n{import}\n", source.text));
             let mut with = drawn.clone();
             with.entry(source.module().to_owned()).or_default().extend(imports(&copy));
             let wrong = against(&written, &with);
@@ -197,7 +199,7 @@ fn a_module_without_a_row_and_a_row_without_a_module_are_found() {
     let mut rows = written();
     let (gone, _) = rows.pop().expect("rows");
     rows.push(("attic".to_owned(), BTreeSet::new()));
-    let wrong = against(&rows, &drawn(&sources()));
+    let wrong = against(&rows, &drawn(sources()));
     assert!(wrong.iter().any(|wrong| wrong.starts_with(&format!("`{gone}` has no row"))), "{wrong:?}");
     assert!(wrong.iter().any(|wrong| wrong.contains("`attic` is of no module")), "{wrong:?}");
 }
@@ -205,22 +207,22 @@ fn a_module_without_a_row_and_a_row_without_a_module_are_found() {
 #[test]
 fn every_connection_begins_in_one_place() {
     let found: Vec<String> =
-        effects_but(&["shell/loopback.rs"]).flat_map(|source| ending(&source, &CONNECTS, &[])).collect();
+        effects_but(&["shell/loopback.rs"]).flat_map(|source| ending(source, &CONNECTS, &[])).collect();
     none(&found, "connections that begin elsewhere than in shell/loopback.rs");
     // The list is up to date: what it bans is what is used there.
-    let loopback = sources().into_iter().find(|source| source.path == "shell/loopback.rs").expect("it");
-    assert!(!ending(&loopback, &["TcpSocket::new_v4", "lookup_host"], &[]).is_empty());
+    let loopback = sources().iter().find(|source| source.path == "shell/loopback.rs").expect("it");
+    assert!(!ending(loopback, &["TcpSocket::new_v4", "lookup_host"], &[]).is_empty());
 }
 
 #[test]
 fn files_are_opened_and_texts_are_shown_in_one_place() {
     let but = OTHER_WAYS.map(|(file, _)| file);
     let fine = ["files::", "/proc", "/sys", "/dev/"];
-    let ways: Vec<String> = effects_but(&but).flat_map(|source| ending(&source, &WAYS_TO_FILES, &fine)).collect();
+    let ways: Vec<String> = effects_but(&but).flat_map(|source| ending(source, &WAYS_TO_FILES, &fine)).collect();
     none(&ways, "a FIFO or a link may be there, use shell/files.rs");
     let speaking = ["io::stdout", "io::stderr", "print!", "println!", "eprint!", "eprintln!"];
     let fine = ["is_terminal", "use_stderr"];
-    let spoken: Vec<String> = effects_but(&SPEAKERS).flat_map(|source| ending(&source, &speaking, &fine)).collect();
+    let spoken: Vec<String> = effects_but(&SPEAKERS).flat_map(|source| ending(source, &speaking, &fine)).collect();
     none(&spoken, "a text of others may steer the terminal, use shell/console.rs");
 }
 
@@ -239,7 +241,7 @@ fn files_stay_readable() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let silent = sources().into_iter().filter(|source| !source.text.starts_with("//! "));
+    let silent = sources().iter().filter(|source| !source.text.starts_with("//! "));
     none(
         &silent.map(|source| format!("{}/{}", source.krate, source.path)).collect::<Vec<_>>(),
         "files without a header",
@@ -297,8 +299,8 @@ fn a_dead_reference_is_found() {
 fn names_are_those_of_the_code_without_its_tests_and_documentation() {
     let text = "//! std::fs\n/// std::fs\nuse super::*;\nuse self::deep::{a, b as c};\nfn a() { x::y!(\"std::fs\", z::w()); }\n\
                 #[cfg(test)]\nmod tests { use std::fs; }\n#[cfg(not(test))]\nfn b() { super::super::up::act() }\n";
-    let source = Source { krate: "core", path: "one/two.rs".to_owned(), text: text.to_owned() };
-    let names: Vec<String> = source.names().into_iter().map(|named| named.name).collect();
+    let source = Source::parsed("core", "one/two.rs".to_owned(), text.to_owned());
+    let names: Vec<String> = source.names.into_iter().map(|named| named.name).collect();
     for name in
         ["crate::one::*", "crate::one::two::deep::a", "crate::one::two::deep::b", "x::y!", "z::w", "crate::up::act"]
     {

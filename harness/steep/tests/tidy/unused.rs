@@ -8,7 +8,7 @@ use quote::ToTokens as _;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, ImplItemConst, ImplItemFn, ItemConst, ItemFn, Visibility};
 
-use super::code::{files, root};
+use super::code::{each, files, root};
 
 /// Functions and constants of the three crates that are `pub` and whose name stands in no other file of the repository.
 /// Types are left to the compiler, which knows what they are part of.
@@ -23,17 +23,22 @@ pub fn unused() -> Vec<String> {
 
 /// The same of any files: their paths and texts.
 pub fn unused_of(all: &BTreeMap<String, String>) -> Vec<String> {
-    let mut named_in: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    let mut offered = Vec::new();
-    for (path, text) in all {
+    let all: Vec<(&String, &String)> = all.iter().collect();
+    let read = each(&all, |(path, text)| {
         let mut file = syn::parse_file(text).unwrap_or_else(|error| panic!("{path}: {error}"));
         let mut public = Public::default();
         public.visit_file_mut(&mut file);
-        for word in words(file.to_token_stream()) {
+        let words: BTreeSet<String> = words(file.to_token_stream()).into_iter().collect();
+        (public.found, words)
+    });
+    let mut named_in: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut offered = Vec::new();
+    for ((path, _), (public, words)) in all.into_iter().zip(read) {
+        for word in words {
             named_in.entry(word).or_default().insert(path);
         }
         if path.starts_with("harness/") && path.contains("/src/") {
-            offered.extend(public.found.into_iter().map(|name| (path, name)));
+            offered.extend(public.into_iter().map(|name| (path, name)));
         }
     }
     let only_own = |(path, name): &(&String, String)| {
