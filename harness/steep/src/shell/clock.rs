@@ -54,6 +54,12 @@ pub fn own_cpu() -> Duration {
     duration(clock_gettime(ClockId::ProcessCPUTime))
 }
 
+/// CPU time of this thread: what something cost, however busy the host was meanwhile.
+#[must_use]
+pub fn thread_cpu() -> Duration {
+    duration(clock_gettime(ClockId::ThreadCPUTime))
+}
+
 fn duration(time: Timespec) -> Duration {
     // Neither is negative: these clocks begin at zero.
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))

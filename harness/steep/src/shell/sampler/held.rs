@@ -32,8 +32,9 @@ use segments::Segments;
 use steep_core::trace::{Held, HeldSource, Memory, ProcessId};
 use steep_judge::units::{Bytes, SinceStart};
 
-/// A look waits for this many times what the last one took, so that a service with 16,000 descriptors is looked at for
-/// 1 % of the time.
+/// A look waits for this many times the CPU time that the last one took, so that a service with 16,000 descriptors is
+/// looked at for 1 % of the time. What it waited for a processor is not counted: on a crowded host all looks would be
+/// put off, and what a service holds be seen late.
 const LOOK_REST: u32 = 100;
 
 /// Between two whole looks at the descriptors while their number stays the same: objects that are known are read at

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, Dir, FileType, MemfdFlags, memfd_create};
 
 use super::{Devices, Key, Kind, LOOK_EVERY, LOOK_REST, Seen, seen, seen_at};
-use crate::shell::clock::Moment;
+use crate::shell::clock::thread_cpu;
 use crate::shell::process_tree;
 use crate::shell::procfs::shared::Filesystem;
 use steep_core::trace::ProcessId;
@@ -96,9 +96,9 @@ impl Descriptors {
             since >= self.took * LOOK_REST && (self.changed || now != self.then || since >= LOOK_EVERY)
         });
         if is_due {
-            let begun = Moment::now();
+            let begun = thread_cpu();
             self.look(processes);
-            self.took = Moment::now().monotonic.saturating_sub(begun.monotonic);
+            self.took = thread_cpu().saturating_sub(begun);
             (self.looked_at, self.then, self.changed) = (Some(at), now, false);
         } else {
             self.refresh();

@@ -17,7 +17,7 @@ use super::bystanders::{bystanders, open_in};
 use super::descriptors::{Descriptors, open_files};
 use super::origin::{started_unix_s, user_of};
 use super::{Key, LOOK_REST, Seen, seen_at, shares_namespace};
-use crate::shell::clock::Moment;
+use crate::shell::clock::thread_cpu;
 use crate::shell::procfs::shared::{Filesystem, mounts_in_memory};
 use steep_core::trace::ProcessId;
 use steep_judge::units::{Bytes, SinceStart};
@@ -123,7 +123,7 @@ impl Folders {
         if !is_rested || changed.is_empty() {
             return;
         }
-        let begun = Moment::now();
+        let begun = thread_cpu();
         let users: BTreeSet<u32> = processes.iter().filter_map(|process| user_of(process.pid)).collect();
         let steeps: BTreeSet<Key> = open_files(Path::new("/proc/self/fd"), &mut { ENTRIES_MAX })
             .into_iter()
@@ -164,7 +164,7 @@ impl Folders {
             place.is_cut = is_cut;
             place.take_in_use();
         }
-        (self.walked_at, self.took) = (Some(at), Moment::now().monotonic.saturating_sub(begun.monotonic));
+        (self.walked_at, self.took) = (Some(at), thread_cpu().saturating_sub(begun));
     }
 
     fn is_made_since(&self, folder: &Path) -> bool {
