@@ -18,9 +18,9 @@ lint:
 test:
     cargo test --workspace
 
-# Inputs that nobody would write, for this many seconds: harness/steep/tests/fuzz
+# Inputs that nobody would write, for this many seconds: harness/steep/tests/commands/fuzz
 fuzz SECONDS="60":
-    STEEP_FUZZ_SECONDS={{SECONDS}} cargo test --release --package steep --test fuzz -- --nocapture
+    STEEP_FUZZ_SECONDS={{SECONDS}} cargo test --release --package steep --test commands -- fuzz --nocapture
 
 # The scenarios are valid
 scenarios:

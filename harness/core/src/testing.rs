@@ -1,6 +1,7 @@
 //! For tests: a scenario with nothing wrong, and what is said of it when it is broken.
 
 use crate::problem::render;
+use crate::scenario::Scenario;
 use crate::scenario::decode::decode;
 
 /// A scenario with nothing wrong, for the tests to break.
@@ -26,6 +27,17 @@ path = "/"
 #[must_use]
 pub fn sound(duration: &str, more: &str) -> String {
     SOUND.replace("\"5m\"", &format!("\"{duration}\"")) + more
+}
+
+/// The scenario that `text` is.
+///
+/// # Panics
+///
+/// If something is wrong with it.
+#[must_use]
+pub fn decoded(text: &str) -> Scenario {
+    let decoded = decode(text);
+    decoded.scenario.unwrap_or_else(|| panic!("{}", render(&decoded.problems, "soak.toml", text, false)))
 }
 
 /// The problems of `text`, as they are shown.

@@ -8,14 +8,15 @@ use rand_distr::{Distribution as _, StandardNormal};
 use steep_core::allocators::{Comparison, Figure, Measure, compare};
 use steep_core::outcome::Outcome;
 use steep_core::report::{Layout, Report, Results, terminal};
-use steep_core::scenario::decode::decode;
 use steep_core::scenario::{Axis, AxisKind};
-use steep_core::sim::{SimService, soak};
-use steep_core::testing::sound;
+use steep_core::sim::SimService;
+use steep_core::testing::{decoded, sound};
 use steep_core::trace::Percentiles;
 use steep_judge::ids::FlagSet;
 use steep_judge::units::Bytes;
 use steep_judge::verdict::Verdict;
+
+use super::simulated;
 
 const ALLOCATORS: [&str; 3] = ["system", "jemalloc", "mimalloc"];
 
@@ -27,9 +28,9 @@ fn axis() -> Axis {
 fn cell(allocator: &str, replicate: u32) -> Outcome {
     static SOAKED: OnceLock<Outcome> = OnceLock::new();
     let soaked = SOAKED.get_or_init(|| {
-        let scenario = decode(&sound("10m", "")).scenario.expect("a sound scenario");
+        let scenario = decoded(&sound("10m", ""));
         let service = SimService { probe: true, ..SimService::default() };
-        Outcome::of(&soak(&scenario, &service, &[]).expect("a trace"))
+        Outcome::of(&simulated::soaked(&scenario, &service))
     });
     let mut outcome = soaked.clone();
     outcome.axes.insert("allocator".to_owned(), allocator.to_owned());
@@ -111,8 +112,8 @@ fn report(outcomes: Vec<Outcome>, axis: Axis) -> String {
 
 #[test]
 fn figures_are_of_the_second_half_of_a_soak() {
-    let scenario = decode(&sound("10m", "")).scenario.expect("a sound scenario");
-    let mut trace = soak(&scenario, &SimService { probe: true, ..SimService::default() }, &[]).expect("a trace");
+    let scenario = decoded(&sound("10m", ""));
+    let mut trace = simulated::soaked(&scenario, &SimService { probe: true, ..SimService::default() });
     let middle = trace.last_moment().as_secs_f64() / 2.0;
     for sample in &mut trace.samples {
         let is_late = sample.t_s.as_secs_f64() >= middle;

@@ -7,32 +7,14 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use steep_core::plan::{Plan, plan};
 use steep_core::problem::Spans;
-use steep_core::scenario::decode::decode;
 use steep_core::scenario::package::Features;
 use steep_core::scenario::{Foldover, Scenario};
+use steep_core::testing::{decoded, sound};
 use steep_judge::ids::FlagSet;
 
-const HEAD: &str = r#"
-name = "designs"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "5m"
-[[requests]]
-name = "get"
-path = "/"
-[plan]
-max_cells = 10000
-"#;
-
-fn decoded(text: &str) -> Scenario {
-    let decoded = decode(text);
-    decoded.scenario.unwrap_or_else(|| panic!("{text}\n{:#?}", decoded.problems))
+/// As many cells as a design has.
+fn head() -> String {
+    sound("5m", "[plan]\nmax_cells = 10000\n")
 }
 
 fn flag(name: &str, more: &str) -> String {
@@ -42,7 +24,7 @@ fn flag(name: &str, more: &str) -> String {
 /// A scenario with `count` flags that nothing constrains.
 fn free(count: usize, strategy: &str) -> Scenario {
     let flags: String = (0..count).map(|number| flag(&format!("f{number:02}"), "")).collect();
-    decoded(&format!("{HEAD}strategy = \"{strategy}\"\n{flags}"))
+    decoded(&format!("{}strategy = \"{strategy}\"\n{flags}", head()))
 }
 
 fn of(scenario: &Scenario) -> Plan {
@@ -63,7 +45,7 @@ fn constrained() -> impl Strategy<Value = String> {
     let lists = (proptest::option::of(list()), proptest::option::of(list()), proptest::option::of(list()));
     let pinned = proptest::option::of((select(&NAMES[..5]), any::<bool>()));
     (requires, conflicts, lists, pinned, any::<u16>()).prop_map(|(requires, conflicts, lists, pinned, seed)| {
-        let mut text = format!("seed = {seed}\n{HEAD}strategy = \"STRATEGY\"\n");
+        let mut text = format!("seed = {seed}\n{}strategy = \"STRATEGY\"\n", head());
         for name in NAMES {
             let others = |pairs: &[(&str, &str)]| {
                 pairs.iter().filter(|pair| pair.0 == name).map(|pair| pair.1.to_owned()).collect::<Vec<_>>()
@@ -282,7 +264,7 @@ fn flags_of_run_time_need_one_build_for_each_allocator() {
     let flags: String = (0..24).map(|number| flag(&format!("f{number:02}"), "")).collect();
     let allocators = "[[axes]]\nname = \"allocator\"\nkind = \"allocator\"\nvalues = [\"system\", \"jemalloc\", \"mimalloc\"]\n\
         [allocators.jemalloc]\nfeatures = [\"jemalloc\"]\n[allocators.mimalloc]\nfeatures = [\"mimalloc\"]\n";
-    let head = HEAD.replace("command = [\"shop\"]", "package = \"shop\"");
+    let head = head().replace("command = [\"shop\"]", "package = \"shop\"");
     let plan = of(&decoded(&format!("{head}{flags}{allocators}")));
     assert_eq!(plan.builds.len(), 3);
     assert!(plan.cells.len() <= 39, "{}", plan.cells.len());

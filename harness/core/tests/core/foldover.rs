@@ -6,12 +6,13 @@ use steep_core::outcome::{Outcome, judged_cells};
 use steep_core::plan::{Plan, plan};
 use steep_core::problem::Spans;
 use steep_core::scenario::Scenario;
-use steep_core::scenario::decode::decode;
 use steep_core::scenario::package::Features;
-use steep_core::sim::{SimService, soak};
-use steep_core::testing::sound;
+use steep_core::sim::SimService;
+use steep_core::testing::{decoded, sound};
 use steep_judge::ids::FlagSet;
 use steep_judge::isolation::{Guilt, Isolation, isolate};
+
+use super::simulated::soaked;
 
 const FLAGS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
 
@@ -20,8 +21,7 @@ fn scenario() -> Scenario {
     for flag in FLAGS {
         let _ = write!(text, "[[flags]]\nname = \"{flag}\"\nkind = \"env\"\nvar = \"{flag}\"\n");
     }
-    let decoded = decode(&text);
-    decoded.scenario.unwrap_or_else(|| panic!("{:#?}", decoded.problems))
+    decoded(&text)
 }
 
 /// What the cells of `plan` come to where each of `causes` leaks 512 B for each request if all of its flags are on.
@@ -32,7 +32,7 @@ fn outcomes(scenario: &Scenario, plan: &Plan, causes: &[&[&str]]) -> Vec<Outcome
         .map(|planned| {
             let at_work = causes.iter().filter(|cause| leaks(&planned.flags, cause)).count();
             let service = SimService { leak_per_request: 512.0 * at_work as f64, probe: true, ..SimService::default() };
-            let mut trace = soak(scenario, &service, &[]).expect("a trace");
+            let mut trace = soaked(scenario, &service);
             trace.header.flags = planned.flags.clone();
             trace.header.cell = planned.id.clone();
             Outcome::of(&trace)

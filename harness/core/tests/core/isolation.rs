@@ -6,37 +6,24 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use steep_core::outcome::{Outcome, judged_cells};
-use steep_core::scenario::decode::decode;
-use steep_core::sim::{SimService, soak};
+use steep_core::sim::SimService;
+use steep_core::testing::{decoded, sound};
 use steep_judge::growth::{Jumps, MemorySource};
 use steep_judge::ids::{CellId, FlagSet};
 use steep_judge::isolation::{Guilt, Isolation, isolate};
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate};
 use steep_judge::verdict::Verdict;
 
+use super::simulated::soaked;
+
 /// Any cell that was judged by live bytes, at 100 requests/s: 4 B/request are worth finding.
 fn judged() -> Outcome {
     static JUDGED: OnceLock<Outcome> = OnceLock::new();
-    let text = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "20m"
-[[requests]]
-name = "get"
-path = "/"
-"#;
     JUDGED
         .get_or_init(|| {
-            let scenario = decode(text).scenario.expect("a sound scenario");
+            let scenario = decoded(&sound("20m", ""));
             let service = SimService { probe: true, ..SimService::default() };
-            Outcome::of(&soak(&scenario, &service, &[]).expect("a trace"))
+            Outcome::of(&soaked(&scenario, &service))
         })
         .clone()
 }
@@ -398,28 +385,9 @@ fn each_flag_that_is_undecided_has_what_would_settle_it() {
 
 /// A cell whose fitted phases are clear, and which grew by this many MiB per hour once the load was gone.
 fn after_load(flags: &[&str], mib_per_hour: f64) -> Outcome {
-    let text = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "20m"
-[[phases]]
-name = "after"
-role = "idle"
-shape = "pause"
-duration = "20m"
-[[requests]]
-name = "get"
-path = "/"
-"#;
-    let scenario = decode(text).scenario.expect("a sound scenario");
-    let mut trace = soak(&scenario, &SimService::default(), &[]).expect("a trace");
+    let idle = "[[phases]]\nname = \"after\"\nrole = \"idle\"\nshape = \"pause\"\nduration = \"20m\"\n";
+    let scenario = decoded(&sound("20m", idle));
+    let mut trace = soaked(&scenario, &SimService::default());
     for sample in &mut trace.samples {
         let idle = (sample.t_s.as_secs_f64() - 1200.0).max(0.0);
         let grown = Bytes::new((idle / 3600.0 * mib_per_hour * 1_048_576.0) as u64);

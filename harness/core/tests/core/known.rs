@@ -7,35 +7,19 @@ use steep_core::exit::Status;
 use steep_core::known::State;
 use steep_core::outcome::Outcome;
 use steep_core::report::{Layout, Report, Results, terminal};
-use steep_core::scenario::decode::decode;
 use steep_core::scenario::{Date, Known, Scenario};
-use steep_core::sim::{SimService, soak};
+use steep_core::sim::SimService;
+use steep_core::testing::{decoded, sound};
 use steep_judge::ids::{CellId, FlagSet};
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate};
+
+use super::simulated::soaked;
 
 const REQUESTS_PER_HOUR: f64 = 100.0 * 3600.0;
 const FLAGS: [&str; 3] = ["labels", "sessions", "cache"];
 
-const SCENARIO: &str = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-memory_limit = "512MiB"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "20m"
-[[requests]]
-name = "get"
-path = "/"
-"#;
-
 fn scenario() -> Scenario {
-    let decoded = decode(SCENARIO);
-    decoded.scenario.unwrap_or_else(|| panic!("{:#?}", decoded.problems))
+    decoded(&sound("20m", "").replace("[service]\n", "[service]\nmemory_limit = \"512MiB\"\n"))
 }
 
 /// A cell in which `labels` leaks 512 B and `sessions` 256 B for each request, where they are said to.
@@ -47,7 +31,7 @@ fn outcome(flags: &[&str], leaking: &[&str]) -> Outcome {
     let on = |flag: &&&str| flags.contains(flag);
     let leak_per_request = leaking.iter().filter(on).map(|flag| leak(flag)).sum();
     let service = SimService { leak_per_request, probe: true, ..SimService::default() };
-    let mut trace = soak(&scenario(), &service, &[]).expect("a trace");
+    let mut trace = soaked(&scenario(), &service);
     trace.header.flags = flags.iter().copied().collect::<FlagSet>();
     trace.header.cell = CellId::parse(&if flags.is_empty() { "baseline".to_owned() } else { flags.join("+") });
     Outcome::of(&trace)

@@ -9,14 +9,15 @@ use rand_distr::{Distribution as _, StandardNormal};
 use steep_core::levels::{FactorLevels, Levels, MEASURES, levels, sentence};
 use steep_core::outcome::{Measure, Outcome, Start};
 use steep_core::report::{Layout, Report, Results, terminal};
-use steep_core::scenario::decode::decode;
 use steep_core::scenario::{Axis, AxisKind};
-use steep_core::sim::{SimService, soak};
-use steep_core::testing::sound;
+use steep_core::sim::SimService;
+use steep_core::testing::{decoded, sound};
 use steep_core::trace::Percentiles;
 use steep_judge::ids::{CellId, FlagSet};
 use steep_judge::units::{Bytes, BytesPerHour, Estimate};
 use steep_judge::verdict::Verdict;
+
+use super::simulated::soaked;
 
 const MIB: f64 = 1_048_576.0;
 
@@ -42,8 +43,8 @@ fn bytes(mib: f64) -> Bytes {
 fn cell(flags: &[&str], costs: Costs) -> Outcome {
     static SOAKED: OnceLock<Outcome> = OnceLock::new();
     let soaked = SOAKED.get_or_init(|| {
-        let scenario = decode(&sound("10m", "")).scenario.expect("a sound scenario");
-        Outcome::of(&soak(&scenario, &SimService { probe: true, ..SimService::default() }, &[]).expect("a trace"))
+        let scenario = decoded(&sound("10m", ""));
+        Outcome::of(&soaked(&scenario, &SimService { probe: true, ..SimService::default() }))
     });
     let mut outcome = soaked.clone();
     outcome.flags = flags.iter().copied().collect::<FlagSet>();

@@ -14,5 +14,6 @@ mod reference;
 mod report;
 mod rules;
 mod scenario;
+mod simulated;
 mod starter;
 mod twins;

@@ -10,29 +10,18 @@ use steep_core::outcome::Outcome;
 use steep_core::plan::{Allowed, Overnight, Plan, plan};
 use steep_core::problem::Spans;
 use steep_core::report::{Layout, Report, Results, terminal};
-use steep_core::scenario::decode::decode;
 use steep_core::scenario::package::Features;
 use steep_core::scenario::{Flag, Scenario, Supplies};
-use steep_core::sim::{SimService, soak};
+use steep_core::sim::SimService;
+use steep_core::testing::{decoded, sound};
 use steep_judge::ids::{CellId, FlagSet};
 use steep_judge::isolation::Guilt;
 
+use super::simulated;
+
 /// Twenty minutes a cell; every set of three flags under two values of an axis is planned.
 fn scenario() -> Scenario {
-    let text = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 20
-duration = "20m"
-[[requests]]
-name = "get"
-path = "/"
+    let more = r#"
 [[flags]]
 name = "cache"
 kind = "env"
@@ -53,14 +42,14 @@ values = ["8", "2"]
 [plan]
 strategy = "full"
 "#;
-    decode(text).scenario.expect("a sound scenario")
+    decoded(&sound("20m", more).replace("rate = 100", "rate = 20"))
 }
 
 /// A cell of this night.
 fn soaked(scenario: &Scenario, id: &CellId, flags: &FlagSet, leak: &str) -> Outcome {
     let leak_per_request = if flags.contains(leak) { 512.0 } else { 0.0 };
     let service = SimService { leak_per_request, probe: true, ..SimService::default() };
-    let mut trace = soak(scenario, &service, &[]).expect("a trace");
+    let mut trace = simulated::soaked(scenario, &service);
     (trace.header.cell, trace.header.flags) = (id.clone(), flags.clone());
     Outcome::of(&trace)
 }

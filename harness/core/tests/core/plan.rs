@@ -7,28 +7,13 @@ use steep_core::plan::{Plan, plan, settings};
 use steep_core::problem::{Problem, Spans};
 use steep_core::report::{Layout, plan_table};
 use steep_core::scenario::Scenario;
-use steep_core::scenario::decode::decode;
 use steep_core::scenario::package::Features;
+use steep_core::testing::{decoded, sound};
 use steep_judge::ids::CellId;
 
 /// A package with four flags; `cache` requires `storage`, and `legacy` conflicts with it.
 fn scenario(plan: &str, more: &str) -> Scenario {
-    let text = format!(
-        r#"
-name = "plans"
-[service]
-package = "shop"
-features = ["probe"]
-url = "http://127.0.0.1:{{{{port}}}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "5m"
-[[requests]]
-name = "get"
-path = "/"
+    let flags = r#"
 [[flags]]
 name = "storage"
 kind = "cargo-feature"
@@ -50,13 +35,9 @@ name = "audit"
 kind = "arg"
 on = ["--audit"]
 default = true
-[plan]
-{plan}
-{more}
-"#
-    );
-    let decoded = decode(&text);
-    decoded.scenario.unwrap_or_else(|| panic!("{:#?}", decoded.problems))
+"#;
+    let text = sound("5m", &format!("{flags}[plan]\n{plan}\n{more}\n"));
+    decoded(&text.replace("command = [\"shop\"]", "package = \"shop\"\nfeatures = [\"probe\"]"))
 }
 
 fn planned(rules: &str, more: &str) -> Result<Plan, Problem> {

@@ -4,38 +4,23 @@ use steep_core::exit::Status;
 use steep_core::outcome::{Outcome, judged_cells};
 use steep_core::report::{Layout, Report, Results, terminal};
 use steep_core::scenario::Scenario;
-use steep_core::scenario::decode::decode;
-use steep_core::sim::{SimService, soak};
+use steep_core::sim::SimService;
+use steep_core::testing::{decoded, sound};
 use steep_core::trace::{End, EndReason, Exit, Trace};
 use steep_judge::ids::{CellId, FlagSet};
 use steep_judge::isolation::{Guilt, isolate};
 use steep_judge::units::{Bytes, SinceStart};
 use steep_judge::verdict::Verdict;
 
+use super::simulated::soaked;
+
 /// Twenty minutes at 100 requests/s with a probe: three flags that may leak.
 fn scenario() -> Scenario {
-    let text = r#"
-name = "shop"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-memory_limit = "512MiB"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "20m"
-[[requests]]
-name = "get"
-path = "/"
-"#;
-    let decoded = decode(text);
-    decoded.scenario.unwrap_or_else(|| panic!("{:#?}", decoded.problems))
+    decoded(&sound("20m", "").replace("[service]\n", "[service]\nmemory_limit = \"512MiB\"\n"))
 }
 
 fn trace(flags: &[&str], service: &SimService) -> Trace {
-    let mut trace = soak(&scenario(), service, &[]).expect("a trace");
+    let mut trace = soaked(&scenario(), service);
     trace.header.flags = flags.iter().copied().collect::<FlagSet>();
     trace.header.cell = CellId::parse(&if flags.is_empty() { "baseline".to_owned() } else { flags.join("+") });
     trace

@@ -61,34 +61,19 @@ mod tests {
     use crate::shell::store::{RunRecord, TRACE_FILE, TraceWriter};
     use steep_core::plan::Plan;
     use steep_core::scenario::Supplies;
-    use steep_core::scenario::decode::decode;
     use steep_core::sim::{SimService, soak};
+    use steep_core::testing::{decoded, sound};
     use steep_core::trace::{Provenance, Record};
-
-    const SCENARIO: &str = r#"
-name = "once"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 1
-duration = "1m"
-[[requests]]
-name = "get"
-path = "/"
-"#;
 
     #[test]
     fn a_trace_is_judged_once_until_its_cell_is_soaked_anew() {
-        let scenario = decode(SCENARIO).scenario.expect("a scenario");
+        let text = sound("1m", "");
+        let scenario = decoded(&text);
         let trace = soak(&scenario, &SimService::default(), &[]).expect("a trace");
         let place = tempfile::tempdir().expect("a place");
         let plan = Plan::of_search(&scenario);
         let run = RunRecord::new(scenario, &Supplies::default(), PathBuf::new(), plan, Provenance::default());
-        let folder = RunFolder::create(Some(&place.path().join("out")), &run, SCENARIO).expect("a folder");
+        let folder = RunFolder::create(Some(&place.path().join("out")), &run, &text).expect("a folder");
         let id = &trace.header.cell;
         let mut outcomes = Outcomes::default();
         assert!(outcomes.get(&folder, id).is_none());

@@ -59,28 +59,11 @@ impl EarlyStopChecks {
 mod tests {
     use super::*;
     use steep_core::scenario::Scenario;
-    use steep_core::scenario::decode::decode;
     use steep_core::sim::{SimService, soak};
+    use steep_core::testing::{decoded, sound};
 
     fn scenario() -> Scenario {
-        let text = r#"
-name = "early"
-[service]
-command = ["shop"]
-url = "http://127.0.0.1:{{port}}"
-[[phases]]
-name = "steady"
-role = "steady"
-shape = "constant"
-rate = 100
-duration = "1h"
-[[requests]]
-name = "get"
-path = "/"
-[judge]
-stop_early = "leak"
-"#;
-        decode(text).scenario.expect("a scenario")
+        decoded(&sound("1h", "[judge]\nstop_early = \"leak\"\n"))
     }
 
     /// The minute at which a soak of `service` would stop, if it would.

@@ -63,10 +63,7 @@ mod tests {
 
     /// The first line of a trace that was recorded.
     fn header() -> String {
-        let scenario = steep_core::scenario::decode::decode(
-            "name = \"a\"\n[service]\ncommand = [\"shop\"]\nurl = \"http://127.0.0.1:{{port}}\"\n[[phases]]\nname = \"steady\"\nrole = \"steady\"\nshape = \"constant\"\nrate = 1\nduration = \"1m\"\n[[requests]]\nname = \"get\"\npath = \"/\"\n",
-        );
-        let scenario = scenario.scenario.expect("a scenario");
+        let scenario = steep_core::testing::decoded(&steep_core::testing::sound("1m", ""));
         let trace = steep_core::sim::soak(&scenario, &steep_core::sim::SimService::default(), &[]).expect("a trace");
         line(&Record::Header(Box::new(trace.header)))
     }
