@@ -17,6 +17,7 @@ name = "labels"
 kind = "env"
 var = "LABELS"
 [plan]
+retries = 0
 strategy = "off"
 include = [{ flags = ["cache", "labels"] }]
 "#;

@@ -12,6 +12,8 @@ name = "sessions"
 kind = "env"
 var = "SESSIONS"
 on = "1"
+[plan]
+retries = 0
 "#;
 /// Time for two cells of two seconds.
 const TWO_CELLS: &str = "0.0012";
