@@ -68,6 +68,8 @@ pub static KILLS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 pub fn sharing(address: SocketAddr, is_dual: bool) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let fd = socket(family, SocketType::STREAM, None)?;
+    // Or what another test starts meanwhile has it too.
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
     sockopt::set_socket_reuseport(&fd, true)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&fd, !is_dual)?;
