@@ -5,8 +5,8 @@ use crate::threshold::Watch;
 use crate::trace::{FromRecords, Header, Record, Trace, TraceError};
 use steep_judge::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 
-/// What an outcome asks of a soak: all samples, and of the traffic what [`Trace::seconds`] gives and what the thresholds
-/// have seen.
+/// What an outcome asks of a soak: all samples, and of the traffic what [`Trace::seconds`] gives and what the
+/// thresholds have seen.
 #[derive(Debug)]
 pub struct Recorded {
     trace: Trace,
@@ -111,14 +111,20 @@ max = "20MiB"
     fn recorded(trace: &Trace) -> Recorded {
         let mut recorded = Recorded::begin(trace.header.clone()).expect("a header of this version");
         let start = trace.start.clone().map(Record::Start);
-        start.into_iter().for_each(|start| recorded.push(start));
+        if let Some(start) = start {
+            recorded.push(start);
+        }
         let samples = trace.samples.iter().cloned().map(|sample| (sample.t_s, Record::Sample(sample)));
         let traffic = trace.traffic.iter().cloned().map(|traffic| (traffic.t_s, Record::Traffic(traffic)));
         let disturbances = trace.disturbances.iter().cloned().map(|at| (at.t_s, Record::Disturbance(at)));
         let mut records: Vec<_> = samples.chain(traffic).chain(disturbances).collect();
         records.sort_by_key(|(at, _)| *at);
-        records.into_iter().for_each(|(_, record)| recorded.push(record));
-        trace.end.clone().into_iter().for_each(|end| recorded.push(Record::End(end)));
+        for (_, record) in records {
+            recorded.push(record);
+        }
+        if let Some(end) = trace.end.clone() {
+            recorded.push(Record::End(end));
+        }
         recorded
     }
 

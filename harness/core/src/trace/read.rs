@@ -46,7 +46,7 @@ pub trait FromRecords: Sized {
     /// Takes in the next record; a second header is ignored.
     fn push(&mut self, record: Record);
 
-    /// A line was no record.
+    /// A line was not a record.
     fn broken_line(&mut self);
 }
 

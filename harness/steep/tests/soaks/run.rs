@@ -8,6 +8,7 @@ mod builds;
 mod ends;
 mod failed_builds;
 mod held;
+mod live;
 mod load;
 mod night;
 mod ports;
@@ -47,7 +48,7 @@ name = "moody"
 command = ["{}", "moody"]
 env = {{ MOOD = "{mood}", PORT = "{{{{port}}}}" }}
 url = "http://127.0.0.1:{{{{port}}}}"
-ready = {{ path = "/ready", timeout = "2s" }}
+ready = {{ path = "/ready", timeout = "5s" }}
 stop = {{ grace = "1s" }}
 [http]
 connections = 4
