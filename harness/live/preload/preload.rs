@@ -1,0 +1,500 @@
+//! Loaded into an unmodified program before all other libraries: counts its live bytes, and samples the stacks of what
+//! it allocates, in a file that steep reads. The one file of the project with unsafe code.
+//!
+//! It may never harm the program. So it allocates nothing, waits for nobody, needs nothing but the C library, and where
+//! something is missing it counts less and says so in the header of its file.
+//!
+//! Why it is sound, beside what `tables` says of its orders:
+//!
+//! - **Re-entry.** While a thread samples, its next sample is out of reach, so what the unwinder or a signal handler
+//!   allocates is counted and not sampled. No lock is held: a handler that leaves by `longjmp` blocks nobody; its
+//!   thread samples no more. A signal between load and store may undo what its handler counted; POSIX does not let
+//!   handlers allocate.
+//! - **fork.** The child's handler runs in its only thread: it leaves the parent's file and begins its own with the
+//!   parent's sums. After `vfork` memory is the parent's and counted there. After a raw `clone` both count in one file:
+//!   the figures are wrong, the memory is safe.
+//! - **The end of a thread.** A key's destructor gives the cell back. What comes later is counted in the shared cell.
+#![no_std]
+// Nearly every line here is unsafe; a block around each would say nothing.
+#![allow(unsafe_op_in_unsafe_fn)]
+
+#[path = "../src/gaps.rs"]
+mod gaps;
+mod kernel;
+#[allow(dead_code)]
+#[path = "../src/layout.rs"]
+mod layout;
+mod mappings;
+mod tables;
+
+use core::arch::{asm, global_asm};
+use core::ffi::{CStr, c_char, c_int, c_long, c_void};
+use core::mem::transmute;
+use core::ptr::{null, null_mut, replace};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
+
+use kernel::{Folder, call};
+use layout as at;
+use mappings::Mappings;
+use tables::{Cell, File, Frames};
+
+type Pointer = *mut c_void;
+type Handler = Option<unsafe extern "C" fn()>;
+/// `RTLD_NEXT`, the library after this one; and what a mapping that failed is.
+const NEXT: Pointer = usize::MAX as Pointer;
+const FAILED: Pointer = NEXT;
+
+#[link(name = "c")]
+unsafe extern "C" {
+    fn __errno_location() -> *mut c_int;
+    fn __register_atfork(before: Handler, parent: Handler, child: Handler, object: *const u8) -> c_int;
+    fn clock_gettime(clock: c_int, time: *mut [c_long; 2]) -> c_int;
+    fn dlopen(name: *const c_char, how: c_int) -> Pointer;
+    fn dlsym(library: Pointer, name: *const c_char) -> Pointer;
+    fn getenv(name: *const c_char) -> *const c_char;
+    fn getpid() -> c_int;
+    fn malloc_usable_size(block: Pointer) -> usize;
+    fn pthread_key_create(key: *mut u32, end: unsafe extern "C" fn(Pointer)) -> c_int;
+    fn pthread_setspecific(key: u32, value: *const c_void) -> c_int;
+    fn syscall(number: c_long, ...) -> c_long;
+    static __ehdr_start: u8;
+    static _end: u8;
+}
+
+/// The allocator behind this library: of each function the address, which is found with its first call. That is glibc's
+/// own, or what another library has that is preloaded or linked behind this one. `blocks` are the functions that give a
+/// block and no more: they are exported here.
+macro_rules! allocator {
+    (blocks: [$($block:ident / $block_symbol:literal ($($in:ident: $of:ty),*);)*]
+     others: [$($name:ident / $symbol:literal ($($argument:ident: $kind:ty),*) -> $result:ty;)*]) => {
+        allocator! { behind: $($block / $block_symbol ($($in: $of),*) -> Pointer;)*
+            $($name / $symbol ($($argument: $kind),*) -> $result;)* }
+        $(#[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $block($($in: $of),*) -> Pointer {
+            allocated(behind::$block($($in),*))
+        })*
+    };
+    (behind: $($name:ident / $symbol:literal ($($argument:ident: $kind:ty),*) -> $result:ty;)*) => {
+        mod first {
+            use super::*;
+            $(pub unsafe extern "C" fn $name($($argument: $kind),*) -> $result {
+                find_next();
+                behind::$name($($argument),*)
+            })*
+        }
+        #[allow(non_upper_case_globals)]
+        mod next {
+            use super::*;
+            $(pub static $name: AtomicPtr<c_void> = AtomicPtr::new(first::$name as *mut c_void);)*
+        }
+        mod behind {
+            use super::*;
+            $(#[inline(always)]
+            pub unsafe fn $name($($argument: $kind),*) -> $result {
+                let found = next::$name.load(Relaxed);
+                transmute::<Pointer, unsafe extern "C" fn($($kind),*) -> $result>(found)($($argument),*)
+            })*
+        }
+        unsafe fn find_next() {
+            $(next::$name.store(dlsym(NEXT, $symbol.as_ptr()), Relaxed);)*
+        }
+    };
+}
+allocator! {
+    blocks: [
+        malloc / c"malloc" (size: usize);
+        calloc / c"calloc" (count: usize, size: usize);
+        aligned_alloc / c"aligned_alloc" (alignment: usize, size: usize);
+        memalign / c"memalign" (alignment: usize, size: usize);
+        valloc / c"valloc" (size: usize);
+        pvalloc / c"pvalloc" (size: usize);
+    ]
+    others: [
+        realloc / c"realloc" (block: Pointer, size: usize) -> Pointer;
+        free / c"free" (block: Pointer) -> ();
+        posix_memalign / c"posix_memalign" (block: *mut Pointer, alignment: usize, size: usize) -> c_int;
+    ]
+}
+
+/// What is counted before there is a file, or where none can be made.
+static WITHOUT_FILE: Cell = Cell::new();
+static FILE: AtomicPtr<File> = AtomicPtr::new(null_mut());
+static MAPPINGS: Mappings = Mappings::new();
+static FOLDER: Folder = Folder::new();
+/// Whether sizes stand where glibc writes them.
+static SIZES_IN_PLACE: AtomicBool = AtomicBool::new(false);
+static UNWIND: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+static FRAME_OF: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+/// The key whose destructor ends a thread here.
+static END_OF_THREAD: AtomicU32 = AtomicU32::new(u32::MAX);
+
+/// What a thread has of its own.
+#[repr(C)]
+struct Thread {
+    cell: *const Cell,
+    /// It is being given a cell, or has given it back, or there is none.
+    no_cell: usize,
+}
+
+// Thread-local storage of the initial-exec kind, which a library that is loaded at the start may use: two instructions
+// instead of a call, and no allocation. The compiler offers it for whole programs only.
+global_asm!(
+    ".section .tbss,\"awT\",@nobits",
+    ".p2align 4",
+    ".local steep_live_thread",
+    ".type steep_live_thread, @object",
+    ".size steep_live_thread, 16",
+    "steep_live_thread:",
+    ".zero 16",
+    ".previous",
+);
+// The core library names it in tables for unwinding, which are never used: nothing here panics. Hidden, because a
+// program in Rust has its own.
+global_asm!(".globl rust_eh_personality", ".hidden rust_eh_personality", "rust_eh_personality:", ".zero 4");
+
+#[inline(always)]
+fn thread() -> *mut Thread {
+    let thread: *mut Thread;
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        asm!("mov {0}, qword ptr fs:[0]", "add {0}, qword ptr [rip + steep_live_thread@gottpoff]", out(reg) thread,
+            options(pure, nomem, nostack));
+    }
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        asm!("mrs {0}, tpidr_el0", "adrp {1}, :gottprel:steep_live_thread",
+            "ldr {1}, [{1}, :gottprel_lo12:steep_live_thread]", "add {0}, {0}, {1}", out(reg) thread, out(reg) _,
+            options(pure, nomem, nostack));
+    }
+    thread
+}
+
+#[inline(always)]
+unsafe fn usable(block: Pointer) -> u64 {
+    if SIZES_IN_PLACE.load(Relaxed) { size_in_place(block) } else { malloc_usable_size(block) as u64 }
+}
+
+/// glibc writes the size of a chunk before the block, with three flags in its lowest bits; the second says that the
+/// chunk is a mapping of its own, which has two words before the block and not one (malloc.c, `musable`).
+#[inline(always)]
+unsafe fn size_in_place(block: Pointer) -> u64 {
+    let word = *block.cast::<u64>().sub(1);
+    (word & !7).wrapping_sub(8 + ((word & 2) << 2))
+}
+
+#[inline(always)]
+unsafe fn allocated(block: Pointer) -> Pointer {
+    if !block.is_null() {
+        let size = usable(block);
+        match (*thread()).cell.as_ref() {
+            Some(cell) if cell.allocated(size) => sample(cell, block, size),
+            Some(_) => {}
+            None => allocated_without_cell(block, size),
+        }
+    }
+    block
+}
+
+#[inline(always)]
+unsafe fn freed(block: Pointer) {
+    if block.is_null() {
+        return;
+    }
+    let size = usable(block);
+    match (*thread()).cell.as_ref() {
+        Some(cell) => cell.freed(size),
+        None => freed_without_cell(size),
+    }
+    if let Some(file) = FILE.load(Relaxed).as_ref() {
+        file.forget(block as usize);
+    }
+}
+
+#[cold]
+unsafe fn allocated_without_cell(block: Pointer, size: u64) {
+    let (cell, is_due) = match (first_cell(), FILE.load(Acquire).as_ref()) {
+        (Some(cell), _) => (cell, cell.allocated(size)),
+        (None, Some(file)) => (&file.shared, file.shared.allocated_by_one_of_many(size)),
+        (None, None) => (&WITHOUT_FILE, WITHOUT_FILE.allocated_by_one_of_many(size) && false),
+    };
+    if is_due {
+        sample(cell, block, size);
+    }
+}
+
+#[cold]
+unsafe fn freed_without_cell(size: u64) {
+    match first_cell() {
+        Some(cell) => cell.freed(size),
+        None => FILE.load(Acquire).as_ref().map_or(&WITHOUT_FILE, |file| &file.shared).freed_by_one_of_many(size),
+    }
+}
+
+/// A cell for a thread that has none yet.
+unsafe fn first_cell() -> Option<&'static Cell> {
+    let file = FILE.load(Acquire).as_ref()?;
+    let thread = thread();
+    if replace(&raw mut (*thread).no_cell, 1) == 1 {
+        return None;
+    }
+    let cell = file.take_cell(now())?;
+    // Without a key the end of a thread is not seen, and its cell stays taken.
+    let key = END_OF_THREAD.load(Relaxed);
+    if key != u32::MAX {
+        pthread_setspecific(key, (&raw const *cell).cast());
+    }
+    (*thread).cell = cell;
+    Some(cell)
+}
+
+unsafe extern "C" fn end_of_thread(_: Pointer) {
+    if let Some(cell) = replace(thread(), Thread { cell: null(), no_cell: 1 }).cell.as_ref() {
+        cell.give_back();
+    }
+}
+
+#[cold]
+unsafe fn sample(cell: &Cell, block: Pointer, size: u64) {
+    cell.hold_samples();
+    let error = *__errno_location();
+    if let Some(file) = FILE.load(Acquire).as_ref() {
+        let (frames, now) = (frames_here(file), now());
+        file.remember(block as usize, size, file.stack(frames.kept(), now), now);
+        file.begin_gap(cell);
+    }
+    *__errno_location() = error;
+}
+
+type Visit = unsafe extern "C" fn(Pointer, *mut Frames) -> c_int;
+
+/// Called by the unwinder for each frame, from the innermost outwards; ends the walk with a number that is not 0.
+unsafe extern "C" fn visit(context: Pointer, frames: *mut Frames) -> c_int {
+    let address_of = transmute::<Pointer, unsafe extern "C" fn(Pointer) -> usize>(FRAME_OF.load(Relaxed));
+    let address = address_of(context);
+    // The frames of this library are not the program's.
+    let is_own = (&raw const __ehdr_start as usize..&raw const _end as usize).contains(&address);
+    if is_own || (*frames).keep(address) { 0 } else { 5 }
+}
+
+/// The stack that leads here.
+unsafe fn frames_here(file: &File) -> Frames {
+    let mut frames = Frames::up_to(file.depth.load(Relaxed) as usize);
+    let unwind = transmute::<Pointer, unsafe extern "C" fn(Visit, *mut Frames) -> c_int>(UNWIND.load(Relaxed));
+    unwind(visit, &raw mut frames);
+    frames
+}
+
+/// Nanoseconds of `CLOCK_MONOTONIC`.
+unsafe fn now() -> u64 {
+    let mut time = [0, 0];
+    clock_gettime(kernel::MONOTONIC, &raw mut time);
+    time[0] as u64 * 1_000_000_000 + time[1] as u64
+}
+
+/// A file of this process, mapped. There is none where the folder cannot be written or the disk is full: all of the
+/// file is there before it is used, so a full disk cannot end the program later.
+unsafe fn open(every: u64, depth: u32, flags: u32) -> *mut File {
+    let pid = getpid() as u32;
+    let Some(path) = FOLDER.path(pid).filter(|_| may_write(at::FILE_BYTES as u64)) else { return null_mut() };
+    // A program that this process was before.
+    syscall(call::UNLINKAT, kernel::HERE, path.as_ptr(), 0_i64);
+    let file = syscall(call::OPENAT, kernel::HERE, path.as_ptr(), kernel::NEW_FILE, 0o600_i64);
+    if file < 0 {
+        return null_mut();
+    }
+    let is_all_there = syscall(call::FALLOCATE, file, 0_i64, 0_i64, at::FILE_BYTES) == 0;
+    let (rights, how) = (kernel::READ_AND_WRITE, kernel::SHARED);
+    let mut mapped = FAILED;
+    if is_all_there {
+        mapped = syscall(call::MMAP, 0_i64, at::FILE_BYTES, rights, how, file, 0_i64) as Pointer;
+    }
+    syscall(call::CLOSE, file);
+    if mapped == FAILED {
+        syscall(call::UNLINKAT, kernel::HERE, path.as_ptr(), 0_i64);
+        return null_mut();
+    }
+    (*mapped.cast::<File>()).begin(pid, now(), every, depth, flags);
+    mapped.cast()
+}
+
+/// Whether this process may make a file so large: one that may not is ended by a signal if it tries.
+unsafe fn may_write(bytes: u64) -> bool {
+    let mut limit = [0_u64; 2];
+    let error = syscall(call::PRLIMIT, 0_i64, kernel::LARGEST_FILE, null::<u64>(), limit.as_mut_ptr());
+    error == 0 && limit[0] >= bytes
+}
+
+/// In a child after `fork`: a file of its own, which begins with what the parent held. Samples begin anew.
+unsafe extern "C" fn in_child() {
+    MAPPINGS.unlock();
+    let Some(parent) = FILE.load(Relaxed).as_ref() else { return };
+    let error = *__errno_location();
+    *thread() = Thread { cell: null(), no_cell: 0 };
+    let flags = parent.flags.load(Relaxed) | at::FORKED;
+    let own = open(parent.sample_every.load(Relaxed), parent.depth.load(Relaxed), flags);
+    if let Some(own) = own.as_ref() {
+        own.take_over(parent);
+    }
+    FILE.store(own, Release);
+    syscall(call::MUNMAP, &raw const *parent, at::FILE_BYTES);
+    *__errno_location() = error;
+}
+
+/// A number in the environment.
+unsafe fn number_of(variable: &CStr, default: u64) -> u64 {
+    let text = getenv(variable.as_ptr()).as_ref().and_then(|text| CStr::from_ptr(text).to_str().ok());
+    text.and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static START: unsafe extern "C" fn() = start;
+
+/// Before `main`, and before the constructors of the program.
+unsafe extern "C" fn start() {
+    let folder = getenv(c"STEEP_LIVE_FOLDER".as_ptr());
+    if folder.is_null() || !FOLDER.is_kept(CStr::from_ptr(folder).to_bytes()) {
+        return;
+    }
+    find_next();
+    let mut flags = 0;
+    if next::malloc.load(Relaxed) != dlsym(dlopen(c"libc.so.6".as_ptr(), kernel::LAZY), c"malloc".as_ptr()) {
+        flags |= at::CHAINED;
+    }
+    SIZES_IN_PLACE.store(flags & at::CHAINED == 0 && sizes_are_in_place(), Relaxed);
+    if !SIZES_IN_PLACE.load(Relaxed) {
+        flags |= at::SIZES_ASKED;
+    }
+    let unwinder = dlopen(c"libgcc_s.so.1".as_ptr(), kernel::NOW);
+    UNWIND.store(dlsym(unwinder, c"_Unwind_Backtrace".as_ptr()), Relaxed);
+    FRAME_OF.store(dlsym(unwinder, c"_Unwind_GetIP".as_ptr()), Relaxed);
+    let mut every = number_of(c"STEEP_LIVE_SAMPLE_EVERY", at::DEFAULT_SAMPLE_EVERY);
+    if UNWIND.load(Relaxed).is_null() || FRAME_OF.load(Relaxed).is_null() {
+        flags |= at::NO_UNWINDER;
+        every = 0;
+    }
+    if pthread_key_create(END_OF_THREAD.as_ptr(), end_of_thread) != 0 {
+        END_OF_THREAD.store(u32::MAX, Relaxed);
+    }
+    let depth = number_of(c"STEEP_LIVE_DEPTH", u64::from(at::DEFAULT_DEPTH)).min(at::FRAMES_MAX as u64) as u32;
+    let file = open(every, depth, flags);
+    if let Some(file) = file.as_ref() {
+        file.shared.take_over(&WITHOUT_FILE);
+        // The first walk looks for what the unwinder needs, which no later one should.
+        _ = (every > 0).then(|| frames_here(file));
+    }
+    FILE.store(file, Release);
+    __register_atfork(None, None, Some(in_child), null());
+}
+
+/// Whether this C library writes sizes where they are read: tried with small and large blocks.
+unsafe fn sizes_are_in_place() -> bool {
+    [1, 24, 25, 1_000, 100_000, 5_000_000].into_iter().all(|size| {
+        let block = behind::malloc(size);
+        let same = !block.is_null() && size_in_place(block) == malloc_usable_size(block) as u64;
+        behind::free(block);
+        same
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn free(block: Pointer) {
+    freed(block);
+    behind::free(block);
+}
+
+/// C23, which glibc has from 2.43: there it would free behind this library's back.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn free_sized(block: Pointer, _: usize) {
+    free(block);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn free_aligned_sized(block: Pointer, _: usize, _: usize) {
+    free(block);
+}
+
+/// A block that is moved or grown is freed and allocated anew: the old one before its address can be another's. glibc's
+/// `reallocarray` comes by here.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn realloc(block: Pointer, size: usize) -> Pointer {
+    if block.is_null() {
+        return malloc(size);
+    }
+    freed(block);
+    let new = behind::realloc(block, size);
+    // Nothing became of it, and the old one lives on; but where no bytes are asked for it is freed.
+    allocated(if new.is_null() && size != 0 { block } else { new });
+    new
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn posix_memalign(block: *mut Pointer, alignment: usize, size: usize) -> c_int {
+    let result = behind::posix_memalign(block, alignment, size);
+    if result == 0 {
+        allocated(*block);
+    }
+    result
+}
+
+/// Of the program's own mappings those count that are anonymous and that it may write. glibc's do not come by here,
+/// those of an allocator behind this library do. Says how much more is held.
+unsafe fn mapped(start: Pointer, length: usize, is_kept: bool) -> i64 {
+    FILE.load(Acquire).as_ref().map_or(0, |file| MAPPINGS.count(file, start as usize, length, is_kept))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mmap(
+    start: Pointer,
+    length: usize,
+    rights: c_int,
+    how: c_int,
+    file: c_int,
+    at: i64,
+) -> Pointer {
+    let new = syscall(call::MMAP, start, length, rights as i64, how as i64, file as i64, at) as Pointer;
+    let is_kept = rights & kernel::WRITE != 0 && how & kernel::ANONYMOUS != 0;
+    if new != FAILED && (is_kept || how & kernel::FIXED != 0) {
+        mapped(new, length, is_kept);
+    }
+    new
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mmap64(
+    start: Pointer,
+    length: usize,
+    rights: c_int,
+    how: c_int,
+    file: c_int,
+    at: i64,
+) -> Pointer {
+    mmap(start, length, rights, how, file, at)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn munmap(start: Pointer, length: usize) -> c_int {
+    // Before the call, because another thread may get the addresses at once.
+    mapped(start, length, false);
+    syscall(call::MUNMAP, start, length) as c_int
+}
+
+/// Its fifth argument counts only where the flags ask for it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mremap(old: Pointer, from: usize, to: usize, how: c_int, wanted: Pointer) -> Pointer {
+    let new = syscall(call::MREMAP, old, from, to, how as i64, wanted) as Pointer;
+    if new != FAILED && mapped(old, from, false) < 0 {
+        mapped(new, to, true);
+    }
+    new
+}
+
+unsafe extern "C" {
+    /// It is nowhere: the library cannot be linked while any of its code can panic.
+    fn steep_live_can_panic() -> !;
+}
+
+#[panic_handler]
+fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {
+    unsafe { steep_live_can_panic() }
+}

@@ -1,0 +1,457 @@
+//! The tables in the file of a process, as they are written: safe code on atomics. Why its orders are right:
+//!
+//! - **Cells.** A cell has one writer, the thread that took it by compare and swap; it adds by load and store. The cell
+//!   in the header has many writers and is added to atomically. A reader is another process: it sees each number whole.
+//! - **Samples.** Between `malloc` and `free` an address has one owner. The owner enters the sample before `malloc`
+//!   returns and takes it out before the address is passed on, so no two threads work on one address. An empty place is
+//!   taken by compare and swap; the address is stored last and cleared first; a check shows a sample that is torn.
+//! - **Stacks** are only added. Two threads that add the same one at once may add it twice: a reader adds up by frames.
+
+use core::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use crate::gaps;
+use crate::layout as at;
+
+/// What a thread counted, and where it samples next.
+#[repr(C, align(64))]
+pub struct Cell {
+    allocated_objects: AtomicU64,
+    allocated_bytes: AtomicU64,
+    freed_objects: AtomicU64,
+    freed_bytes: AtomicU64,
+    sample_at: AtomicU64,
+    random: AtomicU64,
+    taken: AtomicU64,
+}
+
+#[repr(C)]
+struct Sample {
+    address: AtomicUsize,
+    size: AtomicU64,
+    stack: AtomicU32,
+    birth: AtomicU32,
+    check: AtomicU64,
+}
+
+#[repr(C)]
+struct Stack {
+    allocated_bytes: AtomicU64,
+    allocated_objects: AtomicU64,
+    freed_bytes: AtomicU64,
+    freed_objects: AtomicU64,
+    samples: AtomicU64,
+    depth: AtomicU32,
+    first: AtomicU32,
+    frames: [AtomicUsize; at::FRAMES_MAX],
+}
+
+#[repr(C)]
+pub struct File {
+    pub magic: AtomicU64,
+    pub version: AtomicU32,
+    pub pid: AtomicU32,
+    /// Nanoseconds of `CLOCK_MONOTONIC`.
+    pub start: AtomicU64,
+    pub sample_every: AtomicU64,
+    pub depth: AtomicU32,
+    pub flags: AtomicU32,
+    cells_used: AtomicU32,
+    stacks_used: AtomicU32,
+    lost_samples: AtomicU64,
+    lost_stacks: AtomicU64,
+    /// The cell of all threads that have none of their own.
+    pub shared: Cell,
+    pub mapped_bytes: AtomicI64,
+    pub lost_mappings: AtomicU64,
+    rest_of_header: [u8; at::HEADER_BYTES - at::LOST_MAPPINGS_AT - 8],
+    cells: [Cell; at::CELLS],
+    filter: [AtomicU8; at::FILTER_BYTES],
+    samples: [Sample; at::SAMPLES],
+    index: [AtomicU32; at::INDEX],
+    stacks: [Stack; at::STACKS],
+}
+
+// The reader finds everything by the figures of `layout`.
+const _: () = {
+    use core::mem::offset_of;
+    assert!(size_of::<File>() == at::FILE_BYTES && offset_of!(File, stacks) == at::STACKS_AT);
+    assert!(offset_of!(File, cells) == at::CELLS_AT && offset_of!(File, filter) == at::FILTER_AT);
+    assert!(offset_of!(File, samples) == at::SAMPLES_AT && offset_of!(File, index) == at::INDEX_AT);
+    assert!(offset_of!(File, magic) == at::MAGIC_AT && offset_of!(File, version) == at::VERSION_AT);
+    assert!(offset_of!(File, pid) == at::PID_AT && offset_of!(File, start) == at::START_AT);
+    assert!(offset_of!(File, sample_every) == at::SAMPLE_EVERY_AT && offset_of!(File, depth) == at::DEPTH_AT);
+    assert!(offset_of!(File, flags) == at::FLAGS_AT && offset_of!(File, cells_used) == at::CELLS_USED_AT);
+    assert!(offset_of!(File, stacks_used) == at::STACKS_USED_AT);
+    assert!(offset_of!(File, lost_samples) == at::LOST_SAMPLES_AT);
+    assert!(offset_of!(File, lost_stacks) == at::LOST_STACKS_AT && offset_of!(File, shared) == at::SHARED_CELL_AT);
+    assert!(offset_of!(File, mapped_bytes) == at::MAPPED_BYTES_AT);
+    assert!(offset_of!(File, lost_mappings) == at::LOST_MAPPINGS_AT);
+    assert!(size_of::<Cell>() == at::CELL_BYTES && offset_of!(Cell, allocated_objects) == at::ALLOCATED_OBJECTS);
+    assert!(offset_of!(Cell, allocated_bytes) == at::ALLOCATED_BYTES);
+    assert!(offset_of!(Cell, freed_objects) == at::FREED_OBJECTS && offset_of!(Cell, freed_bytes) == at::FREED_BYTES);
+    assert!(size_of::<Sample>() == at::SAMPLE_BYTES && offset_of!(Sample, address) == at::SAMPLE_ADDRESS);
+    assert!(offset_of!(Sample, size) == at::SAMPLE_SIZE && offset_of!(Sample, stack) == at::SAMPLE_STACK);
+    assert!(offset_of!(Sample, birth) == at::SAMPLE_BIRTH && offset_of!(Sample, check) == at::SAMPLE_CHECK);
+    assert!(size_of::<Stack>() == at::STACK_BYTES && offset_of!(Stack, frames) == at::STACK_FRAMES);
+    assert!(offset_of!(Stack, allocated_bytes) == at::STACK_ALLOCATED_BYTES);
+    assert!(offset_of!(Stack, allocated_objects) == at::STACK_ALLOCATED_OBJECTS);
+    assert!(offset_of!(Stack, freed_bytes) == at::STACK_FREED_BYTES);
+    assert!(offset_of!(Stack, freed_objects) == at::STACK_FREED_OBJECTS);
+    assert!(offset_of!(Stack, samples) == at::STACK_SAMPLES && offset_of!(Stack, depth) == at::STACK_DEPTH);
+    assert!(offset_of!(Stack, first) == at::STACK_FIRST);
+};
+
+/// As many bytes as no program allocates.
+const OUT_OF_REACH: u64 = u64::MAX;
+
+/// An entry of the index that leads to no stack yet.
+const BEING_WRITTEN: u32 = u32::MAX;
+
+/// An address that no block has: the sample is being written.
+const NO_ADDRESS: usize = 1;
+
+/// Adds in a cell that only this thread writes.
+#[inline(always)]
+fn add(to: &AtomicU64, what: u64) -> u64 {
+    let sum = to.load(Ordering::Relaxed).wrapping_add(what);
+    to.store(sum, Ordering::Relaxed);
+    sum
+}
+
+impl Cell {
+    pub const fn new() -> Self {
+        Self {
+            allocated_objects: AtomicU64::new(0),
+            allocated_bytes: AtomicU64::new(0),
+            freed_objects: AtomicU64::new(0),
+            freed_bytes: AtomicU64::new(0),
+            sample_at: AtomicU64::new(OUT_OF_REACH),
+            random: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts a block, in the thread that has the cell: whether it is to be sampled.
+    #[inline(always)]
+    pub fn allocated(&self, size: u64) -> bool {
+        add(&self.allocated_objects, 1);
+        add(&self.allocated_bytes, size) >= self.sample_at.load(Ordering::Relaxed)
+    }
+
+    /// Counts a block that is freed, in the thread that has the cell.
+    #[inline(always)]
+    pub fn freed(&self, size: u64) {
+        add(&self.freed_objects, 1);
+        add(&self.freed_bytes, size);
+    }
+
+    /// Counts a block in a cell that other threads use as well: whether this thread is to sample it.
+    pub fn allocated_by_one_of_many(&self, size: u64) -> bool {
+        self.allocated_objects.fetch_add(1, Ordering::Relaxed);
+        let bytes = self.allocated_bytes.fetch_add(size, Ordering::Relaxed) + size;
+        bytes >= self.sample_at.load(Ordering::Relaxed)
+            && self.sample_at.swap(OUT_OF_REACH, Ordering::Relaxed) != OUT_OF_REACH
+    }
+
+    /// Counts a block that is freed in a cell that other threads use as well.
+    pub fn freed_by_one_of_many(&self, size: u64) {
+        self.freed_objects.fetch_add(1, Ordering::Relaxed);
+        self.freed_bytes.fetch_add(size, Ordering::Relaxed);
+    }
+
+    /// Nothing is sampled until [`File::begin_gap`].
+    pub fn hold_samples(&self) {
+        self.sample_at.store(OUT_OF_REACH, Ordering::Relaxed);
+    }
+
+    /// The thread that had it has ended.
+    pub fn give_back(&self) {
+        self.taken.store(0, Ordering::Release);
+    }
+
+    fn take(&self) -> bool {
+        self.taken.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Adds what `other` counted.
+    pub fn take_over(&self, other: &Cell) {
+        let pairs = [
+            (&self.allocated_objects, &other.allocated_objects),
+            (&self.allocated_bytes, &other.allocated_bytes),
+            (&self.freed_objects, &other.freed_objects),
+            (&self.freed_bytes, &other.freed_bytes),
+        ];
+        for (to, from) in pairs {
+            to.fetch_add(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Where an address stands in the filter, and where its window in the samples begins.
+#[inline(always)]
+fn place(address: usize) -> usize {
+    ((address as u64 >> 4).wrapping_mul(at::STEP) >> 48) as usize
+}
+const _: () = assert!(at::FILTER_BYTES == 1 << 16 && at::SAMPLES == 1 << 16);
+
+impl File {
+    /// An empty file, for tests: elsewhere it is what the kernel maps, which is zeros.
+    #[cfg(test)]
+    pub const fn new() -> Self {
+        Self {
+            magic: AtomicU64::new(0),
+            version: AtomicU32::new(0),
+            pid: AtomicU32::new(0),
+            start: AtomicU64::new(0),
+            sample_every: AtomicU64::new(0),
+            depth: AtomicU32::new(0),
+            flags: AtomicU32::new(0),
+            cells_used: AtomicU32::new(0),
+            stacks_used: AtomicU32::new(0),
+            lost_samples: AtomicU64::new(0),
+            lost_stacks: AtomicU64::new(0),
+            shared: Cell::new(),
+            mapped_bytes: AtomicI64::new(0),
+            lost_mappings: AtomicU64::new(0),
+            rest_of_header: [0; at::HEADER_BYTES - at::LOST_MAPPINGS_AT - 8],
+            cells: [const { Cell::new() }; at::CELLS],
+            filter: [const { AtomicU8::new(0) }; at::FILTER_BYTES],
+            samples: [const { Sample::new() }; at::SAMPLES],
+            index: [const { AtomicU32::new(0) }; at::INDEX],
+            stacks: [const { Stack::new() }; at::STACKS],
+        }
+    }
+
+    /// What is alive by the samples, and what was lost.
+    #[cfg(test)]
+    pub fn sampled(&self) -> (usize, u64, u64) {
+        let alive = self.samples.iter().filter(|sample| sample.address.load(Ordering::Acquire) > NO_ADDRESS);
+        (alive.count(), self.lost_samples.load(Ordering::Relaxed), self.lost_stacks.load(Ordering::Relaxed))
+    }
+
+    /// Objects and bytes that are alive by the counters.
+    #[cfg(test)]
+    pub fn live(&self) -> (u64, u64) {
+        let sum = Cell::new();
+        self.cells.iter().chain([&self.shared]).for_each(|cell| sum.take_over(cell));
+        let of = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
+        (of(&sum.allocated_objects) - of(&sum.freed_objects), of(&sum.allocated_bytes) - of(&sum.freed_bytes))
+    }
+
+    /// Begins to count.
+    pub fn begin(&self, pid: u32, now: u64, every: u64, depth: u32, flags: u32) {
+        self.pid.store(pid, Ordering::Relaxed);
+        self.start.store(now, Ordering::Relaxed);
+        self.sample_every.store(every, Ordering::Relaxed);
+        self.depth.store(depth, Ordering::Relaxed);
+        self.flags.store(flags, Ordering::Relaxed);
+        self.begin_samples(&self.shared, now);
+        self.version.store(at::VERSION, Ordering::Relaxed);
+        self.magic.store(at::MAGIC, Ordering::Release);
+    }
+
+    /// A cell for a thread, unless all are taken.
+    pub fn take_cell(&self, now: u64) -> Option<&Cell> {
+        let used = (self.cells_used.load(Ordering::Relaxed) as usize).min(at::CELLS);
+        let cell = self.cells.iter().take(used).find(|cell| cell.take()).or_else(|| {
+            let new = self.cells_used.fetch_add(1, Ordering::Relaxed) as usize;
+            if new >= at::CELLS {
+                self.cells_used.store(at::CELLS as u32, Ordering::Relaxed);
+            }
+            self.cells.get(new).filter(|cell| cell.take())
+        })?;
+        self.begin_samples(cell, now);
+        Some(cell)
+    }
+
+    /// Adds what all threads of `parent` counted to the shared cell.
+    pub fn take_over(&self, parent: &File) {
+        self.shared.take_over(&parent.shared);
+        parent.cells.iter().for_each(|cell| self.shared.take_over(cell));
+    }
+
+    /// The first gap of a cell, with random numbers of its own.
+    pub fn begin_samples(&self, cell: &Cell, now: u64) {
+        let place = (cell as *const Cell as u64) << 20;
+        cell.random.store(at::mixed(now ^ place ^ u64::from(self.pid.load(Ordering::Relaxed))), Ordering::Relaxed);
+        self.begin_gap(cell);
+    }
+
+    /// How far it is to the next sample.
+    pub fn begin_gap(&self, cell: &Cell) {
+        let every = self.sample_every.load(Ordering::Relaxed);
+        let random = at::mixed(cell.random.fetch_add(at::STEP, Ordering::Relaxed));
+        let bytes = cell.allocated_bytes.load(Ordering::Relaxed);
+        let next = if every == 0 { OUT_OF_REACH } else { bytes.saturating_add(gaps::gap(random, every)) };
+        cell.sample_at.store(next, Ordering::Relaxed);
+    }
+
+    /// Enters a block that is sampled: `None` is a stack for which there was no room.
+    pub fn remember(&self, address: usize, size: u64, stack: Option<u32>, now: u64) {
+        let entered = stack.is_some_and(|stack| self.enter(address, size, stack, now));
+        if !entered {
+            self.lost_samples.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn enter(&self, address: usize, size: u64, number: u32, now: u64) -> bool {
+        let free = |sample: &&Sample| {
+            sample.address.compare_exchange(0, NO_ADDRESS, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        };
+        let Some(stack) = self.stacks.get(number as usize) else { return false };
+        let Some(sample) = self.window(address).find(free) else { return false };
+        let birth = self.since_start(now);
+        sample.size.store(size, Ordering::Relaxed);
+        sample.stack.store(number, Ordering::Relaxed);
+        sample.birth.store(birth, Ordering::Relaxed);
+        sample.check.store(at::check(address as u64, size, number, birth), Ordering::Relaxed);
+        sample.address.store(address, Ordering::Release);
+        // A count that is full stays: the filter may only say too often that an address must be looked for.
+        let more = |count: u8| if count == u8::MAX { None } else { Some(count + 1) };
+        _ = self.filter[place(address)].fetch_update(Ordering::AcqRel, Ordering::Relaxed, more);
+        self.count(size, &stack.allocated_bytes, &stack.allocated_objects);
+        stack.samples.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Takes a block that is freed out of the samples, if it is one.
+    #[inline(always)]
+    pub fn forget(&self, address: usize) {
+        if self.filter[place(address)].load(Ordering::Relaxed) != 0 {
+            self.forget_sample(address);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget_sample(&self, address: usize) {
+        let same = |sample: &&Sample| sample.address.load(Ordering::Acquire) == address;
+        let Some(sample) = self.window(address).find(same) else { return };
+        let stack = sample.stack.load(Ordering::Relaxed);
+        let size = sample.size.load(Ordering::Relaxed);
+        sample.address.store(0, Ordering::Release);
+        let less = |count: u8| if count == u8::MAX { None } else { count.checked_sub(1) };
+        _ = self.filter[place(address)].fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
+        if let Some(stack) = self.stacks.get(stack as usize) {
+            self.count(size, &stack.freed_bytes, &stack.freed_objects);
+        }
+    }
+
+    fn window(&self, address: usize) -> impl Iterator<Item = &Sample> {
+        let from = place(address);
+        (0..at::SAMPLE_WINDOW).map(move |step| &self.samples[(from + step) % at::SAMPLES])
+    }
+
+    /// Counts what one sample of `size` bytes stands for.
+    fn count(&self, size: u64, bytes: &AtomicU64, objects: &AtomicU64) {
+        let stands_for = gaps::objects(size, self.sample_every.load(Ordering::Relaxed));
+        bytes.fetch_add((stands_for * size as f64) as u64, Ordering::Relaxed);
+        objects.fetch_add((stands_for * at::OBJECT_PARTS as f64) as u64, Ordering::Relaxed);
+    }
+
+    /// The number of the stack with these frames; none where there is no room.
+    pub fn stack(&self, frames: &[usize], now: u64) -> Option<u32> {
+        let frames = frames.get(..at::FRAMES_MAX).unwrap_or(frames);
+        let hash = frames.iter().fold(1, |hash, frame| at::mixed(hash ^ *frame as u64));
+        let from = hash as usize % at::INDEX;
+        for step in 0..at::SAMPLE_WINDOW {
+            let entry = &self.index[(from + step) % at::INDEX];
+            let found = entry.load(Ordering::Acquire);
+            if found == 0 {
+                if entry.compare_exchange(0, BEING_WRITTEN, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                    return self.new_stack(entry, frames, now);
+                }
+            } else if let Some(stack) = self.stacks.get((found as usize).wrapping_sub(1))
+                && stack.has(frames)
+            {
+                return Some(found - 1);
+            }
+        }
+        self.lost_stacks.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    fn new_stack(&self, entry: &AtomicU32, frames: &[usize], now: u64) -> Option<u32> {
+        let number = self.stacks_used.fetch_add(1, Ordering::Relaxed);
+        let Some(stack) = self.stacks.get(number as usize) else {
+            self.stacks_used.store(at::STACKS as u32, Ordering::Relaxed);
+            entry.store(0, Ordering::Release);
+            self.lost_stacks.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        stack.frames.iter().zip(frames).for_each(|(to, frame)| to.store(*frame, Ordering::Relaxed));
+        stack.first.store(self.since_start(now), Ordering::Relaxed);
+        stack.depth.store(frames.len() as u32, Ordering::Release);
+        entry.store(number + 1, Ordering::Release);
+        Some(number)
+    }
+
+    /// Milliseconds since counting began; four bytes are enough for 49 days.
+    fn since_start(&self, now: u64) -> u32 {
+        let nanoseconds = now.saturating_sub(self.start.load(Ordering::Relaxed));
+        (nanoseconds / 1_000_000).min(u64::from(u32::MAX)) as u32
+    }
+}
+
+#[cfg(test)]
+impl Sample {
+    const fn new() -> Self {
+        Self {
+            address: AtomicUsize::new(0),
+            size: AtomicU64::new(0),
+            stack: AtomicU32::new(0),
+            birth: AtomicU32::new(0),
+            check: AtomicU64::new(0),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Stack {
+    const fn new() -> Self {
+        Self {
+            allocated_bytes: AtomicU64::new(0),
+            allocated_objects: AtomicU64::new(0),
+            freed_bytes: AtomicU64::new(0),
+            freed_objects: AtomicU64::new(0),
+            samples: AtomicU64::new(0),
+            depth: AtomicU32::new(0),
+            first: AtomicU32::new(0),
+            frames: [const { AtomicUsize::new(0) }; at::FRAMES_MAX],
+        }
+    }
+}
+
+/// The frames of one stack, while it is walked.
+pub struct Frames {
+    kept: [usize; at::FRAMES_MAX],
+    depth: usize,
+    most: usize,
+}
+
+impl Frames {
+    pub fn up_to(most: usize) -> Self {
+        Self { kept: [0; at::FRAMES_MAX], depth: 0, most: most.min(at::FRAMES_MAX) }
+    }
+
+    /// Keeps one more; whether the walk goes on.
+    pub fn keep(&mut self, address: usize) -> bool {
+        let is_wanted = address != 0 && self.depth < self.most;
+        if let (true, Some(kept)) = (is_wanted, self.kept.get_mut(self.depth)) {
+            *kept = address;
+            self.depth += 1;
+        }
+        is_wanted
+    }
+
+    pub fn kept(&self) -> &[usize] {
+        self.kept.get(..self.depth).unwrap_or_default()
+    }
+}
+
+impl Stack {
+    fn has(&self, frames: &[usize]) -> bool {
+        let same = |(one, other): (&AtomicUsize, &usize)| one.load(Ordering::Relaxed) == *other;
+        self.depth.load(Ordering::Acquire) as usize == frames.len() && self.frames.iter().zip(frames).all(same)
+    }
+}
