@@ -42,6 +42,11 @@ bench-driver:
 bench-sampler:
     cargo bench --package steep --bench sampler
 
+# What the preloaded library adds to a pair of malloc and free, in nanoseconds: bare, counting, and with stacks
+bench-live:
+    cargo build --release --package steep-live --example keeps
+    harness/live/benches/pairs.sh target/release
+
 # What a judgement takes, from half an hour of readings to ten million
 bench-judge:
     cargo bench --package steep-judge --bench judge

@@ -6,6 +6,7 @@ pub mod allocators;
 pub mod exit;
 pub mod exposition;
 pub mod import;
+pub mod kept;
 pub mod known;
 pub mod levels;
 pub mod night;

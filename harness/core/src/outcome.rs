@@ -10,6 +10,7 @@ mod held;
 mod materiality;
 mod measure;
 mod others;
+mod outside;
 mod phases;
 mod process;
 mod recorded;
@@ -46,6 +47,7 @@ use self::stretches::Stretch;
 pub use self::under_way::UnderWay;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
+use crate::kept;
 use crate::scenario::Metric;
 use crate::threshold::{ThresholdOutcome, Watch};
 use crate::trace::{
@@ -171,6 +173,12 @@ pub struct Outcome {
     pub something_left: bool,
     /// Whether the service is said to carry the probe.
     pub probe: bool,
+    /// Why live bytes that a preloaded library counted did not decide; none: they did, or nobody counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_not_believed: Option<String>,
+    /// The places in the program that keep what grows, the largest first; empty where no stacks were sampled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept_by: Vec<kept::Cause>,
     /// Flags that nothing showed to have taken effect.
     pub unverified_flags: Vec<String>,
     /// The allocator of which nothing showed that it is in use.
@@ -202,6 +210,8 @@ impl Outcome {
         watch: Watch,
         fit: impl FnMut(&Series, Layer, &Materiality) -> Result<Growth, Unjudgeable>,
     ) -> Self {
+        let (trace, live_not_believed) = outside::believed(trace);
+        let trace = &*trace;
         let header = &trace.header;
         let requests = totals(trace);
         let peak_bytes = trace.samples.iter().map(Sample::peak).max();
@@ -270,11 +280,23 @@ impl Outcome {
             not_counted: trace.start.as_ref().map(|start| start.not_counted.clone()).unwrap_or_default(),
             something_left: end.is_some_and(|end| end.something_left),
             probe: header.probe,
+            live_not_believed,
+            kept_by: Vec::new(),
             unverified_flags: header.unverified_flags.clone(),
             unverified_allocator: header.unverified_allocator.clone(),
             certificate_unchecked: header.certificate_unchecked,
             memory: memory_ends(trace),
         }
+    }
+
+    /// With the places that keep what grows, by what the stacks of the cell kept; only where the verdict is that
+    /// something grows.
+    #[must_use]
+    pub fn with_stacks(mut self, series: Option<&kept::Series>) -> Self {
+        if let (Verdict::Leak | Verdict::Step, Some(series)) = (self.verdict(), series) {
+            self.kept_by = kept::causes(series, &kept::growth(series));
+        }
+        self
     }
 
     /// The verdict.

@@ -69,7 +69,9 @@ pub(crate) use self::requests::grpc::check::is_json_file;
 pub use self::requests::grpc::{Grpc, GrpcForm, GrpcStatus};
 pub use self::requests::{Expect, Request, variables};
 pub use self::sampling::Sampling;
-pub use self::service::{Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
+pub use self::service::{
+    LiveChoice, LiveFrom, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal,
+};
 pub use self::supplies::{Flaw, Supplies};
 pub use self::thresholds::{Bound, Judged, Metric, Threshold, Unit};
 pub use self::verify::Verify;

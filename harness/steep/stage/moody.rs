@@ -17,6 +17,9 @@ const GIVES_WAY_AFTER: u64 = 50;
 /// Whether it was switched on by a request.
 static SWITCHED: AtomicBool = AtomicBool::new(false);
 
+/// What it keeps of every request.
+static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
 /// Number of the process that it loses.
 static WORKER: AtomicU64 = AtomicU64::new(0);
 
@@ -45,6 +48,12 @@ pub(super) fn serve_forever(mood: &str, port: &str) {
     loop {
         std::thread::park();
     }
+}
+
+/// The tests look for the name of this function.
+#[inline(never)]
+fn keep_for_ever() {
+    KEPT.lock().unwrap().push(vec![1; 64 << 10]);
 }
 
 /// Answers requests without bodies until the client goes.
@@ -121,6 +130,10 @@ fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
                 write_all(stream, &[b'x'; 1024])?;
                 write_all(stream, b"\r\n")?;
             }
+        }
+        "keeps" => {
+            keep_for_ever();
+            write(stream, "200 OK", "kept")
         }
         "spools" => {
             let mut spool = SPOOL.lock().unwrap();

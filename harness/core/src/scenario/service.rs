@@ -35,8 +35,61 @@ pub struct Service {
     pub memory_limit_bytes: Option<Bytes>,
     /// CPUs that the service is pinned to; empty: all.
     pub cpus: Vec<usize>,
+    /// Where live bytes come from.
+    #[serde(default, skip_serializing_if = "LiveChoice::is_auto")]
+    pub live: LiveChoice,
     /// Path that answers with live bytes, as the probe crate writes them.
     pub probe: Option<String>,
+}
+
+impl Service {
+    /// Where live bytes come from; none: they are not known.
+    #[must_use]
+    pub fn live_from(&self) -> Option<LiveFrom> {
+        match self.live {
+            LiveChoice::Auto | LiveChoice::Probe => self.probe.as_ref().map(|_| LiveFrom::Probe),
+            LiveChoice::Preload => Some(LiveFrom::Preload),
+            LiveChoice::Off => None,
+        }
+    }
+
+    /// Where the probe answers, if it is asked.
+    #[must_use]
+    pub fn asked_probe(&self) -> Option<&str> {
+        self.probe.as_deref().filter(|_| self.live_from() == Some(LiveFrom::Probe))
+    }
+}
+
+/// What the scenario says of live bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveChoice {
+    /// The probe where there is one.
+    #[default]
+    Auto,
+    /// The probe.
+    Probe,
+    /// A library that is preloaded.
+    Preload,
+    /// None.
+    Off,
+}
+
+impl LiveChoice {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+}
+
+/// Who counts live bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveFrom {
+    /// The probe, in the service's own source.
+    Probe,
+    /// A library that steep preloads.
+    Preload,
 }
 
 /// What is started as the service.

@@ -39,7 +39,8 @@ pub(super) fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         connections: Header::kept_connections(scenario),
         external: ExternalLoad::of(scenario),
         memory_limit_bytes: scenario.service.memory_limit_bytes,
-        probe: scenario.service.probe.is_some(),
+        probe: scenario.service.asked_probe().is_some(),
+        live_from: scenario.service.live_from(),
         settings_sha256: String::new(),
         provenance: Provenance::default(),
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Cpus;
-use crate::scenario::{Counter, Judge, Model, Phase, Reported, Role, Scenario, Shape, Threshold, Tolerate};
+use crate::scenario::{Counter, Judge, LiveFrom, Model, Phase, Reported, Role, Scenario, Shape, Threshold, Tolerate};
 use steep_judge::ids::{CellId, FlagSet, History};
 use steep_judge::units::{Bytes, Rps, Seed, SinceStart};
 
@@ -87,6 +87,9 @@ pub struct Header {
     pub memory_limit_bytes: Option<Bytes>,
     /// Whether the service is said to carry the probe.
     pub probe: bool,
+    /// Who counts live bytes; none where nobody does, and in older traces, which know the probe only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_from: Option<LiveFrom>,
     /// Where the service and the machine come from.
     pub provenance: Provenance,
 }

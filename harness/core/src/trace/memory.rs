@@ -51,6 +51,24 @@ pub struct Live {
     pub live_objects: u64,
 }
 
+/// Where anonymous memory lies, which decides what live bytes can explain. Read on a slow cadence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heap {
+    /// Resident in the heap and the arenas of glibc.
+    pub arenas_bytes: Bytes,
+    /// Resident outside of them: large blocks, stacks, and what the program maps for itself.
+    pub outside_bytes: Bytes,
+}
+
+impl std::iter::Sum for Heap {
+    fn sum<I: Iterator<Item = Self>>(each: I) -> Self {
+        each.fold(Self::default(), |sum, heap| Self {
+            arenas_bytes: sum.arenas_bytes + heap.arenas_bytes,
+            outside_bytes: sum.outside_bytes + heap.outside_bytes,
+        })
+    }
+}
+
 /// `/proc/PID/smaps_rollup`, summed over the tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollup {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cpu::HostCpu;
 use super::held::Held;
-use super::memory::{Live, Memory, Own, Rollup};
+use super::memory::{Heap, Live, Memory, Own, Rollup};
 use steep_judge::growth::{Layer, MemorySource};
 use steep_judge::units::{Bytes, SinceStart};
 
@@ -19,9 +19,12 @@ pub struct Sample {
     pub read_us: u64,
     /// What the kernel says.
     pub memory: Memory,
-    /// Live bytes, where the service carries the probe and answered.
+    /// Live bytes, where somebody counts them and answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<Live>,
+    /// Where anonymous memory lies; on a slow cadence, and only where a preloaded library counts live bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heap: Option<Box<Heap>>,
     /// Completed requests by name, counted from the start of the load.
     pub requests: BTreeMap<String, u64>,
     /// Threads, descriptors, faults and CPU of the tree.

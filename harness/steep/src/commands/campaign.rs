@@ -33,6 +33,7 @@ use crate::shell::cell::{self, Soaking};
 use crate::shell::interrupt::Interrupt;
 use crate::shell::progress::Progress;
 use crate::shell::runtime;
+use crate::shell::store::read_stacks;
 use crate::shell::supervisor::become_subreaper;
 use steep_core::exit::Status;
 use steep_core::outcome::Outcome;
@@ -191,6 +192,7 @@ impl<'l> Campaign<'l> {
             repeated: repeated.as_ref(),
         };
         let outcome = cell::soak(&soaking, progress, interrupted).await?.outcome();
+        let outcome = outcome.with_stacks(read_stacks(&self.so_far.folder.cell(id)).as_ref());
         self.so_far.folder.write_json(Path::new(id.as_str()).join("verdict.json"), &outcome)?;
         progress.say(&summary(&outcome));
         self.so_far.outcomes.saw(outcome.clone());

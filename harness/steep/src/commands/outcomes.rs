@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::shell::store::{RunFolder, StoreError};
+use crate::shell::store::{RunFolder, StoreError, read_stacks};
 use steep_core::outcome::Outcome;
 use steep_core::trace::Repeated;
 use steep_judge::ids::CellId;
@@ -21,7 +21,7 @@ impl Outcomes {
     pub(super) fn of(&mut self, folder: &RunFolder, id: &CellId) -> Result<Option<&Outcome>, StoreError> {
         if !self.judged.contains_key(id) {
             let Some(recorded) = folder.trace(id)? else { return Ok(None) };
-            self.saw(recorded.outcome());
+            self.saw(recorded.outcome().with_stacks(read_stacks(&folder.cell(id)).as_ref()));
         }
         Ok(self.judged.get(id))
     }

@@ -18,7 +18,7 @@ use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
 use crate::shell::driver::{Driver, DriverError, DriverSpec};
 use crate::shell::external::{Counted, External, ReportedRequests, Requests};
-use crate::shell::live;
+use crate::shell::live::{self, LiveError, Preloaded};
 use crate::shell::own_program::own_program;
 use crate::shell::preload::{self, PreloadError};
 use crate::shell::probe;
@@ -33,7 +33,7 @@ use crate::shell::verification::{Observation, ObservationError, look, look_for, 
 use steep_core::outcome::Recorded;
 use steep_core::plan::{Cell, CellSettings, Plan, allocator_of, history, settings};
 use steep_core::scenario::variable_of;
-use steep_core::scenario::{self, Flag, KnownAllocator, Model, Program, Proof, SYSTEM, Scenario, Supplies};
+use steep_core::scenario::{self, Flag, KnownAllocator, LiveFrom, Model, Program, Proof, SYSTEM, Scenario, Supplies};
 use steep_core::threshold::latency_limits;
 use steep_core::trace::{End, EndReason, ExternalLoad, FORMAT, Header, PhaseSpan, Provenance, Record, Repeated};
 use steep_core::traffic::hash::schedule_hash;
@@ -121,8 +121,8 @@ pub async fn soak(
         }
     };
     match prepared {
-        Ok((service, source)) => {
-            CellUnderLoad::begin(soaking, service, source, writer, &header)?.run(progress, interrupted).await?;
+        Ok(prepared) => {
+            CellUnderLoad::begin(soaking, prepared, writer, &header)?.run(progress, interrupted).await?;
         }
         Err(NotLoaded { reason, message }) => {
             writer.write(&Record::End(End { reason, message, ..End::default() }))?;
@@ -131,15 +131,24 @@ pub async fn soak(
     Ok(read_trace(&cell_folder)?)
 }
 
+/// A cell that is ready for its load.
+struct Prepared {
+    service: RunningService,
+    source: Source,
+    /// What counts live bytes inside of it, where that is wanted.
+    preloaded: Option<Preloaded>,
+}
+
 /// The service started and seen to be what the cell says, and the source of the load ready for it.
-async fn prepare(
-    soaking: &Soaking<'_>,
-    cell_folder: &Path,
-) -> Result<Result<(RunningService, Source), NotLoaded>, CellError> {
+async fn prepare(soaking: &Soaking<'_>, cell_folder: &Path) -> Result<Result<Prepared, NotLoaded>, CellError> {
     let steep = own_program().map_err(CellError::OwnProgram)?;
     let scenario = soaking.scenario;
-    let settings = match settled(soaking) {
+    let mut settings = match settled(soaking) {
         Ok(settings) => settings,
+        Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotVerified, &error))),
+    };
+    let preloaded = match counting(scenario, cell_folder, &mut settings) {
+        Ok(preloaded) => preloaded,
         Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotVerified, &error))),
     };
     let binary = match soaking.binary {
@@ -168,7 +177,7 @@ async fn prepare(
         Ok(service) => service,
         Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotReady, &error))),
     };
-    let connected = match switched(soaking, &settings, &service).await {
+    let connected = match switched(soaking, &settings, &service, preloaded.as_ref()).await {
         Ok(()) => match &scenario.external {
             None if scenario.load.model == Model::None => Ok(Source::nothing()),
             None => connect(soaking, access.clone(), &service).await.map(Source::Own),
@@ -177,7 +186,7 @@ async fn prepare(
         Err(not_verified) => Err(not_verified),
     };
     Ok(match connected {
-        Ok(source) => Ok((service, source)),
+        Ok(source) => Ok(Prepared { service, source, preloaded }),
         Err(not_loaded) => {
             service.stop().await;
             Err(not_loaded)
@@ -195,12 +204,37 @@ fn settled(soaking: &Soaking<'_>) -> Result<CellSettings, PreloadError> {
     Ok(settings)
 }
 
+/// The library that counts live bytes laid and named, before what is preloaded already, where the scenario wants it.
+fn counting(
+    scenario: &Scenario,
+    cell_folder: &Path,
+    settings: &mut CellSettings,
+) -> Result<Option<Preloaded>, LiveError> {
+    if scenario.service.live_from() != Some(LiveFrom::Preload) {
+        return Ok(None);
+    }
+    let preloaded = Preloaded::lay(cell_folder)?;
+    let of_scenario = scenario.service.env.get(preload::VARIABLE).map(ToString::to_string);
+    let behind = settings.env.get(preload::VARIABLE).cloned().unwrap_or(of_scenario);
+    preloaded.add_to(&mut settings.env, behind.as_deref());
+    Ok(Some(preloaded))
+}
+
 /// Sends what switches flags, and looks whether all took effect.
-async fn switched(soaking: &Soaking<'_>, settings: &CellSettings, service: &RunningService) -> Result<(), NotLoaded> {
+async fn switched(
+    soaking: &Soaking<'_>,
+    settings: &CellSettings,
+    service: &RunningService,
+    preloaded: Option<&Preloaded>,
+) -> Result<(), NotLoaded> {
     for (flag, request) in &settings.requests {
         probe::switch(&service.client, request).await.map_err(|error| {
             NotLoaded::new(EndReason::NotVerified, &format!("flag \"{flag}\" could not be switched: {error}"))
         })?;
+    }
+    if let Some(preloaded) = preloaded {
+        preload::ensure_mapped_everywhere(&preloaded.library(), service.process.supervisor_pid())
+            .map_err(|error| NotLoaded::new(EndReason::NotVerified, &format!("service.live = \"preload\": {error}")))?;
     }
     verified(soaking, service).await
 }
@@ -400,7 +434,8 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         connections: Header::kept_connections(scenario),
         external: ExternalLoad::of(scenario),
         memory_limit_bytes: scenario.service.memory_limit_bytes,
-        probe: scenario.service.probe.is_some(),
+        probe: scenario.service.asked_probe().is_some(),
+        live_from: scenario.service.live_from(),
         provenance: of_cell(soaking.provenance, plan, cell, built, command, &settings.env),
     }
 }

@@ -1,11 +1,20 @@
 //! Live bytes of a running service: who counts them is asked before the load, and at each sample.
 
+mod heap;
+mod preloaded;
+mod stacks;
+mod symbols;
+
 use std::time::Duration;
 
 use tokio::time::timeout;
 
+use self::heap::HeapLooks;
+pub use self::preloaded::{LiveError, Preloaded};
+use self::stacks::StackLog;
 use crate::shell::loopback::Client;
 use crate::shell::probe;
+use steep_core::kept::{Moment, Series};
 use steep_core::scenario::Scenario;
 use steep_core::trace::{Live, Sample};
 
@@ -14,7 +23,7 @@ use steep_core::trace::{Live, Sample};
 /// # Errors
 /// Why they are not, and what to do.
 pub async fn ensure_counted(scenario: &Scenario, client: &Client) -> Result<(), String> {
-    let Some(path) = &scenario.service.probe else { return Ok(()) };
+    let Some(path) = scenario.service.asked_probe() else { return Ok(()) };
     match probe::live_bytes(client, path).await {
         Ok(Some(_)) => Ok(()),
         Ok(None) => {
@@ -31,6 +40,42 @@ pub async fn count(sample: &mut Sample, scenario: &Scenario, client: &Client, wi
 }
 
 async fn of_probe(scenario: &Scenario, client: &Client, within: Duration) -> Option<Live> {
-    let path = scenario.service.probe.as_ref()?;
+    let path = scenario.service.asked_probe()?;
     timeout(within, probe::live_bytes(client, path)).await.ok()?.ok()?
+}
+
+/// A library that counts inside of the service, and what is learnt from it while the cell is under load.
+#[derive(Debug)]
+pub struct Counting {
+    preloaded: Preloaded,
+    heap: HeapLooks,
+    stacks: StackLog,
+}
+
+impl Counting {
+    /// By `preloaded`, which the service was started with.
+    #[must_use]
+    pub fn new(preloaded: Preloaded) -> Self {
+        Self { preloaded, heap: HeapLooks::default(), stacks: StackLog::default() }
+    }
+
+    /// Puts down in `sample` what is counted. What warms up is not looked at stack by stack: caches that fill would be
+    /// named.
+    pub fn count(&mut self, sample: &mut Sample, is_steady: bool) {
+        self.preloaded.tidy();
+        sample.live = self.preloaded.read(&sample.processes);
+        sample.heap = self.heap.tick(sample.t_s, &sample.processes).map(Box::new);
+        if is_steady {
+            let moment = Moment { t_s: sample.t_s, completed: sample.completed() };
+            self.stacks.tick(&self.preloaded, &sample.processes, moment);
+        }
+    }
+
+    /// What the stacks kept; none where there was no time to look. Takes seconds.
+    #[must_use]
+    pub fn finish(self) -> Option<Series> {
+        let series = self.stacks.finish();
+        self.preloaded.remove();
+        series
+    }
 }

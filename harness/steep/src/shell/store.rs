@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::shell::{files, remains};
+use steep_core::kept::{SCHEMA, Series};
 use steep_core::outcome::Recorded;
 use steep_core::plan::Plan;
 use steep_core::scenario::{Scenario, Supplies};
@@ -38,6 +39,12 @@ pub const TRACE_FILE: &str = "trace.jsonl";
 const ATTEMPTS: &str = "attempts";
 /// The largest `run.json`: a scenario of at most 16 MiB with its plan.
 const LARGEST_RECORD: u64 = 256 << 20;
+/// In the folder of a cell: what its stacks kept, where a preloaded library counted.
+pub const STACKS_FILE: &str = "stacks.json";
+
+/// Of 8,192 stacks of 58 frames with 24 snapshots.
+const LARGEST_STACKS: u64 = 256 << 20;
+
 /// The largest trace: a line a second of 1 KiB, for three weeks.
 const LARGEST_TRACE: u64 = 2 << 30;
 /// Lines of a trace between two times that the disk is waited for: a machine that dies loses at most this.
@@ -311,6 +318,14 @@ pub fn read_trace<T: FromRecords>(path: &Path) -> Result<T, StoreError> {
     read.map_err(|source| StoreError::File { path: path.clone(), source })?;
     let trace = wrong.map_or_else(|| reading.finish(), Err);
     trace.map_err(|source| StoreError::Trace { path, source })
+}
+
+/// What the stacks of the cell in `folder` kept; none where nobody counted, or the file cannot be read: it adds to what
+/// the trace tells.
+#[must_use]
+pub fn read_stacks(folder: &Path) -> Option<Series> {
+    let bytes = files::read(&folder.join(STACKS_FILE), LARGEST_STACKS).ok()?;
+    serde_json::from_slice(&bytes).ok().filter(|series: &Series| series.schema == SCHEMA)
 }
 
 /// Moves what is in the folder of a cell away, and gives the number of the attempt that begins.

@@ -26,7 +26,8 @@ impl Check<'_> {
         let per_request = judge.min_growth_bytes_per_request.at(rate);
         let worth = BytesPerHour::new(per_request.get().max(judge.min_growth_bytes_per_hour.get()));
         let far = if scenario.load.model == Model::None { 1.0 } else { FAR };
-        let source = if scenario.service.probe.is_some() { MemorySource::Live } else { MemorySource::Anonymous };
+        let is_counted = scenario.service.live_from().is_some();
+        let source = if is_counted { MemorySource::Live } else { MemorySource::Anonymous };
         let named = BytesPerHour::per_second(least_named(judged, source) / judged.as_secs_f64());
         if worth.get() <= 0.0 || named.get() <= far * worth.get() {
             return;

@@ -1,14 +1,15 @@
 //! The service: addresses, paths, names and files.
 
 use super::address::{BadAddress, check_tcp, check_url};
-use super::{Program, Ready, ReadyCheck, RenderedFile};
+use super::{LiveChoice, Program, Ready, ReadyCheck, RenderedFile};
 use crate::scenario::check::{Check, is_of_a_path};
 use crate::scenario::{Model, Scenario, Verify};
 use crate::template::Template;
 use steep_judge::units::Bytes;
 
 /// What steep writes into a cell's folder.
-const OWN_FILES: [&str; 6] = ["trace.jsonl", "verdict.json", "service.log", "driver.log", "latency.hlog", "attempts"];
+const OWN_FILES: [&str; 8] =
+    ["trace.jsonl", "verdict.json", "service.log", "driver.log", "latency.hlog", "attempts", "live", "stacks.json"];
 
 impl Check<'_> {
     pub(in crate::scenario) fn service(&mut self, scenario: &Scenario) {
@@ -36,6 +37,12 @@ impl Check<'_> {
         }
         if let Some(probe) = &service.probe {
             self.own_path("service.probe", probe);
+        } else if service.live == LiveChoice::Probe {
+            self.error(
+                "service.live",
+                "the probe is to count live bytes, and nothing says where it answers",
+                "add service.probe, such as \"/debug/memory\", or count without one: live = \"preload\"",
+            );
         }
     }
 
@@ -68,7 +75,7 @@ impl Check<'_> {
         let service = &scenario.service;
         let asking = [
             service.ready.as_ref().is_some_and(asks_ready).then(|| "service.ready.path".to_owned()),
-            service.probe.as_ref().map(|_| "service.probe".to_owned()),
+            service.asked_probe().map(|_| "service.probe".to_owned()),
         ];
         let asking = asking.into_iter().flatten().chain(flags.map(|(index, _)| format!("flags[{index}]")));
         let asking: Vec<String> = asking.chain(allocators.map(|(name, _)| format!("allocators.{name}"))).collect();

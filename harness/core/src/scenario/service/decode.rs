@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
+use super::{LiveChoice, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 use crate::problem::Problem;
 use crate::scenario::read::{Reader, Section};
 use crate::template::Template;
@@ -29,6 +29,7 @@ pub(in crate::scenario) fn service(reader: &mut Reader, top: &Section<'_>) -> Se
         stop: stop(reader, section),
         memory_limit_bytes: reader.size(section, "memory_limit"),
         cpus: reader.wholes(section, "cpus"),
+        live: reader.choice(section, "live").unwrap_or_default(),
         probe: reader.text(section, "probe"),
     }
 }
@@ -46,6 +47,7 @@ fn nobodys_service() -> Service {
         stop: Stop { signal: StopSignal::Term, grace: Duration::ZERO },
         memory_limit_bytes: None,
         cpus: Vec::new(),
+        live: LiveChoice::Auto,
         probe: None,
     }
 }

@@ -1,5 +1,6 @@
 //! A cell under load: the loop that hears the soak's clock, the driver, the service and the user, and writes the trace.
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
@@ -7,21 +8,22 @@ use tokio::time::{sleep_until, timeout};
 
 use super::early_stop::EarlyStopChecks;
 use super::source::{Source, SourceEvent};
-use super::{CellError, Soaking};
+use super::{CellError, Prepared, Soaking};
 use crate::shell::clock::{Moment, wall_clock};
 use crate::shell::driver::{DriverEnd, DriverEvent};
 use crate::shell::external::{self, LoadEnd};
 use crate::shell::latency_log::LatencyLog;
 use crate::shell::listener::Stranger;
-use crate::shell::live;
+use crate::shell::live::{self, Counting};
 use crate::shell::progress::{self, Progress};
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
 use crate::shell::service::{Ended, RunningService};
-use crate::shell::store::{StoreError, TraceWriter};
+use crate::shell::store::{STACKS_FILE, StoreError, TraceWriter};
+use steep_core::scenario::Role;
 use steep_core::soak::{Action, Event, Soak};
 use steep_core::threshold::Watch;
-use steep_core::trace::{CountFell, End, EndReason, Exit, Header, LoadStart, PhaseChange, PhaseSpan, Record};
+use steep_core::trace::{CountFell, End, EndReason, Exit, Header, LoadStart, PhaseChange, PhaseSpan, Record, Sample};
 use steep_judge::units::{Bytes, SinceStart};
 
 /// How long the driver is waited for when the service is gone or the user is in a hurry: what it still tells are the
@@ -38,6 +40,7 @@ const SAMPLES_PER_OOM_BASELINE: u64 = 30;
 pub(super) struct CellUnderLoad<'r> {
     soaking: &'r Soaking<'r>,
     service: RunningService,
+    counting: Option<Counting>,
     source: Source,
     sampler: Sampler,
     writer: TraceWriter,
@@ -72,8 +75,7 @@ impl<'r> CellUnderLoad<'r> {
     /// Begins the load.
     pub(super) fn begin(
         soaking: &'r Soaking<'r>,
-        service: RunningService,
-        source: Source,
+        Prepared { service, source, preloaded }: Prepared,
         mut writer: TraceWriter,
         header: &Header,
     ) -> Result<Self, CellError> {
@@ -94,6 +96,7 @@ impl<'r> CellUnderLoad<'r> {
         Ok(Self {
             soaking,
             service,
+            counting: preloaded.map(Counting::new),
             source,
             sampler,
             writer,
@@ -122,8 +125,13 @@ impl<'r> CellUnderLoad<'r> {
             Record::Traffic(traffic) => self.watch.see_traffic(traffic),
             _ => {}
         }
-        if let Some(looks) = &mut self.looks {
-            looks.see(record);
+        match (&mut self.looks, record) {
+            // Whether counts of a preloaded library may decide is known at the end.
+            (Some(looks), Record::Sample(sample)) if self.counting.is_some() => {
+                looks.see(&Record::Sample(Sample { live: None, ..sample.clone() }));
+            }
+            (Some(looks), record) => looks.see(record),
+            (None, _) => {}
         }
         self.writer.write(record)
     }
@@ -310,6 +318,11 @@ impl<'r> CellUnderLoad<'r> {
         let Some(mut sample) = self.sampler.sample(now) else { return Ok(()) };
         sample.requests = self.source.completed(&self.service.client, LIVE_TIMEOUT).await;
         live::count(&mut sample, self.soaking.scenario, &self.service.client, LIVE_TIMEOUT).await;
+        let phases = &self.soaking.scenario.phases;
+        let is_steady = phases.iter().any(|phase| phase.name == self.phase && phase.role == Role::Steady);
+        if let Some(counting) = &mut self.counting {
+            counting.count(&mut sample, is_steady);
+        }
         self.samples += 1;
         if self.samples.is_multiple_of(SAMPLES_PER_OOM_BASELINE) {
             self.service.process.refresh_oom_baseline();
@@ -352,6 +365,16 @@ impl<'r> CellUnderLoad<'r> {
         self.something_left |= stopped.something_left;
     }
 
+    /// What the stacks kept, with their places in the source; what a crash left of it as well.
+    async fn write_stacks(&mut self) -> Result<(), CellError> {
+        let Some(counting) = self.counting.take() else { return Ok(()) };
+        // Debug information takes seconds to read, on a thread that may be late.
+        let series = tokio::task::spawn_blocking(move || counting.finish()).await.ok().flatten();
+        let Some(series) = series else { return Ok(()) };
+        self.soaking.folder.write_json(Path::new(self.soaking.cell.id.as_str()).join(STACKS_FILE), &series)?;
+        Ok(())
+    }
+
     /// Hears the driver out, ends what still runs, and writes the last line.
     async fn finish(mut self, mut reason: EndReason) -> Result<(), CellError> {
         let ended_at = self.now();
@@ -372,6 +395,7 @@ impl<'r> CellUnderLoad<'r> {
             reason = EndReason::Failed;
             self.message = why;
         }
+        self.write_stacks().await?;
         let latency_log = self.latency_log.finish();
         let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
         let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use steep::shell::access::Access;
 use steep::shell::service::failure::ServiceError;
 use steep::shell::service::{CellPlace, RunningService, start};
-use steep_core::scenario::{Dependency, Program, Protocol, Ready, ReadyCheck, Service, Stop, StopSignal};
+use steep_core::scenario::{Dependency, LiveChoice, Program, Protocol, Ready, ReadyCheck, Service, Stop, StopSignal};
 use steep_core::template::Template;
 
 pub fn template(text: &str) -> Template {
@@ -37,6 +37,7 @@ pub fn answering(answer: &str) -> Service {
         stop: stop(),
         memory_limit_bytes: None,
         cpus: Vec::new(),
+        live: LiveChoice::Off,
         probe: None,
     }
 }

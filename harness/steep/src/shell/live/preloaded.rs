@@ -1,0 +1,192 @@
+//! The library that counts inside of the service: laid into the cell's folder before the start, read with each sample.
+//!
+//! Its file outlives the process, so that the last count of one that was killed is still there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use steep_live::{Counts, FOLDER_VARIABLE, LIBRARY, SAMPLE_EVERY_VARIABLE, file_name, pid_of};
+use thiserror::Error;
+
+use crate::shell::files;
+use crate::shell::preload::{PreloadError, VARIABLE};
+use steep_core::trace::{Live, ProcessId};
+use steep_judge::units::Bytes;
+
+/// The folder of the counts in the folder of a cell, and the library beside it.
+const FOLDER: &str = "live";
+const FILE: &str = "libsteep_live.so";
+
+/// The numbers of tmpfs, ramfs and hugetlbfs (linux/magic.h).
+const IN_MEMORY: [i64; 3] = [0x0102_1994, 0x8584_58f6, 0x9584_58f6];
+
+/// Mean bytes between two samples: a leak of 1 MB shows in 16 of them.
+const SAMPLE_EVERY: u64 = 64 * 1024;
+
+/// Why the library cannot be loaded into the service.
+#[derive(Debug, Error)]
+pub enum LiveError {
+    /// There is none for this machine.
+    #[error(
+        "service.live = \"preload\" needs Linux with glibc on x86-64 or aarch64, which this steep was not built for; leave the key out, or put the probe into the service (docs/live-bytes.md)"
+    )]
+    NoLibrary,
+    /// It cannot be laid where the service finds it.
+    #[error("the library that counts live bytes cannot be written to {}: {source}", path.display())]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Pages of files in memory would count as the service's.
+    #[error(
+        "{} lies in memory (tmpfs), so that what the library writes there would count as the service's: choose a folder on a disk with --out",
+        .0.display()
+    )]
+    InMemory(PathBuf),
+    /// It cannot be named.
+    #[error(transparent)]
+    Preload(#[from] PreloadError),
+}
+
+/// The library in a cell, and what it writes.
+#[derive(Debug, Clone)]
+pub struct Preloaded {
+    pub(super) folder: PathBuf,
+}
+
+impl Preloaded {
+    /// Lays the library into `cell_folder`, which is absolute. What another attempt left there is gone afterwards.
+    ///
+    /// # Errors
+    /// There is no library, or it cannot be written or named.
+    pub fn lay(cell_folder: &Path) -> Result<Self, LiveError> {
+        if LIBRARY.is_empty() {
+            return Err(LiveError::NoLibrary);
+        }
+        let folder = cell_folder.join(FOLDER);
+        let failed = |source| LiveError::Write { path: folder.clone(), source };
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            Ok(()) | Err(_) => {}
+        }
+        files::own_folder(&folder).map_err(failed)?;
+        let kind = rustix::fs::statfs(&folder).map_err(|error| failed(error.into()))?.f_type;
+        if IN_MEMORY.contains(&kind) {
+            return Err(LiveError::InMemory(folder));
+        }
+        files::replace(&folder.join(FILE), LIBRARY).map_err(failed)?;
+        let library = folder.join(FILE);
+        if library.to_string_lossy().contains([' ', ':']) {
+            return Err(PreloadError::Unwritable(library).into());
+        }
+        Ok(Self { folder })
+    }
+
+    /// What has to be in the environment of the service, where `behind` is preloaded already.
+    pub fn add_to(&self, env: &mut BTreeMap<String, Option<String>>, behind: Option<&str>) {
+        let library = self.folder.join(FILE).display().to_string();
+        let all = behind.filter(|behind| !behind.is_empty()).map(|behind| format!("{library}:{behind}"));
+        env.insert(VARIABLE.to_owned(), Some(all.unwrap_or(library)));
+        env.insert(FOLDER_VARIABLE.to_owned(), Some(self.folder.display().to_string()));
+        env.insert(SAMPLE_EVERY_VARIABLE.to_owned(), Some(SAMPLE_EVERY.to_string()));
+    }
+
+    /// The library, as it stands in the maps of a process.
+    #[must_use]
+    pub fn library(&self) -> PathBuf {
+        self.folder.join(FILE)
+    }
+
+    /// What `processes` hold together; none where one of them does not count.
+    #[must_use]
+    pub fn read(&self, processes: &[ProcessId]) -> Option<Live> {
+        let mut live = Live::default();
+        for process in processes {
+            let counts = self.counts(process.pid)?;
+            live.live_bytes = live.live_bytes + Bytes::new(counts.live_bytes());
+            live.live_objects += counts.live_objects();
+        }
+        (!processes.is_empty()).then_some(live)
+    }
+
+    fn counts(&self, pid: u32) -> Option<Counts> {
+        // Opened anew each time: a process that becomes another program begins a new file.
+        let file = files::open(&self.folder.join(file_name(pid))).ok()?;
+        let mut bytes = vec![0; Counts::BYTES];
+        file.read_exact_at(&mut bytes, 0).ok()?;
+        Counts::read(&bytes).ok()
+    }
+
+    /// Removes the files of processes that came and went, so that a service which starts programs all the time fills no
+    /// disk.
+    pub fn tidy(&self) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().filter_map(Result::ok);
+        for entry in entries {
+            let name = entry.file_name();
+            let pid: Option<u32> = name.to_str().and_then(pid_of);
+            if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+                // One that cannot be removed goes with the folder.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Removes all that was laid and written.
+    pub fn remove(&self) {
+        // What stays is below the cell's folder, and the next attempt removes it.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_is_named_before_what_is_preloaded_already() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let preloaded = Preloaded::lay(folder.path()).expect("it is laid");
+        let library = preloaded.library().display().to_string();
+        assert!(fs::metadata(&library).is_ok_and(|file| file.len() > 10_000));
+        let mut env = BTreeMap::new();
+        preloaded.add_to(&mut env, None);
+        assert_eq!(env[VARIABLE].as_deref(), Some(&*library));
+        preloaded.add_to(&mut env, Some("/lib/libjemalloc.so.2"));
+        assert_eq!(env[VARIABLE].as_deref(), Some(&*format!("{library}:/lib/libjemalloc.so.2")));
+        assert!(env[FOLDER_VARIABLE].as_deref().is_some_and(|place| place.ends_with("/live")));
+        preloaded.remove();
+        assert!(!folder.path().join(FOLDER).exists());
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_named_or_lies_in_memory_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spaced = folder.path().join("a b");
+        fs::create_dir(&spaced).expect("a folder");
+        assert!(matches!(Preloaded::lay(&spaced), Err(LiveError::Preload(PreloadError::Unwritable(_)))));
+        if let Ok(shared) = tempfile::tempdir_in("/dev/shm") {
+            let refused = Preloaded::lay(shared.path()).expect_err("it lies in memory");
+            assert!(refused.to_string().contains("lies in memory (tmpfs)"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_process_without_a_file_makes_the_sum_unknown_and_files_of_ended_ones_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let preloaded = Preloaded::lay(folder.path()).expect("it is laid");
+        let own = ProcessId { pid: std::process::id(), start_ticks: 0 };
+        assert_eq!((preloaded.read(&[own]), preloaded.read(&[])), (None, None));
+        let left = preloaded.folder.join(file_name(u32::MAX));
+        let alive = preloaded.folder.join(file_name(own.pid));
+        for file in [&left, &alive] {
+            fs::write(file, []).expect("a file");
+        }
+        preloaded.tidy();
+        assert!(!left.exists() && alive.exists() && preloaded.library().exists());
+    }
+}
