@@ -4,6 +4,7 @@
 //! Pure.
 
 mod advice;
+mod by_request;
 mod delivery;
 mod figures;
 mod held;
@@ -29,6 +30,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::by_request::ByRequest;
+use self::by_request::by_request;
 use self::delivery::{completed, connections_note, failures, is_worth_repeating, short, standstill_note, totals};
 pub use self::figures::{Figures, MemoryEnds, Start};
 use self::figures::{figures, memory_ends};
@@ -176,6 +179,9 @@ pub struct Outcome {
     /// Why live bytes that a preloaded library counted did not decide; none: they did, or nobody counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live_not_believed: Option<String>,
+    /// Which requests keep what grows; none where it does not grow for sure, or live bytes do not decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_request: Option<ByRequest>,
     /// The places in the program that keep what grows, the largest first; empty where no stacks were sampled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept_by: Vec<kept::Cause>,
@@ -224,6 +230,7 @@ impl Outcome {
         let judgement = of_soak(&soak, judged.judgement);
         let judgement =
             Judgement { advice: advice::advice(trace, &judgement, &requests, shortage.is_some()), ..judgement };
+        let keeping = keeps_live(&judgement).then(|| by_request(trace)).flatten();
         let grows_in = judged.grows_in.filter(|_| judgement.verdict == grown);
         let limit = header.memory_limit_bytes;
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
@@ -281,6 +288,7 @@ impl Outcome {
             something_left: end.is_some_and(|end| end.something_left),
             probe: header.probe,
             live_not_believed,
+            by_request: keeping,
             kept_by: Vec::new(),
             unverified_flags: header.unverified_flags.clone(),
             unverified_allocator: header.unverified_allocator.clone(),
@@ -339,6 +347,12 @@ impl Outcome {
         let fitted = self.phases.iter().find(|phase| phase.fitted);
         fitted.map_or(&self.judgement, |fitted| &fitted.judgement).growth.as_ref()
     }
+}
+
+/// Whether live bytes grow for sure.
+fn keeps_live(judgement: &Judgement) -> bool {
+    let is_live = judgement.growth.as_ref().is_some_and(|growth| growth.source.layer() == Layer::Live);
+    is_live && matches!(judgement.verdict, Verdict::Leak | Verdict::Step)
 }
 
 /// What isolation knows of `outcomes`.

@@ -7,6 +7,7 @@ pub mod basis;
 pub mod blocks;
 pub mod cholesky;
 pub mod competition;
+pub mod contributions;
 pub mod effects;
 mod field;
 pub mod fit;

@@ -78,15 +78,14 @@ fn slope(points: &[(f64, f64)]) -> (f64, f64) {
 mod tests {
     use super::*;
     use crate::outcome::Outcome;
-    use crate::scenario::decode::decode;
     use crate::sim::{SimService, soak};
-    use crate::testing::sound;
+    use crate::testing::{decoded, sound};
     use crate::trace::Heap;
     use steep_judge::growth::MemorySource;
 
     /// A soak of which `outside` tells what lies outside of the arenas at each second.
     fn trace(leak: f64, outside: impl Fn(f64) -> f64) -> Trace {
-        let scenario = decode(&sound("4m", "")).scenario.expect("a scenario");
+        let scenario = decoded(&sound("4m", ""));
         let service = SimService { probe: true, leak_per_request: leak, ..SimService::default() };
         let mut trace = soak(&scenario, &service, &[]).expect("a trace");
         trace.header.live_from = Some(LiveFrom::Preload);

@@ -7,7 +7,7 @@ use super::super::settling::settled_by;
 use super::super::{Layout, Report};
 use super::prose::{command, wrapped};
 use crate::kept::{Cause, Frame};
-use crate::outcome::{HeldMemory, OtherSeries, Outcome, PhaseJudgement, WorkerEnds};
+use crate::outcome::{ByRequest, HeldMemory, OtherSeries, Outcome, PhaseJudgement, WorkerEnds};
 use crate::threshold::ThresholdOutcome;
 use crate::trace::{ExternalLoad, FlowCounts};
 use steep_judge::growth::Layer;
@@ -129,6 +129,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     if !outcome.verdict().is_clear() {
         notes.push(format!("{} – {}; {}", outcome.verdict(), outcome.verdict().meaning(), outcome.judgement.reason));
     }
+    notes.extend(outcome.by_request.as_ref().and_then(ByRequest::note));
     notes.extend(outcome.kept_by.iter().take(CAUSES_SHOWN).map(kept_note));
     if let Some(repeated) = &outcome.repeated {
         let times = if repeated.times == 1 { "once".to_owned() } else { format!("{} times", repeated.times) };
