@@ -6,7 +6,7 @@ use steep_judge::units::{BytesPerRequest, Estimate};
 /// Standard errors on either side of the interval: 95 %.
 const ERRORS: f64 = 1.96;
 
-/// Snapshots without which there is no slope with an error.
+/// Fewer snapshots than this give no standard error of a slope.
 const LEAST_SNAPSHOTS: usize = 4;
 
 /// Growth of one stack.

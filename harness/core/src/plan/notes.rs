@@ -8,7 +8,7 @@ use super::pairwise::Impossible;
 use super::screening::{Aliasing, Changed};
 use steep_judge::ids::FlagSet;
 
-/// Rows that are told to be dropped, each with its constraint. Others are counted.
+/// Dropped rows that are listed, each with its constraint. Others are counted.
 const MAX_DROPPED: usize = 1_000;
 
 /// A row that is not soaked, and why.

@@ -75,7 +75,15 @@ pub fn find(library: &str, scenario_folder: &Path) -> Result<PathBuf, PreloadErr
     let found =
         folders.iter().find_map(|folder| folder.join(library).canonicalize().ok().filter(|file| file.is_file()));
     let file = found.ok_or_else(|| PreloadError::NotFound { library: library.to_owned(), looked_in: folders })?;
-    if file.to_string_lossy().contains([' ', ':']) { Err(PreloadError::Unwritable(file)) } else { Ok(file) }
+    nameable(file)
+}
+
+/// `library`, if the loader can be given its path.
+///
+/// # Errors
+/// It would be taken for two.
+pub fn nameable(library: PathBuf) -> Result<PathBuf, PreloadError> {
+    if library.to_string_lossy().contains([' ', ':']) { Err(PreloadError::Unwritable(library)) } else { Ok(library) }
 }
 
 /// That every process below this supervisor has `library` mapped.

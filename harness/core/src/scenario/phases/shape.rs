@@ -89,7 +89,7 @@ pub enum Shape {
         #[serde(skip)]
         stretches: Vec<Stretch>,
     },
-    /// So many users of a closed load are active; none: all.
+    /// How many users of a closed load are active; none: all.
     Users {
         /// How many.
         users: Option<u32>,

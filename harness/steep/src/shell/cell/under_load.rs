@@ -317,11 +317,14 @@ impl<'r> CellUnderLoad<'r> {
         // None: the service is gone, and its end is on the way.
         let Some(mut sample) = self.sampler.sample(now) else { return Ok(()) };
         sample.requests = self.source.completed(&self.service.client, LIVE_TIMEOUT).await;
-        live::count(&mut sample, self.soaking.scenario, &self.service.client, LIVE_TIMEOUT).await;
-        let phases = &self.soaking.scenario.phases;
-        let is_steady = phases.iter().any(|phase| phase.name == self.phase && phase.role == Role::Steady);
-        if let Some(counting) = &mut self.counting {
-            counting.count(&mut sample, is_steady);
+        let scenario = self.soaking.scenario;
+        match &mut self.counting {
+            Some(counting) => {
+                let mut phases = scenario.phases.iter();
+                let is_steady = phases.any(|phase| phase.name == self.phase && phase.role == Role::Steady);
+                counting.count(&mut sample, is_steady);
+            }
+            None => live::count(&mut sample, scenario, &self.service.client, LIVE_TIMEOUT).await,
         }
         self.samples += 1;
         if self.samples.is_multiple_of(SAMPLES_PER_OOM_BASELINE) {

@@ -12,7 +12,7 @@ use steep_live::{Counts, FOLDER_VARIABLE, LIBRARY, SAMPLE_EVERY_VARIABLE, file_n
 use thiserror::Error;
 
 use crate::shell::files;
-use crate::shell::preload::{PreloadError, VARIABLE};
+use crate::shell::preload::{PreloadError, VARIABLE, nameable};
 use steep_core::trace::{Live, ProcessId};
 use steep_judge::units::Bytes;
 
@@ -79,17 +79,14 @@ impl Preloaded {
         if IN_MEMORY.contains(&kind) {
             return Err(LiveError::InMemory(folder));
         }
-        files::replace(&folder.join(FILE), LIBRARY).map_err(failed)?;
-        let library = folder.join(FILE);
-        if library.to_string_lossy().contains([' ', ':']) {
-            return Err(PreloadError::Unwritable(library).into());
-        }
+        let library = nameable(folder.join(FILE))?;
+        files::replace(&library, LIBRARY).map_err(failed)?;
         Ok(Self { folder })
     }
 
     /// What has to be in the environment of the service, where `behind` is preloaded already.
     pub fn add_to(&self, env: &mut BTreeMap<String, Option<String>>, behind: Option<&str>) {
-        let library = self.folder.join(FILE).display().to_string();
+        let library = self.library().display().to_string();
         let all = behind.filter(|behind| !behind.is_empty()).map(|behind| format!("{library}:{behind}"));
         env.insert(VARIABLE.to_owned(), Some(all.unwrap_or(library)));
         env.insert(FOLDER_VARIABLE.to_owned(), Some(self.folder.display().to_string()));
