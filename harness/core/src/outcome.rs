@@ -5,6 +5,7 @@
 
 mod advice;
 mod by_request;
+mod counters;
 mod delivery;
 mod figures;
 mod held;
@@ -51,7 +52,7 @@ pub use self::under_way::UnderWay;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
 use crate::kept;
-use crate::scenario::Metric;
+use crate::scenario::{Code, Metric};
 use crate::threshold::{ThresholdOutcome, Watch};
 use crate::trace::{
     Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, Own, Percentiles, Repeated, Sample,
@@ -190,6 +191,9 @@ pub struct Outcome {
     /// The allocator of which nothing showed that it is in use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unverified_allocator: Option<String>,
+    /// The code after which weights of requests swung; none: they did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coded: Option<Code>,
     /// Whether any certificate of the service was taken.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub certificate_unchecked: bool,
@@ -292,6 +296,7 @@ impl Outcome {
             kept_by: Vec::new(),
             unverified_flags: header.unverified_flags.clone(),
             unverified_allocator: header.unverified_allocator.clone(),
+            coded: header.coded.clone(),
             certificate_unchecked: header.certificate_unchecked,
             memory: memory_ends(trace),
         }

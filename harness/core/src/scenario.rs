@@ -54,6 +54,7 @@ pub use self::http::{Auth, ClientCertificate, Http, Protocol, Tls, variable_of};
 pub use self::json_path::{JsonPath, Wanted};
 pub use self::judge::{Finding, Judge, StopEarly, Strictness};
 pub use self::known::{Date, Known};
+pub use self::load::coded::{Block, Code};
 pub use self::load::external::{Counter, External, Reported};
 pub use self::load::tolerate::Tolerate;
 pub use self::load::{Arrival, Load, Model, Pacing, ThinkTime};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::scenario::{Flaw, Flow, Load, Model, Param, Phase, Request, Scenario, Supplies};
+use crate::scenario::{Code, Flaw, Flow, Load, Model, Param, Phase, Request, Scenario, Supplies};
 use crate::trace::FlowCounts;
 use steep_judge::units::{Seed, SinceStart};
 
@@ -193,7 +193,8 @@ impl Schedule {
             // Nothing comes that could be picked.
             weighted = vec![("", 1.0)];
         }
-        let picks = Picks::new(&weighted, phases, seed).ok_or(ScheduleError::NothingToPick)?;
+        let code = load.coded.then(|| Code::new(phases, weighted.len()));
+        let picks = Picks::new(&weighted, phases, seed, code.clone()).ok_or(ScheduleError::NothingToPick)?;
         let draws = params
             .iter()
             .enumerate()
@@ -203,7 +204,7 @@ impl Schedule {
         let load_end = curve.end();
         let source = match load.model {
             Model::Open | Model::None => {
-                let mut arrivals = Arrivals::new(curve, load.arrival, Stream::new(seed, "arrivals"));
+                let mut arrivals = Arrivals::new(curve, load.arrival, Stream::new(seed, "arrivals"), code);
                 Source::Clock { next: arrivals.next(), arrivals }
             }
             Model::Closed { vus, think_time } => {

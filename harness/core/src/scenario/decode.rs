@@ -110,6 +110,7 @@ fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.dependencies(scenario);
     check.http(scenario);
     check.load(scenario);
+    check.coded(scenario);
     check.phases(scenario);
     check.requests(scenario);
     check.flows(scenario);

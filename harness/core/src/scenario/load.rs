@@ -1,6 +1,7 @@
 //! What makes requests due: the clock, or users that wait for their answers.
 
 mod check;
+pub(super) mod coded;
 pub(super) mod decode;
 pub(super) mod external;
 pub(super) mod keys;
@@ -26,6 +27,9 @@ pub struct Load {
     pub max_in_flight: usize,
     /// CPUs that the driver is pinned to; empty: all.
     pub cpus: Vec<usize>,
+    /// Whether weights swing after a code, see [`coded::Code`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub coded: bool,
 }
 
 /// What makes a request due.

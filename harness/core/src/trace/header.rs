@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Cpus;
-use crate::scenario::{Counter, Judge, LiveFrom, Model, Phase, Reported, Role, Scenario, Shape, Threshold, Tolerate};
+use crate::scenario::{
+    Code, Counter, Judge, LiveFrom, Model, Phase, Reported, Role, Scenario, Shape, Threshold, Tolerate,
+};
 use steep_judge::ids::{CellId, FlagSet, History};
 use steep_judge::units::{Bytes, Rps, Seed, SinceStart};
 
@@ -80,6 +82,9 @@ pub struct Header {
     /// requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
+    /// The code after which weights swung; none: they did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coded: Option<Code>,
     /// The program that made the load; none: steep did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalLoad>,
@@ -151,6 +156,13 @@ pub struct PhaseSpan {
 }
 
 impl Header {
+    /// The code of `scenario`, where its load has one.
+    #[must_use]
+    pub fn code(scenario: &Scenario) -> Option<Code> {
+        let places = scenario.requests.len() + scenario.flows.len();
+        scenario.load.coded.then(|| Code::new(&scenario.phases, places))
+    }
+
     /// The connections that `scenario` wants throughout; none where it has them closed on purpose.
     #[must_use]
     pub fn kept_connections(scenario: &Scenario) -> Option<u64> {

@@ -16,6 +16,8 @@ pub struct Second {
     pub crowded: u64,
     /// Requests that were completed; cumulative.
     pub completed: u64,
+    /// Connections that were opened; cumulative.
+    pub connections: u64,
     /// The highest p99 of any name since the line before, in microseconds; none where nothing ended.
     pub slowest_us: Option<u64>,
     /// The p99 of how late was sent what was sent since the line before, in microseconds.
@@ -33,6 +35,7 @@ impl From<&Traffic> for Second {
             missed: totals.missed,
             crowded: totals.dropped.saturating_sub(totals.dry).saturating_sub(totals.crowded),
             completed: traffic.requests.values().map(Counts::completed).sum(),
+            connections: traffic.connections.opened + traffic.connections.storm_opened,
             slowest_us: traffic.latency.values().map(|times| times.p99_us).max(),
             late_us: traffic.lateness.p99_us,
             driver: traffic.driver,

@@ -1,6 +1,6 @@
 //! Due times, from the curve of expected arrivals. Pure.
 
-use crate::scenario::Arrival;
+use crate::scenario::{Arrival, Block, Code};
 use steep_judge::units::SinceStart;
 
 use super::curve::Curve;
@@ -12,6 +12,8 @@ pub struct Arrivals {
     curve: Curve,
     spacing: Spacing,
     last: SinceStart,
+    /// What leaves its idle blocks without arrivals.
+    code: Option<Code>,
 }
 
 /// Where on the axis of expected arrivals the next one lies.
@@ -26,21 +28,18 @@ enum Spacing {
 }
 
 impl Arrivals {
-    /// The arrivals along `curve`; `stream` is used by Poisson arrivals alone.
+    /// The arrivals along `curve`, but for the idle blocks of `code`; `stream` is used by Poisson arrivals alone.
     #[must_use]
-    pub fn new(curve: Curve, arrival: Arrival, stream: Stream) -> Self {
+    pub fn new(curve: Curve, arrival: Arrival, stream: Stream, code: Option<Code>) -> Self {
         let spacing = match arrival {
             Arrival::Constant => Spacing::Constant { due: 0 },
             Arrival::Poisson => Spacing::Poisson { at: 0.0, gaps: Box::new(stream) },
         };
-        Self { curve, spacing, last: SinceStart::ZERO }
+        Self { curve, spacing, last: SinceStart::ZERO, code }
     }
-}
 
-impl Iterator for Arrivals {
-    type Item = SinceStart;
-
-    fn next(&mut self) -> Option<SinceStart> {
+    /// The next moment on the curve, whatever the code.
+    fn moment(&mut self) -> Option<SinceStart> {
         let arrivals = match &mut self.spacing {
             Spacing::Constant { due } => {
                 *due += 1;
@@ -57,6 +56,19 @@ impl Iterator for Arrivals {
     }
 }
 
+impl Iterator for Arrivals {
+    type Item = SinceStart;
+
+    fn next(&mut self) -> Option<SinceStart> {
+        loop {
+            let moment = self.moment()?;
+            if self.code.as_ref().is_none_or(|code| code.at(moment) != Block::Idle) {
+                return Some(moment);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -67,7 +79,7 @@ mod tests {
     use steep_judge::units::Seed;
 
     fn arrivals(phases: &[crate::scenario::Phase], arrival: Arrival, seed: u64) -> Arrivals {
-        Arrivals::new(Curve::new(phases), arrival, Stream::new(Seed(seed), "arrivals"))
+        Arrivals::new(Curve::new(phases), arrival, Stream::new(Seed(seed), "arrivals"), None)
     }
 
     #[test]

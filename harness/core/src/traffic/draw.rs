@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::scenario::{Param, Phase, Pick};
+use crate::scenario::{Block, Code, Param, Phase, Pick};
 use steep_judge::units::{Seed, SinceStart};
 
 use super::rows::RowDraw;
@@ -20,6 +20,10 @@ pub struct Picks {
     /// The one that draws.
     current: usize,
     stream: Stream,
+    /// What weights swing by.
+    code: Option<Code>,
+    /// Those of the phase and column that drew last.
+    coded: Option<(usize, u32, Weights)>,
 }
 
 /// The weights of a phase.
@@ -43,6 +47,19 @@ impl Weights {
         Self { sums, total }
     }
 
+    /// The same under a column of a code.
+    fn coded(&self, column: u32) -> Self {
+        let mut before = 0.0;
+        let mut total = 0.0;
+        let sums = self.sums.iter().map(|&(place, sum)| {
+            total += (sum - before) * Code::factor(place, column);
+            before = sum;
+            (place, total)
+        });
+        let sums: Vec<_> = sums.collect();
+        Self { sums, total }
+    }
+
     /// The one at `share` of the total.
     fn at(&self, share: f64) -> usize {
         let point = share * self.total;
@@ -55,7 +72,7 @@ impl Weights {
 impl Picks {
     /// Picks among names with weights; none if in some phase, or in none of them, nothing can be picked.
     #[must_use]
-    pub fn new(weighted: &[(&str, f64)], phases: &[Phase], seed: Seed) -> Option<Self> {
+    pub fn new(weighted: &[(&str, f64)], phases: &[Phase], seed: Seed, code: Option<Code>) -> Option<Self> {
         let mut end = SinceStart::ZERO;
         let of_phase = |phase: &Phase| {
             end = end + phase.duration;
@@ -64,7 +81,8 @@ impl Picks {
         };
         let phases: Vec<_> = phases.iter().map(of_phase).collect();
         let can_pick = !phases.is_empty() && phases.iter().all(|(_, weights)| !weights.sums.is_empty());
-        can_pick.then(|| Self { phases, current: 0, stream: Stream::new(seed, "picks") })
+        let stream = Stream::new(seed, "picks");
+        can_pick.then(|| Self { phases, current: 0, stream, code, coded: None })
     }
 
     /// The place of the one that is due at `at`, which is no earlier than the one before. One number of the stream
@@ -73,7 +91,18 @@ impl Picks {
         while self.current + 1 < self.phases.len() && self.phases[self.current].0 <= at {
             self.current += 1;
         }
-        self.phases[self.current].1.at(self.stream.share())
+        let share = self.stream.share();
+        match self.code.as_ref().map(|code| code.at(at)) {
+            Some(Block::Coded(column)) => self.coded(column).at(share),
+            _ => self.phases[self.current].1.at(share),
+        }
+    }
+
+    /// The weights of this phase under a column of the code.
+    fn coded(&mut self, column: u32) -> &Weights {
+        let drawn = self.coded.take().filter(|(phase, of, _)| (*phase, *of) == (self.current, column));
+        let weights = drawn.map_or_else(|| self.phases[self.current].1.coded(column), |(_, _, weights)| weights);
+        &self.coded.insert((self.current, column, weights)).2
     }
 }
 
@@ -263,7 +292,7 @@ mod tests {
         let name = |index: usize| format!("request {index}");
         let names: Vec<String> = (0..weights.len()).map(name).collect();
         let weighted: Vec<_> = names.iter().map(String::as_str).zip(weights.iter().copied()).collect();
-        Picks::new(&weighted, phases, Seed(1))
+        Picks::new(&weighted, phases, Seed(1), None)
     }
 
     #[test]

@@ -114,7 +114,8 @@ pub fn shop(phases: Vec<Phase>, arrival: Arrival) -> TestLoad {
         request("get", 3.0, "GET", "/items/{{item}}?page={{page}}&again={{item}}", None),
         request("order", 1.0, "POST", "/orders", Some(r#"{"user":"{{user}}","item":{{item}},"at":{{port}}}"#)),
     ];
-    let load = Load { model: Model::Open, arrival, pacing: Pacing::Tick, max_in_flight: 512, cpus: Vec::new() };
+    let load =
+        Load { model: Model::Open, arrival, pacing: Pacing::Tick, max_in_flight: 512, cpus: Vec::new(), coded: false };
     TestLoad { seed: 42, load, phases, requests, flows: Vec::new(), params, supplies: Supplies::default() }
 }
 

@@ -189,7 +189,7 @@ fn what_no_flag_or_pair_explains_clears_none_of_its_flags() {
 #[test]
 fn a_flag_that_keeps_memory_from_growing_is_named_and_no_other() {
     let flags = ["expiry", "cache", "labels"];
-    let cells = [
+    let cells = vec![
         cell(&[], 16.0, 1.0),
         cell(&["expiry"], 0.1, 0.5),
         cell(&["cache"], 16.2, 1.0),

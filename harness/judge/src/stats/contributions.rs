@@ -1,9 +1,11 @@
 //! How much each of several counters, and time by itself, adds to a level that is measured at equal steps.
 //!
-//! The level is a line through time, plus something for each count, plus noise of the family of [`Noise`]. Counters at
-//! constant rates all rise as time does. What sets one apart is how far it happened to be ahead of its rate or behind
-//! it, as Poisson arrivals are by themselves. So each counter enters as its deviation from a straight rise, and what
-//! grows by time alone is what is left of the line.
+//! The level is a line through time, plus something for each count, plus something for the work of the moment, plus
+//! noise of the family of [`Noise`]. Counters at constant rates all rise as time does. What sets one apart is how far
+//! it happened to be ahead of its rate or behind it, as Poisson arrivals are by themselves and coded ones on purpose.
+//! So each counter enters as its deviation from a straight rise, and what grows by time alone is what is left of the
+//! line. What is held while requests are under way, and given back, goes with what all counters have risen since the
+//! level before; it is a part of the model, so that it is laid on nobody, and not of the answer.
 
 use super::cholesky::{Triangle, dot};
 use super::noise::Noise;
@@ -38,13 +40,18 @@ pub struct Contributions {
 /// Noises are plausible whose likelihood is below that of the best by no more than this, as a logarithm.
 const PLAUSIBLE: f64 = 3.0;
 
+/// Counters whose steps vary by less than this share of their mean, squared, rise evenly.
+const EVEN: f64 = 1e-6;
+
 /// The contributions of `counters` to `levels`, by generalised least squares. Which noise it is cannot be known from so
 /// few levels, so that of all plausible ones that is taken under which a contribution is the least sure: with the best
 /// one alone 5 of 200 calm series named somebody where one should. None
 /// where there are too few levels, or a counter says no more than the others do.
 #[must_use]
 pub fn contributions(levels: &[f64], counters: &[Vec<f64>]) -> Option<Contributions> {
-    let (count, width) = (levels.len(), counters.len() + 2);
+    let count = levels.len();
+    let under_way = under_way(counters, count);
+    let width = counters.len() + 2 + usize::from(under_way.is_some());
     // Two more are spent on the noise.
     let freedom = count.checked_sub(width + 2).filter(|freedom| *freedom > width)? as f64;
     let rises: Vec<f64> = counters.iter().map(|counter| counter[count - 1] - counter[0]).collect();
@@ -57,7 +64,7 @@ pub fn contributions(levels: &[f64], counters: &[Vec<f64>]) -> Option<Contributi
     let row = |at: usize| {
         let line = [1.0, at as f64 / (count - 1) as f64];
         let scaled = deviations.iter().zip(&scales).map(move |(column, scale)| column[at] / scale);
-        line.into_iter().chain(scaled).chain([levels[at]])
+        line.into_iter().chain(scaled).chain(under_way.as_ref().map(|column| column[at])).chain([levels[at]])
     };
     let plain: Vec<f64> = (0..count).flat_map(row).collect();
     let fits: Vec<Fitted> =
@@ -83,6 +90,19 @@ pub fn contributions(levels: &[f64], counters: &[Vec<f64>]) -> Option<Contributi
 fn deviation(counter: &[f64], rise: f64) -> Vec<f64> {
     let steps = (counter.len() - 1) as f64;
     counter.iter().enumerate().map(|(at, value)| value - counter[0] - rise * at as f64 / steps).collect()
+}
+
+/// What all counters have risen since the level before, around its mean; none where they rise evenly.
+fn under_way(counters: &[Vec<f64>], count: usize) -> Option<Vec<f64>> {
+    let total = |at: usize| counters.iter().map(|counter| counter[at]).sum::<f64>();
+    if count < 2 {
+        return None;
+    }
+    // The first level has none before it: it takes that of the second.
+    let risen: Vec<f64> = (0..count).map(|at| total(at.max(1)) - total(at.max(1) - 1)).collect();
+    let mean = risen.iter().sum::<f64>() / count as f64;
+    let column: Vec<f64> = risen.iter().map(|risen| (risen - mean) / mean.max(f64::MIN_POSITIVE)).collect();
+    (dot(&column, &column) > EVEN * count as f64).then_some(column)
 }
 
 fn unit(index: usize, width: usize) -> Vec<f64> {

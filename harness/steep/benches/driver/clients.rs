@@ -148,6 +148,7 @@ fn spec(port: u64, rate: u64, seconds: u64, pacing: Pacing) -> DriverSpec {
             auth: None,
         },
         load: Load {
+            coded: false,
             model: if rate == 0 { users } else { Model::Open },
             arrival: Arrival::Constant,
             pacing,

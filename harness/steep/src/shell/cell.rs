@@ -431,6 +431,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         users: scenario.load.model.users(),
         thresholds: scenario.thresholds.clone(),
         tolerate: scenario.tolerate.clone(),
+        coded: Header::code(scenario),
         connections: Header::kept_connections(scenario),
         external: ExternalLoad::of(scenario),
         memory_limit_bytes: scenario.service.memory_limit_bytes,

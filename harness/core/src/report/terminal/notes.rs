@@ -8,6 +8,7 @@ use super::super::{Layout, Report};
 use super::prose::{command, wrapped};
 use crate::kept::{Cause, Frame};
 use crate::outcome::{ByRequest, HeldMemory, OtherSeries, Outcome, PhaseJudgement, WorkerEnds};
+use crate::scenario::Code;
 use crate::threshold::ThresholdOutcome;
 use crate::trace::{ExternalLoad, FlowCounts};
 use steep_judge::growth::Layer;
@@ -171,6 +172,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
             storms.storm_opened, storms.storm_refused
         ));
     }
+    notes.extend(outcome.coded.as_ref().and_then(Code::note));
     if outcome.certificate_unchecked {
         notes.push("the certificate of the service was not checked (http.tls.insecure)".to_owned());
     }

@@ -13,6 +13,7 @@ pub(in crate::scenario) fn load(reader: &mut Reader, top: &Section<'_>) -> Load 
         pacing: reader.choice(section, "pacing").unwrap_or(Pacing::Tick),
         max_in_flight: reader.whole(section, "max_in_flight"),
         cpus: reader.wholes(section, "cpus"),
+        coded: reader.boolean(section, "coded").unwrap_or_default(),
         // After all that has no meaning in some models, whose places are known then.
         model: model(reader, section),
     }
@@ -42,7 +43,7 @@ fn model(reader: &mut Reader, section: &Section<'_>) -> Model {
         }
     };
     if model == Model::None {
-        for name in ["arrival", "pacing", "max_in_flight", "cpus", "tolerate"] {
+        for name in ["arrival", "pacing", "max_in_flight", "cpus", "coded", "tolerate"] {
             if Reader::has(section, name) {
                 let span = reader.spans.of(&format!("load.{name}")).or_else(|| reader.spans.of("load"));
                 let problem = Problem::error(format!("\"{name}\" has no meaning {load}"), span);

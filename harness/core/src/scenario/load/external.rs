@@ -66,7 +66,8 @@ pub(in crate::scenario) const KEYS: &[Key] = &[
 ];
 
 /// Keys of `[load]` and tables beside it that say what steep sends.
-const OF_OWN_LOAD: [&str; 7] = ["model", "arrival", "pacing", "max_in_flight", "vus", "think_time", "tolerate"];
+const OF_OWN_LOAD: [&str; 8] =
+    ["model", "arrival", "pacing", "max_in_flight", "coded", "vus", "think_time", "tolerate"];
 
 pub(in crate::scenario) fn external(reader: &mut Reader, top: &Section<'_>) -> Option<External> {
     let load = &reader.table(top, "load");

@@ -1,6 +1,6 @@
 //! Keys of how arrivals are made.
 
-use crate::scenario::schema::Kind::{Choice, Duration, Integer, Integers, Table};
+use crate::scenario::schema::Kind::{Boolean, Choice, Duration, Integer, Integers, Table};
 use crate::scenario::schema::Presence::{Default, Optional, Required};
 use crate::scenario::schema::{Key, LONGEST, key, only};
 
@@ -12,6 +12,7 @@ pub(in crate::scenario) const KEYS: &[Key] = &[
     key("load.pacing", Choice(&["tick", "exact"], &[]), Default("\"tick\""), "`tick`: requests are sent on a tick of 1 ms, which is cheap. `exact`: each at its moment, by a timer of its own (Linux)."),
     key("load.max_in_flight", Integer(1, 1_000_000), Default("512"), "Sent or waiting for a connection; beyond it a due request is dropped and counted."),
     key("load.cpus", Integers(0, 4095), Default("[]"), "CPUs that the driver is pinned to; none: all."),
+    key("load.coded", Boolean, Default("false"), "Weights of requests and flows swing after a code while phases are steady, so that what grows can be laid on one of them in minutes: in each block of 5 to 60 s a request comes 1.8 times as often as its weight says, or 0.2 times, and one block in eight sends nothing. The rate of all together stays as it is in the others."),
     key("load.vus", Integer(1, 10_000), Optional, "Users of a closed load, who have a connection each at most."),
     key("load.think_time", Table, Optional, "How long a user of a closed load waits between an answer and the next request. Without it: not at all."),
     key("load.think_time.dist", Choice(&["constant", "uniform", "exponential"], &[]), Required, "How the times are spread."),
