@@ -9,6 +9,7 @@ mod counters;
 mod delivery;
 mod figures;
 mod held;
+mod layers;
 mod materiality;
 mod measure;
 mod others;
@@ -38,6 +39,8 @@ pub use self::figures::{Figures, MemoryEnds, Start};
 use self::figures::{figures, memory_ends};
 pub use self::held::HeldMemory;
 use self::held::held_memory;
+use self::layers::layers;
+pub use self::layers::{Layer as MemoryLayer, Layers, Part as MemoryPart};
 pub use self::materiality::materiality;
 pub use self::measure::Measure;
 pub use self::others::OtherSeries;
@@ -155,6 +158,9 @@ pub struct Outcome {
     /// What the service held by descriptors, names and numbers, mapped or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldMemory>,
+    /// Resident memory in its layers; none where nobody looked often enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<Layers>,
     /// Processes of the service that ended while it lived on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub worker_ends: Vec<WorkerEnds>,
@@ -220,6 +226,7 @@ impl Outcome {
         watch: Watch,
         fit: impl FnMut(&Series, Layer, &Materiality) -> Result<Growth, Unjudgeable>,
     ) -> Self {
+        let layers = layers(trace);
         let (trace, live_not_believed) = outside::believed(trace);
         let trace = &*trace;
         let header = &trace.header;
@@ -282,6 +289,7 @@ impl Outcome {
             idle: idle_phases(trace),
             other_series,
             held,
+            layers,
             worker_ends: worker_ends(trace),
             disturbances: disturbances(trace),
             steep: trace.samples.last().map(|sample| sample.steep).unwrap_or_default(),

@@ -91,7 +91,8 @@ mod tests {
         trace.header.live_from = Some(LiveFrom::Preload);
         for (index, sample) in trace.samples.iter_mut().enumerate() {
             let outside_bytes = Bytes::new(outside(sample.t_s.as_secs_f64()) as u64);
-            sample.heap = (index % 10 == 0).then(|| Box::new(Heap { arenas_bytes: Bytes::mib(20), outside_bytes }));
+            sample.heap = (index % 10 == 0)
+                .then(|| Box::new(Heap { arenas_bytes: Bytes::mib(20), outside_bytes, ..Heap::default() }));
         }
         trace
     }

@@ -5,6 +5,7 @@ mod allocators;
 mod cells;
 mod flags;
 mod known;
+mod layers;
 mod levels;
 mod loads;
 mod not_run;
@@ -21,6 +22,7 @@ use self::allocators::allocators;
 pub use self::cells::cells;
 use self::flags::flags;
 use self::known::known;
+use self::layers::layers;
 use self::levels::{described, levels};
 use self::loads::loads;
 use self::not_run::not_run;
@@ -44,6 +46,7 @@ pub fn terminal(report: &Report, layout: Layout) -> String {
         flags(report, layout),
         cells(&report.cells, layout),
         loads(&report.cells, layout),
+        layers(&report.cells, layout),
         levels(&report.levels, layout),
         allocators(&report.allocators, layout),
     ];

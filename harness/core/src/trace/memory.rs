@@ -58,14 +58,67 @@ pub struct Heap {
     pub arenas_bytes: Bytes,
     /// Resident outside of them: large blocks, stacks, and what the program maps for itself.
     pub outside_bytes: Bytes,
+    /// The same in its parts; none in older traces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<Places>,
+}
+
+/// The places of anonymous resident memory. Of a page that several processes share each has its part, so that the sum
+/// over a tree counts it once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Places {
+    /// The heap of the main thread (`brk`).
+    pub main_heap_bytes: Bytes,
+    /// The arenas that glibc makes for other threads.
+    pub arenas_bytes: Bytes,
+    /// How many heaps of 64 MiB these arenas have in which anything is resident.
+    pub arenas: u64,
+    /// What is resident in the largest mapping of them.
+    pub largest_arena_bytes: Bytes,
+    /// Stacks of threads, as far as they are known by the guard below them.
+    pub stacks_bytes: Bytes,
+    /// Pages of programs and libraries that were written: their variables.
+    pub variables_bytes: Bytes,
+    /// All else: large blocks, what the program maps for itself, the heaps of other allocators.
+    pub other_bytes: Bytes,
+    /// Anonymous memory that the program mapped for itself, resident or not, as a preloaded library counts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_mappings_bytes: Option<Bytes>,
+    /// Whether a preloaded library found another allocator behind itself than glibc's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_other_allocator: bool,
+}
+
+impl Places {
+    /// What lies in the heap and the arenas of glibc.
+    #[must_use]
+    pub fn of_glibc(&self) -> Bytes {
+        self.main_heap_bytes + self.arenas_bytes
+    }
+
+    /// What a preloaded library counts is not summed up here: it counts for all processes together.
+    fn with(self, other: Self) -> Self {
+        Self {
+            main_heap_bytes: self.main_heap_bytes + other.main_heap_bytes,
+            arenas_bytes: self.arenas_bytes + other.arenas_bytes,
+            arenas: self.arenas + other.arenas,
+            largest_arena_bytes: self.largest_arena_bytes.max(other.largest_arena_bytes),
+            stacks_bytes: self.stacks_bytes + other.stacks_bytes,
+            variables_bytes: self.variables_bytes + other.variables_bytes,
+            other_bytes: self.other_bytes + other.other_bytes,
+            ..self
+        }
+    }
 }
 
 impl std::iter::Sum for Heap {
     fn sum<I: Iterator<Item = Self>>(each: I) -> Self {
-        each.fold(Self::default(), |sum, heap| Self {
+        let sum = |sum: Self, heap: Self| Self {
             arenas_bytes: sum.arenas_bytes + heap.arenas_bytes,
             outside_bytes: sum.outside_bytes + heap.outside_bytes,
-        })
+            places: sum.places.zip(heap.places).map(|(one, other)| one.with(other)),
+        };
+        each.reduce(sum).unwrap_or_default()
     }
 }
 

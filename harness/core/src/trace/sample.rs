@@ -22,7 +22,8 @@ pub struct Sample {
     /// Live bytes, where somebody counts them and answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<Live>,
-    /// Where anonymous memory lies; on a slow cadence, and only where a preloaded library counts live bytes.
+    /// Where anonymous memory lies; on a slow cadence, on Linux.
+    /// Older traces have it only where a preloaded library counts live bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heap: Option<Box<Heap>>,
     /// Completed requests by name, counted from the start of the load.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use self::heap::HeapLooks;
+pub use self::heap::HeapLooks;
 pub use self::preloaded::{LiveError, Preloaded};
 use self::stacks::StackLog;
 use crate::shell::loopback::Client;
@@ -48,7 +48,6 @@ async fn of_probe(scenario: &Scenario, client: &Client, within: Duration) -> Opt
 #[derive(Debug)]
 pub struct Counting {
     preloaded: Preloaded,
-    heap: HeapLooks,
     stacks: StackLog,
 }
 
@@ -56,7 +55,7 @@ impl Counting {
     /// By `preloaded`, which the service was started with.
     #[must_use]
     pub fn new(preloaded: Preloaded) -> Self {
-        Self { preloaded, heap: HeapLooks::default(), stacks: StackLog::default() }
+        Self { preloaded, stacks: StackLog::default() }
     }
 
     /// Puts down in `sample` what is counted. What warms up is not looked at stack by stack: caches that fill would be
@@ -64,7 +63,9 @@ impl Counting {
     pub fn count(&mut self, sample: &mut Sample, is_steady: bool) {
         self.preloaded.tidy();
         sample.live = self.preloaded.read(&sample.processes);
-        sample.heap = self.heap.tick(sample.t_s, &sample.processes).map(Box::new);
+        if let Some(places) = sample.heap.as_mut().and_then(|heap| heap.places.as_mut()) {
+            (places.own_mappings_bytes, places.is_other_allocator) = self.preloaded.mapped(&sample.processes);
+        }
         if is_steady {
             let moment = Moment { t_s: sample.t_s, completed: sample.completed() };
             self.stacks.tick(&self.preloaded, &sample.processes, moment);

@@ -14,7 +14,7 @@ use crate::shell::driver::{DriverEnd, DriverEvent};
 use crate::shell::external::{self, LoadEnd};
 use crate::shell::latency_log::LatencyLog;
 use crate::shell::listener::Stranger;
-use crate::shell::live::{self, Counting};
+use crate::shell::live::{self, Counting, HeapLooks};
 use crate::shell::progress::{self, Progress};
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
@@ -41,6 +41,7 @@ pub(super) struct CellUnderLoad<'r> {
     soaking: &'r Soaking<'r>,
     service: RunningService,
     counting: Option<Counting>,
+    heap: HeapLooks,
     source: Source,
     sampler: Sampler,
     writer: TraceWriter,
@@ -97,6 +98,7 @@ impl<'r> CellUnderLoad<'r> {
             soaking,
             service,
             counting: preloaded.map(Counting::new),
+            heap: HeapLooks::default(),
             source,
             sampler,
             writer,
@@ -318,6 +320,7 @@ impl<'r> CellUnderLoad<'r> {
         let Some(mut sample) = self.sampler.sample(now) else { return Ok(()) };
         sample.requests = self.source.completed(&self.service.client, LIVE_TIMEOUT).await;
         let scenario = self.soaking.scenario;
+        sample.heap = self.heap.tick(sample.t_s, &sample.processes).map(Box::new);
         match &mut self.counting {
             Some(counting) => {
                 let mut phases = scenario.phases.iter();

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use steep_live::layout::CHAINED;
 use steep_live::{Counts, FOLDER_VARIABLE, LIBRARY, SAMPLE_EVERY_VARIABLE, file_name, pid_of};
 use thiserror::Error;
 
@@ -109,6 +110,15 @@ impl Preloaded {
             live.live_objects += counts.live_objects();
         }
         (!processes.is_empty()).then_some(live)
+    }
+
+    /// Anonymous memory that `processes` mapped for themselves, none where one of them does not count; and whether any
+    /// has another allocator than glibc's.
+    #[must_use]
+    pub fn mapped(&self, processes: &[ProcessId]) -> (Option<Bytes>, bool) {
+        let counts: Vec<Option<Counts>> = processes.iter().map(|process| self.counts(process.pid)).collect();
+        let is_other = counts.iter().flatten().any(|counts| counts.flags & CHAINED != 0);
+        (counts.into_iter().map(|counts| Some(Bytes::new(counts?.mapped_bytes))).sum(), is_other)
     }
 
     fn counts(&self, pid: u32) -> Option<Counts> {

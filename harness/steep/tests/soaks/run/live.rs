@@ -22,6 +22,18 @@ fn what_an_unmodified_service_keeps_is_counted_and_the_function_is_named() {
     let found = causes(&series, &growth(&series));
     assert!(found[0].frame.function.ends_with("keep_for_ever"), "{found:?}");
     assert!((found[0].per_request.value.get() / f64::from(64 << 10) - 1.0).abs() < 0.2, "{:?}", found[0].per_request);
+    let layers = &ran.report["cells"][0]["layers"];
+    let bytes = |value: &Value| value.as_i64().unwrap_or_else(|| panic!("{layers}"));
+    let of = |name: &str| {
+        let all = layers["layers"].as_array().unwrap_or_else(|| panic!("no layers: {}", ran.report));
+        all.iter().find(|layer| layer["layer"] == name).unwrap_or_else(|| panic!("no {name}: {layers}")).clone()
+    };
+    let sum: i64 = layers["layers"].as_array().unwrap().iter().map(|layer| bytes(&layer["end_bytes"])).sum();
+    let resident = bytes(&layers["resident_bytes"]);
+    assert!((resident - sum).abs() * 20 < resident, "they add up within 5 %: {layers}");
+    let in_use = of("in_use");
+    assert!(bytes(&in_use["end_bytes"]) > resident / 2 && in_use["grows"] == true, "{layers}");
+    assert!(bytes(&of("stacks")["end_bytes"]) > 0 && of("files")["grows"] == false, "{layers}");
     assert!(!place.path("out/baseline/live").exists(), "the library is gone");
     assert!(place.nothing_is_left());
 }
