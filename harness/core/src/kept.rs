@@ -2,14 +2,17 @@
 //! that a growth belongs to.
 //!
 //! Pure. A [`Series`] holds what each stack had alive at each snapshot; [`growth`] says how much of that grows for each
-//! request, with its interval; [`causes`] groups what grows by the frame that keeps it.
+//! request, with its interval; [`causes`] groups what grows by the frame that keeps it; [`ending`] says
+//! who held what at the end.
 
 mod causes;
+mod ending;
 mod growth;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::causes::{Cause, causes};
+pub use self::ending::{Course, Ending, Holder, each_moment, ending};
 pub use self::growth::{StackGrowth, growth};
 use steep_judge::units::SinceStart;
 

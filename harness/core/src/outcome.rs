@@ -17,11 +17,13 @@ mod outside;
 mod phases;
 mod process;
 mod recorded;
+mod retained;
 pub mod rules;
 mod ruling;
 mod shortage;
 mod shortfall;
 mod soak;
+mod stacks;
 mod status;
 mod stretches;
 mod under_way;
@@ -47,6 +49,8 @@ pub use self::others::OtherSeries;
 pub use self::phases::{IdlePhase, PhaseJudgement};
 use self::phases::{idle_phases, judged};
 pub use self::recorded::Recorded;
+use self::retained::retained;
+pub use self::retained::{Confirmed, Retained};
 use self::rules::{exceeds_headroom, of_soak};
 pub use self::shortage::{Evidence, Short, Shortage, Side, Waiting};
 use self::soak::Soak;
@@ -58,8 +62,8 @@ use crate::kept;
 use crate::scenario::{Code, Metric};
 use crate::threshold::{ThresholdOutcome, Watch};
 use crate::trace::{
-    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, Own, Percentiles, Repeated, Sample,
-    Trace,
+    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, LimitedBy, Own, Percentiles, Repeated,
+    Sample, Trace,
 };
 use steep_judge::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 use steep_judge::ids::{CellId, FlagSet, History};
@@ -161,6 +165,12 @@ pub struct Outcome {
     /// Resident memory in its layers; none where nobody looked often enough.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<Layers>,
+    /// Who holds what the program has freed; none where nothing is retained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retained: Option<Retained>,
+    /// What came of trying to have it given back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Confirmed>,
     /// Processes of the service that ended while it lived on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub worker_ends: Vec<WorkerEnds>,
@@ -189,6 +199,16 @@ pub struct Outcome {
     /// Which requests keep what grows; none where it does not grow for sure, or live bytes do not decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_request: Option<ByRequest>,
+    /// Who holds the service to its memory limit; none: nobody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_enforced_by: Option<LimitedBy>,
+    /// Who held what at the end; only of a service that crashed or came close to its limit, and where stacks were
+    /// sampled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_at_end: Option<kept::Ending>,
+    /// The same when it came close to its limit: at 80 and 90 % of it, as far as it came.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held_at_limit: Vec<kept::Ending>,
     /// The places in the program that keep what grows, the largest first; empty where no stacks were sampled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept_by: Vec<kept::Cause>,
@@ -242,6 +262,7 @@ impl Outcome {
         let judgement =
             Judgement { advice: advice::advice(trace, &judgement, &requests, shortage.is_some()), ..judgement };
         let keeping = keeps_live(&judgement).then(|| by_request(trace)).flatten();
+        let retained = retained(trace, layers.as_ref(), &judgement);
         let grows_in = judged.grows_in.filter(|_| judgement.verdict == grown);
         let limit = header.memory_limit_bytes;
         let seconds_to_limit = limit.and_then(|limit| seconds_to_limit(limit, trace.samples.last()?, &judgement));
@@ -289,6 +310,8 @@ impl Outcome {
             idle: idle_phases(trace),
             other_series,
             held,
+            retained,
+            confirmed: None,
             layers,
             worker_ends: worker_ends(trace),
             disturbances: disturbances(trace),
@@ -302,22 +325,15 @@ impl Outcome {
             live_not_believed,
             by_request: keeping,
             kept_by: Vec::new(),
+            limit_enforced_by: trace.start.as_ref().and_then(|start| start.limit_enforced_by),
+            held_at_end: None,
+            held_at_limit: Vec::new(),
             unverified_flags: header.unverified_flags.clone(),
             unverified_allocator: header.unverified_allocator.clone(),
             coded: header.coded.clone(),
             certificate_unchecked: header.certificate_unchecked,
             memory: memory_ends(trace),
         }
-    }
-
-    /// With the places that keep what grows, by what the stacks of the cell kept; only where the verdict is that
-    /// something grows.
-    #[must_use]
-    pub fn with_stacks(mut self, series: Option<&kept::Series>) -> Self {
-        if let (Verdict::Leak | Verdict::Step, Some(series)) = (self.verdict(), series) {
-            self.kept_by = kept::causes(series, &kept::growth(series));
-        }
-        self
     }
 
     /// The verdict.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::cpu::{CpuTime, Cpus, HostCpu, Pressure, ThreadTime};
 pub use self::events::{WorkerCause, WorkerEnd};
-pub use self::header::{ExternalLoad, FORMAT, Header, LoadStart, PhaseSpan, Provenance, Repeated};
+pub use self::header::{ExternalLoad, FORMAT, Header, LimitedBy, LoadStart, PhaseSpan, Provenance, Repeated};
 pub use self::held::{Held, HeldSource};
 pub use self::memory::{Heap, Live, Memory, Own, Places, Rollup};
 pub use self::read::{FromRecords, Trace, TraceError, TraceReader};

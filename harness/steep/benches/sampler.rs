@@ -37,6 +37,7 @@ fn main() {
             env: BTreeMap::new(),
             folder: PathBuf::from("/"),
             cpus: Vec::new(),
+            memory_limit: None,
             log: folder.path().join("service.log"),
         };
         let mut service = Process::start(&launch, Path::new(env!("CARGO_BIN_EXE_steep"))).await.expect("this program");

@@ -98,7 +98,7 @@ fn chains<'s>(series: &'s Series, growth: &[StackGrowth]) -> Vec<Chain<'s>> {
 }
 
 /// The calls of the program's own code, the innermost first; all calls where none is known to be.
-fn own<'s>(whole: &[&'s Frame]) -> Vec<&'s Frame> {
+pub(super) fn own<'s>(whole: &[&'s Frame]) -> Vec<&'s Frame> {
     let own: Vec<&Frame> = whole.iter().copied().filter(|frame| frame.is_own).collect();
     if own.is_empty() { whole.to_vec() } else { own }
 }

@@ -9,7 +9,7 @@ use steep_judge::units::{Bytes, BytesPerRequest, Estimate, SinceStart};
 /// Holders that are named.
 const HOLDERS_MAX: usize = 8;
 
-/// A spike rises within this last share of what was seen, or between the last two looks.
+/// A spike rises within this last share of what was seen, or since the last look before it.
 const LATE: f64 = 0.1;
 
 /// And has at most this share of its rise before.
@@ -18,8 +18,8 @@ const EARLY_RISE: f64 = 0.25;
 /// What rose by less than this share of what it held at the end did so before anybody looked.
 const LEAST_RISE: f64 = 0.2;
 
-/// Looks that are told of a holder.
-const LOOKS_TOLD: usize = 4;
+/// Looks that are shown of a holder, beside the last but one.
+const LOOKS_SHOWN: usize = 4;
 
 /// What the stacks held at the end.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -75,17 +75,26 @@ pub enum Course {
 /// Who held what at the last snapshot of `series`; none where it has no snapshot, or nothing was held for sure.
 #[must_use]
 pub fn ending(series: &Series) -> Option<Ending> {
-    let last = series.snapshots.len().checked_sub(1)?;
+    at(series, series.snapshots.len().checked_sub(1)?)
+}
+
+/// Who held what at each snapshot.
+#[must_use]
+pub fn each_moment(series: &Series) -> Vec<Ending> {
+    (0..series.snapshots.len()).filter_map(|moment| at(series, moment)).collect()
+}
+
+fn at(series: &Series, last: usize) -> Option<Ending> {
     let held = held(series, last);
     let all: f64 = held.iter().map(|stack| stack.per_request.value.get()).sum();
-    let mut left: Vec<&Stack> = series.stacks.iter().filter(|stack| stack.live_bytes.len() == last + 1).collect();
+    let mut left: Vec<&Stack> = series.stacks.iter().filter(|stack| stack.live_bytes.len() > last).collect();
     let holder = |cause: super::Cause| {
         let is_mine = |stack: &&Stack| own(&series.frames_of(stack)).contains(&&cause.frame);
         let (mine, rest): (Vec<&Stack>, Vec<&Stack>) = left.iter().copied().partition(is_mine);
         left = rest;
-        let at = |look: usize| mine.iter().map(|stack| stack.live_bytes[look]).sum::<f64>();
+        let level = |look: usize| mine.iter().map(|stack| stack.live_bytes[look]).sum::<f64>();
         let looks: Vec<(SinceStart, f64)> =
-            series.snapshots.iter().enumerate().map(|(look, moment)| (moment.t_s, at(look))).collect();
+            series.snapshots[..=last].iter().enumerate().map(|(look, moment)| (moment.t_s, level(look))).collect();
         let held = looks[last].1;
         Holder {
             frame: cause.frame,
@@ -122,9 +131,8 @@ fn course(looks: &[(SinceStart, f64)]) -> Course {
         return Course::Level;
     }
     let late = ended.as_secs_f64() - LATE * (ended.as_secs_f64() - begun.as_secs_f64());
-    let before = looks[..looks.len() - 1].iter().rev();
-    // With few looks the last but one may be long ago.
-    let before = before.clone().find(|(at, _)| at.as_secs_f64() <= late).or_else(|| before.last());
+    // With few looks this may be long ago.
+    let before = looks[..looks.len() - 1].iter().rev().find(|(at, _)| at.as_secs_f64() <= late);
     let is_late = before.is_some_and(|(_, held)| held - first <= EARLY_RISE * rise);
     if is_late && looks.len() > 2 { Course::Spike } else { Course::Growth }
 }
@@ -132,15 +140,15 @@ fn course(looks: &[(SinceStart, f64)]) -> Course {
 /// Some of the looks, evenly, with the last and the one before it.
 fn some(looks: &[(SinceStart, f64)]) -> Vec<Look> {
     let last = looks.len() - 1;
-    let mut told: Vec<usize> = (0..LOOKS_TOLD - 1).map(|part| last * part / (LOOKS_TOLD - 1)).collect();
-    told.extend([last.saturating_sub(1), last]);
-    told.sort_unstable();
-    told.dedup();
-    told.into_iter().map(|look| Look { t_s: looks[look].0, held_bytes: Bytes::new(looks[look].1 as u64) }).collect()
+    let mut shown: Vec<usize> = (0..LOOKS_SHOWN - 1).map(|part| last * part / (LOOKS_SHOWN - 1)).collect();
+    shown.extend([last.saturating_sub(1), last]);
+    shown.sort_unstable();
+    shown.dedup();
+    shown.into_iter().map(|look| Look { t_s: looks[look].0, held_bytes: Bytes::new(looks[look].1 as u64) }).collect()
 }
 
 impl Holder {
-    /// `keep at src/main.rs:7 held 57.9 MiB, 99 %, and grew to it: 0 B after 1s, 29.0 MiB after 14s, 57.9 MiB after 28s`
+    /// `keep at src/main.rs:7 held 50.0 MiB, 99 %, and grew to it: 0 B after 0s, 25.0 MiB after 2s, 50.0 MiB after 4s`
     #[must_use]
     pub fn note(&self) -> String {
         let Self { frame, held_bytes, share, course, looks, .. } = self;
@@ -228,7 +236,7 @@ mod tests {
         let ending = ending(&series(&[&[0.0, 2.0, 4.0, 6.0, 8.0]])).expect("holders");
         insta::assert_snapshot!(
             ending.holders[0].note(),
-            @"keep_0 at src/main.rs:1 held 50.0 MiB, 100 %, and grew to it: 0 B after 0.0s, 6.25 MiB after 1.0s, 12.5 MiB after 2.0s, 37.5 MiB after 3.0s, 50.0 MiB after 4.0s"
+            @"keep_0 at src/main.rs:1 held 50.0 MiB, 100 %, and grew to it: 0 B after 0s, 12.5 MiB after 1s, 25.0 MiB after 2s, 37.5 MiB after 3s, 50.0 MiB after 4s"
         );
     }
 }

@@ -11,6 +11,9 @@ use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS
 /// Looks that a slope with an interval needs.
 const LEAST_LOOKS: usize = 4;
 
+/// With fewer in the second half of a soak all are taken.
+const FEW_LOOKS: usize = 8;
+
 /// Growth over the looks below which a layer does not count as growing: 32 pages, as pools and tables take.
 const LEAST_GROWTH: Bytes = Bytes::kib(128);
 
@@ -27,7 +30,7 @@ pub enum Part {
     HeldFree,
     /// Mapped by the program itself.
     OwnMappings,
-    /// The last two, where another allocator than glibc's maps its memory as a program does, or a probe counts live bytes.
+    /// The last two, where another allocator than glibc's maps its memory as a program does, or a probe counts.
     FreeOrOwnMappings,
     /// In glibc's heap and arenas, in use or free: nobody counts live bytes.
     HeapAndArenas,
@@ -39,6 +42,8 @@ pub enum Part {
     Variables,
     /// Pages of files.
     Files,
+    /// Pages of the file that a preloaded library of steep's counts in.
+    Counting,
     /// Shared memory, mapped or not.
     Shared,
     /// Swapped out, wherever it belongs.
@@ -59,6 +64,7 @@ impl Part {
             Self::Stacks => "stacks of threads",
             Self::Variables => "variables of the program and its libraries",
             Self::Files => "pages of files",
+            Self::Counting => "counts of steep's own library",
             Self::Shared => "shared memory",
             Self::SwappedOut => "swapped out",
         }
@@ -88,7 +94,7 @@ pub struct Layer {
     pub part: Part,
     /// At the last look.
     pub end_bytes: Bytes,
-    /// Growth over the second half of what is fitted, with a 95 % interval.
+    /// Growth over the second half of what is fitted, or all of it in a short soak, with a 95 % interval.
     pub growth_bytes_per_hour: Estimate<BytesPerHour>,
     /// The same for each completed request; none where there were none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +108,7 @@ pub struct Layer {
 pub(super) fn layers(trace: &Trace) -> Option<Layers> {
     let looks = looks(trace);
     let (_, last) = *looks.last()?;
-    // Where live bytes are missing once, they are no layer of their own anywhere.
+    // Where live bytes are missing once, they are nowhere a layer of their own.
     let live_is_known = looks.iter().all(|(_, sample)| sample.live.is_some());
     // A probe says nothing of what the program maps.
     let is_other = looks.iter().any(|(places, _)| places.is_other_allocator || places.own_mappings_bytes.is_none());
@@ -137,13 +143,16 @@ pub(super) fn layers(trace: &Trace) -> Option<Layers> {
     Some(Layers { resident_bytes, rest_bytes, live_is_known, looks: rows.len(), layers })
 }
 
-/// Looks of the second half of what is fitted: by then pools, caches and arenas are filled, or never will be.
+/// Looks of the second half of what is fitted: by then pools, caches and arenas are filled, or never will be. All of
+/// them where these are few.
 fn looks(trace: &Trace) -> Vec<(&Places, &Sample)> {
     let samples = fitted_samples(trace);
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Vec::new() };
     let middle = f64::midpoint(first.t_s.as_secs_f64(), last.t_s.as_secs_f64());
-    let later = &samples[samples.partition_point(|sample| sample.t_s.as_secs_f64() < middle)..];
-    later.iter().filter_map(|sample| Some((sample.heap.as_ref()?.places.as_ref()?, sample))).collect()
+    let looks = samples.iter().filter_map(|sample| Some((sample.heap.as_ref()?.places.as_ref()?, sample)));
+    let all: Vec<(&Places, &Sample)> = looks.collect();
+    let later = all.partition_point(|(_, sample)| sample.t_s.as_secs_f64() < middle);
+    if all.len() - later < FEW_LOOKS { all } else { all[later..].to_vec() }
 }
 
 fn resident(sample: &Sample) -> Bytes {
@@ -159,7 +168,8 @@ fn parts(places: &Places, sample: &Sample, live_is_known: bool, is_other: bool) 
     let beside = [
         (Part::Stacks, places.stacks_bytes),
         (Part::Variables, places.variables_bytes),
-        (Part::Files, memory.file_bytes),
+        (Part::Files, memory.file_bytes.saturating_sub(places.counting_bytes)),
+        (Part::Counting, places.counting_bytes),
         (Part::Shared, memory.shared()),
         (Part::SwappedOut, memory.swap_bytes),
     ];
@@ -211,12 +221,6 @@ impl Layers {
     pub fn layer(&self, part: Part) -> Option<&Layer> {
         self.layers.iter().find(|layer| layer.part == part)
     }
-
-    /// Whether any grew.
-    #[must_use]
-    pub fn any_grows(&self) -> bool {
-        self.layers.iter().any(|layer| layer.grows)
-    }
 }
 
 #[cfg(test)]
@@ -242,7 +246,7 @@ mod tests {
         trace
     }
 
-    /// Arenas that hold ever more free memory, beside 20 MiB in use, a mapping of the program and the rest of a process.
+    /// Arenas that hold ever more free memory, beside 20 MiB in use and a mapping of the program.
     fn retaining(seconds: f64, sample: &mut Sample) -> Places {
         let arenas_bytes = Bytes::mib(20) + Bytes::new((40_000.0 * seconds) as u64);
         let stacks_bytes = Bytes::mib(1);
@@ -293,7 +297,7 @@ mod tests {
     #[test]
     fn nothing_grows_in_a_calm_service_and_older_traces_have_no_layers() {
         let calm = trace(true, |_, sample| retaining(0.0, sample));
-        assert!(!layers(&calm).expect("layers").any_grows());
+        assert!(layers(&calm).expect("layers").layers.iter().all(|layer| !layer.grows));
         let mut older = calm;
         for sample in &mut older.samples {
             if let Some(heap) = &mut sample.heap {

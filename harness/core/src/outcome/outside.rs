@@ -46,8 +46,13 @@ fn why_not(trace: &Trace) -> Option<String> {
     }
     let seconds = last.t_s.as_secs_f64() - first.t_s.as_secs_f64();
     let requests = last.completed().saturating_sub(first.completed()) as f64;
-    let (slope, error) = slope(&points);
-    let growth = (slope + ERRORS * error) * seconds;
+    let at_most = |points: &[(f64, f64)]| {
+        let (slope, error) = slope(points);
+        (slope + ERRORS * error) * seconds
+    };
+    // Where nothing grows outside there is nothing to explain, however much live bytes move with what is in flight.
+    let outside: Vec<(f64, f64)> = samples.iter().filter_map(outside).collect();
+    let growth = at_most(&points).min(at_most(&outside));
     let counts = trace.header.judge.min_growth_bytes_per_request.get() * requests;
     (growth > (counts * SHARE).max(LEAST_GROWTH.as_f64())).then(|| {
         format!(
@@ -57,7 +62,13 @@ fn why_not(trace: &Trace) -> Option<String> {
     })
 }
 
-/// Seconds, and what lies outside of the arenas less what is alive.
+/// Seconds, and what lies outside of the arenas.
+fn outside(sample: &Sample) -> Option<(f64, f64)> {
+    sample.live?;
+    Some((sample.t_s.as_secs_f64(), sample.heap.as_ref()?.outside_bytes.as_f64()))
+}
+
+/// The same less what is alive.
 fn unexplained(sample: &Sample) -> Option<(f64, f64)> {
     let outside = sample.heap.as_ref()?.outside_bytes.as_f64();
     Some((sample.t_s.as_secs_f64(), outside - sample.live?.live_bytes.as_f64()))
@@ -80,7 +91,7 @@ mod tests {
     use crate::outcome::Outcome;
     use crate::sim::{SimService, soak};
     use crate::testing::{decoded, sound};
-    use crate::trace::Heap;
+    use crate::trace::{Heap, Live};
     use steep_judge::growth::MemorySource;
 
     /// A soak of which `outside` tells what lies outside of the arenas at each second.
@@ -114,6 +125,15 @@ mod tests {
         let (source, why) = source(&trace(0.0, |seconds| 9e6 + 50_000.0 * seconds));
         assert_eq!(source, Some(MemorySource::Anonymous));
         assert!(why.is_some_and(|why| why.contains("outside of the allocator grew by up to")));
+    }
+
+    #[test]
+    fn what_is_in_flight_at_a_look_is_no_reason_not_to_believe_them_where_nothing_grows_outside() {
+        let mut busy = trace(0.0, |_| 9e6);
+        for sample in busy.samples.iter_mut().filter(|sample| sample.heap.is_some()).skip(5).step_by(7) {
+            sample.live = sample.live.map(|live| Live { live_bytes: live.live_bytes + Bytes::mib(3), ..live });
+        }
+        assert_eq!(source(&busy).1, None);
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub struct Judge {
     pub strictness: Strictness,
     /// Whether a cell may end before its time.
     pub stop_early: StopEarly,
+    /// What is soaked once more to see what helps.
+    #[serde(default)]
+    pub confirm: Confirm,
     /// Verdicts that make the run fail.
     pub fail_on: Vec<Finding>,
 }
@@ -43,6 +46,17 @@ pub enum StopEarly {
     Never,
     /// Once it is sure to be a leak.
     Leak,
+}
+
+/// What is soaked once more to see what helps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirm {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A cell whose allocator holds more and more.
+    Retention,
 }
 
 /// What a run may fail on.

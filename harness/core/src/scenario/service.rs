@@ -33,6 +33,9 @@ pub struct Service {
     pub stop: Stop,
     /// What production gives it.
     pub memory_limit_bytes: Option<Bytes>,
+    /// Whether the kernel holds it to that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub enforce_limit: bool,
     /// CPUs that the service is pinned to; empty: all.
     pub cpus: Vec<usize>,
     /// Where live bytes come from.

@@ -22,6 +22,7 @@ pub(super) fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         history: None,
         certificate_unchecked: false,
         axes: BTreeMap::new(),
+        added_env: BTreeMap::new(),
         replicate: 1,
         attempt: 1,
         repeated: None,

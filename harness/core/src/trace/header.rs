@@ -1,6 +1,7 @@
 //! The first line of a trace: what was soaked and how, so that a cell's folder can be judged by itself.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,9 @@ pub struct Header {
     /// and the same program are the same soak, whatever they are called. Empty in older traces.
     #[serde(default)]
     pub settings_sha256: String,
+    /// Variables that were set beside the cell's own, to see what they change; empty: it is the cell itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub added_env: BTreeMap<String, String>,
     /// Which repetition, from 1.
     pub replicate: u32,
     /// Which attempt at this cell, from 1: resuming a run adds one.
@@ -137,6 +141,31 @@ pub struct LoadStart {
     /// How many CPUs there are for whom; none in older traces, and where the host does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpus: Option<Cpus>,
+    /// Who holds the service to its memory limit; none: nobody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_enforced_by: Option<LimitedBy>,
+}
+
+/// What of the kernel holds a service to its memory limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitedBy {
+    /// The memory controller of a cgroup: resident memory of all its processes together.
+    Cgroup,
+    /// `RLIMIT_DATA` of each process: what it maps for itself and may write, resident or not.
+    DataLimit,
+}
+
+impl fmt::Display for LimitedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cgroup => "a cgroup of its own: what is over the limit is killed",
+            Self::DataLimit => {
+                "RLIMIT_DATA, for there is no cgroup for it on this host: of each process what it maps for itself and may \
+                 write, resident or not; what is over the limit is not allocated"
+            }
+        })
+    }
 }
 
 /// A phase on the cell's clock.

@@ -79,6 +79,9 @@ pub struct Places {
     pub stacks_bytes: Bytes,
     /// Pages of programs and libraries that were written: their variables.
     pub variables_bytes: Bytes,
+    /// Pages of the file that a preloaded library of steep's counts in: resident pages of a file, and not anonymous.
+    #[serde(default, skip_serializing_if = "Bytes::is_zero")]
+    pub counting_bytes: Bytes,
     /// All else: large blocks, what the program maps for itself, the heaps of other allocators.
     pub other_bytes: Bytes,
     /// Anonymous memory that the program mapped for itself, resident or not, as a preloaded library counts it.
@@ -105,6 +108,7 @@ impl Places {
             largest_arena_bytes: self.largest_arena_bytes.max(other.largest_arena_bytes),
             stacks_bytes: self.stacks_bytes + other.stacks_bytes,
             variables_bytes: self.variables_bytes + other.variables_bytes,
+            counting_bytes: self.counting_bytes + other.counting_bytes,
             other_bytes: self.other_bytes + other.other_bytes,
             ..self
         }

@@ -6,7 +6,7 @@ use steep_core::report::{Layout, Report, Results, terminal};
 use steep_core::scenario::Scenario;
 use steep_core::sim::SimService;
 use steep_core::testing::{decoded, sound};
-use steep_core::trace::{End, EndReason, Exit, Trace};
+use steep_core::trace::{End, EndReason, Exit, Heap, Places, Trace};
 use steep_judge::ids::{CellId, FlagSet};
 use steep_judge::isolation::{Guilt, isolate};
 use steep_judge::units::{Bytes, SinceStart};
@@ -240,4 +240,48 @@ fn a_trace_that_was_cut_anywhere_is_read_or_refused_and_never_a_panic() {
         }
     }
     assert_eq!(Trace::read(&text).expect("a trace").samples, trace.samples[..3]);
+}
+
+/// Live bytes are flat, and the arenas of threads grow.
+fn retaining(trace: &mut Trace) {
+    for sample in &mut trace.samples {
+        let arenas_bytes = Bytes::mib(22) + Bytes::new((50_000.0 * sample.t_s.as_secs_f64()) as u64);
+        let stacks_bytes = Bytes::mib(1);
+        sample.memory.anon_bytes = arenas_bytes + stacks_bytes + Bytes::kib(12);
+        sample.memory.file_bytes = Bytes::mib(6);
+        let own_mappings_bytes = sample.live.map(|_| Bytes::ZERO);
+        let places = Places { arenas_bytes, stacks_bytes, arenas: 6, own_mappings_bytes, ..Places::default() };
+        sample.heap = Some(Box::new(Heap { places: Some(places), ..Heap::default() }));
+    }
+}
+
+#[test]
+fn a_cell_that_retains_says_where_its_memory_lies_and_who_holds_it() {
+    let service = SimService { probe: true, ..SimService::default() };
+    let mut trace = trace(&["render"], &service);
+    retaining(&mut trace);
+    let outcome = Outcome::of(&trace);
+    assert_eq!(outcome.verdict(), Verdict::Retention);
+    let described = terminal(&report(vec![outcome, self::outcome(&[], 0.0)], &["render"]), Layout::default());
+    let table: Vec<&str> = described.lines().skip_while(|line| !line.starts_with("memory of")).take(9).collect();
+    insta::assert_snapshot!(table.join("\n"));
+    let note: String = described.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(note.contains("in 6 heaps of 64 MiB that it made for its threads (arenas)"), "{described}");
+    assert!(note.contains("MALLOC_ARENA_MAX=2 in service.env may give it back"), "{described}");
+}
+
+#[test]
+fn where_nothing_grows_nobody_is_told_where_memory_lies() {
+    let calm = || trace(&[], &SimService { probe: true, ..SimService::default() });
+    let mut still = calm();
+    retaining(&mut still);
+    for sample in &mut still.samples {
+        sample.memory.anon_bytes = calm().samples[0].memory.anon_bytes;
+        if let Some(places) = sample.heap.as_mut().and_then(|heap| heap.places.as_mut()) {
+            places.arenas_bytes = Bytes::mib(20);
+        }
+    }
+    let outcome = Outcome::of(&still);
+    assert!(outcome.layers.is_some() && outcome.verdict().is_clear(), "{:?}", outcome.judgement);
+    assert!(!terminal(&report(vec![outcome], &[]), Layout::default()).contains("memory of baseline"));
 }

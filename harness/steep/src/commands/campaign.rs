@@ -3,6 +3,7 @@
 
 mod builds;
 mod chooser;
+mod confirm;
 mod folder;
 mod foldover;
 mod night;
@@ -11,7 +12,7 @@ mod repeats;
 mod search;
 mod so_far;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Instant;
 
@@ -25,6 +26,7 @@ pub(super) use self::planned::Planned;
 use self::repeats::Repeats;
 pub(super) use self::search::Search;
 use self::so_far::SoFar;
+use super::outcomes::judged;
 use super::output::{printed, status_of, tell};
 use super::report::{assemble, rendered};
 use super::scenario_file::LoadedScenario;
@@ -33,7 +35,6 @@ use crate::shell::cell::{self, Soaking};
 use crate::shell::interrupt::Interrupt;
 use crate::shell::progress::Progress;
 use crate::shell::runtime;
-use crate::shell::store::read_stacks;
 use crate::shell::supervisor::become_subreaper;
 use steep_core::exit::Status;
 use steep_core::outcome::Outcome;
@@ -79,10 +80,14 @@ impl<'l> Campaign<'l> {
             progress.finish();
             let status = soaked?;
             let then = if interrupt.is_raised() { None } else { chooser.then(&mut self.so_far)? };
-            match then {
-                Some(then) => chooser = then,
-                None => return Ok(status),
+            if let Some(then) = then {
+                chooser = then;
+                continue;
             }
+            if chooser.may_confirm() {
+                self.confirm(&interrupt).await?;
+            }
+            return Ok(status);
         }
     }
 
@@ -190,9 +195,10 @@ impl<'l> Campaign<'l> {
             binary: self.so_far.builds.binary(cell)?,
             folder: &self.so_far.folder,
             repeated: repeated.as_ref(),
+            added_env: &BTreeMap::new(),
         };
-        let outcome = cell::soak(&soaking, progress, interrupted).await?.outcome();
-        let outcome = outcome.with_stacks(read_stacks(&self.so_far.folder.cell(id)).as_ref());
+        let recorded = cell::soak(&soaking, progress, interrupted).await?;
+        let outcome = judged(recorded, &self.so_far.folder);
         self.so_far.folder.write_json(Path::new(id.as_str()).join("verdict.json"), &outcome)?;
         progress.say(&summary(&outcome));
         self.so_far.outcomes.saw(outcome.clone());

@@ -2,10 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use crate::shell::store::{RunFolder, StoreError, read_stacks};
-use steep_core::outcome::Outcome;
+use crate::shell::store::{RunFolder, StoreError, read_stacks, read_stacks_at_limit};
+use steep_core::outcome::{Outcome, Recorded};
 use steep_core::trace::Repeated;
 use steep_judge::ids::CellId;
+
+/// What came of the cell that `recorded` is of, with what else is in its folder.
+pub(super) fn judged(recorded: Recorded, folder: &RunFolder) -> Outcome {
+    let id = recorded.header().cell.clone();
+    let own = folder.cell(&id);
+    let outcome = recorded.outcome().with_stacks(read_stacks(&own).as_ref());
+    let outcome = outcome.with_stacks_at_limit(read_stacks_at_limit(&own).as_ref());
+    // One that cannot be read is not there: it adds to what the cell itself tells.
+    let Some(again) = folder.confirming(&id).trace(&id).ok().flatten() else { return outcome };
+    let env = again.header().added_env.clone();
+    outcome.with_confirmation(&again.outcome(), &env)
+}
 
 /// The outcomes of the cells of a run that were asked for so far.
 #[derive(Debug, Default)]
@@ -21,7 +33,7 @@ impl Outcomes {
     pub(super) fn of(&mut self, folder: &RunFolder, id: &CellId) -> Result<Option<&Outcome>, StoreError> {
         if !self.judged.contains_key(id) {
             let Some(recorded) = folder.trace(id)? else { return Ok(None) };
-            self.saw(recorded.outcome().with_stacks(read_stacks(&folder.cell(id)).as_ref()));
+            self.saw(judged(recorded, folder));
         }
         Ok(self.judged.get(id))
     }

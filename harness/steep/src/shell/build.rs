@@ -309,6 +309,7 @@ impl Workspace {
             env: self.environment(package, build),
             folder: self.root().to_owned(),
             cpus: Vec::new(),
+            memory_limit: None,
             log: folder.join(LOG),
         }
     }

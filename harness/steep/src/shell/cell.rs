@@ -5,6 +5,7 @@ mod early_stop;
 mod source;
 mod under_load;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
@@ -61,6 +62,8 @@ pub struct Soaking<'r> {
     pub folder: &'r RunFolder,
     /// That the cell was soaked before, and why that does not count.
     pub repeated: Option<&'r Repeated>,
+    /// Variables that are set beside the cell's own, to see what they change.
+    pub added_env: &'r BTreeMap<String, String>,
 }
 
 /// What is started as the service of a cell.
@@ -197,6 +200,8 @@ async fn prepare(soaking: &Soaking<'_>, cell_folder: &Path) -> Result<Result<Pre
 /// What the cell adds to the start of the service, with the file of what is preloaded in its environment.
 fn settled(soaking: &Soaking<'_>) -> Result<CellSettings, PreloadError> {
     let mut settings = settings(soaking.scenario, soaking.cell);
+    let added = soaking.added_env.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+    settings.env.extend(added);
     if let Some(library) = &settings.preload {
         let file = preload::find(library, soaking.scenario_folder)?;
         settings.env.insert(preload::VARIABLE.to_owned(), Some(file.display().to_string()));
@@ -386,6 +391,14 @@ async fn connect(soaking: &Soaking<'_>, access: Access, service: &RunningService
     })
 }
 
+/// The variables of the service and those that the cell adds or takes out.
+fn whole_env(scenario: &Scenario, settings: &CellSettings) -> BTreeMap<String, Option<String>> {
+    let mut env: BTreeMap<String, Option<String>> =
+        scenario.service.env.iter().map(|(name, value)| (name.clone(), Some(value.to_string()))).collect();
+    env.extend(settings.env.clone());
+    env
+}
+
 fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
     let Soaking { scenario, plan, cell, .. } = soaking;
     // A library that is not there is reported where the service is started.
@@ -416,6 +429,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         axes: cell.axes.clone(),
         history: history(scenario, &cell.axes),
         settings_sha256: hex(&Sha256::digest(settings.shown().as_bytes())),
+        added_env: soaking.added_env.clone(),
         replicate: cell.replicate,
         attempt,
         repeated: soaking.repeated.cloned(),
@@ -437,6 +451,6 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         memory_limit_bytes: scenario.service.memory_limit_bytes,
         probe: scenario.service.asked_probe().is_some(),
         live_from: scenario.service.live_from(),
-        provenance: of_cell(soaking.provenance, plan, cell, built, command, &settings.env),
+        provenance: of_cell(soaking.provenance, plan, cell, built, command, &whole_env(scenario, &settings)),
     }
 }

@@ -91,6 +91,24 @@ impl Cgroup {
         write(&self.folder.join(name), limit.trim())
     }
 
+    /// Lets all who are in it have this many bytes together, with nothing swapped out beside.
+    ///
+    /// # Errors
+    /// No permission, or less than is in use.
+    pub fn limit(&self, bytes: u64) -> io::Result<()> {
+        let text = bytes.to_string();
+        let version_1 = self.folder.join("memory.limit_in_bytes");
+        if version_1.exists() {
+            write(&version_1, &text)?;
+            // Memory and swap together; not there where swap is not counted.
+            let _ = write(&self.folder.join("memory.memsw.limit_in_bytes"), &text);
+            return Ok(());
+        }
+        write(&self.folder.join("memory.max"), &text)?;
+        let _ = write(&self.folder.join("memory.swap.max"), "0");
+        Ok(())
+    }
+
     /// Takes this process out of it again; what it started stays in.
     pub fn leave(&self) {
         // Where it fails the supervisor is counted as well, which changes nothing but its removal.

@@ -16,7 +16,8 @@ use crate::shell::loopback::Client;
 use crate::shell::probe;
 use steep_core::kept::{Moment, Series};
 use steep_core::scenario::Scenario;
-use steep_core::trace::{Live, Sample};
+use steep_core::trace::{Live, ProcessId, Sample};
+use steep_judge::units::{Bytes, SinceStart};
 
 /// Makes sure that live bytes are counted where the scenario says so.
 ///
@@ -49,34 +50,92 @@ async fn of_probe(scenario: &Scenario, client: &Client, within: Duration) -> Opt
 pub struct Counting {
     preloaded: Preloaded,
     stacks: StackLog,
+    has_been_steady: bool,
+    /// What the stacks held when the service came close to its limit.
+    at_limit: StackLog,
+    limit: Option<Bytes>,
+    /// The most percent of the limit of which there is a snapshot.
+    percent: u64,
+    last: Last,
 }
 
+/// What was read last.
+#[derive(Debug, Default)]
+struct Last {
+    processes: Vec<ProcessId>,
+    completed: u64,
+}
+
+/// What the stacks kept.
+#[derive(Debug)]
+pub struct Kept {
+    /// While the cell was judged, and at the end of one that crashed; none where there was no time to look.
+    pub series: Option<Series>,
+    /// When the service came close to its limit; none where it did not.
+    pub at_limit: Option<Series>,
+}
+
+/// Percents of the limit at which a snapshot of the stacks is kept, the highest first.
+const CLOSE_TO_LIMIT: [u64; 2] = [90, 80];
+
 impl Counting {
-    /// By `preloaded`, which the service was started with.
+    /// By `preloaded`, which the service was started with; `limit` is what production gives it.
     #[must_use]
-    pub fn new(preloaded: Preloaded) -> Self {
-        Self { preloaded, stacks: StackLog::default() }
+    pub fn new(preloaded: Preloaded, limit: Option<Bytes>) -> Self {
+        Self {
+            preloaded,
+            stacks: StackLog::default(),
+            has_been_steady: false,
+            at_limit: StackLog::default(),
+            limit,
+            percent: 0,
+            last: Last::default(),
+        }
     }
 
-    /// Puts down in `sample` what is counted. What warms up is not looked at stack by stack: caches that fill would be
-    /// named.
+    /// Puts down in `sample` what is counted. What the stacks kept while it warmed up is dropped once a phase
+    /// `is_steady`: caches that fill would be named. Until then it is kept for a crash.
     pub fn count(&mut self, sample: &mut Sample, is_steady: bool) {
-        self.preloaded.tidy();
+        self.preloaded.tidy(&self.last.processes);
         sample.live = self.preloaded.read(&sample.processes);
         if let Some(places) = sample.heap.as_mut().and_then(|heap| heap.places.as_mut()) {
             (places.own_mappings_bytes, places.is_other_allocator) = self.preloaded.mapped(&sample.processes);
         }
-        if is_steady {
-            let moment = Moment { t_s: sample.t_s, completed: sample.completed() };
+        if is_steady && !self.has_been_steady {
+            self.stacks = StackLog::default();
+            self.has_been_steady = true;
+        }
+        self.last = Last { processes: sample.processes.clone(), completed: sample.completed() };
+        let moment = Moment { t_s: sample.t_s, completed: self.last.completed };
+        if is_steady || !self.has_been_steady {
             self.stacks.tick(&self.preloaded, &sample.processes, moment);
+        }
+        if let Some(percent) = self.is_close_to_limit(sample) {
+            self.percent = percent;
+            self.at_limit.take(&self.preloaded, &sample.processes, moment);
         }
     }
 
-    /// What the stacks kept; none where there was no time to look. Takes seconds.
+    /// The percents of the limit that `sample` is above and none before was.
+    fn is_close_to_limit(&self, sample: &Sample) -> Option<u64> {
+        let limit = self.limit?.get();
+        let resident = sample.memory.judged() + sample.memory.file_bytes;
+        // Blocks that were never written are not resident, and count where the limit is one of what is mapped.
+        let held = resident.max(sample.live.map_or(Bytes::ZERO, |live| live.live_bytes)).get();
+        let is_above = |percent: &u64| held.saturating_mul(100) >= limit.saturating_mul(*percent);
+        CLOSE_TO_LIMIT.into_iter().find(is_above).filter(|percent| *percent > self.percent)
+    }
+
+    /// What the stacks kept, of a service that crashed until its end: the files of its processes outlive them. Takes
+    /// seconds.
     #[must_use]
-    pub fn finish(self) -> Option<Series> {
-        let series = self.stacks.finish();
+    pub fn finish(mut self, crashed_at: Option<SinceStart>) -> Kept {
+        if let Some(t_s) = crashed_at {
+            let moment = Moment { t_s, completed: self.last.completed };
+            self.stacks.take(&self.preloaded, &self.last.processes, moment);
+        }
+        let kept = Kept { series: self.stacks.finish(), at_limit: self.at_limit.finish() };
         self.preloaded.remove();
-        series
+        kept
     }
 }

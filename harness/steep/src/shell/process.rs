@@ -20,13 +20,14 @@ use tokio::time::timeout;
 
 use crate::shell::supervisor::guard::NAME;
 use crate::shell::supervisor::protocol::{Order, Report};
-use crate::shell::supervisor::{CPUS_OPTION, ON_ORDER_OPTION, SUBCOMMAND};
+use crate::shell::supervisor::{CPUS_OPTION, MEMORY_OPTION, ON_ORDER_OPTION, SUBCOMMAND};
 use crate::shell::{cgroups, process_tree, remains};
 use oom::OomCounters;
 use output::Output;
 use steep_core::running_count::RunningCount;
 use steep_core::scenario::{Stop, StopSignal};
-use steep_core::trace::Exit;
+use steep_core::trace::{Exit, LimitedBy};
+use steep_judge::units::Bytes;
 
 /// How long starting may take, from the fork to the process's own program; a cold disk takes a second.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -53,6 +54,8 @@ pub struct Launch {
     pub folder: PathBuf,
     /// CPUs that it is pinned to; empty: all.
     pub cpus: Vec<usize>,
+    /// The most memory that the kernel lets it have; none: as much as steep may have.
+    pub memory_limit: Option<Bytes>,
     /// Where its output goes; begun anew.
     pub log: PathBuf,
 }
@@ -113,6 +116,7 @@ pub struct Process {
     /// The guard of the supervisor, which is steep's own child.
     guard: Child,
     own: Own,
+    limited_by: Option<LimitedBy>,
     was_asked_to_end: bool,
     orders: Option<ChildStdin>,
     reports: Lines<BufReader<ChildStdout>>,
@@ -205,7 +209,7 @@ impl Process {
         let mut next = async || match timeout(START_TIMEOUT, reports.next_line()).await {
             Ok(Ok(Some(line))) => match line.parse() {
                 Ok(Report::NotStarted { message }) => Err(StartError::Refused { message }),
-                Ok(report @ (Report::Prepared | Report::Started { .. })) => Ok(report),
+                Ok(report @ (Report::Prepared | Report::Limited { .. } | Report::Started { .. })) => Ok(report),
                 Ok(_) | Err(_) => Err(unanswered(&line)),
             },
             Ok(_) => Err(unanswered("it ended at once")),
@@ -217,8 +221,13 @@ impl Process {
         let mut orders = orders.ok_or_else(|| unanswered("it takes no orders"))?;
         // One that has ended meanwhile says so in place of having started.
         let _ = orders.write_all(format!("{}\n", Order::Go).as_bytes()).await;
-        let Report::Started { pid, supervisor: supervisor_pid } = next().await? else {
-            return Err(unanswered("it was prepared twice"));
+        let mut limited_by = None;
+        let (pid, supervisor_pid) = loop {
+            match next().await? {
+                Report::Started { pid, supervisor } => break (pid, supervisor),
+                Report::Limited { by } if limited_by.is_none() => limited_by = Some(by),
+                _ => return Err(unanswered("it was prepared twice")),
+            }
         };
         own.add(Some(supervisor_pid));
         let oom = OomCounters::read(pid);
@@ -227,6 +236,7 @@ impl Process {
             supervisor_pid,
             guard,
             own,
+            limited_by,
             was_asked_to_end: false,
             orders: Some(orders),
             reports,
@@ -248,6 +258,12 @@ impl Process {
     #[must_use]
     pub fn supervisor_pid(&self) -> u32 {
         self.supervisor_pid
+    }
+
+    /// What holds it to its memory limit; none: nothing does.
+    #[must_use]
+    pub fn limited_by(&self) -> Option<LimitedBy> {
+        self.limited_by
     }
 
     /// Whether somebody asked its supervisor to end: then its end is not its own doing.
@@ -369,7 +385,10 @@ impl Process {
                 self.exit.get_or_insert(UNKNOWN_EXIT);
             }
             // Said at the start only, or nothing that a supervisor says.
-            Some(Ok(Report::Prepared | Report::Started { .. } | Report::NotStarted { .. }) | Err(_)) => {}
+            Some(
+                Ok(Report::Prepared | Report::Limited { .. } | Report::Started { .. } | Report::NotStarted { .. })
+                | Err(_),
+            ) => {}
             None => self.take_over().await,
         }
     }
@@ -402,6 +421,9 @@ impl Process {
 fn supervisor_command(launch: &Launch, program: &Path, output: Stdio) -> Command {
     let mut command = Command::new(program);
     command.arg0(NAME).arg(SUBCOMMAND).arg(ON_ORDER_OPTION);
+    if let Some(limit) = launch.memory_limit {
+        command.arg(MEMORY_OPTION).arg(limit.get().to_string());
+    }
     if !launch.cpus.is_empty() {
         let list: Vec<String> = launch.cpus.iter().map(usize::to_string).collect();
         command.arg(CPUS_OPTION).arg(list.join(","));

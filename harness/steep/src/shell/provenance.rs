@@ -14,8 +14,16 @@ use steep_core::scenario::{Program, Scenario};
 use steep_core::trace::Provenance;
 
 /// Variables that change how memory is managed, whoever set them.
-const ALLOCATOR_VARIABLES: [&str; 6] =
-    ["MALLOC_ARENA_MAX", "MALLOC_CONF", "_RJEM_MALLOC_CONF", "MIMALLOC_PURGE_DELAY", "GLIBC_TUNABLES", "LD_PRELOAD"];
+const ALLOCATOR_VARIABLES: [&str; 8] = [
+    "MALLOC_ARENA_MAX",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_CONF",
+    "_RJEM_MALLOC_CONF",
+    "MIMALLOC_PURGE_DELAY",
+    "GLIBC_TUNABLES",
+    "LD_PRELOAD",
+];
 
 /// How long git and rustc may take to say what they know: tens of milliseconds, and seconds on a disk that is far away.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -35,12 +35,16 @@ const SCENARIO_FILE: &str = "scenario.toml";
 const LOCK_FILE: &str = "run.lock";
 /// The trace of a cell.
 pub const TRACE_FILE: &str = "trace.jsonl";
+/// In the folder of a cell: the cell once more, with what is to help.
+const CONFIRM: &str = "confirm";
 /// What earlier attempts at a cell left, in its folder.
 const ATTEMPTS: &str = "attempts";
 /// The largest `run.json`: a scenario of at most 16 MiB with its plan.
 const LARGEST_RECORD: u64 = 256 << 20;
 /// In the folder of a cell: what its stacks kept, where a preloaded library counted.
 pub const STACKS_FILE: &str = "stacks.json";
+/// The same when the service came close to its limit.
+pub const STACKS_AT_LIMIT_FILE: &str = "stacks-at-limit.json";
 
 /// Of 8,192 stacks of 58 frames with 24 snapshots.
 const LARGEST_STACKS: u64 = 256 << 20;
@@ -258,6 +262,22 @@ impl RunFolder {
         self.path.join(id.as_str())
     }
 
+    /// Where `cell` is soaked once more, to see what helps: as the folder of a run that has this cell only.
+    #[must_use]
+    pub fn confirming(&self, cell: &CellId) -> Self {
+        Self { path: self.cell(cell).join(CONFIRM), lock: None }
+    }
+
+    /// The same, made where it is not there.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn begin_confirming(&self, cell: &CellId) -> Result<Self, StoreError> {
+        let folder = self.confirming(cell);
+        files::own_folder(&folder.path).map_err(|source| StoreError::File { path: folder.path.clone(), source })?;
+        Ok(folder)
+    }
+
     /// Makes the folder of `cell` ready for a new attempt, and says which it is: what is in it is moved into
     /// `attempts/<n>/`, never thrown away, so that nothing stands where the attempt will write.
     ///
@@ -324,7 +344,17 @@ pub fn read_trace<T: FromRecords>(path: &Path) -> Result<T, StoreError> {
 /// the trace tells.
 #[must_use]
 pub fn read_stacks(folder: &Path) -> Option<Series> {
-    let bytes = files::read(&folder.join(STACKS_FILE), LARGEST_STACKS).ok()?;
+    read_series(&folder.join(STACKS_FILE))
+}
+
+/// The same of what they held when the service came close to its limit.
+#[must_use]
+pub fn read_stacks_at_limit(folder: &Path) -> Option<Series> {
+    read_series(&folder.join(STACKS_AT_LIMIT_FILE))
+}
+
+fn read_series(file: &Path) -> Option<Series> {
+    let bytes = files::read(file, LARGEST_STACKS).ok()?;
     serde_json::from_slice(&bytes).ok().filter(|series: &Series| series.schema == SCHEMA)
 }
 

@@ -11,6 +11,7 @@
 //! thread, and takes about as much memory as an empty program does.
 
 pub mod guard;
+mod limit;
 pub mod protocol;
 
 use std::ffi::OsString;
@@ -26,6 +27,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
 
 use super::cgroups::Cgroup;
 use super::process_tree;
+use limit::Limit;
 use protocol::{Order, Report};
 
 /// The name of the program, as `steep <SUBCOMMAND>` and as the second word of its command line in `/proc`.
@@ -33,6 +35,9 @@ pub const SUBCOMMAND: &str = "supervise";
 
 /// Comes before a comma-separated list of the CPUs that the process is pinned to.
 pub const CPUS_OPTION: &str = "--cpus";
+
+/// Comes before the most bytes of memory that the process may have.
+pub const MEMORY_OPTION: &str = "--memory";
 
 /// Says that the process is to be started when steep orders it, and not at once.
 pub const ON_ORDER_OPTION: &str = "--on-order";
@@ -43,8 +48,9 @@ const GUARDED_OPTION: &str = "--guarded";
 /// Orders are a few bytes. More than this without a line end is not from steep.
 const ORDERS_MAX_BYTES: usize = 256;
 
-/// Supervises: `args` are what follows `steep supervise`, that is `[--on-order] [--cpus 0,1] PROGRAM ARG…`. The folder
-/// and the environment of the process are those of the supervisor.
+/// Supervises: `args` are what follows `steep supervise`, that is
+/// `[--on-order] [--memory BYTES] [--cpus 0,1] PROGRAM ARG…`. The folder and the environment of the process are those
+/// of the supervisor.
 pub fn supervise(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args = args.into_iter().peekable();
     if args.next_if(|arg| arg == GUARDED_OPTION).is_none() {
@@ -87,6 +93,7 @@ impl Supervised {
     fn start(args: impl IntoIterator<Item = OsString>, tell: &mut impl FnMut(Report)) -> Result<Self, String> {
         let mut args = args.into_iter().peekable();
         let is_on_order = args.next_if(|arg| arg == ON_ORDER_OPTION).is_some();
+        let most = args.next_if(|arg| arg == MEMORY_OPTION).and_then(|_| args.next());
         let cpus = args.next_if(|arg| arg == CPUS_OPTION).and_then(|_| args.next());
         let program = args.next().ok_or("no program is named")?;
 
@@ -110,8 +117,19 @@ impl Supervised {
             }
         }
         let cgroup = Cgroup::enter().ok();
+        let limit = most.map(|most| Limit::set(&most.to_string_lossy(), cgroup.as_ref())).transpose();
+        let limit = limit.inspect_err(|_| {
+            if let Some(cgroup) = &cgroup {
+                cgroup.leave();
+                cgroup.remove();
+            }
+        });
+        let limit = limit.map_err(|error| format!("`{}`: {error}", program.to_string_lossy()))?;
         let spawned =
             Command::new(&program).args(args).process_group(0).stdin(Stdio::null()).stdout(Stdio::from(output)).spawn();
+        if let Some(limit) = limit {
+            tell(Report::Limited { by: limit.lift() });
+        }
         if let Some(cgroup) = &cgroup {
             cgroup.leave();
             if spawned.is_err() {

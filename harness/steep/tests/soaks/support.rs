@@ -87,6 +87,7 @@ pub fn shell(folder: &Path, script: &str) -> Launch {
         env: BTreeMap::new(),
         folder: folder.to_owned(),
         cpus: Vec::new(),
+        memory_limit: None,
         log: folder.join("service.log"),
     }
 }

@@ -59,7 +59,7 @@ fn of_cell(outcome: &Outcome, layers: &Layers, layout: Layout) -> String {
         " Nobody counted live bytes: what is in use is not told from what the allocator holds free (docs/live-bytes.md)."
     };
     let note = format!(
-        "They add up to {} of resident memory. * grew for sure over the second half of what is fitted ({} looks).{without}",
+        "They add up to {} of resident memory. * grew for sure ({} looks).{without}",
         layers.resident_bytes, layers.looks
     );
     table(&columns, layout) + &wrapped(&note, layout)

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::settling::settled_by;
 use super::super::{Layout, Report};
 use super::prose::{command, wrapped};
-use crate::kept::{Cause, Frame};
-use crate::outcome::{ByRequest, HeldMemory, OtherSeries, Outcome, PhaseJudgement, WorkerEnds};
+use crate::kept::{Cause, Ending, Frame, Holder};
+use crate::outcome::{ByRequest, Confirmed, HeldMemory, OtherSeries, Outcome, PhaseJudgement, Retained, WorkerEnds};
 use crate::scenario::Code;
 use crate::threshold::ThresholdOutcome;
 use crate::trace::{ExternalLoad, FlowCounts};
@@ -125,6 +125,30 @@ fn kept_note(cause: &Cause) -> String {
     format!("kept by {function}{place}{inside}: {} per request, {share} % of what grows{calls}", per_request.compact())
 }
 
+/// Holders that are shown of what was held at one moment.
+const HOLDERS_SHOWN: usize = 3;
+
+/// `when the limit was close, after 24s: keep at src/main.rs:7 held 41.0 MiB, 96 %`
+fn at_limit_note(moment: &Ending) -> Option<String> {
+    let holder = moment.holders.first()?;
+    let Holder { frame, held_bytes, share, .. } = holder;
+    let place = frame.place();
+    Some(format!(
+        "when the limit was close, after {}: {place} held {held_bytes}, {:.0} % of what was alive",
+        moment.t_s,
+        share * 100.0
+    ))
+}
+
+fn ending_notes(ending: &Ending) -> Vec<String> {
+    let said = |holder: &Holder| {
+        let calls: Vec<String> = holder.chain.iter().take(CALLS_SHOWN).map(Frame::place).collect();
+        let calls = if calls.len() > 1 { format!("; called by: {}", calls.join(" < ")) } else { String::new() };
+        format!("at the end, after {}, {}{calls}", ending.t_s, holder.note())
+    };
+    ending.holders.iter().take(HOLDERS_SHOWN).map(said).collect()
+}
+
 fn cell_notes(outcome: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
     if !outcome.verdict().is_clear() {
@@ -132,6 +156,10 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     }
     notes.extend(outcome.by_request.as_ref().and_then(ByRequest::note));
     notes.extend(outcome.kept_by.iter().take(CAUSES_SHOWN).map(kept_note));
+    notes.extend(outcome.retained.as_ref().map(Retained::note));
+    notes.extend(outcome.confirmed.as_ref().map(Confirmed::note));
+    notes.extend(outcome.held_at_limit.iter().filter_map(at_limit_note));
+    notes.extend(outcome.held_at_end.iter().flat_map(ending_notes));
     if let Some(repeated) = &outcome.repeated {
         let times = if repeated.times == 1 { "once".to_owned() } else { format!("{} times", repeated.times) };
         notes.push(format!("soaked {times} more, after an attempt that does not count: {}", repeated.why));
@@ -153,6 +181,7 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     {
         notes.push(format!("headroom: the peak of {peak} is above 90 % of the limit of {limit}"));
     }
+    notes.extend(outcome.limit_enforced_by.map(|by| format!("memory_limit was enforced by {by}")));
     if outcome.verdict() == Verdict::Crashed && !outcome.message.is_empty() {
         notes.push(format!("its last lines:\n{}", outcome.message));
     } else if !outcome.message.is_empty() && !outcome.judgement.reason.contains(&outcome.message) {

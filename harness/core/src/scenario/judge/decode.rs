@@ -13,6 +13,7 @@ pub(in crate::scenario) fn judge(reader: &mut Reader, top: &Section<'_>) -> Judg
         min_growth_bytes_per_hour: BytesPerHour::new(per_hour.as_f64()),
         strictness: reader.choice(section, "strictness").unwrap_or(Strictness::Normal),
         stop_early: reader.choice(section, "stop_early").unwrap_or_default(),
+        confirm: reader.choice(section, "confirm").unwrap_or_default(),
         fail_on: reader.choices(section, "fail_on").unwrap_or_default(),
     }
 }

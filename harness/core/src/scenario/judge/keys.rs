@@ -11,5 +11,6 @@ pub(in crate::scenario) const KEYS: &[Key] = &[
     key("judge.min_growth_per_hour", Size, Default("\"1MiB\""), "The smallest growth per hour worth finding; the larger of the two counts."),
     key("judge.strictness", Choice(&["normal", "strict"], &[]), Default("\"normal\""), "Evidence that a leak needs: a log-likelihood ratio above 3, or above 5."),
     key("judge.stop_early", Choice(&["never", "leak"], &[]), Default("\"never\""), "`leak`: a cell ends once two looks in a row (at 7, 10, 15, 20, 30, 45 minutes and so on) show a leak with strong evidence and only steady phases would follow. Never because it looks calm."),
+    key("judge.confirm", Choice(&["nothing", "retention"], &[]), Default("\"nothing\""), "`retention`: once all is soaked, the cell whose allocator holds most is soaked once more with variables that are likely to give it back (`MALLOC_ARENA_MAX=2`, for example), and the report says what that changed. Nothing is compared with that soak but its own cell. Of `steep run` without `--until`."),
     key("judge.fail_on", Choices(&["leak", "step", "retention", "crashed", "headroom"]), Default("[\"leak\", \"step\", \"crashed\", \"headroom\"]"), "What makes the run a finding, exit status 1."),
 ];

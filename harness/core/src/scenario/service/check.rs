@@ -8,8 +8,18 @@ use crate::template::Template;
 use steep_judge::units::Bytes;
 
 /// What steep writes into a cell's folder.
-const OWN_FILES: [&str; 8] =
-    ["trace.jsonl", "verdict.json", "service.log", "driver.log", "latency.hlog", "attempts", "live", "stacks.json"];
+const OWN_FILES: [&str; 10] = [
+    "trace.jsonl",
+    "verdict.json",
+    "service.log",
+    "driver.log",
+    "latency.hlog",
+    "attempts",
+    "live",
+    "stacks.json",
+    "stacks-at-limit.json",
+    "confirm",
+];
 
 impl Check<'_> {
     pub(in crate::scenario) fn service(&mut self, scenario: &Scenario) {
@@ -22,6 +32,10 @@ impl Check<'_> {
         self.environment("service.env", service.env.keys());
         if service.memory_limit_bytes == Some(Bytes::ZERO) {
             self.error("service.memory_limit", "\"memory_limit\" is 0", "leave it out where there is none");
+        }
+        if service.enforce_limit && service.memory_limit_bytes.is_none() {
+            let help = "add memory_limit = \"512MiB\", what production gives it";
+            self.error("service.enforce_limit", "there is no \"memory_limit\" to enforce", help);
         }
         match &service.program {
             Program::Command(command) => self.command("service.command", command, &known),

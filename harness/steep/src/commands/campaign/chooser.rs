@@ -28,6 +28,11 @@ pub(in super::super) trait Chooser {
         false
     }
 
+    /// Whether a cell may be soaked once more at the end, to see what helps: nothing bounds the time then.
+    fn may_confirm(&self) -> bool {
+        false
+    }
+
     /// Whether this cell may be repeated.
     fn is_chosen(&self, _: &CellId) -> bool {
         true

@@ -59,6 +59,10 @@ impl Chooser for Planned {
         true
     }
 
+    fn may_confirm(&self) -> bool {
+        true
+    }
+
     fn is_chosen(&self, id: &CellId) -> bool {
         self.chosen.contains(id)
     }

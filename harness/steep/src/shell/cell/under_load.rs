@@ -19,7 +19,7 @@ use crate::shell::progress::{self, Progress};
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
 use crate::shell::service::{Ended, RunningService};
-use crate::shell::store::{STACKS_FILE, StoreError, TraceWriter};
+use crate::shell::store::{STACKS_AT_LIMIT_FILE, STACKS_FILE, StoreError, TraceWriter};
 use steep_core::scenario::Role;
 use steep_core::soak::{Action, Event, Soak};
 use steep_core::threshold::Watch;
@@ -97,7 +97,7 @@ impl<'r> CellUnderLoad<'r> {
         Ok(Self {
             soaking,
             service,
-            counting: preloaded.map(Counting::new),
+            counting: preloaded.map(|library| Counting::new(library, scenario.service.memory_limit_bytes)),
             heap: HeapLooks::default(),
             source,
             sampler,
@@ -372,12 +372,15 @@ impl<'r> CellUnderLoad<'r> {
     }
 
     /// What the stacks kept, with their places in the source; what a crash left of it as well.
-    async fn write_stacks(&mut self) -> Result<(), CellError> {
+    async fn write_stacks(&mut self, crashed_at: Option<SinceStart>) -> Result<(), CellError> {
         let Some(counting) = self.counting.take() else { return Ok(()) };
         // Debug information takes seconds to read, on a thread that may be late.
-        let series = tokio::task::spawn_blocking(move || counting.finish()).await.ok().flatten();
-        let Some(series) = series else { return Ok(()) };
-        self.soaking.folder.write_json(Path::new(self.soaking.cell.id.as_str()).join(STACKS_FILE), &series)?;
+        let Ok(kept) = tokio::task::spawn_blocking(move || counting.finish(crashed_at)).await else { return Ok(()) };
+        for (file, series) in [(STACKS_FILE, kept.series), (STACKS_AT_LIMIT_FILE, kept.at_limit)] {
+            if let Some(series) = series {
+                self.soaking.folder.write_json(Path::new(self.soaking.cell.id.as_str()).join(file), &series)?;
+            }
+        }
         Ok(())
     }
 
@@ -401,7 +404,7 @@ impl<'r> CellUnderLoad<'r> {
             reason = EndReason::Failed;
             self.message = why;
         }
-        self.write_stacks().await?;
+        self.write_stacks((reason == EndReason::Crashed).then_some(ended_at)).await?;
         let latency_log = self.latency_log.finish();
         let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
         let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));
@@ -452,5 +455,6 @@ fn load_start(sampler: &Sampler, service: &RunningService) -> LoadStart {
         limits: sampler.limits().into_iter().map(str::to_owned).chain(service.unknown.iter().cloned()).collect(),
         not_counted: sampler.not_counted().into_iter().map(str::to_owned).collect(),
         cpus: sampler.cpus(),
+        limit_enforced_by: service.process.limited_by(),
     }
 }

@@ -9,6 +9,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use steep_live::pid_of;
+
 use crate::shell::clock::Moment;
 use steep_core::trace::{Heap, Places, ProcessId};
 use steep_judge::units::{Bytes, SinceStart};
@@ -23,8 +25,8 @@ const LOOKS: u32 = 60;
 /// A look that takes no longer belongs to the moment of its sample; a slower one comes with the next sample.
 const SAME_MOMENT: Duration = Duration::from_millis(10);
 
-/// A look waits for this many times what the last one took: 0.2 % of a CPU, however large the service is.
-const REST: u32 = 500;
+/// A look waits for this many times what the last one took: 1 % of a CPU at most, however large the service is.
+const REST: u32 = 100;
 
 /// glibc maps an arena of threads at a multiple of this and never lets it grow beyond (arena.c, `HEAP_MAX_SIZE`).
 const ARENA_BYTES: u64 = 64 << 20;
@@ -110,6 +112,8 @@ enum Kind {
     Reserved,
     /// Of a file.
     File,
+    /// Of a file that the preloaded library counts in.
+    Counting,
     Other,
 }
 
@@ -145,6 +149,9 @@ fn heap(text: &str) -> Heap {
     let mut places = Places::default();
     for (number, mapping) in mappings.iter().enumerate() {
         let before = number.checked_sub(1).and_then(|before| mappings.get(before));
+        if mapping.kind == Kind::Counting {
+            places.counting_bytes = places.counting_bytes + mapping.share;
+        }
         let place = place(mapping, before, mappings.get(number + 1));
         let is_of_glibc = matches!(place, Place::MainHeap | Place::Arena);
         let sum = if is_of_glibc { &mut heap.arenas_bytes } else { &mut heap.outside_bytes };
@@ -190,7 +197,7 @@ fn place(mapping: &Mapping, before: Option<&Mapping>, next: Option<&Mapping>) ->
     match mapping.kind {
         Kind::Heap => Place::MainHeap,
         Kind::Stack => Place::Stack,
-        Kind::File => Place::Variables,
+        Kind::File | Kind::Counting => Place::Variables,
         _ if is_arena(mapping, next) => Place::Arena,
         Kind::Unnamed if before.is_some_and(|before| is_guard(before, mapping)) => Place::Stack,
         Kind::Unnamed | Kind::Reserved | Kind::Other => Place::Other,
@@ -232,6 +239,7 @@ fn head(line: &str) -> Option<Mapping> {
         _ if line.ends_with("[stack]") || line.contains("[anon: glibc: pthread stack") => Kind::Stack,
         "rw" if is_unnamed => Kind::Unnamed,
         "--" if is_unnamed => Kind::Reserved,
+        _ if name.starts_with('/') && line.rsplit('/').next().and_then(pid_of).is_some() => Kind::Counting,
         _ if name.starts_with('/') => Kind::File,
         _ => Kind::Other,
     };
@@ -286,6 +294,16 @@ mod tests {
         let places = heap(text).places.expect("its parts");
         assert_eq!(places.stacks_bytes, Bytes::kib(24 + 12 + 4));
         assert_eq!((places.arenas_bytes, places.other_bytes), (Bytes::kib(2000), Bytes::kib(7)), "a large reserve");
+    }
+
+    #[test]
+    fn the_file_that_steep_itself_counts_in_is_told_from_those_of_the_program() {
+        let file = steep_live::file_name(77);
+        let text = format!(
+            "7f0000000000-7f0000630000 rw-s 00000000 fe:00 9   /out/baseline/live/{file}\nRss: 200 kB\nPss: 200 kB\nAnonymous: 0 kB\n\
+             7f0001000000-7f0001630000 r--p 00000000 fe:00 9   /usr/lib/libc.so.6\nRss: 300 kB\nPss: 40 kB\nAnonymous: 0 kB\n"
+        );
+        assert_eq!(heap(&text).places.map(|places| places.counting_bytes), Some(Bytes::kib(200)));
     }
 
     #[test]

@@ -129,14 +129,15 @@ impl Preloaded {
         Counts::read(&bytes).ok()
     }
 
-    /// Removes the files of processes that came and went, so that a service which starts programs all the time fills no
-    /// disk.
-    pub fn tidy(&self) {
+    /// Removes the files of processes that came and went, but those of `kept`, so that a service which starts programs
+    /// all the time fills no disk.
+    pub fn tidy(&self, kept: &[ProcessId]) {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().filter_map(Result::ok);
         for entry in entries {
             let name = entry.file_name();
             let pid: Option<u32> = name.to_str().and_then(pid_of);
-            if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let is_kept = |pid: u32| kept.iter().any(|process| process.pid == pid);
+            if pid.is_some_and(|pid| !is_kept(pid) && !Path::new(&format!("/proc/{pid}")).exists()) {
                 // One that cannot be removed goes with the folder.
                 let _ = fs::remove_file(entry.path());
             }
@@ -193,7 +194,9 @@ mod tests {
         for file in [&left, &alive] {
             fs::write(file, []).expect("a file");
         }
-        preloaded.tidy();
+        preloaded.tidy(&[ProcessId { pid: u32::MAX, start_ticks: 0 }]);
+        assert!(left.exists(), "its last count is still to be read");
+        preloaded.tidy(&[]);
         assert!(!left.exists() && alive.exists() && preloaded.library().exists());
     }
 }

@@ -60,7 +60,8 @@ impl StackLog {
         }
     }
 
-    fn take(&mut self, preloaded: &Preloaded, processes: &[ProcessId], moment: Moment) {
+    /// Takes a snapshot.
+    pub fn take(&mut self, preloaded: &Preloaded, processes: &[ProcessId], moment: Moment) {
         let mut found = BTreeMap::new();
         let mut lost = 0;
         for process in processes.iter().take(PROCESSES) {

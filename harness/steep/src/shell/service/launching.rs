@@ -47,7 +47,8 @@ impl Preparation<'_> {
             let value = value.as_ref().map(|text| self.fill_text("flags and axes", text)).transpose()?;
             env.insert(name.clone(), value);
         }
-        Ok(Launch { program, args, env, cpus: service.cpus.clone(), ..self.nothing() })
+        let memory_limit = service.memory_limit_bytes.filter(|_| service.enforce_limit);
+        Ok(Launch { program, args, env, cpus: service.cpus.clone(), memory_limit, ..self.nothing() })
     }
 
     /// The launch of a dependency.
@@ -132,6 +133,7 @@ impl Preparation<'_> {
             env: BTreeMap::new(),
             folder: self.place.scenario_folder.to_owned(),
             cpus: Vec::new(),
+            memory_limit: None,
             log: self.log(),
         }
     }

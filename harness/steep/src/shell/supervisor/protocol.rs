@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use steep_core::trace::LimitedBy;
+
 /// What steep asks of a supervisor, one a line on its standard input. Its end means: kill all and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -21,6 +23,11 @@ pub enum Order {
 pub enum Report {
     /// All is ready for the process to be started.
     Prepared,
+    /// What the process, which runs in a moment, is held to its memory limit by.
+    Limited {
+        /// By what.
+        by: LimitedBy,
+    },
     /// The main process runs.
     Started {
         /// Its number.
@@ -93,6 +100,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Prepared => write!(f, "prepared"),
+            Self::Limited { by: LimitedBy::Cgroup } => write!(f, "limited cgroup"),
+            Self::Limited { by: LimitedBy::DataLimit } => write!(f, "limited data"),
             Self::Started { pid, supervisor } => write!(f, "started {pid} {supervisor}"),
             Self::NotStarted { message } => write!(f, "not-started {}", message.replace('\n', " ")),
             Self::Exited { code } => write!(f, "exited {code}"),
@@ -115,6 +124,8 @@ impl FromStr for Report {
             None if line == "asked" => Some(Self::Asked),
             None if line == "gone" => Some(Self::Gone),
             None if line == "left" => Some(Self::Left),
+            Some(("limited", "cgroup")) => Some(Self::Limited { by: LimitedBy::Cgroup }),
+            Some(("limited", "data")) => Some(Self::Limited { by: LimitedBy::DataLimit }),
             Some(("started", pids)) => pids.split_once(' ').and_then(|(pid, supervisor)| {
                 Some(Self::Started { pid: pid.parse().ok()?, supervisor: supervisor.parse().ok()? })
             }),
@@ -153,6 +164,8 @@ mod tests {
         }
         let reports = [
             Report::Prepared,
+            Report::Limited { by: LimitedBy::Cgroup },
+            Report::Limited { by: LimitedBy::DataLimit },
             Report::Started { pid: 7, supervisor: 5 },
             Report::NotStarted { message: "`a b`: no such file".to_owned() },
             Report::Exited { code: 3 },

@@ -36,6 +36,7 @@ pub fn answering(answer: &str) -> Service {
         ready: Some(Ready { check: ReadyCheck::Path("/healthz".to_owned()), timeout: Duration::from_mins(1) }),
         stop: stop(),
         memory_limit_bytes: None,
+        enforce_limit: false,
         cpus: Vec::new(),
         live: LiveChoice::Off,
         probe: None,

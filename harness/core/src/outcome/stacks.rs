@@ -1,0 +1,27 @@
+//! What the stacks of a cell add to its outcome.
+
+use super::Outcome;
+use crate::kept;
+use steep_judge::verdict::Verdict;
+
+impl Outcome {
+    /// With the places that keep what grows, by what the stacks of the cell kept; only where the verdict is that
+    /// something grows.
+    #[must_use]
+    pub fn with_stacks(mut self, series: Option<&kept::Series>) -> Self {
+        if let (Verdict::Leak | Verdict::Step, Some(series)) = (self.verdict(), series) {
+            self.kept_by = kept::causes(series, &kept::growth(series));
+        }
+        if self.verdict() == Verdict::Crashed || self.headroom_exceeded {
+            self.held_at_end = series.and_then(kept::ending);
+        }
+        self
+    }
+
+    /// With what the stacks held when the service came close to its limit.
+    #[must_use]
+    pub fn with_stacks_at_limit(mut self, series: Option<&kept::Series>) -> Self {
+        self.held_at_limit = series.map(kept::each_moment).unwrap_or_default();
+        self
+    }
+}
