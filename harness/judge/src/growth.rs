@@ -5,7 +5,9 @@
 mod advice;
 mod after_cap;
 mod candidates;
+mod doublings;
 mod environment;
+mod exact;
 mod falls;
 mod flat_end;
 mod high_water;
@@ -15,6 +17,8 @@ mod running;
 mod series;
 mod source;
 mod staircase;
+mod still_end;
+mod sure;
 
 use serde::Serialize;
 
@@ -27,7 +31,6 @@ pub use self::falls::GivenBack;
 pub use self::flat_end::FlatEnd;
 pub(crate) use self::interval::PLAUSIBLE;
 pub use self::materiality::Materiality;
-pub(crate) use self::materiality::SHARE_OF_WORTH_FINDING;
 pub use self::running::{Reading, RunningSeries};
 pub(crate) use self::series::SHORT_RUN_SECONDS;
 pub use self::series::{LEAST_PHASE, LEAST_SECONDS, Series, Unjudgeable};
@@ -162,6 +165,10 @@ pub struct Growth {
     pub seconds: f64,
     /// Blocks that were fitted.
     pub blocks: usize,
+    /// Since when growth was measured, in seconds, where what came before was left out: a figure without an allocator's
+    /// noise shows growth best once what fills has filled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_s: Option<f64>,
 }
 
 impl Growth {
@@ -181,6 +188,12 @@ impl Growth {
     #[must_use]
     pub fn excluded(&self) -> Option<BytesPerHour> {
         self.flat_end.and_then(|end| end.at_most)
+    }
+
+    /// Whether the figure is exact: nothing that an allocator holds is part of it.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        !self.source.holds_allocator()
     }
 
     /// Whether memory went on after a cap, and the heap may be what creeps.
@@ -215,7 +228,13 @@ fn fitted<T: Default>(
     let interval = Interval::of(&competition, run.cut.at.len(), run.readings.seconds(), materiality.bar)
         .ok_or(Unjudgeable::Singular)?;
     let seen = look(&run, &competition);
+    let ends = if run.is_exact() { run.ends(&environment, materiality.bar) } else { Vec::new() };
     let mut growth = run.growth(&interval, &environment, materiality.bar);
+    if growth.excluded().is_some() && growth.is_exact() {
+        growth.end_where_still();
+    } else {
+        growth = growth.where_sure(&ends, materiality.bar);
+    }
     if growth.evidence <= materiality.bar {
         growth.bound_by_flat_end();
     }
@@ -246,7 +265,11 @@ impl Readings {
         let smoothed = sawtooth
             .filter(|period| self.follows_troughs(*period))
             .map(|period| rolling_minimum(&self.memory, ((PERIODS * period / self.interval).round() as usize).max(3)));
-        let cut = blocks(&self.ts, smoothed.as_deref().unwrap_or(&self.memory), &self.requests, width);
+        let followed = smoothed.as_deref().unwrap_or(&self.memory);
+        let mut cut = blocks(&self.ts, followed, &self.requests, width);
+        if !self.source.holds_allocator() {
+            cut.level = self.stillest(followed, width, std::mem::take(&mut cut.level));
+        }
         if cut.at.len() < fewest {
             return Err(Unjudgeable::TooFewBlocks { blocks: cut.at.len(), fewest });
         }
@@ -300,6 +323,17 @@ impl Run {
         Ok(Self { worth_finding: materiality.worth_finding(readings.rps()), readings, cut, sawtooth })
     }
 
+    /// Whether nothing that an allocator holds is part of the figure.
+    fn is_exact(&self) -> bool {
+        !self.readings.source.holds_allocator()
+    }
+
+    /// What a fall took back of growth by `growth`; nothing where troughs are followed.
+    fn given_back(&self, environment: &Environment, growth: BytesPerHour) -> Option<GivenBack> {
+        let has_teeth = !self.sawtooth.is_some_and(|period| self.readings.follows_troughs(period));
+        has_teeth.then(|| falls::given_back(&self.readings, &self.cut, environment, growth)).flatten()
+    }
+
     /// Whether there is nothing to fit.
     fn never_changes(&self) -> bool {
         self.cut.level.windows(2).all(|pair| (pair[1] - pair[0]).abs() <= 0.0)
@@ -321,17 +355,17 @@ impl Run {
     }
 
     fn growth(self, interval: &Interval, environment: &Environment, bar: f64) -> Growth {
+        let over_run = |over_run: f64| BytesPerHour::per_second(over_run / self.readings.seconds());
+        let given_back = self.given_back(environment, over_run(interval.growth.value));
         let Self { readings, cut, sawtooth, worth_finding } = self;
         let seconds = readings.seconds();
         let typical = median(&cut.level);
         let drift = materiality::allocator_drift(&readings, &cut, interval.evidence);
-        let least = materiality::least_growth(&readings, typical, drift);
+        let least = materiality::least_growth(&readings, typical, drift, worth_finding);
         let per_hour = interval.growth.map(|over_run| BytesPerHour::per_second(over_run / seconds));
         let rps = readings.rps().get();
         let per_request =
             (rps > 0.0).then(|| per_hour.map(|growth| BytesPerRequest::new(growth.get_per_second() / rps)));
-        let has_teeth = !sawtooth.is_some_and(|period| readings.follows_troughs(period));
-        let given_back = has_teeth.then(|| falls::given_back(&readings, &cut, environment, per_hour.value)).flatten();
         let jumps = Jumps::of(&readings, &cut, environment, worth_finding, drift);
         Growth {
             source: readings.source,
@@ -354,7 +388,11 @@ impl Run {
             hidden_by_peaks: high_water::missing_seconds(&cut, worth_finding),
             given_back,
             after_cap: interval.full.and_then(|full| after_cap::after_cap(&cut, full, seconds)),
-            flat_end: flat_end::flat_end(&readings, &cut, environment, worth_finding, bar),
+            flat_end: if readings.source.holds_allocator() {
+                flat_end::flat_end(&readings, &cut, environment, worth_finding, bar)
+            } else {
+                still_end::still_end(&readings, &cut, environment, worth_finding, bar)
+            },
             typical: Bytes::new(typical.max(0.0) as u64),
             jumps,
             period_s: sawtooth,
@@ -364,6 +402,7 @@ impl Run {
             samples: readings.ts.len(),
             seconds,
             blocks: cut.at.len(),
+            since_s: None,
         }
     }
 }

@@ -12,11 +12,13 @@ mod family;
 mod heap;
 mod idle;
 mod leaking;
+mod live;
 mod load;
 mod spoil;
 
 pub use self::family::{CALM, EXTRA_CALM, EXTRA_LEAKING, Family, LEAKING};
 pub use self::idle::{IdleFamily, idle};
+pub use self::live::{LiveFamily, LiveRecipe, live};
 
 use self::draw::Dice;
 use self::load::Load;

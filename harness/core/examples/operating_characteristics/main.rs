@@ -2,16 +2,17 @@
 //!
 //! `operating_characteristics [--seed N] [--traces N] [--seconds N,N…] [--leaks BYTES,BYTES…] [--rate
 //! REQUESTS_PER_SECOND] [--worth BYTES_PER_REQUEST] [--families calm,leaking,extra|NAME…] [--of SECONDS] [--guess]
-//! [--list] [--early-stop] [--idle] [--threads N]`
+//! [--list] [--early-stop] [--idle] [--live] [--hz READINGS] [--threads N]`
 //!
 //! Without options: everything, 400 series a family. `--of`: the first `--seconds` of runs of so long, as in looks
 //! during one run. `--guess` hides the disturbances, as in a foreign file; `--list` prints every series whose verdict
 //! is wrong. `--idle` measures phases without load after a calm one, of 1, 5, 15 and 30 minutes unless `--seconds` says
-//! others.
+//! others. `--live` measures live bytes after 120 s at 500 requests/s, read ten times a second.
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
 
 mod early;
 mod idle;
+mod live;
 mod tables;
 mod tally;
 
@@ -20,7 +21,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use steep_judge::growth::Materiality;
-use steep_judge::simulator::{CALM, EXTRA_CALM, EXTRA_LEAKING, Family, IdleFamily, LEAKING, Recipe, simulate};
+use steep_judge::simulator::{
+    CALM, EXTRA_CALM, EXTRA_LEAKING, Family, IdleFamily, LEAKING, LiveFamily, LiveRecipe, Recipe, simulate,
+};
 use steep_judge::units::BytesPerRequest;
 use steep_judge::verdict::judge;
 
@@ -43,6 +46,8 @@ struct Options {
     list: bool,
     early_stop: bool,
     idle: bool,
+    live: bool,
+    hz: f64,
     threads: usize,
 }
 
@@ -56,6 +61,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if options.idle {
         println!("{}", idle_phases(&options)?);
+        return Ok(());
+    }
+    if options.live {
+        for recipes in options.seconds.iter().map(|seconds| live_recipes(&options, *seconds as f64)) {
+            let said: Vec<_> = on_threads(&recipes, options.threads, live::said).into_iter().flatten().collect();
+            println!("{}", live::table(&said, options.list));
+        }
         return Ok(());
     }
     for &seconds in &options.seconds {
@@ -83,6 +95,8 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
         list: false,
         early_stop: false,
         idle: false,
+        live: false,
+        hz: live::HZ,
         threads: 2,
     };
     while let Some(argument) = arguments.next() {
@@ -99,6 +113,12 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
             "--guess" => options.known = false,
             "--list" => options.list = true,
             "--early-stop" => options.early_stop = true,
+            "--hz" => options.hz = value()?.parse()?,
+            "--live" => {
+                options.live = true;
+                options.seconds = vec![120];
+                options.leaks = vec![4.0, 16.0, 64.0, 1024.0];
+            }
             "--idle" => {
                 options.idle = true;
                 options.seconds = vec![60, 300, 900, 1800];
@@ -134,6 +154,18 @@ fn recipes(options: &Options, seconds: usize) -> Vec<Recipe> {
         }
     }
     recipes
+}
+
+/// All recipes of live bytes: calm families once, leaking ones once for each size.
+fn live_recipes(options: &Options, seconds: f64) -> Vec<LiveRecipe> {
+    let Options { seed, traces, hz, ref leaks, .. } = *options;
+    let rps = options.rps.unwrap_or(500.0);
+    let of_family = |family: LiveFamily| {
+        let sizes = if family.is_leaking() { leaks.clone() } else { vec![0.0] };
+        let recipe = move |leak, index| LiveRecipe { family, seconds, leak, rps, hz, seed, index };
+        sizes.into_iter().flat_map(move |leak| (0..traces).map(move |index| recipe(leak, index)))
+    };
+    LiveFamily::all().flat_map(of_family).collect()
 }
 
 /// Simulates and judges all recipes; the cases are in the order of the recipes.

@@ -56,6 +56,18 @@ pub(super) struct Environment {
 }
 
 impl Environment {
+    /// The same from a block on.
+    pub(super) fn since(&self, block: usize, moment: f64) -> Self {
+        let varies = |covariate: &Vec<f64>| deviation(covariate) > LEAST_VARIATION;
+        Self {
+            varying: self.varying,
+            cumulative: self.cumulative.as_ref().map(|cumulative| cumulative[block..].to_vec()),
+            covariates: self.covariates.iter().map(|values| values[block..].to_vec()).filter(varies).collect(),
+            moments: self.moments.iter().copied().filter(|t| *t >= moment).collect(),
+            disturbances: self.disturbances,
+        }
+    }
+
     /// The environment of a run; `known` are the moments of its disturbances, if they are known.
     pub(super) fn of(readings: &Readings, cut: &Blocks, known: Option<&[f64]>, replaced: &[f64]) -> Self {
         let mut environment = Self::default();

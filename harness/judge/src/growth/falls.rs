@@ -6,12 +6,15 @@ use super::environment::Environment;
 use super::series::Readings;
 use super::staircase::{SMALLEST, falls_with_load, near_disturbance};
 use crate::stats::blocks::Blocks;
-use crate::stats::jumps::{Jump, upward_jumps};
+use crate::stats::jumps::{Jump, exact_jumps, upward_jumps};
 use crate::stats::order::{gradient, median};
 use crate::units::{Bytes, BytesPerHour};
 
 /// Falls below this share of the growth over the run take back too little to matter.
 const LARGE: f64 = 0.25;
+
+/// The smallest fall of an exact figure, in bytes: there is no allocator that would purge a few pages.
+const SMALLEST_EXACT: f64 = 16.0 * 1024.0;
 
 /// Growth is real if at least this share of it is seen from trough to trough, and a fall gives back what was grown
 /// until then if it is at least this share of that.
@@ -76,7 +79,11 @@ pub(super) fn given_back(
 /// Falls of more than `large` bytes.
 fn falls(readings: &Readings, environment: &Environment, large: f64) -> Vec<Fall> {
     let mirrored: Vec<f64> = readings.memory.iter().map(|bytes| -bytes).collect();
-    let mut falls = upward_jumps(&readings.ts, &mirrored, SMALLEST.max(large));
+    let mut falls = if readings.source.holds_allocator() {
+        upward_jumps(&readings.ts, &mirrored, SMALLEST.max(large))
+    } else {
+        exact_jumps(&readings.ts, &mirrored, SMALLEST_EXACT.max(large))
+    };
     if falls.is_empty() {
         return Vec::new();
     }

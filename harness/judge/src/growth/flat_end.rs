@@ -138,13 +138,13 @@ fn earliest_start(readings: &Readings) -> f64 {
     if jumps.iter().any(|jump| late(jump.at)) { f64::INFINITY } else { first }
 }
 
-fn is_steady(cut: &Blocks, start: usize) -> bool {
+pub(super) fn is_steady(cut: &Blocks, start: usize) -> bool {
     let rates = &cut.rate[start..];
     let typical = mean(rates);
     typical <= 0.0 || (deviation(rates) / typical).powi(2) <= VARYING_LOAD.powi(2) + 1.0 / (typical * cut.width)
 }
 
-fn is_disturbed(environment: &Environment, cut: &Blocks, start: usize) -> bool {
+pub(super) fn is_disturbed(environment: &Environment, cut: &Blocks, start: usize) -> bool {
     environment.moments.iter().any(|moment| *moment > cut.at[start] - cut.width)
 }
 

@@ -12,6 +12,12 @@ const LEAST_GROWTH: Bytes = Bytes::mib(1);
 /// The same as a share of the typical memory (METHOD.md, materiality).
 const LEAST_SHARE: f64 = 0.002;
 
+/// Where nothing that an allocator holds is in the figure, growth over a run counts from this share of what is worth
+/// finding, and from so many bytes: what would be noise of an allocator is then the program's own.
+const EXACT_SHARE: f64 = 0.5;
+/// See [`EXACT_SHARE`].
+const LEAST_EXACT: Bytes = Bytes::kib(64);
+
 /// The lower end of the interval must be above this share of what is worth finding.
 pub(crate) const SHARE_OF_WORTH_FINDING: f64 = 0.25;
 
@@ -55,10 +61,16 @@ impl Materiality {
 }
 
 /// Growth over the whole run, in bytes, below which nothing is called a leak: the largest of 1 MiB (scaled for a short
-/// run), 0.2 % of the typical memory and what the allocator may take by itself.
-pub(super) fn least_growth(readings: &Readings, typical: f64, drift: f64) -> f64 {
+/// run), 0.2 % of the typical memory and what the allocator may take by itself. Of live bytes no more than half of what
+/// is worth finding adds up to, but 64 KiB.
+pub(super) fn least_growth(readings: &Readings, typical: f64, drift: f64, worth_finding: BytesPerHour) -> f64 {
     let scaled = LEAST_GROWTH.as_f64() * (readings.seconds() / SHORT_RUN_SECONDS).min(1.0);
-    scaled.max(LEAST_SHARE * typical).max(drift)
+    let least = scaled.max(LEAST_SHARE * typical).max(drift);
+    if readings.source.holds_allocator() {
+        return least;
+    }
+    let exact = EXACT_SHARE * worth_finding.get_per_second() * readings.seconds();
+    least.min(exact.max(LEAST_EXACT.as_f64()))
 }
 
 /// What the allocator may have taken by itself, in bytes: zero where nothing that it holds is in the figure and for

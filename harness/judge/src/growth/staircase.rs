@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::doublings::{self, Chain};
 use super::environment::Environment;
 use super::series::{Readings, SHORT_RUN_SECONDS};
 use crate::stats::blocks::Blocks;
@@ -73,6 +74,10 @@ pub struct Jumps {
     pub open: bool,
     /// Whether there are at least two of about one height, spread over the run, with hardly anything beside them.
     pub regular: bool,
+    /// Whether an exact figure shows a container that doubles by itself: three jumps at least, each twice as high and
+    /// after twice as many requests as the last.
+    #[serde(rename = "doubles_exactly")]
+    pub exact: bool,
 }
 
 impl Jumps {
@@ -84,6 +89,9 @@ impl Jumps {
         worth_finding: BytesPerHour,
         drift: f64,
     ) -> Self {
+        if let Some(chain) = Self::exact(readings, worth_finding) {
+            return chain;
+        }
         let all = upward_jumps(&readings.ts, &readings.memory, SMALLEST);
         let ups = lasting(&all, readings, environment);
         let Some(last) = ups.last() else { return Self::default() };
@@ -118,7 +126,16 @@ impl Jumps {
                 && staircase.centroid(&ups) > EARLIEST_CENTROID,
             open: last_at > 0.5 && down < 0.3 * up && up > worth_finding.get_per_second() * readings.seconds(),
             regular: dominant && few && staircase.is_regular(),
+            exact: false,
         }
+    }
+
+    /// Those of a container that doubles in a figure without an allocator's noise.
+    fn exact(readings: &Readings, worth_finding: BytesPerHour) -> Option<Self> {
+        let is_exact = !readings.source.holds_allocator();
+        let chain = is_exact.then(|| doublings::chain(readings, worth_finding)).flatten()?;
+        let Chain { count, total, last_at } = chain;
+        Some(Self { count, total, last_at, dominant: true, doubling: true, exact: true, ..Self::default() })
     }
 }
 

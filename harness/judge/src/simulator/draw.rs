@@ -14,11 +14,16 @@ impl Dice {
     /// The stream of a recipe: all that tells two recipes apart is part of its key but the leak, so that leaks of
     /// several sizes are compared over the same noise.
     pub(super) fn new(recipe: &Recipe) -> Self {
+        Self::of(recipe.seed, recipe.index, recipe.seconds as u64, recipe.family as u8)
+    }
+
+    /// The stream of a key.
+    pub(super) fn of(seed: u64, index: u64, length: u64, family: u8) -> Self {
         let mut key = [0_u8; 32];
-        key[..8].copy_from_slice(&recipe.seed.to_le_bytes());
-        key[8..16].copy_from_slice(&recipe.index.to_le_bytes());
-        key[16..24].copy_from_slice(&(recipe.seconds as u64).to_le_bytes());
-        key[24] = recipe.family as u8;
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..16].copy_from_slice(&index.to_le_bytes());
+        key[16..24].copy_from_slice(&length.to_le_bytes());
+        key[24] = family;
         Self(ChaCha8Rng::from_seed(key))
     }
 

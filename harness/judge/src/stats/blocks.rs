@@ -42,7 +42,13 @@ pub fn blocks(ts: &[f64], ys: &[f64], counter: &[f64], width: f64) -> Blocks {
 /// The lower quartile of `ys` in each of the same blocks. Cost: linear.
 #[must_use]
 pub fn levels(ts: &[f64], ys: &[f64], width: f64) -> Vec<f64> {
-    filled(ts, width).map(|range| quantile_in_place(&mut ys[range].to_vec(), BLOCK_QUANTILE)).collect()
+    quantiles(ts, ys, width, BLOCK_QUANTILE)
+}
+
+/// A quantile of `ys` in each of the same blocks. Cost: linear.
+#[must_use]
+pub fn quantiles(ts: &[f64], ys: &[f64], width: f64, share: f64) -> Vec<f64> {
+    filled(ts, width).map(|range| quantile_in_place(&mut ys[range].to_vec(), share)).collect()
 }
 
 /// The samples of each block that has enough of them.

@@ -37,6 +37,16 @@ pub struct Jump {
 /// filling of a cache have no jumps, however fast they climb. Equal lengths. Cost: linear.
 #[must_use]
 pub fn upward_jumps(ts: &[f64], ys: &[f64], smallest: f64) -> Vec<Jump> {
+    jumps_above(ts, ys, smallest, SHARE_OF_LEVEL)
+}
+
+/// As [`upward_jumps`], of an exact figure: however small a share of the level.
+#[must_use]
+pub fn exact_jumps(ts: &[f64], ys: &[f64], smallest: f64) -> Vec<Jump> {
+    jumps_above(ts, ys, smallest, 0.0)
+}
+
+fn jumps_above(ts: &[f64], ys: &[f64], smallest: f64, share_of_level: f64) -> Vec<Jump> {
     if ys.len() < FEWEST {
         return Vec::new();
     }
@@ -48,7 +58,7 @@ pub fn upward_jumps(ts: &[f64], ys: &[f64], smallest: f64) -> Vec<Jump> {
     if highest <= smallest {
         return Vec::new();
     }
-    let threshold = (SHARE_OF_LEVEL * median(ys).abs()).max(smallest);
+    let threshold = (share_of_level * median(ys).abs()).max(smallest);
     if highest <= threshold {
         return Vec::new();
     }

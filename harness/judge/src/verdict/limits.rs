@@ -3,7 +3,7 @@
 //!
 //! The numbers of the rules stand here; the rules themselves in `rules`.
 
-use crate::growth::{Growth, SETTLING_SECONDS, SHARE_OF_WORTH_FINDING, Shape};
+use crate::growth::{Growth, SETTLING_SECONDS, Shape};
 use crate::units::Bytes;
 
 /// A run is cleared only if the evidence stays this far below the bar (METHOD.md, verdict).
@@ -28,17 +28,8 @@ const PLATEAU_GAIN: f64 = 2.0;
 /// (`M_TOP_PAD`).
 const LEAST_RISE: Bytes = Bytes::kib(128);
 
-/// The best calm model beats the constant by this much where a run began with a curve.
-const CURVED: f64 = 30.0;
-/// A curve still slows down where its last quarter grew at less than this share of the rate of its second half.
-const SLOWED: f64 = 0.8;
-/// What such a run must show beyond the bar.
-const MORE_WHERE_SLOWED: f64 = 2.0;
-/// What a run must show beyond the bar that crept on after a straight rise.
-const MORE_AFTER_CAP: f64 = 9.0;
-
-/// Share of the floor that a short curve itself must show over its second half.
-const SHOWN: f64 = 0.5;
+/// Share of what is worth finding below which the second half of a short curve of an exact figure must itself stay.
+const STILL_RISES: f64 = 0.5;
 
 /// Chunks of an allocator that growth worth finding must exceed over a run below a quarter of an hour for the shapes of
 /// the whole curve to clear it.
@@ -58,19 +49,10 @@ impl<'g> Limits<'g> {
         Self { growth, bar }
     }
 
-    /// The evidence above which growth is called a leak. More than the bar in a run below a quarter of an hour that
-    /// began with a curve and is still slowing down: whether it ends is then a matter of which curve it is, and a
-    /// warm-up of minutes with creep was called a leak in 2.7 % of runs of five minutes. Much more after a straight
-    /// rise that ended: the creep of a full cache was given an evidence of up to 9.8 by shapes that follow it only
-    /// nearly.
+    /// The evidence above which growth is called a leak: see [`Growth::evidence_asked`].
     #[must_use]
     pub fn evidence_asked(&self) -> f64 {
-        let Growth { calm_gain, last_quarter, second_half, seconds, .. } = self.growth;
-        if self.growth.is_after_cap() {
-            return self.bar + MORE_AFTER_CAP;
-        }
-        let slows = *calm_gain > CURVED && last_quarter.get() < SLOWED * second_half.get();
-        if *seconds < SETTLING_SECONDS && slows { self.bar + MORE_WHERE_SLOWED } else { self.bar }
+        self.growth.evidence_asked(self.bar)
     }
 
     /// Whether there is evidence of growth at all, however much more is asked for.
@@ -80,28 +62,18 @@ impl<'g> Limits<'g> {
 
     /// Whether the growth is large enough to be called a leak, whatever the evidence.
     pub(super) fn is_material(&self) -> bool {
-        let growth = self.growth;
-        growth.over_run() >= growth.least_growth.as_f64()
-            && growth.floor.get() > SHARE_OF_WORTH_FINDING * growth.worth_finding.get()
-            && !self.rests_on_models()
-    }
-
-    /// Whether a run below a quarter of an hour owes its growth to what the models take for settling, or ascribe to the
-    /// load: the curve itself shows less than half of it over the second half. In longer runs the load comes and goes
-    /// often enough, and what settles has.
-    fn rests_on_models(&self) -> bool {
-        let Growth { seconds, second_half, floor, .. } = self.growth;
-        *seconds < SETTLING_SECONDS && second_half.get() < SHOWN * floor.get()
+        self.growth.is_material()
     }
 
     /// Whether the growth is sure, and matters.
     pub(crate) fn is_sure(&self) -> bool {
-        self.growth.evidence > self.evidence_asked() && self.is_material() && !self.growth.environment_noisy
+        self.growth.is_sure(self.bar)
     }
 
     /// Whether jumps that double are a staircase.
     pub(super) fn is_doubling(&self) -> bool {
-        self.growth.jumps.doubling && self.growth.evidence > self.asked_of_jumps(DOUBLING_EVIDENCE)
+        let jumps = &self.growth.jumps;
+        jumps.exact || jumps.doubling && self.growth.evidence > self.asked_of_jumps(DOUBLING_EVIDENCE)
     }
 
     /// Whether jumps of one height are.
@@ -127,12 +99,21 @@ impl<'g> Limits<'g> {
         let growth = self.growth;
         let worth = growth.worth_finding.get_per_second() * growth.seconds;
         let hides = |chunk: Bytes| growth.seconds < SETTLING_SECONDS && worth < HIDDEN_CHUNKS * chunk.as_f64();
-        growth.source.chunk().is_some_and(|chunk| hides(chunk) || growth.after_cap.is_some())
+        let exact = || growth.is_exact() && growth.seconds < SETTLING_SECONDS && growth.flat_end.is_some();
+        growth.source.chunk().map_or_else(exact, |chunk| hides(chunk) || growth.after_cap.is_some())
     }
 
     /// Whether the run must end flat to be cleared, and does not.
     pub(super) fn lacks_flat_end(&self) -> bool {
         self.must_end_flat() && self.growth.excluded().is_none()
+    }
+
+    /// Whether the second half of a short curve itself grew by half of what is worth finding or more: of an exact
+    /// figure the shapes of the beginning may not take that away.
+    fn still_rises(&self) -> bool {
+        let Growth { seconds, second_half, last_quarter, worth_finding, .. } = self.growth;
+        let rise = second_half.get().max(last_quarter.get());
+        *seconds < SETTLING_SECONDS && rise > STILL_RISES * worth_finding.get()
     }
 
     /// Whether what is worth finding is above the ceiling.
@@ -146,6 +127,7 @@ impl<'g> Limits<'g> {
         let (high, worth) = (growth.ceiling.get().max(0.0), growth.worth_finding.get());
         if growth.hidden_by_peaks.is_some()
             || self.lacks_flat_end()
+            || growth.is_exact() && growth.excluded().is_none() && self.still_rises()
             || growth.is_short() && growth.adjusted && growth.second_half.get() > worth
         {
             return false;

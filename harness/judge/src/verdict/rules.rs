@@ -106,7 +106,8 @@ pub(super) const OF_GROWTH: [(Rule, OfGrowth); 17] = [
         Rule::new(
             "jumps_that_double",
             Verdict::Step,
-            "most growth is jumps, each twice as high and as late as the last",
+            "most growth is jumps, each twice as high and as late as the last; or live bytes show three such jumps, \
+             and the next one is not overdue",
         ),
         jumps_that_double,
     ),
@@ -286,7 +287,9 @@ fn fell_back(growth: &Growth, limits: &Limits<'_>) -> Option<Said> {
 }
 
 fn grows(growth: &Growth, limits: &Limits<'_>) -> Option<Said> {
-    let reason = || format!("grows by {}, evidence {:.1}", estimate(growth), growth.evidence);
+    let since = || growth.since_s.map(|since| duration_text(Duration::from_secs_f64(growth.seconds - since)));
+    let over = || since().map_or_else(String::new, |since| format!(" over the last {since}"));
+    let reason = || format!("grows by {}{}, evidence {:.1}", estimate(growth), over(), growth.evidence);
     limits.is_sure().then(|| Said::decided(reason()))
 }
 
