@@ -29,6 +29,8 @@ fn compile(out: &Path, target: &str) {
     command.args(["-C", "opt-level=3", "-C", "panic=abort", "-C", "codegen-units=1", "-C", "strip=symbols"]);
     // Nothing may be left to be found when it is loaded, so that what is missing is seen here.
     command.args(["-C", "link-arg=-Wl,-z,defs"]);
+    // A program that was linked against it finds the one that is preloaded.
+    command.args(["-C", "link-arg=-Wl,-soname,libsteep_live.so"]);
     command.args(["--deny", "warnings", "--target", target, "-o"]).arg(out).arg("preload/preload.rs");
     if let Some(linker) = env::var_os("RUSTC_LINKER") {
         command.arg("-C").arg([std::ffi::OsStr::new("linker="), &linker].into_iter().collect::<std::ffi::OsString>());

@@ -59,7 +59,7 @@ pub use self::under_way::UnderWay;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
 use crate::kept;
-use crate::scenario::{Code, Metric};
+use crate::scenario::{Code, LiveFrom, Metric};
 use crate::threshold::{ThresholdOutcome, Watch};
 use crate::trace::{
     Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, LimitedBy, Own, Percentiles, Repeated,
@@ -193,6 +193,12 @@ pub struct Outcome {
     pub something_left: bool,
     /// Whether the service is said to carry the probe.
     pub probe: bool,
+    /// Who counted live bytes; none: nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_from: Option<LiveFrom>,
+    /// Why nobody did, where the scenario leaves it to the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_not_counted: Option<String>,
     /// Why live bytes that a preloaded library counted did not decide; none: they did, or nobody counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live_not_believed: Option<String>,
@@ -247,8 +253,8 @@ impl Outcome {
         fit: impl FnMut(&Series, Layer, &Materiality) -> Result<Growth, Unjudgeable>,
     ) -> Self {
         let layers = layers(trace);
-        let (trace, live_not_believed) = outside::believed(trace);
-        let trace = &*trace;
+        let believed = outside::believed(trace);
+        let trace = &*believed.trace;
         let header = &trace.header;
         let requests = totals(trace);
         let peak_bytes = trace.samples.iter().map(Sample::peak).max();
@@ -322,7 +328,9 @@ impl Outcome {
             not_counted: trace.start.as_ref().map(|start| start.not_counted.clone()).unwrap_or_default(),
             something_left: end.is_some_and(|end| end.something_left),
             probe: header.probe,
-            live_not_believed,
+            live_from: believed.from,
+            live_not_counted: believed.not_counted,
+            live_not_believed: believed.why_not,
             by_request: keeping,
             kept_by: Vec::new(),
             limit_enforced_by: trace.start.as_ref().and_then(|start| start.limit_enforced_by),

@@ -1,5 +1,5 @@
 //! Loaded into an unmodified program before all other libraries: counts its live bytes, and samples the stacks of what
-//! it allocates, in a file that steep reads. The one file of the project with unsafe code.
+//! it allocates, in a file that steep reads. With `mapped` and `wrapped` the only unsafe code of the project.
 //!
 //! It may never harm the program. So it allocates nothing, waits for nobody, needs nothing but the C library, and where
 //! something is missing it counts less and says so in the header of its file.
@@ -24,8 +24,10 @@ mod kernel;
 #[allow(dead_code)]
 #[path = "../src/layout.rs"]
 mod layout;
+mod mapped;
 mod mappings;
 mod tables;
+mod wrapped;
 
 use core::arch::{asm, global_asm};
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
@@ -175,32 +177,39 @@ unsafe fn usable(block: Pointer) -> u64 {
 }
 
 /// glibc writes the size of a chunk before the block, with three flags in its lowest bits; the second says that the
-/// chunk is a mapping of its own, which has two words before the block and not one (malloc.c, `musable`).
+/// chunk is a mapping of its own, of which the allocator is asked (malloc.c, `musable`).
 #[inline(always)]
 unsafe fn size_in_place(block: Pointer) -> u64 {
     let word = *block.cast::<u64>().sub(1);
-    (word & !7).wrapping_sub(8 + ((word & 2) << 2))
+    if word & 2 == 0 { (word & !7).wrapping_sub(8) } else { malloc_usable_size(block) as u64 }
 }
 
 #[inline(always)]
 unsafe fn allocated(block: Pointer) -> Pointer {
     if !block.is_null() {
-        let size = usable(block);
-        match (*thread()).cell.as_ref() {
-            Some(cell) if cell.allocated(size) => sample(cell, block, size),
-            Some(_) => {}
-            None => allocated_without_cell(block, size),
-        }
+        counted(block, usable(block));
     }
     block
 }
 
 #[inline(always)]
-unsafe fn freed(block: Pointer) {
-    if block.is_null() {
-        return;
+unsafe fn counted(block: Pointer, size: u64) {
+    match (*thread()).cell.as_ref() {
+        Some(cell) if cell.allocated(size) => sample(cell, block, size),
+        Some(_) => {}
+        None => allocated_without_cell(block, size),
     }
-    let size = usable(block);
+}
+
+#[inline(always)]
+unsafe fn freed(block: Pointer) {
+    if !block.is_null() {
+        uncounted(block, usable(block));
+    }
+}
+
+#[inline(always)]
+unsafe fn uncounted(block: Pointer, size: u64) {
     match (*thread()).cell.as_ref() {
         Some(cell) => cell.freed(size),
         None => freed_without_cell(size),
@@ -284,7 +293,7 @@ unsafe fn frames_here(file: &File) -> Frames {
     frames
 }
 
-/// Nanoseconds of `CLOCK_MONOTONIC`.
+/// Nanoseconds of the monotonic clock.
 unsafe fn now() -> u64 {
     let mut time = [0, 0];
     clock_gettime(kernel::MONOTONIC, &raw mut time);
@@ -387,9 +396,10 @@ unsafe extern "C" fn start() {
     __register_atfork(None, None, Some(in_child), null());
 }
 
-/// Whether this C library writes sizes where they are read: tried with small and large blocks.
+/// Whether this C library writes sizes where they are read: tried with some blocks. None is as large as a mapping of
+/// its own: to free one would raise the size from which on the program's blocks are such (`M_MMAP_THRESHOLD`).
 unsafe fn sizes_are_in_place() -> bool {
-    [1, 24, 25, 1_000, 100_000, 5_000_000].into_iter().all(|size| {
+    [1, 24, 25, 1_000, 10_000].into_iter().all(|size| {
         let block = behind::malloc(size);
         let same = !block.is_null() && size_in_place(block) == malloc_usable_size(block) as u64;
         behind::free(block);
@@ -435,58 +445,6 @@ pub unsafe extern "C" fn posix_memalign(block: *mut Pointer, alignment: usize, s
         allocated(*block);
     }
     result
-}
-
-/// Of the program's own mappings those count that are anonymous and that it may write. glibc's do not come by here,
-/// those of an allocator behind this library do. Says how much more is held.
-unsafe fn mapped(start: Pointer, length: usize, is_kept: bool) -> i64 {
-    FILE.load(Acquire).as_ref().map_or(0, |file| MAPPINGS.count(file, start as usize, length, is_kept))
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mmap(
-    start: Pointer,
-    length: usize,
-    rights: c_int,
-    how: c_int,
-    file: c_int,
-    at: i64,
-) -> Pointer {
-    let new = syscall(call::MMAP, start, length, rights as i64, how as i64, file as i64, at) as Pointer;
-    let is_kept = rights & kernel::WRITE != 0 && how & kernel::ANONYMOUS != 0;
-    if new != FAILED && (is_kept || how & kernel::FIXED != 0) {
-        mapped(new, length, is_kept);
-    }
-    new
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mmap64(
-    start: Pointer,
-    length: usize,
-    rights: c_int,
-    how: c_int,
-    file: c_int,
-    at: i64,
-) -> Pointer {
-    mmap(start, length, rights, how, file, at)
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn munmap(start: Pointer, length: usize) -> c_int {
-    // Before the call, because another thread may get the addresses at once.
-    mapped(start, length, false);
-    syscall(call::MUNMAP, start, length) as c_int
-}
-
-/// Its fifth argument counts only where the flags ask for it.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mremap(old: Pointer, from: usize, to: usize, how: c_int, wanted: Pointer) -> Pointer {
-    let new = syscall(call::MREMAP, old, from, to, how as i64, wanted) as Pointer;
-    if new != FAILED && mapped(old, from, false) < 0 {
-        mapped(new, to, true);
-    }
-    new
 }
 
 unsafe extern "C" {

@@ -63,7 +63,8 @@ pub struct File {
     pub shared: Cell,
     pub mapped_bytes: AtomicI64,
     pub lost_mappings: AtomicU64,
-    rest_of_header: [u8; at::HEADER_BYTES - at::LOST_MAPPINGS_AT - 8],
+    pub break_bytes: AtomicI64,
+    rest_of_header: [u8; at::HEADER_BYTES - at::BREAK_BYTES_AT - 8],
     cells: [Cell; at::CELLS],
     filter: [AtomicU8; at::FILTER_BYTES],
     samples: [Sample; at::SAMPLES],
@@ -86,6 +87,7 @@ const _: () = {
     assert!(offset_of!(File, lost_stacks) == at::LOST_STACKS_AT && offset_of!(File, shared) == at::SHARED_CELL_AT);
     assert!(offset_of!(File, mapped_bytes) == at::MAPPED_BYTES_AT);
     assert!(offset_of!(File, lost_mappings) == at::LOST_MAPPINGS_AT);
+    assert!(offset_of!(File, break_bytes) == at::BREAK_BYTES_AT);
     assert!(size_of::<Cell>() == at::CELL_BYTES && offset_of!(Cell, allocated_objects) == at::ALLOCATED_OBJECTS);
     assert!(offset_of!(Cell, allocated_bytes) == at::ALLOCATED_BYTES);
     assert!(offset_of!(Cell, freed_objects) == at::FREED_OBJECTS && offset_of!(Cell, freed_bytes) == at::FREED_BYTES);
@@ -213,7 +215,8 @@ impl File {
             shared: Cell::new(),
             mapped_bytes: AtomicI64::new(0),
             lost_mappings: AtomicU64::new(0),
-            rest_of_header: [0; at::HEADER_BYTES - at::LOST_MAPPINGS_AT - 8],
+            break_bytes: AtomicI64::new(0),
+            rest_of_header: [0; at::HEADER_BYTES - at::BREAK_BYTES_AT - 8],
             cells: [const { Cell::new() }; at::CELLS],
             filter: [const { AtomicU8::new(0) }; at::FILTER_BYTES],
             samples: [const { Sample::new() }; at::SAMPLES],
@@ -264,8 +267,10 @@ impl File {
         Some(cell)
     }
 
-    /// Adds what all threads of `parent` counted to the shared cell.
+    /// Takes over what `parent` has mapped, and adds what all its threads counted to the shared cell.
     pub fn take_over(&self, parent: &File) {
+        self.mapped_bytes.store(parent.mapped_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.break_bytes.store(parent.break_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         self.shared.take_over(&parent.shared);
         parent.cells.iter().for_each(|cell| self.shared.take_over(cell));
     }

@@ -95,6 +95,9 @@ pub const MAPPED_BYTES_AT: usize = 128;
 /// Header: mappings that could not be followed, 8 bytes.
 pub const LOST_MAPPINGS_AT: usize = 136;
 
+/// Header: by how much the program itself moved the end of its heap, 8 bytes.
+pub const BREAK_BYTES_AT: usize = 144;
+
 /// Flag: there is no unwinder in this process, so nothing is sampled.
 pub const NO_UNWINDER: u32 = 1;
 /// Flag: another library's allocator is used.

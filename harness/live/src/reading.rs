@@ -42,6 +42,8 @@ pub struct Counts {
     pub freed_bytes: u64,
     /// Anonymous memory that the program mapped for itself, outside the allocator, and holds.
     pub mapped_bytes: u64,
+    /// By how much the program itself moved the end of its heap.
+    pub break_bytes: u64,
     /// Mean bytes between two samples; 0 where nothing is sampled.
     pub sample_every: u64,
     /// Samples for which there was no room, or no stack.
@@ -65,6 +67,7 @@ impl Counts {
         let mut counts = Self {
             pid: file.word(at::PID_AT),
             mapped_bytes: u64::try_from(file.long(at::MAPPED_BYTES_AT).cast_signed()).unwrap_or(0),
+            break_bytes: u64::try_from(file.long(at::BREAK_BYTES_AT).cast_signed()).unwrap_or(0),
             sample_every: file.long(at::SAMPLE_EVERY_AT),
             lost_samples: file.long(at::LOST_SAMPLES_AT),
             lost_mappings: file.long(at::LOST_MAPPINGS_AT),

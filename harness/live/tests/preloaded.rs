@@ -100,6 +100,19 @@ fn survivors_stand_for_what_is_alive_and_lead_to_who_allocated_it() {
 }
 
 #[test]
+fn large_blocks_lie_where_they_lay_without_the_library() {
+    let (folder, library) = laid();
+    // glibc maps a block of 128 KiB or more by itself, until one of such a size was freed.
+    let child = done(&mut keeps(&["1", "1000000"], folder.path(), &library));
+    let maps = fs::read_to_string(format!("/proc/{}/maps", child.id())).expect("its mappings");
+    ended(child);
+    let heap = maps.lines().find(|line| line.ends_with("[heap]")).expect("a heap");
+    let (start, end) = heap.split_whitespace().next().and_then(|range| range.split_once('-')).expect("a range");
+    let [start, end] = [start, end].map(|bound| u64::from_str_radix(bound, 16).expect("an address"));
+    assert!(end - start < 900_000, "{heap}");
+}
+
+#[test]
 fn thousands_of_threads_leave_nothing_and_share_the_cells() {
     let (folder, library) = laid();
     let child = done(&mut keeps(&["threads", "2000"], folder.path(), &library));

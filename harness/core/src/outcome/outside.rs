@@ -2,13 +2,14 @@
 //!
 //! They tell what went through the allocator of the C library. A program that maps memory for itself, as the heaps of
 //! V8 and the JVM do, may leak there while its live bytes are flat: then anonymous memory grows outside of the arenas
-//! by more than live bytes do, and the cell is judged as one without them.
+//! by more than live bytes do, and the cell is judged as one without them. So is one whose requests allocate nothing as
+//! far as the library sees: its allocator is another.
 
 use std::borrow::Cow;
 
 use super::stretches::fitted_samples;
 use crate::scenario::LiveFrom;
-use crate::trace::{Sample, Trace};
+use crate::trace::{Live, Sample, Trace};
 use steep_judge::units::Bytes;
 
 /// Looks at the heap without which nothing is known of what lies outside.
@@ -23,29 +24,63 @@ const SHARE: f64 = 0.5;
 /// Standard errors of the slope that are added to it.
 const ERRORS: f64 = 2.0;
 
-/// `trace`, without its live bytes where they may not decide, and why they may not.
-pub(super) fn believed(trace: &Trace) -> (Cow<'_, Trace>, Option<String>) {
-    if trace.header.live_from != Some(LiveFrom::Preload) {
-        return (Cow::Borrowed(trace), None);
+/// Requests for each allocation that is seen, above which the library sees another allocator than the one in use:
+/// nginx, which allocates little, has four allocations for each request.
+const REQUESTS_PER_ALLOCATION: u64 = 10;
+
+/// Requests from which on nobody answers without an allocation.
+const LEAST_REQUESTS: u64 = 100;
+
+/// A trace with the live bytes that may decide.
+pub(super) struct Believed<'t> {
+    /// Without live bytes where they may not.
+    pub(super) trace: Cow<'t, Trace>,
+    /// Who counted them; none: nobody did.
+    pub(super) from: Option<LiveFrom>,
+    /// Why nobody did, where the scenario leaves it to the program.
+    pub(super) not_counted: Option<String>,
+    /// Why they may not decide, where somebody counted.
+    pub(super) why_not: Option<String>,
+}
+
+pub(super) fn believed(trace: &Trace) -> Believed<'_> {
+    let header = &trace.header;
+    let is_counted = trace.samples.iter().any(|sample| sample.live.is_some());
+    // Older traces know the probe only.
+    let from = header.live_from.or(header.probe.then_some(LiveFrom::Probe)).filter(|_| is_counted);
+    let not_counted = trace.start.as_ref().and_then(|start| start.live_refused.clone());
+    let is_preloaded = header.live_from == Some(LiveFrom::Preload) && not_counted.is_none();
+    let not_believed = if is_preloaded { why_not(trace) } else { None };
+    let mut trace = Cow::Borrowed(trace);
+    if is_counted && (not_counted.is_some() || not_believed.is_some()) {
+        trace.to_mut().samples.iter_mut().for_each(|sample| sample.live = None);
     }
-    let Some(why) = why_not(trace) else { return (Cow::Borrowed(trace), None) };
-    let mut trace = trace.clone();
-    trace.samples.iter_mut().for_each(|sample| sample.live = None);
-    (Cow::Owned(trace), Some(why))
+    Believed { trace, from: from.filter(|_| not_counted.is_none()), not_counted, why_not: not_believed }
 }
 
 fn why_not(trace: &Trace) -> Option<String> {
     let samples = fitted_samples(trace);
+    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return None };
     if samples.iter().all(|sample| sample.live.is_none()) {
-        return Some("the preloaded library counted nothing: a process of the service runs without it".to_owned());
+        let why = "the preloaded library counted nothing: a process of the service runs without it, or cannot make a \
+                   file of 7 MB (a full disk, ulimit -f)";
+        return Some(why.to_owned());
+    }
+    let requests = last.completed().saturating_sub(first.completed());
+    if let Some(allocated) = allocated(samples)
+        && requests >= LEAST_REQUESTS
+        && allocated < requests / REQUESTS_PER_ALLOCATION
+    {
+        return Some(format!(
+            "the preloaded library saw {allocated} allocations while {requests} requests were answered: the program \
+             has an allocator of its own; steep-probe counts it"
+        ));
     }
     let points: Vec<(f64, f64)> = samples.iter().filter_map(unexplained).collect();
-    let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return None };
     if points.len() < LEAST_LOOKS {
         return Some("too few looks at where anonymous memory lies; a soak of a minute has enough".to_owned());
     }
     let seconds = last.t_s.as_secs_f64() - first.t_s.as_secs_f64();
-    let requests = last.completed().saturating_sub(first.completed()) as f64;
     let at_most = |points: &[(f64, f64)]| {
         let (slope, error) = slope(points);
         (slope + ERRORS * error) * seconds
@@ -53,13 +88,25 @@ fn why_not(trace: &Trace) -> Option<String> {
     // Where nothing grows outside there is nothing to explain, however much live bytes move with what is in flight.
     let outside: Vec<(f64, f64)> = samples.iter().filter_map(outside).collect();
     let growth = at_most(&points).min(at_most(&outside));
-    let counts = trace.header.judge.min_growth_bytes_per_request.get() * requests;
+    let counts = trace.header.judge.min_growth_bytes_per_request.get() * requests as f64;
     (growth > (counts * SHARE).max(LEAST_GROWTH.as_f64())).then(|| {
+        let heaps = trace.start.iter().flat_map(|start| &start.own_heaps);
+        let advice: String = heaps.map(|heap| format!("; {}", heap.advice())).collect();
         format!(
-            "anonymous memory outside of the allocator grew by up to {} more than live bytes: they do not decide",
+            "anonymous memory outside of the allocator grew by up to {} more than live bytes: they do not decide{advice}",
             Bytes::new(growth as u64)
         )
     })
+}
+
+/// Allocations between the first and the last of `samples`; none where they were not counted. A worker that ends takes
+/// its count with it.
+fn allocated(samples: &[Sample]) -> Option<u64> {
+    let counts =
+        samples.iter().filter_map(|sample| sample.live.as_ref().and_then(|live: &Live| live.allocated_objects));
+    let counts: Vec<u64> = counts.collect();
+    let grown = counts.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).sum();
+    (counts.len() > 1).then_some(grown)
 }
 
 /// Seconds, and what lies outside of the arenas.
@@ -91,7 +138,7 @@ mod tests {
     use crate::outcome::Outcome;
     use crate::sim::{SimService, soak};
     use crate::testing::{decoded, sound};
-    use crate::trace::{Heap, Live};
+    use crate::trace::{Heap, LoadStart, OwnHeap};
     use steep_judge::growth::MemorySource;
 
     /// A soak of which `outside` tells what lies outside of the arenas at each second.
@@ -111,6 +158,15 @@ mod tests {
     fn source(trace: &Trace) -> (Option<MemorySource>, Option<String>) {
         let outcome = Outcome::of(trace);
         (outcome.growth().map(|growth| growth.source), outcome.live_not_believed)
+    }
+
+    /// The same trace, in which each sample says how often was allocated since the first.
+    fn with_allocations(mut trace: Trace, per_second: u64) -> Trace {
+        for (second, sample) in (0..).zip(&mut trace.samples) {
+            let live = sample.live.as_mut().expect("live bytes");
+            live.allocated_objects = Some(10_000 + second * per_second);
+        }
+        trace
     }
 
     #[test]
@@ -134,6 +190,39 @@ mod tests {
             sample.live = sample.live.map(|live| Live { live_bytes: live.live_bytes + Bytes::mib(3), ..live });
         }
         assert_eq!(source(&busy).1, None);
+    }
+
+    #[test]
+    fn a_count_of_allocations_that_stands_still_while_requests_run_is_not_believed() {
+        let (judged_by, why) = source(&with_allocations(trace(0.0, |_| 9e6), 0));
+        assert_eq!(judged_by, Some(MemorySource::Anonymous));
+        assert!(why.is_some_and(|why| why.contains("saw 0 allocations while") && why.contains("steep-probe")));
+        assert_eq!(source(&with_allocations(trace(0.0, |_| 9e6), 60)).1, None);
+        // Workers take their counts with them.
+        let mut restarted = with_allocations(trace(0.0, |_| 9e6), 60);
+        for sample in &mut restarted.samples[200..] {
+            sample.live.as_mut().expect("live bytes").allocated_objects = Some(7);
+        }
+        assert_eq!(source(&restarted).1, None);
+    }
+
+    #[test]
+    fn a_program_that_nothing_was_loaded_into_is_judged_without_and_says_why() {
+        let mut refused = trace(0.0, |_| 9e6);
+        let why = "shop is linked statically".to_owned();
+        refused.start = Some(LoadStart { live_refused: Some(why.clone()), ..LoadStart::default() });
+        let outcome = Outcome::of(&refused);
+        assert_eq!((outcome.live_from, outcome.live_not_counted), (None, Some(why)));
+        assert_eq!(outcome.live_not_believed, None);
+        assert_eq!(Outcome::of(&trace(0.0, |_| 9e6)).live_from, Some(LiveFrom::Preload));
+    }
+
+    #[test]
+    fn what_grows_outside_of_malloc_has_advice_by_its_language() {
+        let mut grows = trace(0.0, |seconds| 9e6 + 50_000.0 * seconds);
+        grows.start = Some(LoadStart { own_heaps: vec![OwnHeap::Cpython], ..LoadStart::default() });
+        let why = source(&grows).1.expect("a reason");
+        assert!(why.contains("PYTHONMALLOC = \"malloc\"") && why.contains("changes the allocator"), "{why}");
     }
 
     #[test]

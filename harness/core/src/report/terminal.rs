@@ -7,6 +7,7 @@ mod flags;
 mod known;
 mod layers;
 mod levels;
+mod live;
 mod loads;
 mod not_run;
 mod notes;

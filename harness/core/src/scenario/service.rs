@@ -46,7 +46,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Where live bytes come from; none: they are not known.
+    /// Where live bytes come from, as far as the scenario says it; none: nobody counts them, or the program decides,
+    /// see [`Service::lets_program_decide`].
     #[must_use]
     pub fn live_from(&self) -> Option<LiveFrom> {
         match self.live {
@@ -54,6 +55,13 @@ impl Service {
             LiveChoice::Preload => Some(LiveFrom::Preload),
             LiveChoice::Off => None,
         }
+    }
+
+    /// Whether the library is to be preloaded where the program lets it, and the service judged without live bytes
+    /// where it does not.
+    #[must_use]
+    pub fn lets_program_decide(&self) -> bool {
+        self.live == LiveChoice::Auto && self.probe.is_none()
     }
 
     /// Where the probe answers, if it is asked.
@@ -67,7 +75,7 @@ impl Service {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LiveChoice {
-    /// The probe where there is one.
+    /// The probe where there is one, else the library where the program lets it.
     #[default]
     Auto,
     /// The probe.

@@ -223,7 +223,7 @@ impl<'w> World<'w> {
         let resident = Bytes::new(live.get().div_ceil(PAGE) * PAGE);
         self.peak = self.peak.max(resident);
         let memory = Memory { anon_bytes: resident, peak_bytes: self.peak, ..Memory::default() };
-        let live = self.service.probe.then_some(Live { live_bytes: live, live_objects: 0 });
+        let live = self.service.probe.then_some(Live { live_bytes: live, ..Live::default() });
         let sample = Sample {
             t_s: now,
             memory,

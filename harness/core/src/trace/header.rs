@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Cpus;
+use super::{Cpus, OwnHeap};
 use crate::scenario::{
     Code, Counter, Judge, LiveFrom, Model, Phase, Reported, Role, Scenario, Shape, Threshold, Tolerate,
 };
@@ -141,6 +141,13 @@ pub struct LoadStart {
     /// How many CPUs there are for whom; none in older traces, and where the host does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpus: Option<Cpus>,
+    /// Why nobody counts live bytes where the scenario leaves it to the program; none: somebody does, or none are
+    /// wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_refused: Option<String>,
+    /// Heaps of the service that its allocator knows nothing of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_heaps: Vec<OwnHeap>,
     /// Who holds the service to its memory limit; none: nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_enforced_by: Option<LimitedBy>,

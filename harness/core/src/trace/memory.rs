@@ -49,6 +49,9 @@ pub struct Live {
     pub live_bytes: Bytes,
     /// Allocations not yet freed.
     pub live_objects: u64,
+    /// All allocations so far, freed or not; none where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocated_objects: Option<u64>,
 }
 
 /// Where anonymous memory lies, which decides what live bytes can explain. Read on a slow cadence.
@@ -112,6 +115,16 @@ impl Places {
             other_bytes: self.other_bytes + other.other_bytes,
             ..self
         }
+    }
+}
+
+impl Heap {
+    /// The same where `own` of what lies at the end of the heap are not the allocator's, but the program's own.
+    #[must_use]
+    pub fn without(self, own: Bytes) -> Self {
+        let own = own.min(self.arenas_bytes);
+        let arenas_bytes = Bytes::new(self.arenas_bytes.get() - own.get());
+        Self { arenas_bytes, outside_bytes: self.outside_bytes + own, ..self }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Builds the service: once per distinct feature set, always optimised, in one target folder of steep's own, with line
 //! tables and symbols, so that what is soaked can be profiled.
 
+mod relink;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -113,6 +115,8 @@ pub struct Built {
     pub waited: Duration,
     /// What it was built from, where that is a revision.
     pub source: Option<Source>,
+    /// Whether it was linked so that the library which counts live bytes sees the allocator in it.
+    pub is_relinked: bool,
 }
 
 /// What cargo does at a moment.
@@ -213,8 +217,9 @@ impl Workspace {
     }
 
     /// Builds `package` with the features of `build`, and copies the binary into `folder`, beside a log of what cargo
-    /// said. A revision is built from a worktree of its own. `says` is told from time to time what cargo does. Dropping
-    /// the future ends cargo and all its compilers.
+    /// said. A revision is built from a worktree of its own. Where live bytes `are_counted` by the library, an allocator
+    /// in the binary is made to be seen by it. `says` is told from time to time what cargo does. Dropping the future
+    /// ends cargo and all its compilers.
     ///
     /// # Errors
     /// See [`BuildError`].
@@ -223,17 +228,17 @@ impl Workspace {
         package: &Package,
         build: &Build,
         folder: &Path,
-        supervisor: &Path,
+        (supervisor, are_counted): (&Path, bool),
         says: impl FnMut(Doing<'_>),
     ) -> Result<Built, BuildError> {
         let Some(revision) = &build.revision else {
-            return self.build_here(package, build, folder, supervisor, says).await;
+            return self.build_here(package, build, folder, (supervisor, are_counted), says).await;
         };
         let worktree = Worktree::check_out(self.root(), revision, &self.own_folder().join("worktrees")).await?;
         let mut there = Self::around_aside(&worktree.folder()).await?;
         // What was compiled stays when the worktree is gone.
         there.metadata.target_directory.clone_from(&self.metadata.target_directory);
-        let built = there.build_here(package, build, folder, supervisor, says).await?;
+        let built = there.build_here(package, build, folder, (supervisor, are_counted), says).await?;
         let lockfile_sha256 = sha256_of(&there.root().join("Cargo.lock")).unwrap_or_default();
         Ok(Built { source: Some(Source { commit: worktree.commit().to_owned(), lockfile_sha256 }), ..built })
     }
@@ -243,7 +248,7 @@ impl Workspace {
         package: &Package,
         build: &Build,
         folder: &Path,
-        supervisor: &Path,
+        (supervisor, are_counted): (&Path, bool),
         mut says: impl FnMut(Doing<'_>),
     ) -> Result<Built, BuildError> {
         let launch = self.launch(package, build, folder);
@@ -279,7 +284,11 @@ impl Workspace {
             Some(Executable { opt_level, .. }) if opt_level == "0" => Err(BuildError::NotOptimised { command }),
             Some(Executable { path, features, .. }) => {
                 let built = copy(&path, folder, &binary)?;
-                Ok(Built { features, waited, ..built })
+                let built = Built { features, waited, ..built };
+                if !are_counted {
+                    return Ok(built);
+                }
+                Self::relinked(built, launch, (folder, &binary), supervisor).await
             }
         }
     }
@@ -416,7 +425,7 @@ fn copy(executable: &Path, folder: &Path, binary: &str) -> Result<Built, BuildEr
     // A run that is resumed may find an older copy, and one that is executed cannot be written over.
     copied(executable, &path).map_err(failed)?;
     let sha256 = sha256_of(&path).map_err(failed)?;
-    Ok(Built { path, sha256, features: BTreeSet::new(), waited: Duration::ZERO, source: None })
+    Ok(Built { path, sha256, features: BTreeSet::new(), waited: Duration::ZERO, source: None, is_relinked: false })
 }
 
 fn copied(executable: &Path, to: &Path) -> io::Result<()> {

@@ -6,7 +6,7 @@ mod source;
 mod under_load;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
@@ -19,7 +19,7 @@ use crate::shell::build::Built;
 use crate::shell::clock::wall_clock;
 use crate::shell::driver::{Driver, DriverError, DriverSpec};
 use crate::shell::external::{Counted, External, ReportedRequests, Requests};
-use crate::shell::live::{self, LiveError, Preloaded};
+use crate::shell::live::{self, Arranged, LiveError};
 use crate::shell::own_program::own_program;
 use crate::shell::preload::{self, PreloadError};
 use crate::shell::probe;
@@ -64,6 +64,14 @@ pub struct Soaking<'r> {
     pub repeated: Option<&'r Repeated>,
     /// Variables that are set beside the cell's own, to see what they change.
     pub added_env: &'r BTreeMap<String, String>,
+}
+
+impl Soaking<'_> {
+    /// The binary that was built.
+    fn built(&self) -> Option<PathBuf> {
+        let Binary::Built(built) = self.binary else { return None };
+        Some(built.path.canonicalize().unwrap_or_else(|_| built.path.clone()))
+    }
 }
 
 /// What is started as the service of a cell.
@@ -114,10 +122,16 @@ pub async fn soak(
     let cell_folder = cell_folder.canonicalize().unwrap_or(cell_folder);
     let mut writer = TraceWriter::create(&cell_folder)?;
     // Before anything is started: whenever steep is killed, the folder says which cell it was.
-    let header = header(soaking, attempt);
+    let mut header = header(soaking, attempt);
+    let counting = counting(soaking, &cell_folder);
+    if let Ok((_, arranged)) = &counting
+        && arranged.preloaded.is_some()
+    {
+        header.live_from = Some(LiveFrom::Preload);
+    }
     writer.write(&Record::Header(Box::new(header.clone())))?;
     let prepared = tokio::select! {
-        prepared = prepare(soaking, &cell_folder) => prepared?,
+        prepared = prepare(soaking, &cell_folder, counting) => prepared?,
         // Leaving drops whatever was started, and its supervisor ends it.
         _ = interrupted.wait_for(|raised| *raised > 0) => {
             Err(NotLoaded::new(EndReason::Interrupted, "interrupted while the service was started"))
@@ -139,32 +153,32 @@ struct Prepared {
     service: RunningService,
     source: Source,
     /// What counts live bytes inside of it, where that is wanted.
-    preloaded: Option<Preloaded>,
+    arranged: Arranged,
 }
 
 /// The service started and seen to be what the cell says, and the source of the load ready for it.
-async fn prepare(soaking: &Soaking<'_>, cell_folder: &Path) -> Result<Result<Prepared, NotLoaded>, CellError> {
+async fn prepare(
+    soaking: &Soaking<'_>,
+    cell_folder: &Path,
+    counting: Result<(CellSettings, Arranged), NotLoaded>,
+) -> Result<Result<Prepared, NotLoaded>, CellError> {
     let steep = own_program().map_err(CellError::OwnProgram)?;
     let scenario = soaking.scenario;
-    let mut settings = match settled(soaking) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotVerified, &error))),
-    };
-    let preloaded = match counting(scenario, cell_folder, &mut settings) {
-        Ok(preloaded) => preloaded,
-        Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotVerified, &error))),
+    let without = settled(soaking).unwrap_or_default();
+    let (settings, mut arranged) = match counting {
+        Ok(counting) => counting,
+        Err(not_loaded) => return Ok(Err(not_loaded)),
     };
     let binary = match soaking.binary {
-        Binary::Command => None,
-        Binary::Built(built) => Some(built.path.canonicalize().unwrap_or_else(|_| built.path.clone())),
         Binary::Failed(message) => return Ok(Err(NotLoaded::new(EndReason::BuildFailed, &message))),
+        Binary::Command | Binary::Built(_) => soaking.built(),
     };
     // Examined before the run; what went since then is reported in the cell.
     let access = match Access::of(scenario, soaking.scenario_folder) {
         Ok(access) => access,
         Err(error) => return Ok(Err(NotLoaded::new(EndReason::Failed, &error))),
     };
-    let place = CellPlace {
+    let mut place = CellPlace {
         scenario_folder: soaking.scenario_folder,
         cell_folder,
         steep: &steep,
@@ -176,11 +190,18 @@ async fn prepare(soaking: &Soaking<'_>, cell_folder: &Path) -> Result<Result<Pre
         protocol: scenario.http.protocol,
         is_loaded_by_name: scenario.external.is_some(),
     };
-    let mut service = match start(&scenario.service, &scenario.dependencies, &place).await {
+    let mut started = start(&scenario.service, &scenario.dependencies, &place).await;
+    // A program behind a wrapper may not bear it, as one with a sanitizer.
+    if let (Err(ServiceError::Ended { who: Who::Service, .. }), true) = (&started, arranged.may_give_up()) {
+        place.env = &without.env;
+        started = start(&scenario.service, &scenario.dependencies, &place).await;
+        arranged.give_up(started.is_ok());
+    }
+    let mut service = match started {
         Ok(service) => service,
         Err(error) => return Ok(Err(NotLoaded::new(EndReason::NotReady, &error))),
     };
-    let connected = match switched(soaking, &settings, &service, preloaded.as_ref()).await {
+    let connected = match switched(soaking, &settings, &service, &mut arranged).await {
         Ok(()) => match &scenario.external {
             None if scenario.load.model == Model::None => Ok(Source::nothing()),
             None => connect(soaking, access.clone(), &service).await.map(Source::Own),
@@ -189,7 +210,7 @@ async fn prepare(soaking: &Soaking<'_>, cell_folder: &Path) -> Result<Result<Pre
         Err(not_verified) => Err(not_verified),
     };
     Ok(match connected {
-        Ok(source) => Ok(Prepared { service, source, preloaded }),
+        Ok(source) => Ok(Prepared { service, source, arranged }),
         Err(not_loaded) => {
             service.stop().await;
             Err(not_loaded)
@@ -209,20 +230,18 @@ fn settled(soaking: &Soaking<'_>) -> Result<CellSettings, PreloadError> {
     Ok(settings)
 }
 
-/// The library that counts live bytes laid and named, before what is preloaded already, where the scenario wants it.
-fn counting(
-    scenario: &Scenario,
-    cell_folder: &Path,
-    settings: &mut CellSettings,
-) -> Result<Option<Preloaded>, LiveError> {
-    if scenario.service.live_from() != Some(LiveFrom::Preload) {
-        return Ok(None);
-    }
-    let preloaded = Preloaded::lay(cell_folder)?;
-    let of_scenario = scenario.service.env.get(preload::VARIABLE).map(ToString::to_string);
-    let behind = settings.env.get(preload::VARIABLE).cloned().unwrap_or(of_scenario);
-    preloaded.add_to(&mut settings.env, behind.as_deref());
-    Ok(Some(preloaded))
+/// The same, and the library that counts live bytes, where the scenario wants it and the program takes it.
+fn counting(soaking: &Soaking<'_>, cell_folder: &Path) -> Result<(CellSettings, Arranged), NotLoaded> {
+    let not_verified = |message: &dyn ToString| NotLoaded::new(EndReason::NotVerified, &message.to_string());
+    let mut settings = settled(soaking).map_err(|error| not_verified(&error))?;
+    let folders = (soaking.scenario_folder, cell_folder);
+    let arranged = Arranged::before_start(soaking.scenario, folders, soaking.built().as_deref(), &mut settings)
+        .map_err(|error| not_verified(&asked_for(&error)))?;
+    Ok((settings, arranged))
+}
+
+fn asked_for(error: &LiveError) -> String {
+    format!("service.live = \"preload\": {error}")
 }
 
 /// Sends what switches flags, and looks whether all took effect.
@@ -230,17 +249,17 @@ async fn switched(
     soaking: &Soaking<'_>,
     settings: &CellSettings,
     service: &RunningService,
-    preloaded: Option<&Preloaded>,
+    arranged: &mut Arranged,
 ) -> Result<(), NotLoaded> {
     for (flag, request) in &settings.requests {
         probe::switch(&service.client, request).await.map_err(|error| {
             NotLoaded::new(EndReason::NotVerified, &format!("flag \"{flag}\" could not be switched: {error}"))
         })?;
     }
-    if let Some(preloaded) = preloaded {
-        preload::ensure_mapped_everywhere(&preloaded.library(), service.process.supervisor_pid())
-            .map_err(|error| NotLoaded::new(EndReason::NotVerified, &format!("service.live = \"preload\": {error}")))?;
-    }
+    arranged
+        .after_start(service.process.supervisor_pid())
+        .await
+        .map_err(|error| NotLoaded::new(EndReason::NotVerified, &asked_for(&error)))?;
     verified(soaking, service).await
 }
 

@@ -1,6 +1,11 @@
 //! Live bytes of a running service: who counts them is asked before the load, and at each sample.
 
+mod arenas;
+mod arranged;
 mod heap;
+mod linked;
+mod obstacle;
+mod own_heaps;
 mod preloaded;
 mod stacks;
 mod symbols;
@@ -9,7 +14,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+pub use self::arranged::Arranged;
 pub use self::heap::HeapLooks;
+pub use self::linked::link_arguments;
 pub use self::preloaded::{LiveError, Preloaded};
 use self::stacks::StackLog;
 use crate::shell::loopback::Client;
@@ -100,6 +107,9 @@ impl Counting {
         sample.live = self.preloaded.read(&sample.processes);
         if let Some(places) = sample.heap.as_mut().and_then(|heap| heap.places.as_mut()) {
             (places.own_mappings_bytes, places.is_other_allocator) = self.preloaded.mapped(&sample.processes);
+        }
+        if let Some(heap) = &mut sample.heap {
+            **heap = heap.without(self.preloaded.own_break(&sample.processes));
         }
         if is_steady && !self.has_been_steady {
             self.stacks = StackLog::default();

@@ -155,9 +155,11 @@ fn parse_live(body: &str) -> Result<Option<Live>, (String, String)> {
     if answer.schema != PROBE_SCHEMA {
         return Err(refuse(format!("its schema is {}", answer.schema)));
     }
-    let live = answer
-        .live_bytes
-        .map(|bytes| Live { live_bytes: Bytes::new(bytes), live_objects: answer.live_objects.unwrap_or(0) });
+    let live = answer.live_bytes.map(|bytes| Live {
+        live_bytes: Bytes::new(bytes),
+        live_objects: answer.live_objects.unwrap_or(0),
+        ..Live::default()
+    });
     Ok(live)
 }
 
@@ -218,7 +220,7 @@ mod tests {
     #[test]
     fn live_bytes_are_read_and_unknown_ones_are_none() {
         let known = r#"{"schema":1,"pid":7,"allocator":"jemalloc","live_bytes":4096,"live_objects":3,"native":{}}"#;
-        let live = Live { live_bytes: Bytes::new(4096), live_objects: 3 };
+        let live = Live { live_bytes: Bytes::new(4096), live_objects: 3, ..Live::default() };
         assert_eq!(parse_live(known), Ok(Some(live)));
         assert_eq!(parse_live(r#"{"schema":1,"live_bytes":null,"live_objects":null}"#), Ok(None));
     }

@@ -31,6 +31,9 @@ pub(super) fn notes(report: &Report, layout: Layout) -> String {
             text.push_str(&wrapped(&format!("{}: {note}", outcome.cell), layout));
         }
     }
+    for note in super::live::notes(&report.cells) {
+        text.push_str(&wrapped(&note, layout));
+    }
     for alike in &report.alike {
         let note = "they are not compared; does anything in the source ask for it?";
         text.push_str(&wrapped(&format!("{}; {note}", alike.described()), layout));
@@ -190,9 +193,6 @@ fn cell_notes(outcome: &Outcome) -> Vec<String> {
     let judged_by = outcome.growth().map(|growth| growth.source).filter(|source| source.layer() == Layer::Resident);
     if let Some(source) = judged_by.filter(|_| outcome.probe) {
         notes.push(format!("judged by {}: the probe answered in too few samples", source.in_words()));
-    }
-    if let Some(why) = &outcome.live_not_believed {
-        notes.push(format!("judged by anonymous memory: {why}"));
     }
     let storms = &outcome.connections;
     if storms.storm_opened + storms.storm_refused > 0 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scenario::check::{Check, SHORTEST_FIT};
-use crate::scenario::{Model, Phase, Role, Scenario, Shape};
+use crate::scenario::{Model, Phase, Program, Role, Scenario, Shape};
 use steep_judge::growth::MemorySource;
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Rps, duration_text};
 
@@ -26,7 +26,10 @@ impl Check<'_> {
         let per_request = judge.min_growth_bytes_per_request.at(rate);
         let worth = BytesPerHour::new(per_request.get().max(judge.min_growth_bytes_per_hour.get()));
         let far = if scenario.load.model == Model::None { 1.0 } else { FAR };
-        let is_counted = scenario.service.live_from().is_some();
+        // A package is in Rust, whose memory the library sees unless an allocator of its own is linked in.
+        let is_package = matches!(scenario.service.program, Program::Package(_));
+        let service = &scenario.service;
+        let is_counted = service.live_from().is_some() || service.lets_program_decide() && is_package;
         let source = if is_counted { MemorySource::Live } else { MemorySource::Anonymous };
         let named = BytesPerHour::per_second(least_named(judged, source) / judged.as_secs_f64());
         if worth.get() <= 0.0 || named.get() <= far * worth.get() {

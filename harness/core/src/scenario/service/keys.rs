@@ -33,7 +33,7 @@ pub(in crate::scenario) const KEYS: &[Key] = &[
     key("service.memory_limit", Size, Optional, "What production gives it: the report says when growth would reach it, and a peak above 90 % of it is a `headroom` finding."),
     key("service.enforce_limit", Boolean, Default("false"), "Whether the kernel holds the service to `memory_limit`: by a cgroup where steep may make one (all its processes together), else by `RLIMIT_DATA` (each process, and what it maps whether it is resident or not). The report says by which."),
     key("service.cpus", Integers(0, 4095), Default("[]"), "CPUs that the service is pinned to; none: all."),
-    key("service.live", Choice(&["auto", "probe", "preload", "off"], &[]), Default("\"auto\""), "Where live bytes come from, what the program holds whatever its allocator keeps: from the probe, or from a library that steep preloads into a program that is not changed (docs/live-bytes.md). `auto` is the probe where `service.probe` is set, else `off`."),
+    key("service.live", Choice(&["auto", "probe", "preload", "off"], &[]), Default("\"auto\""), "Where live bytes come from, what the program holds whatever its allocator keeps: from the probe, or from a library that steep preloads into a program that is not changed (docs/live-bytes.md). `auto` is the probe where `service.probe` is set, else the library where the program lets it; where it does not, resident memory decides, and the report says why."),
     key("service.probe", Text, Optional, "Path that answers with live bytes as `steep-probe` writes them; the verdict then rests on them."),
     later("service.metrics", Table),
     later("service.log_events", Tables),

@@ -13,7 +13,7 @@ use crate::shell::own_program::own_program;
 use crate::shell::progress::Progress;
 use crate::shell::store::{RunFolder, RunRecord};
 use steep_core::plan::Cell;
-use steep_core::scenario::Program;
+use steep_core::scenario::{LiveFrom, Program};
 use steep_judge::units::duration_text;
 
 /// The builds that were tried, by their number in the plan. One that failed keeps its message, and does not keep the
@@ -42,6 +42,8 @@ impl Builds {
         needed.retain(|build| !self.has(*build));
         needed.sort_unstable();
         needed.dedup();
+        let service = &run.scenario.service;
+        let are_counted = service.lets_program_decide() || service.live_from() == Some(LiveFrom::Preload);
         for &index in &needed {
             let build = &run.plan.builds[index];
             let label = format!("{} ({})", package.name, build.label());
@@ -49,14 +51,19 @@ impl Builds {
             progress.build(&label);
             let place = folder.build(index);
             let says = |doing: Doing<'_>| progress.building(&label, doing);
-            let building = workspace.build(package, build, &place, &supervisor, says);
+            let building = workspace.build(package, build, &place, (&supervisor, are_counted), says);
             let built = tokio::select! {
                 built = building => built,
                 // Leaving drops the build, and with it cargo and its compilers.
                 _ = interrupted.wait_for(|raised| *raised > 0) => bail!("interrupted while {label} was built; nothing was soaked"),
             };
             match &built {
-                Ok(built) => progress.say(&built_in(&label, began.elapsed(), built.waited)),
+                Ok(built) => {
+                    progress.say(&built_in(&label, began.elapsed(), built.waited));
+                    if built.is_relinked {
+                        progress.say("linked once more, so that the live bytes of its own allocator are counted");
+                    }
+                }
                 Err(error) => progress.say(&format!("error: {error}")),
             }
             self.tried.insert(index, built.map_err(|error| error.to_string()));

@@ -14,7 +14,7 @@ use crate::shell::driver::{DriverEnd, DriverEvent};
 use crate::shell::external::{self, LoadEnd};
 use crate::shell::latency_log::LatencyLog;
 use crate::shell::listener::Stranger;
-use crate::shell::live::{self, Counting, HeapLooks};
+use crate::shell::live::{self, Arranged, Counting, HeapLooks};
 use crate::shell::progress::{self, Progress};
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
@@ -76,7 +76,7 @@ impl<'r> CellUnderLoad<'r> {
     /// Begins the load.
     pub(super) fn begin(
         soaking: &'r Soaking<'r>,
-        Prepared { service, source, preloaded }: Prepared,
+        Prepared { service, source, arranged }: Prepared,
         mut writer: TraceWriter,
         header: &Header,
     ) -> Result<Self, CellError> {
@@ -91,13 +91,13 @@ impl<'r> CellUnderLoad<'r> {
         let latency_log = LatencyLog::begin(&cell_folder, &names, SystemTime::now())
             .map_err(|source| StoreError::File { path: cell_folder, source })?;
         let looks = EarlyStopChecks::new(&scenario.judge, phases, scenario.soak_duration());
-        writer.write(&Record::Start(load_start(&sampler, &service)))?;
+        writer.write(&Record::Start(load_start(&sampler, &service, &arranged)))?;
         let origin = Instant::now();
         source.begin(origin);
         Ok(Self {
             soaking,
             service,
-            counting: preloaded.map(|library| Counting::new(library, scenario.service.memory_limit_bytes)),
+            counting: arranged.preloaded.map(|library| Counting::new(library, scenario.service.memory_limit_bytes)),
             heap: HeapLooks::default(),
             source,
             sampler,
@@ -446,7 +446,7 @@ async fn is_raised_soon(interrupted: &mut watch::Receiver<u32>) -> bool {
     timeout(SAME_MOMENT, interrupted.wait_for(|raised| *raised > 0)).await.is_ok_and(|raised| raised.is_ok())
 }
 
-fn load_start(sampler: &Sampler, service: &RunningService) -> LoadStart {
+fn load_start(sampler: &Sampler, service: &RunningService, arranged: &Arranged) -> LoadStart {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     LoadStart {
         started: wall_clock(),
@@ -456,5 +456,7 @@ fn load_start(sampler: &Sampler, service: &RunningService) -> LoadStart {
         not_counted: sampler.not_counted().into_iter().map(str::to_owned).collect(),
         cpus: sampler.cpus(),
         limit_enforced_by: service.process.limited_by(),
+        live_refused: arranged.refused.clone(),
+        own_heaps: arranged.own_heaps.clone(),
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use steep_live::pid_of;
 
+use super::arenas::Memory;
 use crate::shell::clock::Moment;
 use steep_core::trace::{Heap, Places, ProcessId};
 use steep_judge::units::{Bytes, SinceStart};
@@ -85,7 +86,8 @@ impl HeapLooks {
 
 fn heap_of(pid: u32) -> Option<Heap> {
     let text = fs::read(format!("/proc/{pid}/smaps")).ok()?;
-    Some(heap(&String::from_utf8_lossy(&text)))
+    let memory = Memory::of(pid);
+    Some(heap(&String::from_utf8_lossy(&text), |start| memory.has_heap_at(start, ARENA_BYTES)))
 }
 
 /// One mapping, as far as it is needed.
@@ -142,8 +144,8 @@ impl Mapping {
     }
 }
 
-/// Sums up a text of `/proc/PID/smaps`.
-fn heap(text: &str) -> Heap {
+/// Sums up a text of `/proc/PID/smaps`; an arena is only what `begins_heap`.
+fn heap(text: &str, begins_heap: impl Fn(u64) -> bool) -> Heap {
     let mappings = mappings(text);
     let mut heap = Heap::default();
     let mut places = Places::default();
@@ -152,7 +154,7 @@ fn heap(text: &str) -> Heap {
         if mapping.kind == Kind::Counting {
             places.counting_bytes = places.counting_bytes + mapping.share;
         }
-        let place = place(mapping, before, mappings.get(number + 1));
+        let place = place(mapping, before, mappings.get(number + 1), &begins_heap);
         let is_of_glibc = matches!(place, Place::MainHeap | Place::Arena);
         let sum = if is_of_glibc { &mut heap.arenas_bytes } else { &mut heap.outside_bytes };
         *sum = *sum + mapping.anonymous;
@@ -193,12 +195,17 @@ fn mappings(text: &str) -> Vec<Mapping> {
 }
 
 /// What `mapping` is, by itself and by what lies directly `before` and after it.
-fn place(mapping: &Mapping, before: Option<&Mapping>, next: Option<&Mapping>) -> Place {
+fn place(
+    mapping: &Mapping,
+    before: Option<&Mapping>,
+    next: Option<&Mapping>,
+    begins_heap: &impl Fn(u64) -> bool,
+) -> Place {
     match mapping.kind {
         Kind::Heap => Place::MainHeap,
         Kind::Stack => Place::Stack,
         Kind::File | Kind::Counting => Place::Variables,
-        _ if is_arena(mapping, next) => Place::Arena,
+        _ if is_arena(mapping, next) && begins_heap(mapping.start) => Place::Arena,
         Kind::Unnamed if before.is_some_and(|before| is_guard(before, mapping)) => Place::Stack,
         Kind::Unnamed | Kind::Reserved | Kind::Other => Place::Other,
     }
@@ -264,7 +271,9 @@ mod tests {
 7f0010000123-7f0010100000 rw-p 00000000 00:00 0 \nAnonymous:           300 kB
 7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0    [stack]\nAnonymous:            16 kB
 ";
-        let heap = heap(text);
+        let of_jvm = heap(text, |start| start != 0x7f00_0400_0000);
+        assert_eq!(of_jvm.arenas_bytes, Bytes::kib(4000 + 2000), "at its place, and no arena");
+        let heap = heap(text, |_| true);
         assert_eq!(heap.arenas_bytes, Bytes::kib(4000 + 2000 + 60_000));
         assert_eq!(
             heap.outside_bytes,
@@ -291,7 +300,7 @@ mod tests {
 7f0007000000-7f0007801000 rw-p 00000000 00:00 0 \nAnonymous:             7 kB
 7f0008000000-7f0008801000 rw-p 00000000 00:00 0  [anon: glibc: pthread stack: 12]\nAnonymous:  4 kB
 ";
-        let places = heap(text).places.expect("its parts");
+        let places = heap(text, |_| true).places.expect("its parts");
         assert_eq!(places.stacks_bytes, Bytes::kib(24 + 12 + 4));
         assert_eq!((places.arenas_bytes, places.other_bytes), (Bytes::kib(2000), Bytes::kib(7)), "a large reserve");
     }
@@ -309,7 +318,7 @@ mod tests {
     #[test]
     fn of_pages_that_two_processes_share_each_has_half() {
         let text = "55d001000000-55d001400000 rw-p 00000000 00:00 0    [heap]\nRss:  4000 kB\nPss:  2000 kB\nAnonymous: 4000 kB\n";
-        let both: Heap = [heap(text), heap(text)].into_iter().sum();
+        let both: Heap = [heap(text, |_| true), heap(text, |_| true)].into_iter().sum();
         assert_eq!(both.places.map(|places| places.main_heap_bytes), Some(Bytes::kib(4000)));
         assert_eq!(both.arenas_bytes, Bytes::kib(8000), "as older traces have it");
     }

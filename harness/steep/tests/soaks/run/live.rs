@@ -10,8 +10,9 @@ use steep_judge::units::Bytes;
 #[test]
 fn what_an_unmodified_service_keeps_is_counted_and_the_function_is_named() {
     let place = Place::new("keeps", 8, ONCE);
-    place.change("[service]\n", "[service]\nlive = \"preload\"\n");
+    // It is what `auto` chooses.
     let ran = place.run();
+    assert_eq!(ran.report["cells"][0]["live_from"], "preload", "{}", ran.report["cells"][0]);
     let trace = fs::read_to_string(place.path("out/baseline/trace.jsonl")).unwrap();
     let records = trace.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let samples: Vec<Value> = records.filter(|record| record["record"] == "sample").collect();
@@ -77,6 +78,44 @@ fn a_service_that_leaks_into_its_enforced_limit_is_reported_with_the_function_th
     assert!(place.nothing_is_left());
 }
 
+/// A place whose service is started by a shell that runs `script`, `$0` being the program of the service.
+fn behind_a_shell(script: &str) -> Place {
+    let place = Place::new("sound", 2, ONCE);
+    let stage = stage().display().to_string();
+    place.change(
+        &format!("command = [\"{stage}\", \"moody\"]"),
+        &format!("command = [\"sh\", \"-c\", '{script}', \"{stage}\"]"),
+    );
+    place
+}
+
+#[test]
+fn a_service_that_the_library_is_kept_from_is_judged_without_and_says_why() {
+    let place = behind_a_shell("unset LD_PRELOAD; exec \"$0\" moody");
+    let ran = place.run();
+    assert!(ran.is_undecided(0), "{}", ran.report["cells"][0]);
+    let cell = &ran.report["cells"][0];
+    let why = cell["live_not_counted"].as_str().unwrap_or_default();
+    assert!(why.contains("takes LD_PRELOAD out of its environment"), "{cell}");
+    assert_eq!(cell["live_from"], Value::Null);
+    // Who asks for the library is not given something else.
+    place.change("[service]\n", "[service]\nlive = \"preload\"\n");
+    let output = place.steep(&["run", "soak.toml", "--out", "asked", "--format", "json"]).output().unwrap();
+    let ran = Ran::of(output);
+    assert_eq!(ran.verdict(), "invalid", "{}", ran.stderr);
+    assert!(ran.reason().contains("service.live = \"preload\""), "{}", ran.reason());
+}
+
+#[test]
+fn a_service_that_does_not_bear_the_library_is_started_without() {
+    let place = behind_a_shell("test -z \"$LD_PRELOAD\" || exit 1; exec \"$0\" moody");
+    let ran = place.run();
+    assert!(ran.is_undecided(0), "{}", ran.report["cells"][0]);
+    let why = ran.report["cells"][0]["live_not_counted"].as_str().unwrap_or_default();
+    assert!(why.ends_with("did not start with the library that counts them, and did without"), "{why}");
+    assert!(place.nothing_is_left());
+}
+
 #[test]
 fn a_limit_that_nobody_said_cannot_be_enforced() {
     let place = Place::new("keeps", 4, ONCE);
@@ -130,4 +169,13 @@ fn a_cell_that_retains_is_soaked_once_more_with_what_may_help_if_the_scenario_sa
     assert!(!again().stderr.contains("(judge.confirm)"), "it is not soaked a third time");
     let described = String::from_utf8(place.steep(&["report", "out"]).output().unwrap().stdout).unwrap();
     assert!(described.contains("in 6 heaps of 64 MiB") && described.contains("instead of"), "{described}");
+}
+
+#[test]
+fn nobody_counts_where_the_scenario_says_so() {
+    let place = Place::new("sound", 2, ONCE);
+    place.change("[service]\n", "[service]\nlive = \"off\"\n");
+    let ran = place.run();
+    let cell = &ran.report["cells"][0];
+    assert_eq!([&cell["live_from"], &cell["live_not_counted"], &cell["live_not_believed"]], [&Value::Null; 3]);
 }
