@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::obstacle::{in_path, obstacle};
+use super::obstacle::{Obstacle, in_path, obstacle};
 use super::own_heaps::own_heaps;
 use super::{LiveError, Preloaded};
 use crate::shell::preload::{self, PreloadError, VARIABLE};
@@ -49,7 +49,7 @@ impl Arranged {
             return Ok(Self::default());
         }
         let program = binary.map(Path::to_owned).or_else(|| program(scenario, scenario_folder));
-        let obstacle = program.and_then(|program| obstacle(&program)).filter(|obstacle| obstacle.harms());
+        let obstacle = program.and_then(|program| obstacle(&program)).filter(Obstacle::harms);
         let laid = obstacle.map_or_else(|| Preloaded::lay(cell_folder), |obstacle| Err(LiveError::Obstacle(obstacle)));
         let preloaded = match laid {
             Ok(preloaded) => preloaded,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use object::Endianness;
 use object::elf::{DT_NEEDED, EM_AARCH64, EM_X86_64, Machine};
 use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
-use object::read::{Object as _, ObjectSymbol as _, ReadCache};
+use object::read::{Object as _, ObjectSymbol, ReadCache};
 use steep_live::LIBRARY_FILE;
 use thiserror::Error;
 
@@ -173,10 +173,7 @@ fn has_rights(program: &Path, file: &File) -> bool {
 
 fn of_object(data: &ReadCache<File>, name: String) -> Option<Obstacle> {
     // What is not an object file cannot be started either, and that is said elsewhere.
-    let object = match object::File::parse(data).ok()? {
-        object::File::Elf64(object) => object,
-        _ => return Some(Obstacle::Machine(name)),
-    };
+    let object::File::Elf64(object) = object::File::parse(data).ok()? else { return Some(Obstacle::Machine(name)) };
     let (header, endian) = (object.elf_header(), object.endian());
     if header.e_machine(endian) != MACHINE {
         return Some(Obstacle::Machine(name));
@@ -213,7 +210,7 @@ fn names<'data>(object: &ElfFile64<'data, Endianness, &'data ReadCache<File>>) -
         .map(|(_, function, _)| *function)
         .chain(ALLOCATORS.iter().flat_map(|(_, of)| *of).copied())
         .collect();
-    let symbols = object.symbols().chain(object.dynamic_symbols()).filter(|symbol| symbol.is_definition());
+    let symbols = object.symbols().chain(object.dynamic_symbols()).filter(ObjectSymbol::is_definition);
     let defined = symbols.filter_map(|symbol| wanted.get(symbol.name().ok()?).copied()).collect();
     let table = object.elf_dynamic_table().unwrap_or_default();
     let needed = table.iter().filter(|entry| entry.tag == DT_NEEDED).filter_map(|entry| table.string(entry).ok());
