@@ -31,8 +31,8 @@ pub use reading::{Counts, NotRead, Snapshot, Stack, Survivor};
 /// The library; empty where there is none for the target: it needs Linux with glibc, on x86-64 or aarch64.
 pub const LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libsteep_live.so"));
 
-/// The name of the library's file, which is its own as well (`DT_SONAME`): a program that was linked against it finds the
-/// one that is preloaded.
+/// The name of the library's file, which is its own as well (`DT_SONAME`): a program that was linked against it finds
+/// the one that is preloaded.
 pub const LIBRARY_FILE: &str = "libsteep_live.so";
 
 /// Names the folder of the files. Without it the library does nothing.

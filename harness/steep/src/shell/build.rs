@@ -217,9 +217,9 @@ impl Workspace {
     }
 
     /// Builds `package` with the features of `build`, and copies the binary into `folder`, beside a log of what cargo
-    /// said. A revision is built from a worktree of its own. Where live bytes `are_counted` by the library, an allocator
-    /// in the binary is made to be seen by it. `says` is told from time to time what cargo does. Dropping the future
-    /// ends cargo and all its compilers.
+    /// said. A revision is built from a worktree of its own. Where live bytes `are_counted` by the library, an
+    /// allocator in the binary is made to be seen by it. `says` is told from time to time what cargo does. Dropping
+    /// the future ends cargo and all its compilers.
     ///
     /// # Errors
     /// See [`BuildError`].

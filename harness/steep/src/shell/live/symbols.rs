@@ -10,8 +10,8 @@ use object::{Object as _, ObjectSegment as _};
 use crate::shell::files;
 use steep_core::kept::Frame;
 
-/// A program larger than this is not read: steep would take as much memory as it has bytes, and twice that for its debug
-/// information. One of 99 MB without any (node) took steep to 308 MB for some seconds.
+/// A program larger than this is not read: steep would take as much memory as it has bytes, and twice that for its
+/// debug information. One of 99 MB without any (node) took steep to 308 MB for some seconds.
 const LARGEST: u64 = 512 << 20;
 
 /// Where a process has which file.
