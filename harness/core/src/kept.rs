@@ -2,16 +2,18 @@
 //! that a growth belongs to.
 //!
 //! Pure. A [`Series`] holds what each stack had alive at each snapshot; [`growth`] says how much of that grows for each
-//! request, with its interval; [`causes`] groups what grows by the frame that keeps it; [`ending`] says
-//! who held what at the end.
+//! request, with its interval; [`causes`] groups what grows by the frame that keeps it; [`chains`] is what cells are
+//! compared by; [`ending`] says who held what at the end.
 
 mod causes;
+mod chains;
 mod ending;
 mod growth;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::causes::{Cause, causes};
+pub use self::chains::chains;
 pub use self::ending::{Course, Ending, Holder, each_moment, ending};
 pub use self::growth::{StackGrowth, growth};
 use steep_judge::units::SinceStart;

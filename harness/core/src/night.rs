@@ -56,6 +56,8 @@ pub struct Past {
     pub cell: Cell,
     /// Growth with its standard error, in units of what is worth finding; none: it could not be judged.
     pub growth: Option<(f64, f64)>,
+    /// The same of each stack that grows by itself, in the same order in all cells; `growth` is what they leave.
+    pub stacks: Vec<Option<(f64, f64)>>,
     /// Whether the statistics decided it.
     pub is_decided: bool,
 }
@@ -65,7 +67,8 @@ pub struct Past {
 pub fn past(switches: &[String], cells: &[Cell], outcomes: &[Outcome]) -> Vec<Past> {
     let over = cells.iter().zip(cell_growths(switches, cells, outcomes)).filter_map(|(cell, described)| {
         let outcome = outcomes.iter().find(|outcome| outcome.cell == cell.id)?;
-        Some(Past { cell: cell.clone(), growth: described.growth, is_decided: outcome.verdict().is_decided() })
+        let is_decided = outcome.verdict().is_decided();
+        Some(Past { cell: cell.clone(), growth: described.growth, stacks: described.stacks, is_decided })
     });
     over.collect()
 }
@@ -146,8 +149,11 @@ impl<'s> Night<'s> {
         let fits = |flags: &FlagSet, axes: &BTreeMap<String, String>| has_time || !must_be_built(flags, axes);
         let usual = usual_axes(self.scenario);
         let is_usual = |past: &&Past| past.cell.axes == usual;
-        let described =
-            past.iter().filter(is_usual).map(|past| CellGrowth { flags: past.cell.flags.clone(), growth: past.growth });
+        let described = past.iter().filter(is_usual).map(|past| CellGrowth {
+            flags: past.cell.flags.clone(),
+            growth: past.growth,
+            stacks: past.stacks.clone(),
+        });
         let mut search = Search::new(&self.allowed.switches(), rules(self.scenario), described);
         search.doubt(&doubts.flags);
         let SearchState { explanations, next, .. } = search.look(self.allowed, |flags| fits(flags, &usual), left);

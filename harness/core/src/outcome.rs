@@ -67,7 +67,7 @@ use crate::trace::{
 };
 use steep_judge::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 use steep_judge::ids::{CellId, FlagSet, History};
-use steep_judge::isolation::{JudgedCell, PhasesSeen};
+use steep_judge::isolation::{CellStacks, JudgedCell, PhasesSeen};
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR, SinceStart};
 use steep_judge::verdict::{Judgement, Verdict};
 
@@ -218,6 +218,9 @@ pub struct Outcome {
     /// The places in the program that keep what grows, the largest first; empty where no stacks were sampled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept_by: Vec<kept::Cause>,
+    /// What each chain of calls keeps, by which cells are compared; none where no stacks were sampled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stacks: Option<CellStacks>,
     /// Flags that nothing showed to have taken effect.
     pub unverified_flags: Vec<String>,
     /// The allocator of which nothing showed that it is in use.
@@ -333,6 +336,7 @@ impl Outcome {
             live_not_believed: believed.why_not,
             by_request: keeping,
             kept_by: Vec::new(),
+            stacks: None,
             limit_enforced_by: trace.start.as_ref().and_then(|start| start.limit_enforced_by),
             held_at_end: None,
             held_at_limit: Vec::new(),
@@ -374,6 +378,7 @@ impl Outcome {
             phases: self.phases.iter().map(seen).collect(),
             grows_in: self.grows_in.clone(),
             cut_short: self.cut_short.clone(),
+            stacks: self.stacks.clone(),
             unverified_flags: self.unverified_flags.clone(),
         }
     }

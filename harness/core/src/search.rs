@@ -48,17 +48,24 @@ pub struct CellGrowth {
     pub flags: FlagSet,
     /// Growth with its standard error, in units of what is worth finding; none: the cell could not be judged.
     pub growth: Option<(f64, f64)>,
+    /// The same of each stack that grows by itself, in the same order in all cells; `growth` is what they leave.
+    pub stacks: Vec<Option<(f64, f64)>>,
 }
 
 /// What `cells` told by their `outcomes`, for a search among `switches`.
 #[must_use]
 pub fn cell_growths(switches: &[String], cells: &[Cell], outcomes: &[Outcome]) -> Vec<CellGrowth> {
     let measured = measured(switches, &judged_cells(outcomes));
-    let growth = |cell: &Cell| {
-        let found = measured.iter().find(|measured| measured.cell == cell.id)?;
-        Some((found.growth, found.error))
+    let described = |cell: &Cell| {
+        let found = measured.iter().find(|measured| measured.cell == cell.id);
+        let growth = found.map(|found| (found.growth, found.error));
+        CellGrowth {
+            flags: cell.flags.clone(),
+            growth,
+            stacks: found.map(|found| found.stacks.clone()).unwrap_or_default(),
+        }
     };
-    cells.iter().map(|cell| CellGrowth { flags: cell.flags.clone(), growth: growth(cell) }).collect()
+    cells.iter().map(described).collect()
 }
 
 /// A search as far as the cells of a run have brought it.
@@ -75,12 +82,14 @@ impl Search {
         let in_bytes = |times: f64| BytesPerRequest::new(times * rules.worth_finding.get());
         let among = |flags: &FlagSet| switches.iter().filter(|flag| flags.contains(flag)).cloned().collect::<FlagSet>();
         let mut search = Self { bisect: Bisect::new(switches.iter().cloned(), rules), unjudged: Vec::new() };
-        for CellGrowth { flags, growth } in described {
+        for CellGrowth { flags, growth, stacks } in described {
             match growth {
                 Some((growth, error)) => {
                     // What is pinned, and who follows another of a group, tells nothing.
                     let flags = among(&flags);
-                    search.bisect.add(Soaked { flags, growth: in_bytes(growth), error: in_bytes(error) });
+                    let stack = |(growth, error): (f64, f64)| (in_bytes(growth), in_bytes(error));
+                    let stacks = stacks.into_iter().map(|level| level.map(stack)).collect();
+                    search.bisect.add(Soaked { flags, growth: in_bytes(growth), error: in_bytes(error), stacks });
                 }
                 None => search.unjudged.push(flags),
             }
@@ -180,7 +189,7 @@ pinned = { tls = true, debug = false }
             let others: FlagSet = flags.iter().filter(|flag| !["sessions", "cache"].contains(flag)).collect();
             assert_eq!(&others, always);
             let growth = if flags.contains("sessions") { 5.0 } else { 0.0 };
-            described.push(CellGrowth { flags, growth: Some((growth, 0.1)) });
+            described.push(CellGrowth { flags, growth: Some((growth, 0.1)), stacks: Vec::new() });
         }
         panic!("eight cells did not tell which of two flags leaks");
     }

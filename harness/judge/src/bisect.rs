@@ -5,8 +5,11 @@
 
 mod candidates;
 mod rehearsal;
+mod simulated;
+mod stacks;
 #[cfg(test)]
 mod tests;
+mod truth;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,10 +17,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::candidates::{candidates, information};
-pub use self::rehearsal::{Rehearsal, Tally, Truth};
+use self::candidates::{candidates, information, neighbourhoods};
+pub use self::rehearsal::{Rehearsal, Tally};
+pub use self::stacks::Sampled;
+use self::stacks::{Stack, together};
+pub use self::truth::Truth;
 use crate::ids::FlagSet;
-use crate::isolation::model::{Causes, Reading, Term};
+use crate::isolation::model::{CREEP, Causes, Reading, Term};
 use crate::isolation::posterior::{Hypothesis, Posterior};
 use crate::units::{BytesPerHour, BytesPerRequest, counted, duration_text};
 
@@ -37,6 +43,9 @@ pub struct Soaked {
     pub growth: BytesPerRequest,
     /// Standard error of that.
     pub error: BytesPerRequest,
+    /// Growth with its standard error of each stack that grows by itself in some cell, in the same order in all cells;
+    /// none: nobody looked at the stacks of this cell. `growth` is what they leave.
+    pub stacks: Vec<Option<(BytesPerRequest, BytesPerRequest)>>,
 }
 
 /// What a search goes by.
@@ -52,6 +61,8 @@ pub struct Rules {
     pub error_of_half_hour: BytesPerRequest,
     /// How long every cell is, where that is not for the search to choose.
     pub fixed_length: Option<Duration>,
+    /// How stacks are sampled, where they are.
+    pub sampled: Option<Sampled>,
     /// From which the candidates are drawn.
     pub seed: u64,
 }
@@ -65,6 +76,7 @@ impl Default for Rules {
             warm_up: Duration::from_mins(2),
             error_of_half_hour: BytesPerRequest::new(0.5),
             fixed_length: None,
+            sampled: None,
             seed: 0,
         }
     }
@@ -89,6 +101,9 @@ impl Rules {
         if let Some(length) = self.fixed_length {
             return length;
         }
+        if let Some(sampled) = self.sampled {
+            return self.warm_up + sampled.length(effect);
+        }
         let share = TELLING * self.error_of_half_hour.get() / effect.get();
         let seconds = HALF_HOUR * share.max(0.0).powf(2.0 / 3.0);
         let length = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST);
@@ -108,6 +123,9 @@ impl Rules {
     #[must_use]
     pub fn error(&self, length: Duration) -> BytesPerRequest {
         let fitted = length.saturating_sub(self.warm_up).as_secs_f64().max(1.0);
+        if let Some(sampled) = self.sampled {
+            return sampled.error_of_rest(fitted);
+        }
         BytesPerRequest::new(self.error_of_half_hour.get() * (HALF_HOUR / fitted).powf(1.5))
     }
 }
@@ -204,10 +222,13 @@ impl Bisect {
     #[must_use]
     pub fn look(&self, is_feasible: impl Fn(&FlagSet) -> bool, left: Duration) -> SearchState {
         let posterior = self.posterior();
-        let explanations = self.explanations(&posterior);
-        let program_posterior = posterior.share(Term::Program);
-        let next = self.next(&posterior, &explanations, is_feasible, left);
-        SearchState { explanations, flags: self.by_flag(&posterior), program_posterior, next }
+        let stacks = self.stacks();
+        let of_rest = self.explanations(&posterior);
+        let all = std::iter::once(&posterior).chain(stacks.iter().map(|stack| &stack.posterior));
+        let program_posterior = all.map(|posterior| posterior.share(Term::Program)).fold(0.0, f64::max);
+        let explanations = together(&of_rest, &stacks);
+        let next = self.next(&posterior, &stacks, (&of_rest, &explanations), is_feasible, left);
+        SearchState { explanations, flags: self.likelihoods(&posterior, &stacks), program_posterior, next }
     }
 
     /// Of each flag, how likely it is that it leaks.
@@ -264,22 +285,27 @@ impl Bisect {
     fn next(
         &self,
         posterior: &Posterior,
-        explanations: &[Explanation],
+        stacks: &[Stack],
+        (of_rest, explanations): (&[Explanation], &[Explanation]),
         is_feasible: impl Fn(&FlagSet) -> bool,
         left: Duration,
     ) -> Next {
-        let length = self.rules.length(self.in_question(posterior));
+        let length = self.rules.length(self.in_question(posterior, stacks));
         // Too little for another cell makes this one longer.
-        let may_be_last = self.rules.fixed_length.is_none() && left >= self.rules.warm_up + SHORTEST;
+        let shortest = self.rules.sampled.map_or(SHORTEST, |_| Sampled::SHORTEST);
+        let may_be_last = self.rules.fixed_length.is_none() && left >= self.rules.warm_up + shortest;
         let length = if may_be_last && left < length.mul_f64(LAST) { left } else { length };
         let seed = self.rules.seed ^ (self.soaked.len() as u64) << 32;
         let feasible = |on: &Vec<bool>| is_feasible(&self.set(on));
-        let candidates = candidates(self.flags.len(), &posterior.hypotheses, seed, feasible);
+        let unsure = || stacks.iter().filter(|stack| !stack.is_sure());
+        let near = unsure().flat_map(|stack| neighbourhoods(&stack.posterior.hypotheses));
+        let near: Vec<&Hypothesis> = neighbourhoods(&posterior.hypotheses).iter().chain(near).collect();
+        let candidates = candidates(self.flags.len(), &near, seed, feasible);
         let first = self.first(&candidates);
         let untested = self.untested();
-        let unseen = self.unseen(posterior);
-        let is_likely = explanations.first().is_some_and(|best| best.posterior >= SURE);
-        let is_sure = is_likely && unseen.is_empty();
+        let unseen = self.unseen(posterior, stacks);
+        let is_likely = of_rest.first().is_some_and(|best| best.posterior >= SURE);
+        let is_sure = is_likely && unseen.is_empty() && unsure().next().is_none();
         let are_alike = |one: usize, other: usize| self.soaked[one].flags == self.soaked[other].flags;
         let beyond = posterior.unexplained(&self.readings(), are_alike);
         if first.is_none() && untested.is_empty() && is_sure && beyond.is_empty() {
@@ -301,12 +327,16 @@ impl Bisect {
             return self.again(*cell, length);
         }
         let in_doubt = doubted(&posterior.hypotheses, &unseen, is_likely);
-        let described = |on: &[bool]| information(&in_doubt, on, self.expected_error(on, length));
-        let told_likely = |on: &[bool]| information(&posterior.hypotheses, on, self.expected_error(on, length));
+        let of_stacks = |on: &[bool]| unsure().map(|stack| stack.information(on)).sum::<f64>();
+        let described =
+            |on: &[bool]| information(&in_doubt, on, self.expected_error(on, length), CREEP) + of_stacks(on);
+        let told_likely = |on: &[bool]| {
+            information(&posterior.hypotheses, on, self.expected_error(on, length), CREEP) + of_stacks(on)
+        };
         let described = candidates.iter().map(|on| (described(on), on));
         match described.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((bits, on)) if bits >= LEAST_BITS => {
-                let is_for_unseen = is_likely || told_likely(on) < 0.5 * bits;
+                let is_for_unseen = is_likely && unsure().next().is_none() || told_likely(on) < 0.5 * bits;
                 let why = if is_for_unseen { self.why_again(&unseen) } else { why(explanations, bits) };
                 Next::Soak(NextCell { flags: self.set(on), length, why })
             }
@@ -341,9 +371,12 @@ impl Bisect {
 
     /// The flags that the likeliest explanation holds innocent, while the cells could not have seen growth that is
     /// worth finding.
-    fn unseen(&self, posterior: &Posterior) -> Vec<usize> {
+    fn unseen(&self, posterior: &Posterior, stacks: &[Stack]) -> Vec<usize> {
         let Some(best) = posterior.hypotheses.first() else { return (0..self.flags.len()).collect() };
-        let innocent = |flag: &usize| !best.culprits().any(|term| term.involves(*flag));
+        let of_stacks = stacks.iter().filter_map(|stack| stack.posterior.hypotheses.first());
+        let guilty: Vec<&Hypothesis> = std::iter::once(best).chain(of_stacks).collect();
+        let is_culprit = |flag: usize, best: &Hypothesis| best.culprits().any(|term| term.involves(flag));
+        let innocent = |flag: &usize| !guilty.iter().any(|best| is_culprit(*flag, best));
         let error = |flag| posterior.beside_best(Term::One(flag)).map_or(f64::INFINITY, |(_, error)| error);
         let is_open = |&flag: &usize| self.doubted.contains(&self.flags[flag]) || EXCLUDING * error(flag) >= 1.0;
         (0..self.flags.len()).filter(innocent).filter(is_open).collect()
@@ -403,13 +436,15 @@ impl Bisect {
 
     /// The effect that the next cell must tell: the smallest of the likeliest explanation, and as long as nothing leaks
     /// in it what is worth finding, with a margin.
-    fn in_question(&self, posterior: &Posterior) -> BytesPerRequest {
+    fn in_question(&self, posterior: &Posterior, stacks: &[Stack]) -> BytesPerRequest {
         let worth = self.rules.worth_finding.get();
         let smallest = |hypothesis: &Hypothesis| {
             let culprits = hypothesis.terms.iter().zip(&hypothesis.effects).filter(|(term, _)| term.is_culprit());
             culprits.map(|(_, (mean, _))| *mean).reduce(f64::min)
         };
-        let effect = posterior.hypotheses.first().and_then(smallest).unwrap_or(UNKNOWN);
+        let all = std::iter::once(posterior).chain(stacks.iter().map(|stack| &stack.posterior));
+        let effects = all.filter_map(|posterior| posterior.hypotheses.first().and_then(smallest));
+        let effect = effects.reduce(f64::min).unwrap_or(UNKNOWN);
         BytesPerRequest::new(effect.clamp(UNKNOWN, LARGE) * worth)
     }
 }

@@ -8,6 +8,8 @@ mod cell;
 mod contrast;
 mod doubt;
 mod factor;
+mod kept;
+mod measured;
 pub(crate) mod model;
 mod phases;
 pub(crate) mod posterior;
@@ -17,18 +19,24 @@ mod search;
 mod sentence;
 mod settling;
 mod shortlist;
+pub(crate) mod signals;
+mod stacks;
 mod suspects;
 mod tail;
 
 use serde::Serialize;
 
-pub use self::cell::{JudgedCell, PhasesSeen};
+pub use self::cell::{JudgedCell, Measured, PhasesSeen};
 use self::contrast::Contrast;
 use self::factor::Factor;
+use self::kept::Stacked;
+pub use self::kept::{KeptBy, StackFinding};
+pub use self::measured::measured;
 use self::model::{Causes, Term};
 use self::posterior::Posterior;
 use self::readings::Readings;
 pub use self::settling::Settling;
+pub use self::stacks::{CellStacks, ChainGrowth, Shape};
 pub use self::suspects::Suspects;
 use crate::ids::{CellId, FlagSet};
 use crate::units::{BytesPerHour, BytesPerRequest, Estimate};
@@ -52,6 +60,10 @@ pub struct Isolation {
     pub suspects: Option<Suspects>,
     /// Cells that grow by more than the likeliest causes explain.
     pub unexplained: Vec<CellId>,
+    /// What grows stack by stack, the largest first; empty where no stacks were looked at, or none grows by itself.
+    pub stacks: Vec<StackFinding>,
+    /// Whether the stacks of some cell were looked at.
+    pub are_stacks_seen: bool,
     /// All of it in one sentence; empty if there is nothing to say.
     pub sentence: String,
 }
@@ -122,6 +134,9 @@ pub struct Finding {
     pub reason: String,
     /// What turning it on adds, by all cells together.
     pub effect: Option<Effect>,
+    /// Of what leaks: the lines that keep it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept_by: Vec<KeptBy>,
     /// Of what is undecided only because another that leaks may need it: that one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needed_by: Option<String>,
@@ -200,10 +215,12 @@ fn weighed(flags: &[String], outcomes: &[JudgedCell]) -> Isolation {
     // The same, unless a cell is not decided.
     let is_careful = readings.careful != readings.cells;
     let careful = is_careful.then(|| Posterior::of(&readings.careful, &causes));
-    let unexplained = unexplained(&readings, &posterior);
-    let named = (0..readings.factors.len()).filter(|&place| share_of(&posterior, place) >= NAMED).collect();
-    let weighed = Weighed { readings, causes, posterior, careful, outcomes, unexplained, named };
-    let suspects = Suspects::of(&weighed);
+    let stacked = Stacked::all(&readings, &causes);
+    let unexplained = unexplained(&readings, &posterior, &stacked);
+    let mut weighed =
+        Weighed { readings, causes, posterior, careful, stacked, outcomes, unexplained, named: Vec::new() };
+    weighed.named = (0..weighed.readings.factors.len()).filter(|&place| weighed.probability(place) >= NAMED).collect();
+    let suspects = weighed.posteriors().find_map(|posterior| Suspects::of(&weighed, posterior));
     let finding = |factor: &Factor| weighed.finding(factor, suspects.as_ref());
     let is_unverified = |flag| outcomes.iter().any(|outcome| outcome.unverified_flags.contains(flag));
     let flags: Vec<FlagFinding> = flags
@@ -233,54 +250,27 @@ fn weighed(flags: &[String], outcomes: &[JudgedCell]) -> Isolation {
     let program = weighed.program();
     let unexplained: Vec<CellId> =
         weighed.unexplained.iter().map(|&cell| weighed.readings.outcomes[cell].cell.clone()).collect();
-    let sentence = sentence::sentence(&flags, &axes, program.as_ref(), suspects.as_ref(), &unexplained);
-    Isolation { flags, axes, program, suspects, unexplained, sentence }
+    let stacks = weighed.stacks();
+    let are_stacks_seen = outcomes.iter().any(|outcome| outcome.stacks.is_some());
+    let sentence = String::new();
+    let mut isolation = Isolation { flags, axes, program, suspects, unexplained, stacks, are_stacks_seen, sentence };
+    isolation.sentence = sentence::sentence(&isolation);
+    isolation
 }
 
 /// The cells that were found to grow, and by more than the likeliest causes explain. Where the same soaked again is
 /// explained, the one that is not was judged wrongly.
-fn unexplained(readings: &Readings<'_>, posterior: &Posterior) -> Vec<usize> {
+fn unexplained(readings: &Readings<'_>, posterior: &Posterior, stacked: &[Stacked]) -> Vec<usize> {
     let grows = |cell: usize| matches!(readings.outcomes[cell].verdict(), Verdict::Leak | Verdict::Step);
     let is_alike = |one: usize, other: usize| {
         let (one, other) = (readings.outcomes[one], readings.outcomes[other]);
         one.flags == other.flags && one.axes == other.axes
     };
-    posterior.unexplained(&readings.cells, is_alike).into_iter().filter(|&cell| grows(cell)).collect()
-}
-
-/// What a cell says of growth, for a search that goes on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Measured {
-    /// The cell.
-    pub cell: CellId,
-    /// Growth, in units of what is worth finding.
-    pub growth: f64,
-    /// Its standard error, in the same.
-    pub error: f64,
-}
-
-/// What the cells among `outcomes` that were judged say of growth: as [`isolate`] reads them.
-#[must_use]
-pub fn measured(flags: &[String], outcomes: &[JudgedCell]) -> Vec<Measured> {
-    let places = phases::grown_in(outcomes);
-    if places.is_empty() {
-        return read(flags, outcomes);
-    }
-    let fitted = read(flags, &phases::as_fitted(outcomes));
-    let others = places.into_iter().map(|place| {
-        let measured = read(flags, &phases::as_in(outcomes, &place));
-        (place, measured)
-    });
-    phases::measured_in(outcomes, fitted, &others.collect::<Vec<_>>())
-}
-
-fn read(flags: &[String], outcomes: &[JudgedCell]) -> Vec<Measured> {
-    let readings = Readings::of(flags, outcomes);
-    // A search ends on what is cleared.
-    let cells = readings.outcomes.iter().zip(&readings.careful);
-    cells
-        .map(|(outcome, reading)| Measured { cell: outcome.cell.clone(), growth: reading.growth, error: reading.error })
-        .collect()
+    let mut cells = posterior.unexplained(&readings.cells, is_alike);
+    cells.extend(stacked.iter().flat_map(|stacked| stacked.unexplained(is_alike)));
+    cells.sort_unstable();
+    cells.dedup();
+    cells.into_iter().filter(|&cell| grows(cell)).collect()
 }
 
 /// The cells with all explanations of their growth.
@@ -290,6 +280,8 @@ struct Weighed<'o> {
     posterior: Posterior,
     /// With the errors by which somebody is cleared, where those are others.
     careful: Option<Posterior>,
+    /// What grows stack by stack.
+    stacked: Vec<Stacked>,
     outcomes: &'o [JudgedCell],
     /// Cells among the readings that nothing explains.
     unexplained: Vec<usize>,
@@ -302,12 +294,12 @@ impl<'o> Weighed<'o> {
     fn with_off(&self, flag: &str, said: Finding) -> Finding {
         let factor = Factor::Flag(flag.to_owned());
         let Some(place) = self.readings.factors.iter().position(|known| *known == factor) else { return said };
-        let posterior = self.posterior.share(Term::Off(place));
+        let posterior = self.share(Term::Off(place));
         match said.guilt {
             Guilt::Innocent | Guilt::Undecided if posterior >= NAMED => {
                 let contrasts = Contrast::all(&factor, self.outcomes);
                 let off = contrasts.first().map(|contrast| Contrast { with: contrast.without, without: contrast.with });
-                let effect = self.posterior.effect(Term::Off(place)).map(|effect| self.effect(effect, off));
+                let effect = self.added(Term::Off(place)).map(|effect| self.effect(effect, off));
                 let reason = off.map_or_else(|| format!("memory grows where {flag} is off"), |off| off.described());
                 let finding = Finding { guilt: Guilt::LeaksOff, posterior: Some(posterior), reason, effect, ..said };
                 Finding { needed_by: None, settling: None, ..finding }
@@ -327,14 +319,17 @@ impl<'o> Weighed<'o> {
         let place = self.readings.factors.iter().position(|known| known == factor);
         let tested = place.filter(|&place| self.readings.cells.iter().any(|reading| reading.on[place]));
         let posterior = tested.map(|place| self.probability(place));
-        let finding =
-            |guilt, reason, effect| Finding { guilt, posterior, reason, effect, needed_by: None, settling: None };
+        let finding = |guilt, reason, effect| {
+            let kept_by = Vec::new();
+            Finding { guilt, posterior, reason, effect, kept_by, needed_by: None, settling: None }
+        };
 
         if let Some(place) = tested.filter(|&place| self.probability(place) >= NAMED) {
             let (guilt, term) = self.company(place);
             let seen = contrasts.iter().find(|contrast| contrast.grows()).or(contrasts.first());
-            let effect = self.posterior.effect(term).map(|effect| self.effect(effect, seen.copied()));
-            return finding(guilt, self.described(place, seen), effect);
+            let effect = self.added(term).map(|effect| self.effect(effect, seen.copied()));
+            let kept_by = self.kept_by(place);
+            return Finding { kept_by, ..finding(guilt, self.described(place, seen), effect) };
         }
         for (verdict, guilt) in [(Verdict::Crashed, Guilt::Crashes), (Verdict::Retention, Guilt::Retains)] {
             if let Some(shown) = contrasts.iter().find(|contrast| contrast.shows(verdict)) {
@@ -374,19 +369,20 @@ impl<'o> Weighed<'o> {
 
     /// Probability that a factor leaks, by itself or with others.
     fn probability(&self, place: usize) -> f64 {
-        share_of(&self.posterior, place)
+        share_of(self.speaking_of(place), place)
     }
 
     /// Whether a factor that leaks does so by itself, only with others or only without them, and the likeliest of the
     /// causes that it is part of.
     fn company(&self, place: usize) -> (Guilt, Term) {
         let Causes { together, without, .. } = &self.causes;
+        let posterior = self.speaking_of(place);
         let with = together.iter().copied().filter(|&(one, other)| one == place || other == place);
         let with = with.map(|(one, other)| (Term::Both(one, other), if one == place { other } else { one }));
         let without = without.iter().copied().filter(|&(one, _)| one == place);
         let without = without.map(|(one, cleaner)| (Term::Without(one, cleaner), cleaner));
-        let alone = (self.posterior.share(Term::One(place)), Guilt::Leaks, Term::One(place));
-        let in_company = [self.in_company(with.collect()), self.in_company(without.collect())];
+        let alone = (posterior.share(Term::One(place)), Guilt::Leaks, Term::One(place));
+        let in_company = [self.in_company(posterior, with.collect()), self.in_company(posterior, without.collect())];
         let guilts = [Guilt::LeaksWith as fn(FlagSet) -> Guilt, Guilt::LeaksWithout];
         let in_company = in_company.into_iter().zip(guilts).filter_map(|(company, guilt)| {
             let (share, others, term) = company?;
@@ -401,8 +397,8 @@ impl<'o> Weighed<'o> {
 
     /// How likely it is that one of these causes is at work, the partners of those that are not negligible, and the
     /// likeliest of them.
-    fn in_company(&self, causes: Vec<(Term, usize)>) -> Option<(f64, FlagSet, Term)> {
-        let causes = causes.into_iter().map(|(term, partner)| (self.posterior.share(term), term, partner));
+    fn in_company(&self, posterior: &Posterior, causes: Vec<(Term, usize)>) -> Option<(f64, FlagSet, Term)> {
+        let causes = causes.into_iter().map(|(term, partner)| (posterior.share(term), term, partner));
         let causes: Vec<(f64, Term, usize)> = causes.filter(|(share, ..)| *share > CLEARED).collect();
         let &(_, likeliest, _) = causes.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
         let partners = causes.iter().map(|&(.., partner)| self.readings.factors[partner].to_string()).collect();
@@ -412,7 +408,7 @@ impl<'o> Weighed<'o> {
     /// Whether a factor hardly leaks, with all care.
     fn is_unlikely(&self, place: usize) -> bool {
         let is_unlikely = |posterior: &Posterior| share_of(posterior, place) <= CLEARED;
-        is_unlikely(&self.posterior) && self.careful.as_ref().is_none_or(is_unlikely)
+        self.posteriors().all(is_unlikely) && self.careful.as_ref().is_none_or(is_unlikely)
     }
 
     /// Whether the cells that had a factor on leave no room for an effect that is worth finding: one of them is clear,
@@ -442,8 +438,8 @@ impl<'o> Weighed<'o> {
         if self.posterior.hypotheses.is_empty() {
             return None;
         }
-        let posterior = self.posterior.share(Term::Program);
-        let effect = self.posterior.effect(Term::Program).map(|effect| self.effect(effect, None));
+        let posterior = self.share(Term::Program);
+        let effect = self.added(Term::Program).map(|effect| self.effect(effect, None));
         Some(ProgramFinding { posterior, effect })
     }
 }

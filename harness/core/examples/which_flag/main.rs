@@ -1,8 +1,9 @@
 //! Measures on simulated cells how often the culprit is named exactly, what that takes, and how often somebody innocent
 //! is accused: the tables of docs/isolation.md.
 //!
-//! `which_flag search|plans [--seed N] [--trials N] [--flags N,N…] [--leaking CASE] [--budget HOURS]` `which_flag
-//! pairs|calm|advice [--seed N] [--trials N] [--minutes N,N…] [--list yes]`: series through all of the pipeline
+//! `which_flag search|stacks|plans [--seed N] [--trials N] [--flags N,N…] [--leaking CASE] [--budget HOURS]`
+//! `which_flag pairs|calm|advice [--seed N] [--trials N] [--minutes N,N…] [--list yes]`: series through all of the
+//! pipeline
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
 #![expect(clippy::disallowed_methods, reason = "a decision has a time that is measured here")]
 mod advice;
@@ -12,7 +13,7 @@ mod pairs;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use steep_judge::bisect::{Rehearsal, Rules, Tally, Truth};
+use steep_judge::bisect::{Rehearsal, Rules, Sampled, Tally, Truth};
 use steep_judge::ids::FlagSet;
 use steep_judge::isolation::NAMED;
 use steep_judge::units::BytesPerRequest;
@@ -36,21 +37,42 @@ impl Options {
         Asked { seed: self.seed, trials: self.trials, minutes: self.minutes.clone(), list: self.list }
     }
 
-    fn cases(&self) -> impl Iterator<Item = (&'static str, &'static [Culprit])> {
-        CASES.into_iter().filter(|(name, _)| name.starts_with(&self.leaking))
+    fn cases(&self) -> impl Iterator<Item = Case> {
+        self.of(&CASES)
+    }
+
+    fn of(&self, cases: &'static [Case]) -> impl Iterator<Item = Case> {
+        cases.iter().copied().filter(|(name, _)| name.starts_with(&self.leaking))
     }
 }
 
 /// Flags that must be on, and what they then add in bytes per request.
 type Culprit = (&'static [usize], f64);
 
+/// What leaks, with a name.
+type Case = (&'static str, &'static [Culprit]);
+
 /// What leaks.
-const CASES: [(&str, &[Culprit]); 4] = [
+const CASES: [Case; 4] = [
     ("nothing", &[]),
     ("one, 16 B/request", &[(&[0], 16.0)]),
     ("two, 16 and 8", &[(&[0], 16.0), (&[3], 8.0)]),
     ("a pair, 16 together", &[(&[0, 3], 16.0)]),
 ];
+
+/// What leaks beside those where stacks are sampled.
+const OF_STACKS: [Case; 6] = [
+    CASES[0],
+    CASES[1],
+    CASES[2],
+    CASES[3],
+    ("three, 16, 8 and 8", &[(&[0], 16.0), (&[3], 8.0), (&[5], 8.0)]),
+    ("four, a pair of them", &[(&[0], 16.0), (&[3], 8.0), (&[5], 8.0), (&[1, 6], 16.0)]),
+];
+
+/// How stacks are sampled in these searches: as steep samples them where 4 B/request are worth finding, at 500
+/// requests/s.
+const SAMPLED: Sampled = Sampled { every: 16_384.0, rate: 500.0 };
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
     let mut options = Options {
@@ -79,7 +101,14 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
 }
 
 /// The bars of the search: this many hours for this many flags.
-fn bar(flags: usize) -> f64 {
+fn bar(flags: usize, has_stacks: bool) -> f64 {
+    if has_stacks {
+        return match flags {
+            0..=8 => 1.0,
+            9..=16 => 1.2,
+            _ => 1.5,
+        };
+    }
     match flags {
         0..=8 => 2.0,
         9..=16 => 2.5,
@@ -103,16 +132,16 @@ fn percent(part: usize, whole: u64) -> String {
     format!("{:.1}", 100.0 * part as f64 / whole as f64)
 }
 
-fn search(options: &Options) {
+fn search(options: &Options, cases: &'static [Case], sampled: Option<Sampled>) {
     println!(
         "|flags|leaking|searches|exact %|sure %|sure and wrong %|hours, mean|longest|cells, mean|a decision, mean|"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for &count in &options.flags {
-        let hours = options.budget.unwrap_or_else(|| bar(count));
+        let hours = options.budget.unwrap_or_else(|| bar(count, sampled.is_some()));
         let budget = Duration::from_secs_f64(3600.0 * hours);
-        let rehearsal = Rehearsal { flags: names(count), rules: Rules::default(), budget };
-        for (name, culprits) in options.cases() {
+        let rehearsal = Rehearsal { flags: names(count), rules: Rules { sampled, ..Rules::default() }, budget };
+        for (name, culprits) in options.of(cases) {
             let mut tally = Tally::default();
             let started = Instant::now();
             for trial in 0..options.trials {
@@ -172,12 +201,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let what = arguments.next();
     let options = options(arguments)?;
     match what.as_deref() {
-        Some("search") => search(&options),
+        Some("search") => search(&options, &CASES, None),
+        Some("stacks") => search(&options, &OF_STACKS, Some(SAMPLED)),
         Some("plans") => isolate(&options),
         Some("pairs") => pairs::pairs(&options.asked(), &Cells::new()?),
         Some("advice") => advice::advice(&options.asked()),
         Some("calm") => pairs::calm(&options.asked(), &Cells::new()?),
-        _ => return Err("which: search, plans, pairs, calm or advice?".into()),
+        _ => return Err("which: search, stacks, plans, pairs, calm or advice?".into()),
     }
     Ok(())
 }

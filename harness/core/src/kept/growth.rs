@@ -35,30 +35,43 @@ impl StackGrowth {
 #[must_use]
 pub fn growth(series: &Series) -> Vec<StackGrowth> {
     let requests: Vec<f64> = series.snapshots.iter().map(|moment| moment.completed as f64).collect();
+    let every = series.sample_every_bytes as f64;
+    let of_stack = |(stack, kept): (usize, &super::Stack)| {
+        let line = line(&requests, &kept.live_bytes, every)?;
+        let (slope, half) = (line.slope, line.error * ERRORS);
+        let [low, value, high] = [slope - half, slope, slope + half].map(BytesPerRequest::new);
+        let span = requests[requests.len() - 1] - requests[0];
+        let allocated = kept.allocated_bytes.last().zip(kept.allocated_bytes.first());
+        let allocated_per_request = BytesPerRequest::new(allocated.map_or(0.0, |(last, first)| (last - first) / span));
+        Some(StackGrowth { stack, per_request: Estimate { low, value, high }, allocated_per_request })
+    };
+    series.stacks.iter().enumerate().filter_map(of_stack).collect()
+}
+
+/// A line through what was alive.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    /// Bytes for each request.
+    pub(super) slope: f64,
+    /// Standard error of that.
+    pub(super) error: f64,
+}
+
+/// Through what was `live` after these `requests`, where one sample stands for `every` bytes; none where there are too
+/// few, or no requests between them.
+pub(super) fn line(requests: &[f64], live: &[f64], every: f64) -> Option<Line> {
     let count = requests.len() as f64;
     let mean = requests.iter().sum::<f64>() / count;
     let squares: f64 = requests.iter().map(|x| (x - mean).powi(2)).sum();
-    if requests.len() < LEAST_SNAPSHOTS || squares <= 0.0 {
-        return Vec::new();
+    if requests.len() < LEAST_SNAPSHOTS || live.len() != requests.len() || squares <= 0.0 {
+        return None;
     }
     let span = requests[requests.len() - 1] - requests[0];
-    let every = series.sample_every_bytes as f64;
-    let of_stack = |(stack, kept): (usize, &super::Stack)| {
-        let level = kept.live_bytes.iter().sum::<f64>() / count;
-        let pairs = || requests.iter().zip(&kept.live_bytes);
-        let slope = pairs().map(|(x, y)| (x - mean) * (y - level)).sum::<f64>() / squares;
-        let rest: f64 = pairs().map(|(x, y)| (y - level - slope * (x - mean)).powi(2)).sum();
-        let of_residuals = (rest / (count - 2.0) / squares).sqrt();
-        let of_sampling = (every * (slope * span).abs().max(every)).sqrt() / span;
-        let error = of_residuals.max(of_sampling) * ERRORS;
-        let [low, high] = [slope - error, slope + error].map(BytesPerRequest::new);
-        let allocated = kept.allocated_bytes.last().zip(kept.allocated_bytes.first());
-        StackGrowth {
-            stack,
-            per_request: Estimate { low, value: BytesPerRequest::new(slope), high },
-            allocated_per_request: BytesPerRequest::new(allocated.map_or(0.0, |(last, first)| (last - first) / span)),
-        }
-    };
-    let whole = |(_, stack): &(usize, &super::Stack)| stack.live_bytes.len() == requests.len();
-    series.stacks.iter().enumerate().filter(whole).map(of_stack).collect()
+    let level = live.iter().sum::<f64>() / count;
+    let pairs = || requests.iter().zip(live);
+    let slope = pairs().map(|(x, y)| (x - mean) * (y - level)).sum::<f64>() / squares;
+    let rest: f64 = pairs().map(|(x, y)| (y - level - slope * (x - mean)).powi(2)).sum();
+    let of_residuals = (rest / (count - 2.0) / squares).sqrt();
+    let of_sampling = (every * (slope * span).abs().max(every)).sqrt() / span;
+    Some(Line { slope, error: of_residuals.max(of_sampling) })
 }

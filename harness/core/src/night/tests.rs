@@ -134,7 +134,7 @@ impl World {
             let creep: f64 = wanted.flags.iter().map(|flag| creep[flag]).sum();
             let on = self.leaks.iter().filter(|(flags, _)| flags.iter().all(|flag| wanted.flags.contains(flag)));
             let growth = on.map(|(_, growth)| growth).sum::<f64>() + creep + noise;
-            past.push(Past { cell, growth: Some((growth, error)), is_decided: 1.96 * error < 1.0 });
+            past.push(Past { cell, growth: Some((growth, error)), stacks: Vec::new(), is_decided: 1.96 * error < 1.0 });
             assert!(past.len() <= 200, "a night ends");
         }
     }
@@ -143,7 +143,8 @@ impl World {
 /// What the likeliest explanation of these cells names.
 fn named(scenario: &Scenario, past: Vec<Past>) -> Vec<FlagSet> {
     let allowed = Allowed::of(scenario, &Features::default());
-    let described = past.into_iter().map(|past| CellGrowth { flags: past.cell.flags, growth: past.growth });
+    let described =
+        past.into_iter().map(|past| CellGrowth { flags: past.cell.flags, growth: past.growth, stacks: past.stacks });
     let search = Search::new(&allowed.switches(), rules(scenario), described);
     search.look(&allowed, |_| true, Duration::MAX).explanations.swap_remove(0).culprits
 }

@@ -5,14 +5,18 @@ use crate::kept;
 use steep_judge::verdict::Verdict;
 
 impl Outcome {
-    /// With the places that keep what grows, by what the stacks of the cell kept; only where the verdict is that
-    /// something grows, and rests on the bytes that the stacks are samples of: of a leak in the heap of V8 they show
-    /// the tables beside it.
+    /// With what the stacks of the cell kept, where the verdict rests on the bytes that they are samples of: of a leak in
+    /// the heap of V8 they show the tables beside it. The places that keep it only where the verdict is that something
+    /// grows.
     #[must_use]
     pub fn with_stacks(mut self, series: Option<&kept::Series>) -> Self {
         let are_samples_of_it = self.live_not_believed.is_none();
-        if let (Verdict::Leak | Verdict::Step, Some(series), true) = (self.verdict(), series, are_samples_of_it) {
-            self.kept_by = kept::causes(series, &kept::growth(series));
+        if let Some(series) = series.filter(|_| are_samples_of_it) {
+            let causes = kept::causes(series, &kept::growth(series));
+            self.stacks = kept::chains(series, &causes);
+            if matches!(self.verdict(), Verdict::Leak | Verdict::Step) {
+                self.kept_by = causes;
+            }
         }
         if self.verdict() == Verdict::Crashed || self.headroom_exceeded {
             self.held_at_end = series.and_then(kept::ending);

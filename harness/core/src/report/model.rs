@@ -15,7 +15,7 @@ use crate::outcome::{Outcome, judged_cells};
 use crate::plan::Overnight;
 use crate::scenario::{Axis, AxisKind, Date, Finding, Known};
 use steep_judge::ids::CellId;
-use steep_judge::isolation::{AxisFinding, FlagFinding, Isolation, ProgramFinding, Suspects, isolate};
+use steep_judge::isolation::{AxisFinding, FlagFinding, Isolation, ProgramFinding, StackFinding, Suspects, isolate};
 use steep_judge::verdict::Verdict;
 
 /// What a run comes to.
@@ -57,6 +57,9 @@ pub struct Report {
     /// Cells that grow by more than the likeliest causes explain.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unexplained: Vec<CellId>,
+    /// What grows stack by stack over all cells, and what makes it grow.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stacks: Vec<StackFinding>,
     /// What is said of flags and axes, in one sentence.
     pub sentence: String,
     /// What became of growth that is filed already.
@@ -126,7 +129,7 @@ impl Report {
         let levels = crate::levels::levels(&flags, &axes, &apart);
         let allocators = axes.iter().find(|axis| axis.kind == AxisKind::Allocator);
         let allocators = allocators.map(|axis| compare(axis, &apart)).unwrap_or_default();
-        let Isolation { flags, axes, program, suspects, unexplained, sentence } = isolation;
+        let Isolation { flags, axes, program, suspects, unexplained, stacks, sentence, .. } = isolation;
         Self {
             name,
             started,
@@ -144,6 +147,7 @@ impl Report {
             program,
             suspects,
             unexplained,
+            stacks,
             sentence,
             known,
             levels,

@@ -1,6 +1,7 @@
 //! What is said of flags and axes, from cells whose growth is known.
 
 mod revisions;
+mod stacks;
 
 use std::sync::OnceLock;
 use std::time::Duration;

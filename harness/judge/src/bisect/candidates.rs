@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use crate::isolation::model::{CREEP, Term};
+use crate::isolation::model::Term;
 use crate::isolation::posterior::Hypothesis;
 
 /// Sets that are drawn, at these densities (docs/isolation.md, where the numbers come from).
@@ -15,17 +15,22 @@ const DENSITIES: (f64, f64) = (0.15, 0.85);
 /// Hypotheses whose neighbourhood is considered.
 const NEIGHBOURHOODS: usize = 4;
 
-/// Sets of `flags` flags that may tell something: all, none, each alone, all but and only the culprits of the best
+/// The likeliest hypotheses of which the neighbourhood is considered.
+pub(super) fn neighbourhoods(hypotheses: &[Hypothesis]) -> &[Hypothesis] {
+    &hypotheses[..hypotheses.len().min(NEIGHBOURHOODS)]
+}
+
+/// Sets of `flags` flags that may tell something: all, none, each alone, all but and only the culprits of these
 /// hypotheses or each of them, and random ones; of those that are not feasible as large a part as is. The same seed
 /// gives the same.
 pub(super) fn candidates(
     flags: usize,
-    hypotheses: &[Hypothesis],
+    hypotheses: &[&Hypothesis],
     seed: u64,
     is_feasible: impl Fn(&Vec<bool>) -> bool,
 ) -> Vec<Vec<bool>> {
     let mut sets = vec![vec![true; flags], vec![false; flags]];
-    for hypothesis in hypotheses.iter().take(NEIGHBOURHOODS) {
+    for hypothesis in hypotheses {
         let involved: Vec<usize> =
             (0..flags).filter(|&flag| hypothesis.culprits().any(|term: Term| term.involves(flag))).collect();
         for on in [true, false] {
@@ -74,11 +79,11 @@ fn feasible_part(set: Vec<bool>, is_feasible: &impl Fn(&Vec<bool>) -> bool) -> O
 }
 
 /// Information, in bits, that a cell with these flags on is expected to give about which hypothesis holds, at this
-/// standard error of its growth. A lower bound for a mixture of normal distributions (Kolchinsky and Tracey, 2017), by
-/// Bhattacharyya's distances.
-pub(super) fn information(hypotheses: &[Hypothesis], on: &[bool], error: f64) -> f64 {
+/// standard error of its growth, to which each flag adds what innocent ones grow by, `creep`. A lower bound for a
+/// mixture of normal distributions (Kolchinsky and Tracey, 2017), by Bhattacharyya's distances.
+pub(super) fn information(hypotheses: &[Hypothesis], on: &[bool], error: f64, creep: f64) -> f64 {
     let creeping = on.iter().filter(|on| **on).count() as f64 + 2.0;
-    let noise = error * error + CREEP * CREEP * creeping;
+    let noise = error * error + creep * creep * creeping;
     let foretold = foretold(hypotheses, on, noise);
     let confused = |mean: f64, variance: f64| -> f64 {
         foretold

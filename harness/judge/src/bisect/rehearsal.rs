@@ -9,22 +9,13 @@ use rand_chacha::rand_core::SeedableRng as _;
 use rand_distr::{Distribution as _, StandardNormal};
 use serde::Serialize;
 
-use super::{Bisect, Next, Rules, Soaked};
+use super::simulated::SampledService;
+use super::truth::{CREEP, Truth};
+use super::{Bisect, Next, Rules, SearchState, Soaked};
 use crate::ids::FlagSet;
 use crate::isolation::model::Causes;
 use crate::isolation::posterior::Posterior;
 use crate::units::{BytesPerRequest, SECONDS_PER_HOUR};
-
-/// What leaks in a simulated service: sets of flags that must all be on, and what each then adds.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Truth {
-    /// One flag, or two that leak only together.
-    pub culprits: Vec<(FlagSet, BytesPerRequest)>,
-}
-
-/// Standard deviation of the growth of innocent flags, and of what differs between cells, where 4 B/request are worth
-/// finding (docs/isolation.md, where the numbers come from).
-const CREEP: f64 = 0.3 / 4.0;
 
 /// Culprits, which had 16 and 8 B/request where 4 are worth finding: places of flags, and times what is worth finding.
 type Culprits = &'static [(&'static [usize], f64)];
@@ -94,7 +85,7 @@ impl<'t> Service<'t> {
         let creep: f64 = flags.iter().filter_map(|flag| self.creep.get(flag)).sum();
         let noise = error.get() * normal(&mut self.random) + self.scale * normal(&mut self.random);
         let growth = BytesPerRequest::new(self.truth.at(flags) + creep + noise);
-        Soaked { flags: flags.clone(), growth, error }
+        Soaked { flags: flags.clone(), growth, error, stacks: Vec::new() }
     }
 }
 
@@ -105,15 +96,25 @@ fn normal(random: &mut ChaCha8Rng) -> f64 {
 impl Rehearsal {
     /// Searches for `truth` once, and adds to `tally` what came of it. The same seed gives the same.
     pub fn search(&self, truth: &Truth, seed: u64, is_feasible: impl Fn(&FlagSet) -> bool, tally: &mut Tally) {
-        let mut service = Service::new(&self.flags, truth, &self.rules, seed);
-        let mut bisect = Bisect::new(self.flags.iter().cloned(), Rules { seed, ..self.rules });
-        let mut left = self.budget;
-        let look = loop {
-            let look = bisect.look(&is_feasible, left);
-            let Next::Soak(cell) = &look.next else { break look };
-            bisect.add(service.soak(&cell.flags, self.rules.error(cell.length)));
-            left = left.saturating_sub(cell.length);
-            tally.cells += 1;
+        let rules = Rules { seed, ..self.rules };
+        let look = |bisect: &Bisect, left: Duration| bisect.look(&is_feasible, left);
+        let (look, left) = if let Some(sampled) = self.rules.sampled {
+            let mut service = SampledService::new(&self.flags, truth, rules, sampled, seed);
+            self.soak(tally, |left, soaked| {
+                if let Some((flags, length)) = soaked {
+                    service.soak(flags, length);
+                }
+                look(&service.bisect(), left)
+            })
+        } else {
+            let mut service = Service::new(&self.flags, truth, &self.rules, seed);
+            let mut bisect = Bisect::new(self.flags.iter().cloned(), rules);
+            self.soak(tally, |left, soaked| {
+                if let Some((flags, length)) = soaked {
+                    bisect.add(service.soak(flags, self.rules.error(length)));
+                }
+                look(&bisect, left)
+            })
         };
         let hours = self.budget.saturating_sub(left).as_secs_f64() / SECONDS_PER_HOUR;
         let named = look.explanations.first().map(|best| sorted(best.culprits.clone())).unwrap_or_default();
@@ -125,6 +126,23 @@ impl Rehearsal {
         tally.wrong += usize::from(is_sure && !is_exact);
         tally.hours += hours;
         tally.longest_hours = tally.longest_hours.max(hours);
+    }
+
+    /// Soaks what `look` asks for, until the search is over or the time is. It is called with the time that is left and
+    /// the cell before.
+    fn soak(
+        &self,
+        tally: &mut Tally,
+        mut look: impl FnMut(Duration, Option<(&FlagSet, Duration)>) -> SearchState,
+    ) -> (SearchState, Duration) {
+        let mut left = self.budget;
+        let mut state = look(left, None);
+        while let Next::Soak(cell) = state.next {
+            left = left.saturating_sub(cell.length);
+            tally.cells += 1;
+            state = look(left, Some((&cell.flags, cell.length)));
+        }
+        (state, left)
     }
 
     /// Searches `trials` times for each of the usual cases, among what is feasible: nothing leaks, one flag does, two
@@ -171,13 +189,6 @@ impl Rehearsal {
         let readings = bisect.readings();
         let causes = Causes::shown(&readings, |_| true, |_, _| true);
         bisect.by_flag(&Posterior::of(&readings, &causes))
-    }
-}
-
-impl Truth {
-    fn at(&self, flags: &FlagSet) -> f64 {
-        let leaks = self.culprits.iter().filter(|(needed, _)| needed.iter().all(|flag| flags.contains(flag)));
-        leaks.map(|(_, growth)| growth.get()).sum()
     }
 }
 

@@ -18,7 +18,7 @@ fn bytes(growth: f64) -> BytesPerRequest {
 }
 
 fn soaked(on: &[&str], growth: f64) -> Soaked {
-    Soaked { flags: set(on), growth: bytes(growth), error: bytes(0.5) }
+    Soaked { flags: set(on), growth: bytes(growth), error: bytes(0.5), stacks: Vec::new() }
 }
 
 fn posteriors(count: usize, cells: &[Soaked]) -> BTreeMap<String, f64> {
@@ -38,7 +38,7 @@ fn a_search_begins_with_all_on_and_then_none() {
     for _ in 0..2 {
         let Next::Soak(cell) = bisect.look(|_| true, Duration::from_hours(2)).next else { panic!("a cell") };
         asked.push(cell.flags.clone());
-        bisect.add(Soaked { flags: cell.flags, growth: bytes(0.1), error: bytes(0.5) });
+        bisect.add(Soaked { flags: cell.flags, growth: bytes(0.1), error: bytes(0.5), stacks: Vec::new() });
     }
     assert_eq!(asked, [set(&["f0", "f1", "f2"]), set(&[])]);
     let look = bisect.look(|_| true, Duration::from_hours(2));
@@ -61,7 +61,7 @@ fn nothing_that_cannot_be_run_is_asked_for_and_every_flag_is_tried() {
             tried = tried.with(flag);
         }
         let growth = if cell.flags.contains("f1") { 16.0 } else { 0.0 };
-        bisect.add(Soaked { flags: cell.flags, growth: bytes(growth), error: bytes(0.5) });
+        bisect.add(Soaked { flags: cell.flags, growth: bytes(growth), error: bytes(0.5), stacks: Vec::new() });
         left -= 1;
         assert!(left > 0, "the search ends");
     }
@@ -122,7 +122,7 @@ fn what_could_not_have_been_seen_is_soaked_again_until_it_could() {
     while let Next::Soak(cell) = bisect.look(|_| true, Duration::from_hours(2)).next {
         assert!(!cell.flags.is_empty(), "with no flag on none is seen to leak");
         whys.push(cell.why);
-        bisect.add(Soaked { flags: cell.flags, growth: bytes(0.0), error: bytes(2.7) });
+        bisect.add(Soaked { flags: cell.flags, growth: bytes(0.0), error: bytes(2.7), stacks: Vec::new() });
         assert!(whys.len() < 8, "{whys:?}");
     }
     assert_eq!(bisect.look(|_| true, Duration::from_hours(2)).next, Next::Sure);
@@ -180,7 +180,7 @@ fn a_cell_that_is_wrong_names_nobody() {
 fn what_no_flags_explain_is_soaked_again_and_then_not_called_clean() {
     let mut bisect = Bisect::new(flags(3), Rules::default());
     let add = |bisect: &mut Bisect, flags: &[&str], growth| {
-        bisect.add(Soaked { flags: set(flags), growth: bytes(growth), error: bytes(0.3) });
+        bisect.add(Soaked { flags: set(flags), growth: bytes(growth), error: bytes(0.3), stacks: Vec::new() });
     };
     let pairs = [["f0", "f1"], ["f0", "f2"], ["f1", "f2"]];
     for pair in &pairs {
@@ -240,7 +240,7 @@ fn of(cells: &[(Vec<bool>, f64)], names: &[&str; 4], unit: f64) -> BTreeMap<Stri
     let mut bisect = Bisect::new(names.iter().map(ToString::to_string), rules);
     for (on, growth) in cells {
         let flags = names.iter().zip(on).filter(|(_, on)| **on).map(|(name, _)| *name).collect();
-        bisect.add(Soaked { flags, growth: bytes(growth * unit), error: bytes(0.7 * unit) });
+        bisect.add(Soaked { flags, growth: bytes(growth * unit), error: bytes(0.7 * unit), stacks: Vec::new() });
     }
     bisect.by_flag(&bisect.posterior())
 }
@@ -275,4 +275,33 @@ proptest! {
             prop_assert!((0.0..=1.0 + 1e-9).contains(&posterior));
         }
     }
+}
+
+/// Four leaks and a pair among eleven flags, each by a stack of its own, in cells in which they sum up.
+#[test]
+fn a_search_that_knows_the_stacks_ends_when_each_has_one_cause() {
+    let truth: [(&[&str], f64); 5] =
+        [(&["f0"], 600.0), (&["f2"], 400.0), (&["f5"], 300.0), (&["f7"], 390.0), (&["f3", "f9"], 540.0)];
+    let rules = Rules { worth_finding: bytes(256.0), fixed_length: Some(Duration::from_mins(1)), ..Rules::default() };
+    let mut bisect = Bisect::new(flags(11), rules);
+    let mut cells = 0;
+    let look = loop {
+        let look = bisect.look(|_| true, Duration::from_hours(1));
+        let Next::Soak(cell) = &look.next else { break look };
+        let is_on = |needed: &[&str]| needed.iter().all(|flag| cell.flags.contains(flag));
+        let level = |(needed, growth): &(&[&str], f64)| {
+            let growth = if is_on(needed) { *growth } else { 0.0 };
+            Some((bytes(growth), bytes((0.1 * growth).max(8.0))))
+        };
+        let stacks = truth.iter().map(level).collect();
+        bisect.add(Soaked { flags: cell.flags.clone(), growth: bytes(5.0), error: bytes(30.0), stacks });
+        cells += 1;
+    };
+    assert_eq!(look.next, Next::Sure, "{look:?}");
+    let mut named = look.explanations[0].culprits.clone();
+    named.sort();
+    let mut expected: Vec<FlagSet> = truth.iter().map(|(needed, _)| set(needed)).collect();
+    expected.sort();
+    assert_eq!(named, expected);
+    assert!(cells <= 12, "{cells} cells");
 }

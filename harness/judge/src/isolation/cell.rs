@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::stacks::CellStacks;
 use crate::growth::Growth;
 use crate::ids::{CellId, FlagSet, History};
 use crate::verdict::{Judgement, Verdict};
@@ -27,6 +28,8 @@ pub struct JudgedCell {
     pub grows_in: Option<Vec<String>>,
     /// Why the soak did not last as planned; none: it did.
     pub cut_short: Option<String>,
+    /// What its stacks kept; none where nobody looked at them, or not in the phases that the verdict rests on.
+    pub stacks: Option<CellStacks>,
     /// Flags that nothing showed to have taken effect.
     pub unverified_flags: Vec<String>,
 }
@@ -54,4 +57,18 @@ impl JudgedCell {
     pub fn growth(&self) -> Option<&Growth> {
         self.judgement.growth.as_ref()
     }
+}
+
+/// What a cell says of growth, for a search that goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// The cell.
+    pub cell: CellId,
+    /// Growth, in units of what is worth finding; beside the stacks, where some grow by themselves.
+    pub growth: f64,
+    /// Its standard error, in the same.
+    pub error: f64,
+    /// Growth with its standard error of each stack that grows by itself in some cell, in the same order in all cells;
+    /// none: nobody looked at the stacks of this cell.
+    pub stacks: Vec<Option<(f64, f64)>>,
 }

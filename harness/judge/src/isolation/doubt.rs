@@ -32,7 +32,7 @@ impl Weighed<'_> {
 
     /// The other of a pair, where a factor may leak with that only, which leaks for sure.
     pub(super) fn needed_by(&self, place: usize) -> Option<String> {
-        let together = |other: usize| self.posterior.share(Term::Both(place.min(other), place.max(other)));
+        let together = |other: usize| self.share(Term::Both(place.min(other), place.max(other)));
         let certain = self.named.iter().copied().filter(|&other| other != place);
         let partner = certain.max_by(|&one, &other| together(one).total_cmp(&together(other)))?;
         let is_mostly = together(partner) > MOSTLY * self.probability(place) && together(partner) > CLEARED;

@@ -120,6 +120,10 @@ const WRONG: f64 = 0.0005;
 /// (docs/isolation.md, where the numbers come from).
 pub(crate) const CREEP: f64 = 0.075;
 
+/// The same of what one stack keeps: innocent factors do not allocate there. What is left is that a leak costs more in
+/// one cell than in another, which its errors hold already.
+pub(crate) const STACK_CREEP: f64 = 0.02;
+
 /// Sizes that effects may be of: half-normals of these deviations. The first simulations had the first; the others are
 /// there because leaks of kilobytes were found where 4 B were worth finding, and a narrow prior shares those out among
 /// the innocent.
@@ -156,12 +160,13 @@ pub(super) struct Whitened<'r> {
 
 impl<'r> Whitened<'r> {
     /// None if no covariance comes of the numbers.
-    pub(super) fn of(readings: &'r [Reading]) -> Option<Self> {
+    /// Factors add growth of the size `creep` by chance.
+    pub(super) fn of(readings: &'r [Reading], creep: f64) -> Option<Self> {
         let noise = Triangle::factor(readings.len(), |i, j| {
             let (one, other) = (&readings[i], &readings[j]);
             let shared = one.on.iter().zip(&other.on).filter(|(a, b)| **a && **b).count() as f64 + 1.0;
-            let own = if i == j { one.error * one.error + CREEP * CREEP } else { 0.0 };
-            CREEP * CREEP * shared + own
+            let own = if i == j { one.error * one.error + creep * creep } else { 0.0 };
+            creep * creep * shared + own
         })?;
         let mut growth: Vec<f64> = readings.iter().map(|reading| reading.growth).collect();
         noise.solve_rows(&mut growth, 1);

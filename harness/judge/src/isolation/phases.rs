@@ -2,9 +2,9 @@
 //! the fitted ones are, and what is said of a flag is the worse of both. A flag is innocent only where neither speaks
 //! against it.
 
-use super::cell::{JudgedCell, PhasesSeen};
+use super::cell::{JudgedCell, Measured, PhasesSeen};
 use super::sentence::sentence;
-use super::{AxisFinding, Finding, Guilt, Isolation, Measured, NAMED, Settling};
+use super::{AxisFinding, Finding, Guilt, Isolation, NAMED, Settling};
 use crate::verdict::{Judgement, Verdict};
 
 /// The stretches of phases that the verdict of some cell rests on, beside the fitted ones.
@@ -29,7 +29,9 @@ pub(super) fn as_fitted(outcomes: &[JudgedCell]) -> Vec<JudgedCell> {
 
 /// The same cells with what these phases show. A cell that cannot be judged cannot here either.
 pub(super) fn as_in(outcomes: &[JudgedCell], place: &[String]) -> Vec<JudgedCell> {
-    outcomes.iter().map(|outcome| seen_by(outcome, |phase| phase.phases == place)).collect()
+    // Stacks are followed through the fitted phases.
+    let seen = |outcome| JudgedCell { stacks: None, ..seen_by(outcome, |phase| phase.phases == place) };
+    outcomes.iter().map(seen).collect()
 }
 
 fn seen_by(outcome: &JudgedCell, is_meant: impl Fn(&PhasesSeen) -> bool) -> JudgedCell {
@@ -68,8 +70,7 @@ pub(super) fn worse_of(mut fitted: Isolation, others: Vec<(Vec<String>, Isolatio
             other.unexplained.into_iter().filter(|cell| !fitted.unexplained.contains(cell)).collect();
         fitted.unexplained.extend(unexplained);
     }
-    let Isolation { flags, axes, program, suspects, unexplained, .. } = &fitted;
-    let sentence = sentence(flags, axes, program.as_ref(), suspects.as_ref(), unexplained);
+    let sentence = sentence(&fitted);
     Isolation { sentence, ..fitted }
 }
 
@@ -102,12 +103,14 @@ pub(super) fn measured_in(
         };
         let seen: Vec<(bool, Measured)> = others.iter().filter_map(there).collect();
         if let Some((_, growing)) = seen.iter().find(|(grows, _)| *grows) {
-            return growing.clone();
+            return Measured { stacks: own.stacks, ..growing.clone() };
         }
         if matches!(outcome.verdict(), Verdict::Leak | Verdict::Step) {
             return own;
         }
-        let wider = |one: Measured, (_, other): (bool, Measured)| if other.error > one.error { other } else { one };
+        let wider = |one: Measured, (_, other): (bool, Measured)| {
+            if other.error > one.error { Measured { stacks: one.stacks, ..other } } else { one }
+        };
         seen.into_iter().fold(own, wider)
     });
     described.collect()

@@ -1,6 +1,6 @@
 //! From the cells to the probability of each explanation.
 
-use super::model::{CREEP, Causes, Model, Reading, Term};
+use super::model::{CREEP, Causes, Model, Reading, STACK_CREEP, Term};
 use super::search::{self, Found, NEGLIGIBLE};
 
 /// Standard errors by which a cell is beyond what explains it. Errors of cells are within 2 in 95 % of soaks and have
@@ -35,7 +35,16 @@ pub(crate) struct Posterior {
 impl Posterior {
     /// Of these cells, with these possible causes beside each factor.
     pub(crate) fn of(readings: &[Reading], causes: &Causes) -> Self {
-        let Some(model) = Model::new(readings, causes) else {
+        Self::with(readings, causes, CREEP)
+    }
+
+    /// Of what one stack, or some, kept in these cells.
+    pub(crate) fn of_stack(readings: &[Reading], causes: &Causes) -> Self {
+        Self::with(readings, causes, STACK_CREEP)
+    }
+
+    fn with(readings: &[Reading], causes: &Causes, creep: f64) -> Self {
+        let Some(model) = Model::new(readings, causes, creep) else {
             // No cell, or numbers that are none: nothing is known.
             return Self { hypotheses: Vec::new(), model: None };
         };

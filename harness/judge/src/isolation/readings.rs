@@ -4,8 +4,10 @@
 use super::cell::JudgedCell;
 use super::factor::Factor;
 use super::model::{Causes, Reading};
-use super::said::{HALF_WIDTH, Said};
-use crate::growth::Growth;
+use super::said::Said;
+use super::signals::{Signal, Signals};
+use super::tail::HALF_WIDTH;
+use crate::growth::{Growth, Layer};
 use crate::units::{BytesPerHour, BytesPerRequest, Estimate, Rps};
 
 /// The cells that say something about growth.
@@ -15,6 +17,8 @@ pub(super) struct Readings<'o> {
     pub(super) cells: Vec<Reading>,
     /// The same with the errors by which somebody is cleared.
     pub(super) careful: Vec<Reading>,
+    /// What grows by itself, stack by stack; `cells` holds what all of these leave.
+    pub(super) signals: Vec<Signal>,
     /// What is worth finding, in bytes per request, or per hour where not every cell knows its requests.
     worth: f64,
     is_per_request: bool,
@@ -42,11 +46,19 @@ impl<'o> Readings<'o> {
             growth: in_unit(growth, said.growth, is_per_request) / worth,
             error: in_unit(growth, error, is_per_request) / worth,
         };
-        let cells = judged.iter().map(|judged| reading(judged, judged.2.error)).collect();
-        let careful = judged.iter().map(|judged| reading(judged, judged.2.careful)).collect();
+        let mut cells: Vec<Reading> = judged.iter().map(|judged| reading(judged, judged.2.error)).collect();
+        let mut careful: Vec<Reading> = judged.iter().map(|judged| reading(judged, judged.2.careful)).collect();
+        // Stacks know growth per request only.
+        let stacks = |outcome: &&'o JudgedCell| outcome.stacks.as_ref().filter(|_| is_per_request);
+        let signals = Signals::of(&outcomes.iter().map(stacks).collect::<Vec<_>>(), worth);
+        for (cell, (_, growth, _)) in judged.iter().enumerate() {
+            let is_live = growth.source.layer() == Layer::Live;
+            leave_out(&signals, cell, is_live, [&mut cells[cell], &mut careful[cell]]);
+        }
+        let signals = signals.all;
         let rates: f64 = judged.iter().map(|(_, growth, _)| growth.rate.get()).sum();
         let rate = Rps::new(rates / judged.len().max(1) as f64);
-        Self { factors, outcomes, cells, careful, worth, is_per_request, rate }
+        Self { factors, outcomes, cells, careful, signals, worth, is_per_request, rate }
     }
 
     /// What may cause growth beside each factor by itself.
@@ -54,6 +66,15 @@ impl<'o> Readings<'o> {
         let is_flag = |place: usize| matches!(self.factors[place], Factor::Flag(_));
         let may_pair = |one: usize, other: usize| self.factors[one].pairs_with(&self.factors[other]);
         Causes::shown(&self.cells, is_flag, may_pair)
+    }
+
+    /// What the cells whose stacks were looked at say of one signal.
+    pub(super) fn of_signal(&self, signal: &Signal) -> Vec<Reading> {
+        let described = self.cells.iter().zip(&signal.levels).filter_map(|(reading, level)| {
+            let level = (*level)?;
+            Some(Reading { on: reading.on.clone(), growth: level.growth, error: level.error })
+        });
+        described.collect()
     }
 
     /// Growth of this mean and standard error, in units of what is worth finding, as two estimates.
@@ -70,6 +91,11 @@ impl<'o> Readings<'o> {
         (per_request.map(|growth| growth.at(self.rate)), Some(per_request))
     }
 
+    /// What is worth finding, in bytes per request; none where not every cell knows its requests.
+    pub(super) fn worth(&self) -> Option<f64> {
+        self.is_per_request.then_some(self.worth)
+    }
+
     /// Whether growth of this mean and error stays below what is worth finding. No flag is thought to take memory away.
     pub(super) fn is_excluded((mean, error): (f64, f64)) -> bool {
         mean.max(0.0) + HALF_WIDTH * error < 1.0
@@ -83,6 +109,17 @@ impl<'o> Readings<'o> {
     /// Whether all cells have a factor.
     pub(super) fn is_everywhere(&self, factor: usize) -> bool {
         self.cells.iter().all(|reading| reading.on[factor])
+    }
+}
+
+/// Takes what the signals account for out of what a cell says. Where live bytes decide, what is left is known by the
+/// other stacks; where they do not, something beside them may grow.
+fn leave_out(signals: &Signals, cell: usize, is_live: bool, said: [&mut Reading; 2]) {
+    let Some((rest, (taken, its_error))) = signals.rest[cell].zip(signals.at(cell)) else { return };
+    for reading in said {
+        let by_difference = ((reading.growth - taken).max(0.0), reading.error.hypot(its_error));
+        let by_others = Some(rest).filter(|rest| is_live && rest.1 <= by_difference.1);
+        (reading.growth, reading.error) = by_others.unwrap_or(by_difference);
     }
 }
 

@@ -1,12 +1,10 @@
 //! What one cell says of growth: how much, and within what. The verdict decides how its numbers are read.
 
 use super::cell::JudgedCell;
+use super::tail::HALF_WIDTH;
 use crate::growth::Growth;
 use crate::units::{Bytes, BytesPerHour, Estimate};
 use crate::verdict::{Limits, Verdict};
-
-/// Half the width of an interval of 95 %, in standard errors.
-pub(super) const HALF_WIDTH: f64 = 1.96;
 
 /// By how much growth in jumps differs from cell to cell, as a share of it, and the most of any growth that a verdict
 /// says is there: what a cell with two to six

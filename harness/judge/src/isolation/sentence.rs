@@ -3,18 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::suspects::{probability_text, quoted};
-use crate::ids::CellId;
-
-use super::{AxisFinding, Effect, Finding, FlagFinding, Guilt, NAMED, ProgramFinding, Suspects, Turn};
+use super::{AxisFinding, Effect, Finding, Guilt, Isolation, NAMED, Suspects, Turn};
 
 /// The sentence, without a full stop; empty if nothing is to be said.
-pub(super) fn sentence(
-    flags: &[FlagFinding],
-    axes: &[AxisFinding],
-    program: Option<&ProgramFinding>,
-    suspects: Option<&Suspects>,
-    unexplained: &[CellId],
-) -> String {
+pub(super) fn sentence(isolation: &Isolation) -> String {
+    let Isolation { flags, axes, unexplained, .. } = isolation;
+    let (program, suspects) = (isolation.program.as_ref(), isolation.suspects.as_ref());
     let flags = flags.iter().map(|flag| (flag.flag.clone(), &flag.finding));
     let (turns, axes): (Vec<&AxisFinding>, Vec<&AxisFinding>) = axes.iter().partition(|axis| axis.turn.is_some());
     let said: Vec<(String, &Finding)> = flags.chain(axes.iter().map(|axis| (axis.name(), &axis.finding))).collect();
@@ -23,6 +17,7 @@ pub(super) fn sentence(
     let of_turns = turns.iter().map(|turn| (turn.name(), &turn.finding));
     parts.extend(together(&said.iter().cloned().chain(of_turns).collect::<Vec<_>>()));
     parts.extend(suspects.map(Suspects::described));
+    parts.extend(one_without_the_other(isolation, &said));
     if let Some(program) = program.filter(|program| program.posterior >= NAMED) {
         let growth = program.effect.as_ref().map_or_else(String::new, |effect| format!(" by {}", growth(effect)));
         let posterior = probability_text(program.posterior);
@@ -155,7 +150,28 @@ fn together(said: &[(String, &Finding)]) -> Vec<String> {
 
 fn described(finding: &Finding) -> String {
     let growth = finding.effect.as_ref().map_or_else(String::new, growth);
-    format!("{growth} (posterior {})", probability_text(finding.posterior.unwrap_or_default()))
+    let places: Vec<String> = finding.kept_by.iter().filter_map(|kept| kept.places.first().cloned()).collect();
+    let kept = if places.is_empty() { String::new() } else { format!(", kept by {}", listed(&places)) };
+    format!("{growth}{kept} (posterior {})", probability_text(finding.posterior.unwrap_or_default()))
+}
+
+/// Flags that leak while no stack shows it, and stacks that grow while no cause is sure.
+fn one_without_the_other(isolation: &Isolation, said: &[(String, &Finding)]) -> Vec<String> {
+    let leaks = |finding: &Finding| {
+        matches!(finding.guilt, Guilt::Leaks | Guilt::LeaksWith(_) | Guilt::LeaksWithout(_) | Guilt::LeaksOff)
+    };
+    let is_bare = |finding: &Finding| isolation.are_stacks_seen && leaks(finding) && finding.kept_by.is_empty();
+    let bare = said.iter().filter(|(_, finding)| is_bare(finding));
+    let bare: Vec<String> = bare.map(|(name, _)| quoted(name)).collect();
+    let flags = (!bare.is_empty()).then(|| format!("no single stack shows what {} keeps", listed(&bare)));
+    let open = isolation.stacks.iter().filter(|stack| !stack.is_sure).map(|stack| {
+        let (place, growth) = (stack.kept.places.first().map_or("an unknown place", String::as_str), stack.kept.with);
+        let names: Vec<String> = stack.causes.iter().take(UNEXPLAINED_NAMED).map(|name| quoted(name)).collect();
+        let more = if stack.causes.len() > UNEXPLAINED_NAMED { " or others" } else { "" };
+        let may = if names.is_empty() { String::new() } else { format!(": it may be {}{more}", names.join(" or ")) };
+        format!("what {place} keeps ({} per request) has no sure cause{may}", growth.compact())
+    });
+    flags.into_iter().chain(open).collect()
 }
 
 fn growth(effect: &Effect) -> String {

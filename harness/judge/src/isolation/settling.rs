@@ -115,7 +115,7 @@ impl Settling {
     /// The cell that was not soaked yet and would tell best: it and the same with other flags off.
     fn by_telling(weighed: &Weighed<'_>, factor: &Factor, place: usize) -> Option<Self> {
         let Factor::Flag(flag) = factor else { return None };
-        let hypotheses = &weighed.posterior.hypotheses;
+        let hypotheses = &weighed.speaking_of(place).hypotheses;
         let (mut guilty, mut innocent): (Vec<&Hypothesis>, Vec<&Hypothesis>) =
             hypotheses.iter().partition(|hypothesis| hypothesis.terms.iter().any(|term| term.involves(place)));
         if is_large(weighed) {

@@ -28,8 +28,8 @@ const ROUNDS: usize = 3;
 impl Model {
     /// Of the cells, with these possible causes: all of them, or where there are too many the likely ones. None if no
     /// covariance comes of the numbers.
-    pub(super) fn new(readings: &[Reading], causes: &Causes) -> Option<Self> {
-        let cells = Whitened::of(readings)?;
+    pub(super) fn new(readings: &[Reading], causes: &Causes, creep: f64) -> Option<Self> {
+        let cells = Whitened::of(readings, creep)?;
         let columns = columns(readings, causes);
         let columns = if columns.len() > MAX_WEIGHED { shortlist(columns, &cells, MAX_WEIGHED) } else { columns };
         Some(Self::of(columns, &cells))
@@ -135,6 +135,7 @@ mod tests {
 
     use rand_distr::{Distribution as _, StandardNormal};
 
+    use super::super::model::CREEP;
     use super::*;
 
     /// Cells with about half of the flags on, and first one with all and one with none.
@@ -155,7 +156,7 @@ mod tests {
         const FLAGS: usize = 60;
         let mut random = ChaCha8Rng::seed_from_u64(5);
         let readings = cells(FLAGS, 2, &[(Term::Both(3, 11), 4.0)], &mut random);
-        let whitened = Whitened::of(&readings).expect("a covariance");
+        let whitened = Whitened::of(&readings, CREEP).expect("a covariance");
         let pairs: Vec<(usize, usize)> =
             (0..FLAGS).flat_map(|one| (one + 1..FLAGS).map(move |other| (one, other))).collect();
         let pair = |&(one, other): &(usize, usize)| Column { term: Term::Both(one, other), ln_prior: -9.0 };

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::model::Term;
+use super::posterior::Posterior;
 use super::{CLEARED, NAMED, Weighed};
 
 /// What the program itself is called among suspects.
-const PROGRAM: &str = "the program itself";
+pub(super) const PROGRAM: &str = "the program itself";
 
 /// Those of which at least one leaks, while none is named.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,18 +22,18 @@ pub struct Suspects {
 
 impl Suspects {
     /// Of those that the same cells have, if one of them must leak; or else of the likeliest.
-    pub(super) fn of(weighed: &Weighed<'_>) -> Option<Self> {
-        let open = open(weighed);
+    pub(super) fn of(weighed: &Weighed<'_>, posterior: &Posterior) -> Option<Self> {
+        let open = open(weighed, posterior);
         let alike = open.iter().find_map(|&first| {
             let group: Vec<Option<usize>> =
                 open.iter().copied().filter(|&other| are_alike(weighed, first, other)).collect();
-            (group.len() > 1).then(|| Self::named(weighed, &group, true)).flatten()
+            (group.len() > 1).then(|| Self::named(weighed, posterior, &group, true)).flatten()
         });
-        alike.or_else(|| (2..=open.len()).find_map(|count| Self::named(weighed, &open[..count], false)))
+        alike.or_else(|| (2..=open.len()).find_map(|count| Self::named(weighed, posterior, &open[..count], false)))
     }
 
-    fn named(weighed: &Weighed<'_>, group: &[Option<usize>], inseparable: bool) -> Option<Self> {
-        let posterior = weighed.posterior.probability(|hypothesis| {
+    fn named(weighed: &Weighed<'_>, posterior: &Posterior, group: &[Option<usize>], inseparable: bool) -> Option<Self> {
+        let posterior = posterior.probability(|hypothesis| {
             hypothesis.terms.iter().any(|term| group.iter().any(|&member| is_part(member, *term)))
         });
         let name = |member: &Option<usize>| {
@@ -51,13 +52,13 @@ impl Suspects {
 }
 
 /// Factors, and none for the program, that are neither named nor unlikely, the likeliest first.
-fn open(weighed: &Weighed<'_>) -> Vec<Option<usize>> {
+fn open(weighed: &Weighed<'_>, posterior: &Posterior) -> Vec<Option<usize>> {
     let factors = (0..weighed.readings.factors.len()).map(Some);
     let mut open: Vec<(f64, Option<usize>)> = factors
         .chain([None])
         .map(|member| {
             let is_in = |term: &Term| is_part(member, *term);
-            (weighed.posterior.probability(|hypothesis| hypothesis.terms.iter().any(is_in)), member)
+            (posterior.probability(|hypothesis| hypothesis.terms.iter().any(is_in)), member)
         })
         .filter(|(posterior, _)| (CLEARED..NAMED).contains(posterior))
         .collect();

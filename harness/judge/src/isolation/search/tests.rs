@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rand_distr::{Distribution as _, StandardNormal};
 
-use super::super::model::{Causes, Reading};
+use super::super::model::{CREEP, Causes, Reading};
 use super::super::posterior::Posterior;
 use super::*;
 
@@ -84,7 +84,7 @@ fn the_search_never_stops_far_below_the_truth() {
                     reading(on, &truth, StandardNormal.sample(&mut random), error)
                 })
                 .collect();
-            let model = Model::new(&readings, &all_causes(flags)).expect("a model");
+            let model = Model::new(&readings, &all_causes(flags), CREEP).expect("a model");
             // What no cell shows has no column, and is not a part of what can be found.
             let mut set: Set = truth.iter().filter_map(|(term, _)| model.column(*term)).collect();
             set.sort_unstable();
@@ -129,7 +129,7 @@ fn each_cause_is_as_likely_as_all_sets_together_say() {
             })
             .collect();
         let causes = Causes { together: all_causes(FLAGS).together, ..Causes::default() };
-        let model = Model::new(&readings, &causes).expect("a model");
+        let model = Model::new(&readings, &causes, CREEP).expect("a model");
         let weigh = |set: Set| (set.clone(), model.fit(&set).score);
         let all: Vec<(Set, f64)> = all_sets(&model).into_iter().map(weigh).collect();
         let found: Vec<(Set, f64)> = found(&model).into_iter().map(|found| (found.set, found.fit.score)).collect();

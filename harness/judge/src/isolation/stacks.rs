@@ -1,0 +1,105 @@
+//! What the stacks of a cell show of growth: each chain of calls by itself.
+
+use serde::Serialize;
+
+use super::tail::HALF_WIDTH;
+use crate::units::{BytesPerRequest, Estimate};
+
+/// What the stacks of a cell kept. Growth of all chains and of the others adds up to that of the cell, as sampled.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CellStacks {
+    /// The chains of calls that may keep something, those that keep most first.
+    pub chains: Vec<ChainGrowth>,
+    /// What all others keep together.
+    #[serde(rename = "others_bytes_per_request")]
+    pub others: Estimate<BytesPerRequest>,
+    /// Standard error of the growth of a chain of which nothing was seen: one sample.
+    #[serde(rename = "unseen_bytes_per_request")]
+    pub unseen: BytesPerRequest,
+}
+
+/// What a chain of calls keeps.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChainGrowth {
+    /// The calls, from the allocation outwards, the program's own only, as `file function`: equal in all builds of one
+    /// source.
+    pub calls: Vec<String>,
+    /// The line that keeps it, as far as this cell tells.
+    pub place: String,
+    /// Growth; of one that slows that of its later half.
+    #[serde(rename = "growth_bytes_per_request")]
+    pub growth: Estimate<BytesPerRequest>,
+    /// How it grows.
+    pub shape: Shape,
+}
+
+/// How what a chain of calls keeps comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// For sure, and in both halves of the time.
+    Grows,
+    /// For sure, and less and less: most likely something that fills.
+    Slows,
+    /// Not for sure.
+    Flat,
+}
+
+/// Growth differs from cell to cell by this share of it, whatever its interval says: what a request costs depends on
+/// what else is on.
+const SPREAD: f64 = 0.075;
+
+/// What is not listed is below some samples: a chain that may keep four is listed.
+const UNLISTED: f64 = 2.0;
+
+/// Growth in units of what is worth finding, with its standard error.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Level {
+    pub(crate) growth: f64,
+    pub(crate) error: f64,
+    /// Whether it grows for sure.
+    pub(crate) grows: bool,
+}
+
+impl CellStacks {
+    /// What is kept by chains with these `calls`, where `worth` bytes for each request are worth finding.
+    pub(super) fn level(&self, calls: &[String], worth: f64) -> Level {
+        let found = self.chains.iter().find(|chain| chain.calls == calls);
+        let unseen = Level { growth: 0.0, error: UNLISTED * self.unseen.get() / worth, grows: false };
+        found.map_or(unseen, |chain| chain.level(worth))
+    }
+
+    /// What is kept by all but these: growth with its standard error, in units of what is worth finding.
+    pub(super) fn rest(&self, is_apart: impl Fn(&ChainGrowth) -> bool, worth: f64) -> (f64, f64) {
+        let others = (self.others.value.get() / worth, error_of(self.others) / worth);
+        let rest = self.chains.iter().filter(|chain| !is_apart(chain)).map(|chain| chain.level(worth));
+        let (growth, square) = rest.fold((others.0, others.1 * others.1), |(growth, square), level| {
+            (growth + level.growth, square + level.error * level.error)
+        });
+        (growth.max(0.0), square.sqrt())
+    }
+}
+
+impl ChainGrowth {
+    pub(super) fn level(&self, worth: f64) -> Level {
+        let (growth, error) = (self.growth.value.get() / worth, error_of(self.growth) / worth);
+        match self.shape {
+            Shape::Grows => Level { growth, error: error.hypot(SPREAD * growth), grows: true },
+            Shape::Flat => Level { growth, error, grows: false },
+            // All of it may be something that fills, and all of it may be kept.
+            Shape::Slows => {
+                let growth = growth.max(0.0);
+                Level { growth, error: error.max(growth / HALF_WIDTH), grows: false }
+            }
+        }
+    }
+
+    /// By how many standard errors it is above nothing.
+    pub(super) fn evidence(&self) -> f64 {
+        self.growth.value.get() / error_of(self.growth)
+    }
+}
+
+fn error_of(growth: Estimate<BytesPerRequest>) -> f64 {
+    0.5 * (growth.high.get() - growth.low.get()) / HALF_WIDTH
+}
