@@ -3,23 +3,39 @@
 //!
 //! Pure. A [`Series`] holds what each stack had alive at each snapshot; [`growth`] says how much of that grows for each
 //! request, with its interval; [`causes`] groups what grows by the frame that keeps it; [`chains`] is what cells are
-//! compared by; [`ending`] says who held what at the end.
+//! compared by; [`places`] what is allocated most, and what lives long. [`pprof`] and [`folded`] write it for the tools
+//! of others; [`ending`] says who held what at the end.
 
+mod age;
 mod causes;
 mod chains;
+mod container;
 mod ending;
+mod folded;
 mod growth;
+mod own_calls;
+mod places;
+mod pprof;
+mod sampling;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::age::{Age, Births};
 pub use self::causes::{Cause, causes};
 pub use self::chains::chains;
 pub use self::ending::{Course, Ending, Holder, each_moment, ending};
+pub use self::folded::{Folded, folded};
 pub use self::growth::{StackGrowth, growth};
+pub use self::places::{HotSpot, LongLived, Place, hot_spots, long_lived};
+pub use self::pprof::pprof;
+pub use self::sampling::sample_every;
 use steep_judge::units::SinceStart;
 
 /// Version of the file that holds a [`Series`].
 pub const SCHEMA: u32 = 1;
+
+/// Equal parts of the steady time by which survivors are told apart by their birth: a third of it is four of them.
+pub const PARTS: usize = 12;
 
 /// What the stacks of a service had alive, snapshot by snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +52,12 @@ pub struct Series {
     pub frames: Vec<Frame>,
     /// The stacks.
     pub stacks: Vec<Stack>,
+    /// The program and the libraries that the stacks lead through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<Module>,
+    /// The addresses of the stacks, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Call>,
 }
 
 impl Series {
@@ -65,6 +87,60 @@ pub struct Stack {
     pub live_bytes: Vec<f64>,
     /// Bytes allocated so far.
     pub allocated_bytes: Vec<f64>,
+    /// The same way in addresses, as numbers of [`Series::calls`]. Where several addresses have the same places in the
+    /// source, those of one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<usize>,
+    /// Objects allocated so far, at each snapshot as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allocated_objects: Vec<f64>,
+    /// Objects alive at the last snapshot.
+    #[serde(default)]
+    pub live_objects: f64,
+    /// Bytes alive at the last snapshot by their birth: those from before the first one, then of each of [`PARTS`]
+    /// equal parts of the time between the two. Empty where nothing is known of births.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub born_bytes: Vec<f64>,
+    /// The largest object of those.
+    #[serde(default)]
+    pub largest_bytes: u64,
+}
+
+impl Stack {
+    /// Bytes alive at the last snapshot.
+    #[must_use]
+    pub fn live_at_the_end(&self) -> f64 {
+        self.live_bytes.last().copied().unwrap_or(0.0)
+    }
+}
+
+/// A program or library, as it is found again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Module {
+    /// Its file.
+    pub file: String,
+    /// What its linker wrote into it to tell builds apart, in hexadecimal digits; empty where there is nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub build_id: String,
+    /// Where the code begins, in the addresses of the file itself.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+    /// Where it stands in the file.
+    pub offset: u64,
+}
+
+/// An address that was called from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Call {
+    /// The number of its module in [`Series::modules`]; none where it is in no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<usize>,
+    /// The address of the call: in those of the file, or in the process where it is in no file.
+    pub address: u64,
+    /// The calls at that address, as numbers of [`Series::frames`]: the innermost first, and more than one where the
+    /// compiler inlined.
+    pub frames: Vec<usize>,
 }
 
 /// One call.
@@ -89,6 +165,15 @@ fn is_zero(line: &u32) -> bool {
 }
 
 impl Frame {
+    /// The function without the types that it is made for, which are longer than a line.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = self.function.as_str();
+        // `<shop::Sessions>::open` begins with a type, which is whose it is; `{async_block#0}<…>` with none.
+        let from = usize::from(name.starts_with('<'));
+        name[from..].find('<').filter(|at| *at > 0).map_or(name, |at| &name[..from + at])
+    }
+
     /// `sessions.rs:118` with its folders, or the function where the place is not known.
     #[must_use]
     pub fn place(&self) -> String {

@@ -221,6 +221,15 @@ pub struct Outcome {
     /// What each chain of calls keeps, by which cells are compared; none where no stacks were sampled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stacks: Option<CellStacks>,
+    /// The places that allocate most for each request, whether it is kept or not, the largest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hot_spots: Vec<kept::HotSpot>,
+    /// The places that have most alive at the end of what is old, the largest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub long_lived: Vec<kept::LongLived>,
+    /// Samples of stacks for which there was no room: the shares of places are less sure.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lost_samples: u64,
     /// Flags that nothing showed to have taken effect.
     pub unverified_flags: Vec<String>,
     /// The allocator of which nothing showed that it is in use.
@@ -340,6 +349,9 @@ impl Outcome {
             limit_enforced_by: trace.start.as_ref().and_then(|start| start.limit_enforced_by),
             held_at_end: None,
             held_at_limit: Vec::new(),
+            hot_spots: Vec::new(),
+            long_lived: Vec::new(),
+            lost_samples: 0,
             unverified_flags: header.unverified_flags.clone(),
             unverified_allocator: header.unverified_allocator.clone(),
             coded: header.coded.clone(),
@@ -389,6 +401,11 @@ impl Outcome {
         let fitted = self.phases.iter().find(|phase| phase.fitted);
         fitted.map_or(&self.judgement, |fitted| &fitted.judgement).growth.as_ref()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(samples: &u64) -> bool {
+    *samples == 0
 }
 
 /// Whether live bytes grow for sure.

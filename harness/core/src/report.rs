@@ -19,4 +19,4 @@ pub use self::format::Format;
 pub use self::layout::Layout;
 pub use self::model::{Missing, Report, Results};
 pub use self::not_run::{NotJudged, NotRun};
-pub use self::terminal::{cells, outline_text, plan_table, rehearsed, terminal};
+pub use self::terminal::{cells, outline_text, plan_table, profile, rehearsed, terminal};

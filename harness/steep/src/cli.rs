@@ -1,8 +1,10 @@
 //! The command line: types only.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -58,6 +60,9 @@ pub enum Command {
     /// Build the service, soak every cell, judge and report
     #[command(after_help = RUN_HELP)]
     Run(RunOptions),
+    /// Soak one cell, its stacks sampled finely, and say which lines keep, allocate most, and hold what is old
+    #[command(after_help = PROFILE_HELP)]
+    Profile(ProfileOptions),
     /// Name the flags that leak with the fewest cells: after each, the one that tells most is soaked next
     #[command(after_help = BISECT_HELP)]
     Bisect(BisectOptions),
@@ -128,6 +133,26 @@ pub struct RunOptions {
     /// Soak again what this run did not finish, in its folder
     #[arg(long, value_name = "RUN_DIR")]
     pub resume: Option<PathBuf>,
+    /// How to print the result
+    #[command(flatten)]
+    pub format: ReportFormat,
+}
+
+/// Options of `steep profile`.
+#[derive(Debug, Args)]
+pub struct ProfileOptions {
+    /// Scenario file (TOML)
+    pub scenario: PathBuf,
+    /// The cell, of the plan or beside it [default: baseline, in which no flag differs from production]
+    #[arg(long, value_name = "ID")]
+    pub cell: Option<String>,
+    /// Mean bytes between two samples, such as 64KiB [default: 16KiB, or 1/32768 of the memory limit if that is
+    /// more]
+    #[arg(long, value_name = "SIZE", value_parser = sample_size)]
+    pub sample: Option<u64>,
+    /// Folder of the run [default: results/<name>-<utc time>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// How to print the result
     #[command(flatten)]
     pub format: ReportFormat,
@@ -234,6 +259,15 @@ Examples:
   steep run soak.toml --resume results/checkout-20261122T220000Z
   steep run soak.toml --resume results/checkout-20261122T220000Z --cell cache+sessions";
 
+const PROFILE_HELP: &str = "\
+The cell is soaked as `run` soaks it, with service.live = \"preload\" whatever the scenario says: the
+program itself is not changed. Beside its trace are heap.pb.gz (for go tool pprof and others),
+heap.folded (what was alive at the end) and growth.folded (what came to it), for flame graphs.
+
+Examples:
+  steep profile soak.toml
+  steep profile soak.toml --cell sessions --sample 4KiB";
+
 const BISECT_HELP: &str = "\
 Each cell is as long as the phases of the scenario. Of [plan] only the exclusions are followed, and
 axes have their first values. A search ends when one answer has a posterior of 0.97. Its folder is
@@ -258,6 +292,14 @@ fn hours(text: &str) -> Result<Duration, String> {
     hours
         .map(|hours| Duration::from_secs_f64(hours * 3600.0))
         .ok_or_else(|| "a number of hours, such as 8 or 0.5".to_owned())
+}
+
+/// Bytes between two samples.
+fn sample_size(text: &str) -> Result<u64, String> {
+    // Each sample walks a stack; above, a soak of minutes has next to none.
+    const ALLOWED: RangeInclusive<u64> = 1 << 10..=64 << 20;
+    let size = text.parse::<ByteSize>().ok().map(|size| size.as_u64());
+    size.filter(|size| ALLOWED.contains(size)).ok_or_else(|| "a size from 1KiB to 64MiB, such as 64KiB".to_owned())
 }
 
 /// How a report is printed.
@@ -291,6 +333,7 @@ impl Cli {
             Command::Analyze(AnalyzeOptions { format, wide, .. }) => (*wide, *format == ResultFormat::Terminal),
             Command::Run(RunOptions { format, .. })
             | Command::Bisect(BisectOptions { format, .. })
+            | Command::Profile(ProfileOptions { format, .. })
             | Command::Report { format, .. } => (format.wide, format.format.has_layout()),
             Command::Init { .. } | Command::Check { .. } | Command::Import(_) | Command::Supervise { .. } => {
                 (false, false)

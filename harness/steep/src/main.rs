@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Check { scenario, format } => commands::check(&scenario, format),
         Command::Plan(options) => commands::plan(options),
         Command::Run(options) => commands::run(&options),
+        Command::Profile(options) => commands::profile(&options),
         Command::Bisect(options) => commands::bisect(&options),
         Command::Analyze(options) => commands::analyze(&options),
         Command::Report { run, format, output } => commands::report(&run, format, output.as_deref()),

@@ -1,15 +1,21 @@
 //! Which line keeps what grows.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
-use super::{Frame, Series, StackGrowth};
+use super::container::container_of;
+use super::own_calls::{Chain, chains, makes_for_several};
+use super::{Age, Frame, Series, StackGrowth};
 use steep_judge::units::{BytesPerRequest, Estimate};
 
-/// What others may allocate through a frame that keeps, as a share of what grows there: a helper that others call as
-/// well keeps nothing itself. In the sample shop 77 % of what grows through the helper were allocated for others too.
+/// What others may allocate through a frame that keeps, as a share of what is allocated there in all: a helper that
+/// others call as well keeps nothing itself. In the sample shop as much as 77 % of what grows through the helper was
+/// allocated for others too.
 const OF_OTHERS: f64 = 0.1;
+
+/// A chain is another one if it surely keeps less than this share of what it allocates, where the one that grows keeps
+/// all of its own. Of a chain of few samples that is not known, and it counts for neither side: the queue that grows by
+/// half of what is put into it has several, and is not a helper.
+const OTHERWISE: f64 = 1.0 / 3.0;
 
 /// A frame is named for a stack when it is above this share of that stack's growth.
 const SHARE: f64 = 0.9;
@@ -26,31 +32,38 @@ pub struct Cause {
     pub per_request: Estimate<BytesPerRequest>,
     /// Its share of all growth that is sure.
     pub share: f64,
+    /// The same of all lines of its function together: what is kept is often made in several steps.
+    pub share_of_function: f64,
     /// The calls that lead to it, from the allocation outwards: own code only.
     pub chain: Vec<Frame>,
     /// What was allocated there, where a frame says it: `Vec<Order>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_in: Option<String>,
+    /// How old it is what the place has alive; none where nothing is known of births.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<Age>,
 }
 
 /// What grows, grouped by the frame that keeps it, the largest first.
 ///
 /// Stacks with the same chain of own frames are one. Of the chain that grows most, the frame is named that is the
-/// innermost one to hold nearly all of its growth through which next to nothing is allocated that does not grow; a
-/// helper, which others call as well, is passed over. All chains through that frame belong to it, and the next largest
-/// chain follows.
+/// innermost one to hold nearly all of its growth through which next to nothing is allocated that surely does not grow
+/// likewise; a helper, which others call as well, is passed over. All chains through that frame belong to it, and the
+/// next largest chain follows.
 #[must_use]
 pub fn causes(series: &Series, growth: &[StackGrowth]) -> Vec<Cause> {
-    let chains = chains(series, growth);
+    let chains = growing(series, growth);
     let total: f64 = chains.iter().filter(|chain| chain.is_sure()).map(|chain| chain.grows).sum();
-    let mut open: Vec<&Chain<'_>> = chains.iter().filter(|chain| chain.is_sure()).collect();
+    let mut open: Vec<&Growing<'_>> = chains.iter().filter(|chain| chain.is_sure()).collect();
     open.sort_by(|one, other| other.grows.total_cmp(&one.grows));
     let mut causes = Vec::new();
     while let Some(largest) = open.first() {
         let frame = keeper(largest, &chains);
-        let (mine, rest): (Vec<&Chain<'_>>, Vec<&Chain<'_>>) =
-            open.iter().copied().partition(|chain| chain.frames.contains(&frame));
-        causes.push(cause(frame, largest, &mine, total));
+        let (mine, rest): (Vec<&Growing<'_>>, Vec<&Growing<'_>>) =
+            open.iter().copied().partition(|chain| chain.of.frames.contains(&frame));
+        let mut cause = cause(series, frame, largest, &mine, total);
+        cause.share_of_function = through_function(frame, &chains) / total;
+        causes.push(cause);
         open = rest;
     }
     causes.retain(|cause: &Cause| cause.share >= LEAST_SHARE);
@@ -58,142 +71,97 @@ pub fn causes(series: &Series, growth: &[StackGrowth]) -> Vec<Cause> {
     causes
 }
 
-/// Stacks with the same own frames.
-struct Chain<'s> {
-    frames: Vec<&'s Frame>,
-    /// All frames of one of its stacks.
-    whole: Vec<&'s Frame>,
+/// A chain, and what it comes to for each request.
+struct Growing<'s> {
+    of: Chain<'s>,
     grows: f64,
     /// The square of half the width of the interval.
     square: f64,
     allocates: f64,
-    /// Whether what it does last is to let a container grow.
-    is_container: bool,
 }
 
-impl Chain<'_> {
+impl<'s> Growing<'s> {
+    /// Its calls from `frame` outwards; empty where it does not lead through it.
+    fn outwards(&self, frame: &Frame) -> &[&'s Frame] {
+        let place = self.of.frames.iter().position(|through| *through == frame);
+        &self.of.frames[place.unwrap_or(self.of.frames.len())..]
+    }
+
     fn is_sure(&self) -> bool {
         self.grows > self.square.sqrt()
     }
-}
 
-fn chains<'s>(series: &'s Series, growth: &[StackGrowth]) -> Vec<Chain<'s>> {
-    let mut chains: BTreeMap<Vec<&Frame>, Chain<'_>> = BTreeMap::new();
-    for one in growth {
-        let whole = series.frames_of(&series.stacks[one.stack]);
-        let frames = own(&whole);
-        let chain = chains.entry(frames.clone()).or_insert_with(|| Chain {
-            frames,
-            is_container: is_container(&whole),
-            whole,
-            grows: 0.0,
-            square: 0.0,
-            allocates: 0.0,
-        });
-        chain.grows += one.per_request.value.get();
-        chain.square += (one.per_request.value.get() - one.per_request.low.get()).powi(2);
-        chain.allocates += one.allocated_per_request.get();
+    /// Whether it keeps a much smaller share of what it allocates than `other`, even at the upper end of its interval.
+    fn keeps_less_than(&self, other: &Self) -> bool {
+        let high = self.grows + self.square.sqrt();
+        !self.is_sure() && high * other.allocates < OTHERWISE * other.grows * self.allocates
     }
-    chains.into_values().collect()
 }
 
-/// The calls of the program's own code, the innermost first; all calls where none is known to be.
-pub(super) fn own<'s>(whole: &[&'s Frame]) -> Vec<&'s Frame> {
-    let own: Vec<&Frame> = whole.iter().copied().filter(|frame| frame.is_own).collect();
-    if own.is_empty() { whole.to_vec() } else { own }
+fn growing<'s>(series: &'s Series, growth: &[StackGrowth]) -> Vec<Growing<'s>> {
+    let with_growth = |of: Chain<'s>| {
+        let mut chain = Growing { of, grows: 0.0, square: 0.0, allocates: 0.0 };
+        for one in growth.iter().filter(|one| chain.of.stacks.contains(&one.stack)) {
+            chain.grows += one.per_request.value.get();
+            chain.square += (one.per_request.value.get() - one.per_request.low.get()).powi(2);
+            chain.allocates += one.allocated_per_request.get();
+        }
+        chain
+    };
+    chains(series, growth.iter().map(|one| one.stack)).into_iter().map(with_growth).collect()
 }
 
 /// The frame that keeps what `chain` grows by.
-fn keeper<'s>(chain: &Chain<'s>, chains: &[Chain<'s>]) -> &'s Frame {
+fn keeper<'s>(chain: &Growing<'s>, chains: &[Growing<'s>]) -> &'s Frame {
     let keeps = |frame: &&Frame| {
-        let through = || chains.iter().filter(|other| other.frames.contains(frame));
-        let grows: f64 = through().filter(|other| other.is_sure()).map(|other| other.grows).sum();
-        let of_others: f64 = through().filter(|other| !other.is_sure()).map(|other| other.allocates).sum();
-        grows >= SHARE * chain.grows && of_others <= OF_OTHERS * grows && !makes_for_several(frame, chain, chains)
+        let through = chains.iter().filter(|other| other.of.frames.contains(frame));
+        let grows: f64 = through.filter(|other| other.is_sure()).map(|other| other.grows).sum();
+        let sure = chains.iter().filter(|other| other.is_sure()).map(|other| (&other.of, other.grows));
+        let of_others = of_others(frame, chain, chains);
+        grows >= SHARE * chain.grows && of_others <= OF_OTHERS && !makes_for_several(frame, &chain.of, sure)
     };
-    let found = chain.frames.iter().copied().find(keeps);
-    // All of them are shared, as where a program is one line.
-    found.or_else(|| chain.frames.first().copied()).unwrap_or(chain.whole[0])
+    let found = chain.of.frames.iter().copied().find(keeps);
+    // All of them are shared, as where a program is one line: the one that is shared least.
+    let of_others = |frame: &Frame| of_others(frame, chain, chains);
+    let least = || chain.of.frames.iter().copied().min_by(|one, other| of_others(one).total_cmp(&of_others(other)));
+    found.or_else(least).unwrap_or(chain.of.whole[0])
 }
 
-/// Whether `frame` only makes what several callers keep: more than one function that calls it grows by it, and what it
-/// does itself does not let a container grow, which keeps wherever the call comes from.
-fn makes_for_several(frame: &Frame, chain: &Chain<'_>, chains: &[Chain<'_>]) -> bool {
-    let callers = chains.iter().filter(|other| other.is_sure()).filter_map(|other| {
-        let place = other.frames.iter().position(|through| *through == frame)?;
-        Some((other.frames.get(place + 1)?.function.as_str(), other.grows))
-    });
-    let mut grows: BTreeMap<&str, f64> = BTreeMap::new();
-    callers.for_each(|(caller, growth)| *grows.entry(caller).or_default() += growth);
-    let total: f64 = grows.values().sum();
-    let several = grows.values().filter(|growth| **growth >= OF_OTHERS * total).count() > 1;
-    let is_innermost = chain.frames.first().is_some_and(|first| *first == frame);
-    several && !(is_innermost && chain.is_container)
+/// The share of what is allocated through `frame` that is of others than `chain`: they call it from elsewhere, and keep
+/// less of theirs. What is made and thrown away on the way to it, called from the same place, is its own affair.
+fn of_others(frame: &Frame, chain: &Growing<'_>, chains: &[Growing<'_>]) -> f64 {
+    let own = chain.outwards(frame);
+    let (mut all, mut others) = (0.0, 0.0);
+    for other in chains.iter().filter(|other| other.of.frames.contains(&frame)) {
+        all += other.allocates;
+        if other.outwards(frame) != own && other.keeps_less_than(chain) {
+            others += other.allocates;
+        }
+    }
+    if all > 0.0 { others / all } else { 0.0 }
 }
 
-/// Whether a container grows in these calls of the standard library; a text that is put together is none.
-fn is_container(frames: &[&Frame]) -> bool {
-    const GROWS: [&str; 6] = ["grow_amortized", "grow_one", "reserve_rehash", "insert", "::push", "entry"];
-    const TEXTS: [&str; 3] = ["string::String", "Vec<u8>", "fmt::"];
-    let calls = || frames.iter().take_while(|frame| !frame.is_own).map(|frame| frame.function.as_str());
-    let has = |words: &[&str]| calls().any(|function| words.iter().any(|word| function.contains(word)));
-    has(&GROWS) && !has(&TEXTS)
+/// What grows for sure through the function of `frame`.
+fn through_function(frame: &Frame, chains: &[Growing<'_>]) -> f64 {
+    let same = |other: &&Frame| other.function == frame.function && other.file == frame.file;
+    let through = chains.iter().filter(|chain| chain.is_sure() && chain.of.frames.iter().any(same));
+    through.map(|chain| chain.grows).sum()
 }
 
-fn cause(frame: &Frame, largest: &Chain<'_>, mine: &[&Chain<'_>], total: f64) -> Cause {
+fn cause(series: &Series, frame: &Frame, largest: &Growing<'_>, mine: &[&Growing<'_>], total: f64) -> Cause {
     let grows: f64 = mine.iter().map(|chain| chain.grows).sum();
     let half = mine.iter().map(|chain| chain.square).sum::<f64>().sqrt();
     let [low, value, high] = [grows - half, grows, grows + half].map(BytesPerRequest::new);
+    let stacks: Vec<usize> = mine.iter().flat_map(|chain| &chain.of.stacks).copied().collect();
     Cause {
         frame: frame.clone(),
         per_request: Estimate { low, value, high },
         share: if total > 0.0 { grows / total } else { 0.0 },
-        chain: largest.frames.iter().copied().cloned().collect(),
-        kept_in: largest.whole.iter().find_map(|frame| container(&frame.function)),
+        share_of_function: 0.0,
+        chain: largest.of.frames.iter().copied().cloned().collect(),
+        kept_in: container_of(&largest.of.whole),
+        age: Age::of(series, &stacks),
     }
-}
-
-/// The container in the name of a function of the standard library: `Vec<Order>` of
-/// `<alloc::vec::Vec<shop::Order>>::push`.
-fn container(function: &str) -> Option<String> {
-    let name = function.strip_prefix('<').unwrap_or(function);
-    let starts = [
-        "alloc::vec::Vec<",
-        "hashbrown::map::HashMap<",
-        "std::collections::hash::map::HashMap<",
-        "alloc::collections::vec_deque::VecDeque<",
-        "alloc::collections::btree::map::BTreeMap<",
-    ];
-    let start = starts.into_iter().find(|start| name.starts_with(start))?;
-    let mut depth = 0_u32;
-    let end = name.char_indices().find_map(|(at, letter)| {
-        match letter {
-            '<' => depth += 1,
-            '>' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        (letter == '>' && depth == 0).then_some(at + 1)
-    })?;
-    let short = start.trim_end_matches('<').rsplit("::").next()?;
-    let inner = &name[start.len()..end];
-    Some(format!("{short}<{}", without_paths(inner)))
-}
-
-/// `shop::orders::Order, alloc::string::String>` as `Order, String>`.
-fn without_paths(text: &str) -> String {
-    let mut out = String::new();
-    let mut word = String::new();
-    for letter in text.chars() {
-        if letter.is_alphanumeric() || letter == '_' || letter == ':' {
-            word.push(letter);
-        } else {
-            out.push_str(word.rsplit("::").next().unwrap_or_default());
-            word.clear();
-            out.push(letter);
-        }
-    }
-    out.push_str(word.rsplit("::").next().unwrap_or_default());
-    out
 }
 
 #[cfg(test)]
@@ -214,7 +182,7 @@ mod tests {
     fn stack(inner: &str, places: &[&str], allocates: f64, keeps: f64) -> (Vec<Frame>, Stack) {
         let frames = std::iter::once(library(inner)).chain(places.iter().map(|place| frame(place))).collect();
         let at = |per_request: f64| (0..12).map(|moment| 1e6 + f64::from(moment) * 1e3 * per_request).collect();
-        (frames, Stack { frames: Vec::new(), live_bytes: at(keeps), allocated_bytes: at(allocates) })
+        (frames, Stack { live_bytes: at(keeps), allocated_bytes: at(allocates), ..Stack::default() })
     }
 
     fn series(stacks: Vec<(Vec<Frame>, Stack)>) -> Series {
@@ -264,6 +232,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_function_makes_in_several_steps_is_its_growth() {
+        let in_open = |line: &str, keeps| {
+            let mut made = stack("alloc", &[line, "sessions.rs:54", "main.rs:1"], keeps, keeps);
+            made.0[1].function = "open".to_owned();
+            made
+        };
+        let shop = series(vec![in_open("sessions.rs:118", 840.0), in_open("sessions.rs:119", 160.0)]);
+        let found = causes(&shop, &growth(&shop));
+        assert_eq!(found[0].frame.place(), "sessions.rs:118");
+        assert!((found[0].share - 0.84).abs() < 1e-6 && (found[0].share_of_function - 1.0).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
     fn a_container_that_grows_is_named_wherever_the_call_comes_from() {
         let labels = |caller: &str| {
             let mut stack =
@@ -278,6 +259,38 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_that_is_fed_by_two_lines_and_drained_is_no_helper() {
+        // One line grows for sure; of the others too little was seen, and half of all is taken out again.
+        let shop = series(vec![
+            stack("alloc", &["prose.rs:7", "jobs.rs:57", "jobs.rs:48", "orders.rs:66"], 90.0, 40.0),
+            stack("alloc", &["prose.rs:7", "jobs.rs:57", "jobs.rs:50", "orders.rs:66"], 76.0, 12.0),
+            stack("alloc", &["jobs.rs:58", "jobs.rs:48", "orders.rs:66"], 16.0, 12.0),
+            stack("alloc", &["prose.rs:7", "render.rs:36", "items.rs:33"], 2_564.0, 0.0),
+        ]);
+        assert_eq!(named(&shop), [("jobs.rs:57".to_owned(), 40)]);
+    }
+
+    #[test]
+    fn a_line_that_makes_a_text_to_copy_it_keeps_the_copy() {
+        let shop = series(vec![
+            stack("realloc", &["labels.rs:39", "items.rs:34", "audit.rs:27"], 160.0, 160.0),
+            stack("alloc", &["prose.rs:7", "labels.rs:39", "items.rs:34", "audit.rs:27"], 140.0, 0.0),
+            stack("alloc", &["labels.rs:36", "items.rs:34", "audit.rs:27"], 16.0, 0.0),
+            stack("alloc", &["views.rs:83", "items.rs:35", "audit.rs:27"], 377.0, 0.0),
+        ]);
+        assert_eq!(named(&shop), [("labels.rs:39".to_owned(), 160)]);
+    }
+
+    #[test]
+    fn a_maker_that_one_line_calls_for_all_is_passed_over_with_that_line() {
+        let shop = series(vec![
+            stack("alloc", &["make.rs:7", "dispatch.rs:10", "sessions.rs:5", "main.rs:1"], 300.0, 300.0),
+            stack("alloc", &["make.rs:7", "dispatch.rs:10", "render.rs:9", "main.rs:1"], 900.0, 0.0),
+        ]);
+        assert_eq!(named(&shop), [("sessions.rs:5".to_owned(), 300)]);
+    }
+
+    #[test]
     fn what_does_not_grow_for_sure_is_not_named() {
         assert_eq!(
             named(&series(vec![stack("alloc", &["a.rs:1"], 50.0, 0.0), stack("alloc", &["b.rs:2"], 9.0, 9.0)])),
@@ -285,14 +298,5 @@ mod tests {
         );
         assert_eq!(named(&series(Vec::new())), []);
         assert_eq!(growth(&Series::default()), []);
-    }
-
-    #[test]
-    fn the_container_is_named_where_a_frame_says_it() {
-        let name = "<alloc::vec::Vec<shop::orders::Order>>::push";
-        assert_eq!(container(name).as_deref(), Some("Vec<Order>"));
-        let map = "<std::collections::hash::map::HashMap<alloc::string::String, shop::Session>>::insert";
-        assert_eq!(container(map).as_deref(), Some("HashMap<String, Session>"));
-        assert_eq!(container("alloc::alloc::alloc"), None);
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::causes::{causes, own};
+use super::causes::causes;
+use super::own_calls::own;
 use super::{Frame, Series, Stack, StackGrowth};
 use steep_judge::units::{Bytes, BytesPerRequest, Estimate, SinceStart};
 
@@ -191,7 +192,7 @@ mod tests {
         };
         let stack = |(number, curve): (usize, &&[f64])| {
             let live_bytes: Vec<f64> = curve.iter().map(|level| level * 100.0 * EVERY).collect();
-            Stack { frames: vec![number], allocated_bytes: live_bytes.clone(), live_bytes }
+            Stack { frames: vec![number], allocated_bytes: live_bytes.clone(), live_bytes, ..Stack::default() }
         };
         Series {
             schema: SCHEMA,

@@ -5,21 +5,25 @@ use crate::kept;
 use steep_judge::verdict::Verdict;
 
 impl Outcome {
-    /// With what the stacks of the cell kept, where the verdict rests on the bytes that they are samples of: of a leak in
-    /// the heap of V8 they show the tables beside it. The places that keep it only where the verdict is that something
-    /// grows.
+    /// With the places that allocate most and have what is old, by what the stacks of the cell kept. Where the verdict rests
+    /// on the bytes that they are samples of, also what each chain of calls keeps, and the places that keep what grows: of
+    /// a leak in the heap of V8 they would show the tables beside it.
     #[must_use]
     pub fn with_stacks(mut self, series: Option<&kept::Series>) -> Self {
-        let are_samples_of_it = self.live_not_believed.is_none();
-        if let Some(series) = series.filter(|_| are_samples_of_it) {
+        let Some(series) = series else { return self };
+        if self.live_not_believed.is_none() {
             let causes = kept::causes(series, &kept::growth(series));
             self.stacks = kept::chains(series, &causes);
-            if matches!(self.verdict(), Verdict::Leak | Verdict::Step) {
+            // What fills and stops is not accused; what is undecided is named as what grew so far.
+            if matches!(self.verdict(), Verdict::Leak | Verdict::Step | Verdict::Inconclusive | Verdict::Crashed) {
                 self.kept_by = causes;
             }
         }
+        self.hot_spots = kept::hot_spots(series);
+        self.long_lived = kept::long_lived(series);
+        self.lost_samples = series.lost_samples;
         if self.verdict() == Verdict::Crashed || self.headroom_exceeded {
-            self.held_at_end = series.and_then(kept::ending);
+            self.held_at_end = kept::ending(series);
         }
         self
     }

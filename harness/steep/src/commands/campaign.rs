@@ -27,7 +27,7 @@ use self::repeats::Repeats;
 pub(super) use self::search::Search;
 use self::so_far::SoFar;
 use super::outcomes::judged;
-use super::output::{printed, status_of, tell};
+use super::output::{layout, printed, status_of, tell};
 use super::report::{assemble, rendered};
 use super::scenario_file::LoadedScenario;
 use crate::cli::ReportFormat;
@@ -36,9 +36,11 @@ use crate::shell::interrupt::Interrupt;
 use crate::shell::progress::Progress;
 use crate::shell::runtime;
 use crate::shell::supervisor::become_subreaper;
+use steep_core::kept::sample_every;
 use steep_core::exit::Status;
 use steep_core::outcome::Outcome;
 use steep_core::plan::{Cell, Plan};
+use steep_core::report::profile;
 use steep_core::scenario::Scenario;
 use steep_core::trace::Provenance;
 use steep_judge::ids::CellId;
@@ -48,6 +50,19 @@ use steep_judge::units::counted;
 pub(super) struct Campaign<'l> {
     /// What there is of it.
     pub(super) so_far: SoFar<'l>,
+    /// What is printed at its end.
+    page: Page,
+    /// Mean bytes between two samples of stacks.
+    sample_every: u64,
+}
+
+/// What is printed at the end of a campaign, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Page {
+    /// The report on all that was soaked.
+    Report,
+    /// Where the memory comes from.
+    Profile,
 }
 
 impl<'l> Campaign<'l> {
@@ -58,7 +73,15 @@ impl<'l> Campaign<'l> {
         out: Option<&Path>,
         resume: Option<&Path>,
     ) -> Result<Self, Refused> {
-        Ok(Self { so_far: SoFar::open(loaded, plan, out, resume)? })
+        let so_far = SoFar::open(loaded, plan, out, resume)?;
+        let sample_every = sample_every(&loaded.scenario.phases);
+        Ok(Self { so_far, page: Page::Report, sample_every })
+    }
+
+    /// The same, with stacks sampled once in this number of bytes, and what they tell in place of the report.
+    pub(super) fn profiling(mut self, sample_every: u64) -> Self {
+        (self.page, self.sample_every) = (Page::Profile, sample_every);
+        self
     }
 
     /// Soaks what `chooser` wants and what follows it, and reports what there is, whatever kept the rest from being
@@ -196,6 +219,7 @@ impl<'l> Campaign<'l> {
             folder: &self.so_far.folder,
             repeated: repeated.as_ref(),
             added_env: &BTreeMap::new(),
+            sample_every: self.sample_every,
         };
         let recorded = cell::soak(&soaking, progress, interrupted).await?;
         let outcome = judged(recorded, &self.so_far.folder);
@@ -212,7 +236,11 @@ impl<'l> Campaign<'l> {
         let kept =
             self.so_far.folder.write_json("report.json", &report).context("keep the report").map(|()| Status::Clean);
         let kept = status_of(kept);
-        let status = printed(rendered(&report, format), report.status);
+        let text = match self.page {
+            Page::Profile if format.format.has_layout() => Ok(profile(&report, layout(format.wide))),
+            Page::Report | Page::Profile => rendered(&report, format),
+        };
+        let status = printed(text, report.status);
         tell_left_out(&self.so_far.run.plan);
         if kept == Status::Clean {
             tell(&format!("\nEverything is in {}", self.so_far.folder.path().display()));

@@ -26,7 +26,7 @@ pub fn run(options: &RunOptions) -> Status {
 }
 
 /// The campaign, and which cells it soaks.
-fn begun<'l>(loaded: &'l LoadedScenario, options: &RunOptions) -> Result<(Campaign<'l>, Planned), Refused> {
+pub(super) fn begun<'l>(loaded: &'l LoadedScenario, options: &RunOptions) -> Result<(Campaign<'l>, Planned), Refused> {
     if options.resume.is_none() {
         // No folder is made for a cell that cannot be.
         chosen_cells(loaded, &mut loaded.plan.clone(), &options.cells).map_err(Refused::usage)?;

@@ -64,6 +64,8 @@ pub struct Soaking<'r> {
     pub repeated: Option<&'r Repeated>,
     /// Variables that are set beside the cell's own, to see what they change.
     pub added_env: &'r BTreeMap<String, String>,
+    /// Mean bytes between two samples of stacks, where a preloaded library counts.
+    pub sample_every: u64,
 }
 
 impl Soaking<'_> {
@@ -235,7 +237,8 @@ fn counting(soaking: &Soaking<'_>, cell_folder: &Path) -> Result<(CellSettings, 
     let not_verified = |message: &dyn ToString| NotLoaded::new(EndReason::NotVerified, &message.to_string());
     let mut settings = settled(soaking).map_err(|error| not_verified(&error))?;
     let folders = (soaking.scenario_folder, cell_folder);
-    let arranged = Arranged::before_start(soaking.scenario, folders, soaking.built().as_deref(), &mut settings)
+    let (built, every) = (soaking.built(), soaking.sample_every);
+    let arranged = Arranged::before_start(soaking.scenario, folders, built.as_deref(), every, &mut settings)
         .map_err(|error| not_verified(&asked_for(&error)))?;
     Ok((settings, arranged))
 }

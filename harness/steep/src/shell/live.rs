@@ -7,6 +7,7 @@ mod linked;
 mod obstacle;
 mod own_heaps;
 mod preloaded;
+mod profiles;
 mod stacks;
 mod symbols;
 
@@ -18,6 +19,7 @@ pub use self::arranged::Arranged;
 pub use self::heap::HeapLooks;
 pub use self::linked::link_arguments;
 pub use self::preloaded::{LiveError, Preloaded};
+pub use self::profiles::write_profiles;
 use self::stacks::StackLog;
 use crate::shell::loopback::Client;
 use crate::shell::probe;

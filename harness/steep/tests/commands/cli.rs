@@ -16,7 +16,7 @@ fn stdout(args: &[&str]) -> String {
 #[test]
 fn help_texts() {
     insta::assert_snapshot!("help", stdout(&["--help"]));
-    for command in ["init", "check", "plan", "run", "bisect", "analyze", "report", "import"] {
+    for command in ["init", "check", "plan", "run", "profile", "bisect", "analyze", "report", "import"] {
         insta::assert_snapshot!(format!("help-{command}"), stdout(&[command, "--help"]));
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::super::settling::settled_by;
 use super::super::{Layout, Report};
+use super::kept::{kept_notes, place_notes};
 use super::prose::{command, wrapped};
-use crate::kept::{Cause, Ending, Frame, Holder};
+use crate::kept::{Ending, Frame, Holder};
 use crate::outcome::{ByRequest, Confirmed, HeldMemory, OtherSeries, Outcome, PhaseJudgement, Retained, WorkerEnds};
 use crate::scenario::Code;
 use crate::threshold::ThresholdOutcome;
@@ -33,6 +34,12 @@ pub(super) fn notes(report: &Report, layout: Layout) -> String {
     }
     for note in super::live::notes(&report.cells) {
         text.push_str(&wrapped(&note, layout));
+    }
+    // Of what is the same in most cells one says it; verdict.json has it for each.
+    if let Some(outcome) = report.cells.iter().find(|outcome| !outcome.hot_spots.is_empty()) {
+        for note in place_notes(outcome) {
+            text.push_str(&wrapped(&format!("{}: {note}", outcome.cell), layout));
+        }
     }
     for alike in &report.alike {
         let note = "they are not compared; does anything in the source ask for it?";
@@ -129,27 +136,8 @@ fn settled(finding: &Finding, layout: Layout) -> String {
     }
 }
 
-/// Places that are shown of a cell; verdict.json has them all.
-const CAUSES_SHOWN: usize = 5;
-
 /// Calls of a chain that are shown.
 const CALLS_SHOWN: usize = 4;
-
-/// `kept by sessions::Sessions::open at src/sessions.rs:118: 3.17 (2.50 to 3.62) KiB per request, 98 % of what grows;
-/// src/prose.rs:7 < src/sessions.rs:118 < …`
-fn kept_note(cause: &Cause) -> String {
-    let Cause { frame, per_request, share, chain, kept_in } = cause;
-    let function = if frame.file.is_empty() { String::new() } else { format!("{} at ", frame.function) };
-    let inside = kept_in.as_ref().map(|container| format!(", in a {container}")).unwrap_or_default();
-    let mut calls: Vec<String> = chain.iter().take(CALLS_SHOWN).map(Frame::place).collect();
-    if chain.len() > CALLS_SHOWN {
-        calls.push("…".to_owned());
-    }
-    let calls = if calls.len() > 1 { format!("; called by: {}", calls.join(" < ")) } else { String::new() };
-    let share = (share * 100.0).round();
-    let place = frame.place();
-    format!("kept by {function}{place}{inside}: {} per request, {share} % of what grows{calls}", per_request.compact())
-}
 
 /// Holders that are shown of what was held at one moment.
 const HOLDERS_SHOWN: usize = 3;
@@ -175,13 +163,13 @@ fn ending_notes(ending: &Ending) -> Vec<String> {
     ending.holders.iter().take(HOLDERS_SHOWN).map(said).collect()
 }
 
-fn cell_notes(outcome: &Outcome) -> Vec<String> {
+pub(super) fn cell_notes(outcome: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
     if !outcome.verdict().is_clear() {
         notes.push(format!("{} – {}; {}", outcome.verdict(), outcome.verdict().meaning(), outcome.judgement.reason));
     }
     notes.extend(outcome.by_request.as_ref().and_then(ByRequest::note));
-    notes.extend(outcome.kept_by.iter().take(CAUSES_SHOWN).map(kept_note));
+    notes.extend(kept_notes(outcome));
     notes.extend(outcome.retained.as_ref().map(Retained::note));
     notes.extend(outcome.confirmed.as_ref().map(Confirmed::note));
     notes.extend(outcome.held_at_limit.iter().filter_map(at_limit_note));

@@ -8,7 +8,7 @@ use crate::template::Template;
 use steep_judge::units::Bytes;
 
 /// What steep writes into a cell's folder.
-const OWN_FILES: [&str; 10] = [
+const OWN_FILES: [&str; 13] = [
     "trace.jsonl",
     "verdict.json",
     "service.log",
@@ -19,6 +19,9 @@ const OWN_FILES: [&str; 10] = [
     "stacks.json",
     "stacks-at-limit.json",
     "confirm",
+    "heap.pb.gz",
+    "heap.folded",
+    "growth.folded",
 ];
 
 impl Check<'_> {

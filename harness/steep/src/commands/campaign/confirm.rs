@@ -47,6 +47,7 @@ impl Campaign<'_> {
             folder: &folder,
             repeated: None,
             added_env: &remedy.remedy,
+            sample_every: self.sample_every,
         };
         cell::soak(&soaking, &mut progress, interrupt.watch()).await?;
         progress.finish();

@@ -14,7 +14,7 @@ use crate::shell::driver::{DriverEnd, DriverEvent};
 use crate::shell::external::{self, LoadEnd};
 use crate::shell::latency_log::LatencyLog;
 use crate::shell::listener::Stranger;
-use crate::shell::live::{self, Arranged, Counting, HeapLooks};
+use crate::shell::live::{self, Arranged, Counting, HeapLooks, write_profiles};
 use crate::shell::progress::{self, Progress};
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
@@ -379,6 +379,10 @@ impl<'r> CellUnderLoad<'r> {
         for (file, series) in [(STACKS_FILE, kept.series), (STACKS_AT_LIMIT_FILE, kept.at_limit)] {
             if let Some(series) = series {
                 self.soaking.folder.write_json(Path::new(self.soaking.cell.id.as_str()).join(file), &series)?;
+                if file == STACKS_FILE {
+                    let folder = self.soaking.folder.cell(&self.soaking.cell.id);
+                    write_profiles(&folder, &series).map_err(|source| StoreError::File { path: folder, source })?;
+                }
             }
         }
         Ok(())

@@ -34,7 +34,8 @@ pub struct Arranged {
 
 impl Arranged {
     /// The library laid into `cell_folder` and named in the environment of `settings`, before what is preloaded
-    /// already, where the scenario wants it and the program, `binary` or the command of the scenario, takes it.
+    /// already, where the scenario wants it and the program, `binary` or the command of the scenario, takes it. Stacks are
+    /// sampled once in `sample_every` bytes on average.
     ///
     /// # Errors
     /// The scenario asks for the library, and there can be none.
@@ -42,6 +43,7 @@ impl Arranged {
         scenario: &Scenario,
         (scenario_folder, cell_folder): (&Path, &Path),
         binary: Option<&Path>,
+        sample_every: u64,
         settings: &mut CellSettings,
     ) -> Result<Self, LiveError> {
         let is_free = scenario.service.lets_program_decide();
@@ -50,7 +52,10 @@ impl Arranged {
         }
         let program = binary.map(Path::to_owned).or_else(|| program(scenario, scenario_folder));
         let obstacle = program.and_then(|program| obstacle(&program)).filter(Obstacle::harms);
-        let laid = obstacle.map_or_else(|| Preloaded::lay(cell_folder), |obstacle| Err(LiveError::Obstacle(obstacle)));
+        let laid = match obstacle {
+            None => Preloaded::lay(cell_folder, sample_every),
+            Some(obstacle) => Err(LiveError::Obstacle(obstacle)),
+        };
         let preloaded = match laid {
             Ok(preloaded) => preloaded,
             Err(error) if is_free => {

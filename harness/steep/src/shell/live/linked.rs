@@ -80,7 +80,7 @@ mod tests {
 
     /// What a process of `program` that keeps this many blocks has alive.
     fn counted(program: &Path, folder: &Path, kept: u32) -> Counts {
-        let preloaded = Preloaded::lay(folder).expect("it is laid");
+        let preloaded = Preloaded::lay(folder, 64 * 1024).expect("it is laid");
         let mut env = BTreeMap::new();
         preloaded.add_to(&mut env, None);
         let set = env.into_iter().filter_map(|(name, value)| Some((name, value?)));

@@ -24,10 +24,6 @@ const FOLDER: &str = "live";
 /// The numbers of tmpfs, ramfs and hugetlbfs (linux/magic.h).
 const IN_MEMORY: [i64; 3] = [0x0102_1994, 0x8584_58f6, 0x9584_58f6];
 
-/// Mean bytes between two samples: a leak of 10 MB shows in 40 of them. A stack takes some 10 µs in a service of axum:
-/// at 64 KiB the sample shop took 14 % more CPU for each request, at 128 KiB 12 %, and so 6 %.
-const SAMPLE_EVERY: u64 = 256 * 1024;
-
 /// Why the library cannot be loaded into the service.
 #[derive(Debug, Error)]
 pub enum LiveError {
@@ -62,14 +58,16 @@ pub enum LiveError {
 #[derive(Debug, Clone)]
 pub struct Preloaded {
     pub(super) folder: PathBuf,
+    sample_every: u64,
 }
 
 impl Preloaded {
-    /// Lays the library into `cell_folder`, which is absolute. What another attempt left there is gone afterwards.
+    /// Lays the library into `cell_folder`, which is absolute; between two samples are `sample_every` bytes on average.
+    /// What another attempt left there is gone afterwards.
     ///
     /// # Errors
     /// There is no library, or it cannot be written or named.
-    pub fn lay(cell_folder: &Path) -> Result<Self, LiveError> {
+    pub fn lay(cell_folder: &Path, sample_every: u64) -> Result<Self, LiveError> {
         if LIBRARY.is_empty() {
             return Err(LiveError::NoLibrary);
         }
@@ -86,7 +84,7 @@ impl Preloaded {
         }
         let library = nameable(folder.join(LIBRARY_FILE))?;
         files::replace(&library, LIBRARY).map_err(failed)?;
-        Ok(Self { folder })
+        Ok(Self { folder, sample_every })
     }
 
     /// What has to be in the environment of the service, where `behind` is preloaded already.
@@ -95,7 +93,7 @@ impl Preloaded {
         let all = behind.filter(|behind| !behind.is_empty()).map(|behind| format!("{library}:{behind}"));
         env.insert(VARIABLE.to_owned(), Some(all.unwrap_or(library)));
         env.insert(FOLDER_VARIABLE.to_owned(), Some(self.folder.display().to_string()));
-        env.insert(SAMPLE_EVERY_VARIABLE.to_owned(), Some(SAMPLE_EVERY.to_string()));
+        env.insert(SAMPLE_EVERY_VARIABLE.to_owned(), Some(self.sample_every.to_string()));
     }
 
     /// The library, as it stands in the maps of a process.
@@ -170,7 +168,7 @@ mod tests {
     #[test]
     fn the_library_is_named_before_what_is_preloaded_already() {
         let folder = tempfile::tempdir().expect("a folder");
-        let preloaded = Preloaded::lay(folder.path()).expect("it is laid");
+        let preloaded = Preloaded::lay(folder.path(), 64 * 1024).expect("it is laid");
         let library = preloaded.library().display().to_string();
         assert!(fs::metadata(&library).is_ok_and(|file| file.len() > 10_000));
         let mut env = BTreeMap::new();
@@ -188,9 +186,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let spaced = folder.path().join("a b");
         fs::create_dir(&spaced).expect("a folder");
-        assert!(matches!(Preloaded::lay(&spaced), Err(LiveError::Preload(PreloadError::Unwritable(_)))));
+        assert!(matches!(Preloaded::lay(&spaced, 64 * 1024), Err(LiveError::Preload(PreloadError::Unwritable(_)))));
         if let Ok(shared) = tempfile::tempdir_in("/dev/shm") {
-            let refused = Preloaded::lay(shared.path()).expect_err("it lies in memory");
+            let refused = Preloaded::lay(shared.path(), 64 * 1024).expect_err("it lies in memory");
             assert!(refused.to_string().contains("lies in memory (tmpfs)"), "{refused}");
         }
     }
@@ -198,7 +196,7 @@ mod tests {
     #[test]
     fn a_process_without_a_file_makes_the_sum_unknown_and_files_of_ended_ones_go() {
         let folder = tempfile::tempdir().expect("a folder");
-        let preloaded = Preloaded::lay(folder.path()).expect("it is laid");
+        let preloaded = Preloaded::lay(folder.path(), 64 * 1024).expect("it is laid");
         let own = ProcessId { pid: std::process::id(), start_ticks: 0 };
         assert_eq!((preloaded.read(&[own]), preloaded.read(&[])), (None, None));
         let left = preloaded.folder.join(file_name(u32::MAX));

@@ -1,19 +1,30 @@
 //! Snapshots of the stacks while a cell is under load, and what they come to at its end.
 
+mod survivors;
+
 use std::collections::BTreeMap;
 use std::fs;
 
 use steep_live::layout::FILE_BYTES;
 use steep_live::{Snapshot, file_name};
 
+use self::survivors::{Birthdays, Survivors, survivors};
 use super::preloaded::Preloaded;
-use super::symbols::{Symbols, places};
-use crate::shell::files;
-use steep_core::kept::{Frame, Moment, SCHEMA, Series, Stack};
+use super::symbols::{Located, Symbols, places};
+use crate::shell::{clock, files};
+use steep_core::kept::{Call, Frame, Module, Moment, SCHEMA, Series, Stack};
 use steep_core::trace::ProcessId;
+use steep_judge::units::SinceStart;
 
 /// Snapshots that are kept. When there are as many, every other one goes, and half as many come.
 const SNAPSHOTS: usize = 24;
+
+/// Samples between two looks at what is alive, however seldom a snapshot is kept: the last one is the state at the end.
+const FRESH: u64 = 10;
+
+/// Stacks that are kept of all processes together: those that allocated most. A service of axum with four routes has
+/// 300 to 450.
+const STACKS_KEPT: usize = 16 * 1024;
 
 /// Processes whose stacks are followed, those with the lowest numbers: the parents of a tree.
 const PROCESSES: usize = 32;
@@ -21,8 +32,16 @@ const PROCESSES: usize = 32;
 /// Stacks by process, as the beginning of its count tells it apart from a later one, and number.
 type Key = (u32, u64, usize);
 
-/// Bytes that each stack has alive, and those that it allocated so far.
-type Sizes = BTreeMap<Key, (f64, f64)>;
+/// What a stack came to until some moment, as its samples stand for it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sizes {
+    live_bytes: f64,
+    allocated_bytes: f64,
+    allocated_objects: f64,
+}
+
+/// All stacks at one moment.
+type Sight = (Moment, BTreeMap<Key, Sizes>);
 
 /// What is known of a process, as of the last snapshot.
 #[derive(Debug, Default)]
@@ -36,7 +55,13 @@ struct Process {
 /// The snapshots of a cell.
 #[derive(Debug)]
 pub struct StackLog {
-    snapshots: Vec<(Moment, Sizes)>,
+    snapshots: Vec<Sight>,
+    /// What was seen after the last of them.
+    fresh: Option<Sight>,
+    /// What was alive at the last look, by its birth.
+    alive: BTreeMap<Key, Survivors>,
+    /// The first look.
+    begun: Option<SinceStart>,
     /// One of this many samples is one.
     stride: u64,
     seen: u64,
@@ -47,7 +72,17 @@ pub struct StackLog {
 
 impl Default for StackLog {
     fn default() -> Self {
-        Self { snapshots: Vec::new(), stride: 1, seen: 0, processes: BTreeMap::new(), sample_every: 0, lost_samples: 0 }
+        Self {
+            snapshots: Vec::new(),
+            fresh: None,
+            alive: BTreeMap::new(),
+            begun: None,
+            stride: 1,
+            seen: 0,
+            processes: BTreeMap::new(),
+            sample_every: 0,
+            lost_samples: 0,
+        }
     }
 }
 
@@ -55,15 +90,31 @@ impl StackLog {
     /// Takes a snapshot if one is due. To be called with each sample that is judged.
     pub fn tick(&mut self, preloaded: &Preloaded, processes: &[ProcessId], moment: Moment) {
         self.seen += 1;
-        if self.seen.is_multiple_of(self.stride) {
-            self.take(preloaded, processes, moment);
+        let is_due = self.seen.is_multiple_of(self.stride);
+        if !is_due && !self.seen.is_multiple_of(FRESH) {
+            return;
+        }
+        let Some(sight) = self.look(preloaded, processes, moment) else { return };
+        if is_due {
+            self.keep(sight);
+        } else {
+            self.fresh = Some(sight);
         }
     }
 
     /// Takes a snapshot.
     pub fn take(&mut self, preloaded: &Preloaded, processes: &[ProcessId], moment: Moment) {
+        if let Some(sight) = self.look(preloaded, processes, moment) {
+            self.keep(sight);
+        }
+    }
+
+    /// What the stacks have alive now; none where nobody counts.
+    fn look(&mut self, preloaded: &Preloaded, processes: &[ProcessId], moment: Moment) -> Option<Sight> {
         let mut found = BTreeMap::new();
+        let mut alive = BTreeMap::new();
         let mut lost = 0;
+        let begun = *self.begun.get_or_insert(moment.t_s);
         for process in processes.iter().take(PROCESSES) {
             let file = files::read(&preloaded.folder.join(file_name(process.pid)), FILE_BYTES as u64);
             let Some(snapshot) = file.ok().and_then(|bytes| Snapshot::read(&bytes).ok()) else { continue };
@@ -72,8 +123,16 @@ impl StackLog {
             self.sample_every = snapshot.counts.sample_every;
             lost += snapshot.counts.lost_samples;
             for (number, stack) in snapshot.stacks.iter().enumerate() {
-                let live = stack.allocated_bytes.saturating_sub(stack.freed_bytes) as f64;
-                found.insert((id.0, id.1, number), (live, stack.allocated_bytes as f64));
+                let sizes = Sizes {
+                    live_bytes: stack.allocated_bytes.saturating_sub(stack.freed_bytes) as f64,
+                    allocated_bytes: stack.allocated_bytes as f64,
+                    allocated_objects: stack.allocated_objects,
+                };
+                found.insert((id.0, id.1, number), sizes);
+            }
+            let birthdays = Birthdays { begun, now: moment.t_s, now_ns: clock::Moment::now().monotonic.as_nanos() };
+            for (number, of_stack) in survivors(&snapshot, &birthdays) {
+                alive.insert((id.0, id.1, number), of_stack);
             }
             let frames = snapshot.stacks.into_iter().map(|stack| stack.frames).collect();
             let known = self.processes.entry(id).or_default();
@@ -85,8 +144,13 @@ impl StackLog {
         }
         self.lost_samples = self.lost_samples.max(lost);
         if found.is_empty() {
-            return;
+            return None;
         }
+        self.alive = alive;
+        Some((moment, found))
+    }
+
+    fn keep(&mut self, sight: Sight) {
         if self.snapshots.len() == SNAPSHOTS {
             let mut index = 0;
             self.snapshots.retain(|_| {
@@ -95,55 +159,124 @@ impl StackLog {
             });
             self.stride *= 2;
             self.processes.retain(|id, _| {
-                self.snapshots.iter().any(|(_, stacks)| stacks.keys().any(|key| (key.0, key.1) == *id))
-                    || found.keys().any(|key| (key.0, key.1) == *id)
+                let has = |stacks: &BTreeMap<Key, Sizes>| stacks.keys().any(|key| (key.0, key.1) == *id);
+                self.snapshots.iter().any(|(_, stacks)| has(stacks)) || has(&sight.1)
             });
         }
-        self.snapshots.push((moment, found));
+        self.snapshots.push(sight);
+        self.fresh = None;
     }
 
     /// The series, with the places in the source that the stacks lead to; none where there was no snapshot. Reads the
     /// programs' debug information, which takes seconds.
     #[must_use]
-    pub fn finish(self) -> Option<Series> {
+    pub fn finish(mut self) -> Option<Series> {
+        if let Some(fresh) = self.fresh.take() {
+            if self.snapshots.len() == SNAPSHOTS {
+                self.snapshots.pop();
+            }
+            self.snapshots.push(fresh);
+        }
         if self.snapshots.is_empty() {
             return None;
         }
         let mut symbols = Symbols::default();
-        let mut numbers: BTreeMap<Frame, usize> = BTreeMap::new();
+        let mut naming = Naming::default();
         // Stacks of the same frames are one: a program that runs as several processes has each of them several times.
         let mut stacks: BTreeMap<Vec<usize>, Stack> = BTreeMap::new();
         let count = self.snapshots.len();
         for ((pid, start), process) in &self.processes {
             let places = places(&process.maps);
             for (number, addresses) in process.stacks.iter().enumerate() {
-                let mut frames = Vec::new();
-                for frame in addresses.iter().flat_map(|address| symbols.frames(&places, *address)) {
-                    let next = numbers.len();
-                    frames.push(*numbers.entry(frame).or_insert(next));
-                }
+                let calls: Vec<usize> =
+                    addresses.iter().map(|address| naming.call(symbols.call(&places, *address))).collect();
+                let frames: Vec<usize> = calls.iter().flat_map(|call| naming.frames_of(*call)).copied().collect();
                 let stack = stacks.entry(frames.clone()).or_insert_with(|| Stack {
                     frames,
+                    calls,
                     live_bytes: vec![0.0; count],
                     allocated_bytes: vec![0.0; count],
+                    allocated_objects: vec![0.0; count],
+                    ..Stack::default()
                 });
+                let key = (*pid, *start, number);
                 for (at, (_, found)) in self.snapshots.iter().enumerate() {
-                    let (live, allocated) = found.get(&(*pid, *start, number)).copied().unwrap_or_default();
-                    stack.live_bytes[at] += live;
-                    stack.allocated_bytes[at] += allocated;
+                    let sizes = found.get(&key).copied().unwrap_or_default();
+                    stack.live_bytes[at] += sizes.live_bytes;
+                    stack.allocated_bytes[at] += sizes.allocated_bytes;
+                    stack.allocated_objects[at] += sizes.allocated_objects;
+                }
+                if let Some(alive) = self.alive.get(&key) {
+                    alive.add_to(stack);
                 }
             }
         }
-        let mut frames: Vec<(Frame, usize)> = numbers.into_iter().collect();
-        frames.sort_by_key(|(_, number)| *number);
+        let mut stacks: Vec<Stack> = stacks.into_values().collect();
+        if stacks.len() > STACKS_KEPT {
+            let allocated = |stack: &Stack| stack.allocated_bytes.last().copied().unwrap_or(0.0);
+            stacks.sort_by(|one, other| allocated(other).total_cmp(&allocated(one)));
+            stacks.truncate(STACKS_KEPT);
+        }
+        let Naming { frames, modules, calls } = naming;
         Some(Series {
             schema: SCHEMA,
             sample_every_bytes: self.sample_every,
             lost_samples: self.lost_samples,
             snapshots: self.snapshots.into_iter().map(|(moment, _)| moment).collect(),
-            frames: frames.into_iter().map(|(frame, _)| frame).collect(),
-            stacks: stacks.into_values().collect(),
+            frames: frames.in_order(),
+            stacks,
+            modules: modules.in_order(),
+            calls: calls.in_order(),
         })
+    }
+}
+
+/// What the stacks lead through, each once.
+#[derive(Debug, Default)]
+struct Naming {
+    frames: Numbered<Frame>,
+    modules: Numbered<Module>,
+    calls: Numbered<Call>,
+}
+
+impl Naming {
+    /// The number of a call.
+    fn call(&mut self, Located { module, address, frames }: Located) -> usize {
+        let module = module.map(|module| self.modules.number(module));
+        let frames = frames.into_iter().map(|frame| self.frames.number(frame)).collect();
+        self.calls.number(Call { module, address, frames })
+    }
+
+    fn frames_of(&self, call: usize) -> &[usize] {
+        self.calls.known.get(call).map_or(&[], |call| &call.frames)
+    }
+}
+
+/// Things by their numbers.
+#[derive(Debug)]
+struct Numbered<T> {
+    numbers: BTreeMap<T, usize>,
+    known: Vec<T>,
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self { numbers: BTreeMap::new(), known: Vec::new() }
+    }
+}
+
+impl<T: Ord + Clone> Numbered<T> {
+    fn number(&mut self, thing: T) -> usize {
+        if let Some(number) = self.numbers.get(&thing) {
+            return *number;
+        }
+        self.numbers.insert(thing.clone(), self.known.len());
+        self.known.push(thing);
+        self.known.len() - 1
+    }
+
+    fn in_order(self) -> Vec<T> {
+        self.known
     }
 }
 
@@ -152,7 +285,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use steep_judge::units::SinceStart;
     use steep_live::layout as at;
 
     /// A file of this process with one stack, as the library writes it.
@@ -172,7 +304,7 @@ mod tests {
     #[test]
     fn a_long_soak_keeps_as_many_snapshots_as_a_short_one() {
         let folder = tempfile::tempdir().expect("a folder");
-        let preloaded = Preloaded::lay(folder.path()).expect("it is laid");
+        let preloaded = Preloaded::lay(folder.path(), 64 * 1024).expect("it is laid");
         let own = ProcessId { pid: std::process::id(), start_ticks: 0 };
         fs::write(preloaded.folder.join(file_name(own.pid)), file()).expect("a file");
         let mut log = StackLog::default();

@@ -1,14 +1,18 @@
 //! From addresses in a process to places in the source: by the debug information of the programs on the disk, never
 //! inside the process.
 
+mod debug_files;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
 use object::{Object as _, ObjectSegment as _};
 
+use self::debug_files::debug_file;
 use crate::shell::files;
-use steep_core::kept::Frame;
+use steep_core::kept::{Frame, Module};
+use steep_judge::ids::hex;
 
 /// A program larger than this is not read: steep would take as much memory as it has bytes, and twice that for its
 /// debug information. One of 99 MB without any (node) took steep to 308 MB for some seconds.
@@ -25,15 +29,30 @@ pub struct Place {
     is_program: bool,
 }
 
+/// What is known of a return address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Located {
+    /// The program or library that it is in.
+    pub module: Option<Module>,
+    /// The address of the call: in those of the file, or in the process where it is in no file.
+    pub address: u64,
+    /// The calls there, the innermost first: more than one where the compiler inlined.
+    pub frames: Vec<Frame>,
+}
+
 /// The programs that were read so far.
 #[derive(Default)]
 pub struct Symbols {
-    modules: BTreeMap<PathBuf, Option<Module>>,
-    found: HashMap<(PathBuf, u64), Vec<Frame>>,
+    modules: BTreeMap<PathBuf, Option<Code>>,
+    found: HashMap<(PathBuf, u64), Located>,
 }
 
-struct Module {
+/// The code of one file.
+struct Code {
     loader: Loader,
+    /// That of its debug file, where it was stripped.
+    debug: Option<Loader>,
+    build_id: String,
     /// Offset in the file, length, address that the debug information knows.
     segments: Vec<(u64, u64, u64)>,
 }
@@ -51,20 +70,21 @@ pub fn places(maps: &str) -> Vec<Place> {
 }
 
 impl Symbols {
-    /// The calls at the return address `address`, the innermost first: more than one where the compiler inlined.
-    pub fn frames(&mut self, places: &[Place], address: u64) -> Vec<Frame> {
+    /// What is known of the return address `address`.
+    pub fn call(&mut self, places: &[Place], address: u64) -> Located {
         // The call stands before the address that it returns to.
         let call = address.saturating_sub(1);
         let Some(place) = places.iter().find(|place| (place.start..place.end).contains(&call)) else {
-            return vec![Frame::default()];
+            return Located { module: None, address: call, frames: vec![Frame::default()] };
         };
         let offset = call - place.start + place.offset;
         let key = (place.file.clone(), offset);
         if let Some(found) = self.found.get(&key) {
             return found.clone();
         }
-        let module = self.modules.entry(place.file.clone()).or_insert_with(|| Module::open(&place.file));
-        let mut frames = module.as_ref().map(|module| module.frames(offset)).unwrap_or_default();
+        let code = self.modules.entry(place.file.clone()).or_insert_with(|| Code::open(&place.file));
+        let (module, address) = code.as_ref().map(|code| code.place(offset)).unwrap_or_default();
+        let mut frames = code.as_ref().map(|code| code.frames(address)).unwrap_or_default();
         if frames.is_empty() {
             let name = place.file.file_name().unwrap_or_default().to_string_lossy();
             frames.push(Frame { function: format!("{name}+{offset:#x}"), ..Frame::default() });
@@ -72,12 +92,14 @@ impl Symbols {
         for frame in &mut frames {
             frame.is_own |= place.is_program && frame.file.is_empty() && is_named_by_program(&frame.function);
         }
-        self.found.insert(key, frames.clone());
-        frames
+        let module = Module { file: place.file.display().to_string(), ..module };
+        let located = Located { module: Some(module), address, frames };
+        self.found.insert(key, located.clone());
+        located
     }
 }
 
-impl Module {
+impl Code {
     fn open(file: &Path) -> Option<Self> {
         let bytes = files::read(file, LARGEST).ok()?;
         let loader = Loader::new(file).ok()?;
@@ -86,30 +108,46 @@ impl Module {
             let (offset, length) = segment.file_range();
             (offset, length, segment.address())
         };
-        Some(Self { loader, segments: parsed.segments().map(segment).collect() })
+        let debug = debug_file(file, &parsed).and_then(|(file, shared)| {
+            let shared = shared.map_or_else(|| Loader::new(&file), |shared| Loader::new_with_sup(&file, Some(&shared)));
+            shared.ok()
+        });
+        let build_id = parsed.build_id().ok().flatten().map(hex).unwrap_or_default();
+        Some(Self { loader, debug, build_id, segments: parsed.segments().map(segment).collect() })
     }
 
-    fn frames(&self, offset: u64) -> Vec<Frame> {
+    /// The part of the file that the byte at `offset` lies in, and the address that debug information knows it by; the
+    /// byte itself where it lies in none.
+    fn place(&self, offset: u64) -> (Module, u64) {
+        let build_id = self.build_id.clone();
         let inside = |(start, length, _): &&(u64, u64, u64)| (*start..start + length).contains(&offset);
-        let Some((start, _, address)) = self.segments.iter().find(inside) else { return Vec::new() };
-        let address = address + (offset - start);
+        let Some((start, length, address)) = self.segments.iter().find(inside) else {
+            return (Module { build_id, ..Module::default() }, offset);
+        };
+        let module = Module { build_id, start: *address, end: address + length, offset: *start, ..Module::default() };
+        (module, address + (offset - start))
+    }
+
+    fn frames(&self, address: u64) -> Vec<Frame> {
         let mut frames = Vec::new();
-        if let Ok(mut found) = self.loader.find_frames(address) {
+        let loader = self.debug.as_ref().unwrap_or(&self.loader);
+        if let Ok(mut found) = loader.find_frames(address) {
             while let Ok(Some(frame)) = found.next() {
                 let function = frame.function.as_ref().and_then(|name| Some(name.demangle().ok()?.into_owned()));
                 let location = frame.location.as_ref();
                 let path = location.and_then(|location| location.file).unwrap_or_default();
                 let own = below_package(Path::new(path));
+                let path = own.clone().unwrap_or_else(|| below_registry(path).to_owned());
                 frames.push(Frame {
                     function: function.unwrap_or_default(),
                     is_own: own.is_some(),
-                    file: own.unwrap_or_else(|| path.to_owned()),
+                    file: path,
                     line: location.and_then(|location| location.line).unwrap_or(0),
                 });
             }
         }
         if frames.iter().all(|frame| frame.function.is_empty())
-            && let Some(symbol) = self.loader.find_symbol(address)
+            && let Some(symbol) = loader.find_symbol(address).or_else(|| self.loader.find_symbol(address))
         {
             let function = addr2line::demangle_auto(symbol.into(), None).into_owned();
             frames = vec![Frame { function, ..Frame::default() }];
@@ -146,6 +184,12 @@ fn below_package(path: &Path) -> Option<String> {
     path.strip_prefix(package).ok()?.to_str().map(str::to_owned)
 }
 
+/// `bytes-1.12.2/src/bytes_mut.rs` of a crate that was fetched: what lies before it is somebody's home.
+fn below_registry(path: &str) -> &str {
+    let below = path.split_once("/.cargo/registry/src/").and_then(|(_, below)| below.split_once('/'));
+    below.map_or(path, |(_, file)| file)
+}
+
 /// Whether a function of which only the name is known is of the program, and not of the standard library, which is a
 /// part of each.
 fn is_named_by_program(function: &str) -> bool {
@@ -172,10 +216,12 @@ mod tests {
         let maps = std::fs::read_to_string("/proc/self/maps").expect("maps");
         let mut symbols = Symbols::default();
         let places = places(&maps);
-        let frames = symbols.frames(&places, here());
-        let frame = frames.last().expect("a frame");
+        let located = symbols.call(&places, here());
+        let frame = located.frames.last().expect("a frame");
         assert!(frame.function.ends_with("symbols::tests::here"), "{frame:?}");
-        assert_eq!(symbols.frames(&places, 4096), [Frame::default()], "nothing is there");
+        let module = located.module.as_ref().expect("this program");
+        assert!((module.start..module.end).contains(&located.address), "{located:?}");
+        assert_eq!(symbols.call(&places, 4096).frames, [Frame::default()], "nothing is there");
     }
 
     #[test]

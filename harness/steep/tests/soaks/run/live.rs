@@ -44,6 +44,41 @@ fn what_an_unmodified_service_keeps_is_counted_and_the_function_is_named() {
 }
 
 #[test]
+fn a_profile_says_what_grows_what_is_allocated_and_how_old_it_is() {
+    let place = Place::new("keeps", 12, ONCE);
+    let output =
+        place.steep(&["profile", "soak.toml", "--out", "out", "--sample", "16KiB", "--wide"]).output().unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    for table in ["what grows", "allocates most", "lives long"] {
+        let rows = page.split("\n\n").find(|rows| rows.starts_with(table));
+        assert!(rows.is_some_and(|rows| rows.contains("keep_for_ever")), "{table}: {page}");
+    }
+    let verdict: Value = serde_json::from_slice(&fs::read(place.path("out/baseline/verdict.json")).unwrap()).unwrap();
+    assert_eq!(verdict["kept_by"][0]["age"]["births"], "throughout", "{verdict}");
+    assert_eq!(output.status.code(), Some(if verdict["verdict"] == "leak" { 1 } else { 3 }), "{page}");
+    let hot = verdict["hot_spots"][0]["allocated_bytes_per_request"].as_f64().unwrap();
+    assert!((hot / f64::from(64 << 10) - 1.0).abs() < 0.2, "{hot}");
+    let growth = fs::read_to_string(place.path("out/baseline/growth.folded")).unwrap();
+    assert!(growth.lines().next().unwrap().contains("keep_for_ever"), "{growth}");
+    // A gzip file, as what reads profiles wants it.
+    assert_eq!(fs::read(place.path("out/baseline/heap.pb.gz")).unwrap()[..2], [0x1f, 0x8b]);
+    let series: Series = serde_json::from_slice(&fs::read(place.path("out/baseline/stacks.json")).unwrap()).unwrap();
+    assert_eq!((series.sample_every_bytes, series.lost_samples), (16 << 10, 0));
+    assert!(series.calls.iter().any(|call| call.module.is_some()) && !series.modules.is_empty());
+    assert!(place.nothing_is_left());
+}
+
+#[test]
+fn a_profile_of_a_cell_that_cannot_be_is_refused() {
+    let place = Place::new("keeps", 4, ONCE);
+    let output = place.steep(&["profile", "soak.toml", "--cell", "nobody"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let output = place.steep(&["profile", "soak.toml", "--sample", "1"]).output().unwrap();
+    let described = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && described.contains("a size from 1KiB to 64MiB"), "{described}");
+}
+
+#[test]
 fn a_service_without_a_probe_cannot_be_counted_by_one() {
     let place = Place::new("keeps", 4, ONCE);
     place.change("[service]\n", "[service]\nlive = \"probe\"\n");

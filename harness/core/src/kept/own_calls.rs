@@ -1,0 +1,76 @@
+//! Stacks with the same calls in the program's own code.
+
+use std::collections::BTreeMap;
+
+use super::{Frame, Series};
+
+/// A caller counts that has at least this share.
+const OF_ONE: f64 = 0.1;
+
+/// Stacks with the same own frames.
+pub(super) struct Chain<'s> {
+    /// The calls of the program's own code, the innermost first.
+    pub(super) frames: Vec<&'s Frame>,
+    /// All calls of one of its stacks.
+    pub(super) whole: Vec<&'s Frame>,
+    /// Its stacks, as numbers of [`Series::stacks`].
+    pub(super) stacks: Vec<usize>,
+    /// Whether what it does last is to let a container grow.
+    pub(super) is_container: bool,
+}
+
+/// The chains of these `stacks` of `series`.
+pub(super) fn chains(series: &Series, stacks: impl IntoIterator<Item = usize>) -> Vec<Chain<'_>> {
+    let mut chains: BTreeMap<Vec<&Frame>, Chain<'_>> = BTreeMap::new();
+    for number in stacks {
+        let whole = series.frames_of(&series.stacks[number]);
+        let frames = own(&whole);
+        let chain = chains.entry(frames.clone()).or_insert_with(|| Chain {
+            frames,
+            is_container: is_container(&whole),
+            whole,
+            stacks: Vec::new(),
+        });
+        chain.stacks.push(number);
+    }
+    chains.into_values().collect()
+}
+
+/// The calls of the program's own code; where there are none, those outside of the standard library, or all.
+pub(super) fn own<'s>(whole: &[&'s Frame]) -> Vec<&'s Frame> {
+    let own: Vec<&Frame> = whole.iter().copied().filter(|frame| frame.is_own).collect();
+    if !own.is_empty() {
+        return own;
+    }
+    let outside: Vec<&Frame> = whole.iter().copied().filter(|frame| !frame.file.starts_with("/rustc/")).collect();
+    if outside.is_empty() { whole.to_vec() } else { outside }
+}
+
+/// Whether `frame` only makes what several callers want: more than one function that calls it has a part of what
+/// `weighed` chains come to, and what it does itself, as the innermost call of `chain`, does not let a container grow.
+pub(super) fn makes_for_several<'s: 'c, 'c>(
+    frame: &Frame,
+    chain: &Chain<'_>,
+    weighed: impl Iterator<Item = (&'c Chain<'s>, f64)>,
+) -> bool {
+    let mut callers: BTreeMap<&str, f64> = BTreeMap::new();
+    for (other, weight) in weighed {
+        let place = other.frames.iter().position(|through| *through == frame);
+        if let Some(caller) = place.and_then(|place| other.frames.get(place + 1)) {
+            *callers.entry(caller.function.as_str()).or_default() += weight;
+        }
+    }
+    let total: f64 = callers.values().sum();
+    let several = callers.values().filter(|weight| **weight >= OF_ONE * total).count() > 1;
+    let is_innermost = chain.frames.first().is_some_and(|first| *first == frame);
+    several && !(is_innermost && chain.is_container)
+}
+
+/// Whether a container grows in these calls of the standard library; a text that is put together is none.
+fn is_container(frames: &[&Frame]) -> bool {
+    const GROWS: [&str; 6] = ["grow_amortized", "grow_one", "reserve_rehash", "insert", "::push", "entry"];
+    const TEXTS: [&str; 3] = ["string::String", "Vec<u8>", "fmt::"];
+    let calls = || frames.iter().take_while(|frame| !frame.is_own).map(|frame| frame.function.as_str());
+    let has = |words: &[&str]| calls().any(|function| words.iter().any(|word| function.contains(word)));
+    has(&GROWS) && !has(&TEXTS)
+}
