@@ -159,7 +159,7 @@ fn cause(series: &Series, frame: &Frame, largest: &Growing<'_>, mine: &[&Growing
         share: if total > 0.0 { grows / total } else { 0.0 },
         share_of_function: 0.0,
         chain: largest.of.frames.iter().copied().cloned().collect(),
-        kept_in: container_of(&largest.of.whole),
+        kept_in: container_of(&largest.of.whole, largest.of.frames.first()),
         age: Age::of(series, &stacks),
     }
 }

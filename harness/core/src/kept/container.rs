@@ -35,10 +35,10 @@ const BY_PATH: [(&str, &str); 9] = [
     ("alloc::collections::btree::map::BTreeMap<", "BTreeMap"),
 ];
 
-/// The container that `frames` allocate for, the innermost call first: of the calls of libraries before the program's
-/// own code the outermost that says it, for a map is made of tables, and an `Arc` of a box.
-pub(super) fn container_of(frames: &[&Frame]) -> Option<String> {
-    let libraries: Vec<&&Frame> = frames.iter().take_while(|frame| !frame.is_own).collect();
+/// The container that `frames` allocate for, the innermost call first: of the calls before that `by` which the chain
+/// begins the outermost that says it, for a map is made of tables, and an `Arc` of a box.
+pub(super) fn container_of(frames: &[&Frame], by: Option<&&Frame>) -> Option<String> {
+    let libraries: Vec<&&Frame> = frames.iter().take_while(|frame| Some(*frame) != by).collect();
     libraries.into_iter().rev().find_map(|frame| by_file(frame).or_else(|| by_path(&frame.function)))
 }
 
@@ -127,7 +127,8 @@ mod tests {
     }
 
     fn named(frames: &[Frame]) -> Option<String> {
-        container_of(&frames.iter().collect::<Vec<_>>())
+        let frames: Vec<&Frame> = frames.iter().collect();
+        container_of(&frames, frames.iter().find(|frame| frame.is_own))
     }
 
     #[test]

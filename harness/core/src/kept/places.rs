@@ -135,7 +135,7 @@ fn places(
             frame: frame.clone(),
             share: bytes / total,
             chain: largest.frames.iter().take(CALLS).map(short).collect(),
-            kept_in: container_of(&largest.whole),
+            kept_in: container_of(&largest.whole, largest.frames.first()),
         };
         Some((named, bytes, objects))
     };

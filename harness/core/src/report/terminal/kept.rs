@@ -17,11 +17,11 @@ pub(super) fn kept_notes(outcome: &Outcome) -> Vec<String> {
     outcome.kept_by.iter().take(SHOWN).map(|cause| kept_note(cause, how)).collect()
 }
 
-/// `kept by open at src/sessions.rs:118, in a String: 3.17 (2.50 to 3.62) KiB per request, 98 % of what grows; what it
+/// `kept by open at src/sessions.rs:118, as String: 3.17 (2.50 to 3.62) KiB per request, 98 % of what grows; what it
 /// has now was born all through the soak; called by: src/prose.rs:7 < src/sessions.rs:118 < …`
 fn kept_note(cause: &Cause, how: &str) -> String {
     let Cause { frame, per_request, share, share_of_function, chain, kept_in, age } = cause;
-    let inside = kept_in.as_ref().map(|container| format!(", in a {container}")).unwrap_or_default();
+    let inside = kept_in.as_ref().map(|container| format!(", as {container}")).unwrap_or_default();
     let mut calls: Vec<String> = chain.iter().take(CALLS_SHOWN).map(Frame::place).collect();
     if chain.len() > CALLS_SHOWN {
         calls.push("…".to_owned());

@@ -61,7 +61,7 @@ fn growing(causes: &[Cause], layout: Layout) -> String {
 fn hot(spots: &[HotSpot], layout: Layout) -> String {
     let shown: Vec<&HotSpot> = spots.iter().take(SHOWN).collect();
     let sizes = vec![
-        Column::figures("per request", shown.iter().map(|spot| spot.bytes.to_string())),
+        Column::figures("per request", shown.iter().map(|spot| spot.bytes.to_string().replace("/request", ""))),
         Column::figures("objects", shown.iter().map(|spot| format!("{:.1}", spot.objects))),
     ];
     of_places("allocates most", &shown.iter().map(|spot| &spot.place).collect::<Vec<_>>(), sizes, layout)
