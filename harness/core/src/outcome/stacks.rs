@@ -5,9 +5,9 @@ use crate::kept;
 use steep_judge::verdict::Verdict;
 
 impl Outcome {
-    /// With the places that allocate most and have what is old, by what the stacks of the cell kept. Where the verdict rests
-    /// on the bytes that they are samples of, also what each chain of calls keeps, and the places that keep what grows: of
-    /// a leak in the heap of V8 they would show the tables beside it.
+    /// With the places that allocate most and have what is old, by what the stacks of the cell kept. Where the verdict
+    /// rests on the bytes that they are samples of, also what each chain of calls keeps, and the places that keep what
+    /// grows: of a leak in the heap of V8 they would show the tables beside it.
     #[must_use]
     pub fn with_stacks(mut self, series: Option<&kept::Series>) -> Self {
         let Some(series) = series else { return self };

@@ -13,8 +13,8 @@ const ENDS: [f64; 2] = [0.25, 0.5];
 
 impl Readings {
     /// The levels of an exact figure: that quantile of the blocks which moves least from one to the next. What is in
-    /// flight only adds, so that its lower envelope is what is kept; where much is in flight all the time, the middle is
-    /// surer.
+    /// flight only adds, so that its lower envelope is what is kept; where much is in flight all the time, the middle
+    /// is surer.
     pub(super) fn stillest(&self, memory: &[f64], width: f64, usual: Vec<f64>) -> Vec<f64> {
         /// Of readings in a block; the usual one, the lower quartile, first.
         const OTHERS: [f64; 3] = [0.1, 0.5, 0.75];

@@ -16,8 +16,9 @@ const MORE_AFTER_CAP: f64 = 9.0;
 /// Share of the floor that a short curve itself must show over its second half.
 const SHOWN: f64 = 0.5;
 
-/// What an end by itself must show beyond the bar. It is for curves with hardly any noise, which show that at once. With
-/// 1.1 (ln 3, for three looks) memory that wanders was called a leak in 2.7 instead of 1.5 % of runs of two minutes.
+/// What an end by itself must show beyond the bar. It is for curves with hardly any noise, which show that at once.
+/// With 1.1 (ln 3, for three looks) memory that wanders was called a leak in 2.7 instead of 1.5 % of runs of two
+/// minutes.
 const MORE_OF_ENDS: f64 = 5.0;
 
 impl Growth {
@@ -56,8 +57,8 @@ impl Growth {
     }
 
     /// The growth of a whole run or of one of its `ends`, the last of which is the shortest: the longest that is sure
-    /// and whose interval holds the growth of the shortest, if that is sure. What fills and jumps at the beginning of a run misleads the
-    /// shapes of the whole curve where there is hardly any noise.
+    /// and whose interval holds the growth of the shortest, if that is sure. What fills and jumps at the beginning of a
+    /// run misleads the shapes of the whole curve where there is hardly any noise.
     pub(super) fn where_sure(self, ends: &[Self], bar: f64) -> Self {
         let is_sure = |end: &&Self| end.is_sure(bar + MORE_OF_ENDS);
         let shortest = ends.last().filter(is_sure).map(|end| end.per_hour.value.get());

@@ -16,8 +16,8 @@ const LEAST: f64 = 0.5;
 /// Chains are apart where a cell differs by more than this many standard errors.
 const APART: f64 = 3.0;
 
-/// Chains with this many inner calls in common may be one that is called by another way: a wrapper that a flag adds. One
-/// call alone may be a helper.
+/// Chains with this many inner calls in common may be one that is called by another way: a wrapper that a flag adds.
+/// One call alone may be a helper.
 const INNER: usize = 2;
 
 /// Places that are kept of a signal.

@@ -34,8 +34,8 @@ pub struct Arranged {
 
 impl Arranged {
     /// The library laid into `cell_folder` and named in the environment of `settings`, before what is preloaded
-    /// already, where the scenario wants it and the program, `binary` or the command of the scenario, takes it. Stacks are
-    /// sampled once in `sample_every` bytes on average.
+    /// already, where the scenario wants it and the program, `binary` or the command of the scenario, takes it. Stacks
+    /// are sampled once in `sample_every` bytes on average.
     ///
     /// # Errors
     /// The scenario asks for the library, and there can be none.
