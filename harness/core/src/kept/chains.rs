@@ -90,7 +90,7 @@ struct Chain<'s> {
 fn by_calls(series: &Series) -> impl Iterator<Item = Chain<'_>> {
     let mut chains: BTreeMap<Vec<String>, Chain<'_>> = BTreeMap::new();
     for stack in series.stacks.iter().filter(|stack| stack.live_bytes.len() == series.snapshots.len()) {
-        let frames = super::causes::own(&series.frames_of(stack));
+        let frames = super::own_calls::own(&series.frames_of(stack));
         let mut calls: Vec<String> = frames.iter().map(|frame| called(frame)).collect();
         // Whether a closure is inlined depends on what is built.
         calls.dedup();
