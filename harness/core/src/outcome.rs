@@ -164,13 +164,13 @@ pub struct Outcome {
     pub held: Option<HeldMemory>,
     /// Resident memory in its layers; none where nobody looked often enough.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub layers: Option<Layers>,
+    pub layers: Option<Box<Layers>>,
     /// Who holds what the program has freed; none where nothing is retained.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub retained: Option<Retained>,
+    pub retained: Option<Box<Retained>>,
     /// What came of trying to have it given back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub confirmed: Option<Confirmed>,
+    pub confirmed: Option<Box<Confirmed>>,
     /// Processes of the service that ended while it lived on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub worker_ends: Vec<WorkerEnds>,
@@ -211,7 +211,7 @@ pub struct Outcome {
     /// Who held what at the end; only of a service that crashed or came close to its limit, and where stacks were
     /// sampled.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub held_at_end: Option<kept::Ending>,
+    pub held_at_end: Option<Box<kept::Ending>>,
     /// The same when it came close to its limit: at 80 and 90 % of it, as far as it came.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub held_at_limit: Vec<kept::Ending>,
@@ -328,9 +328,9 @@ impl Outcome {
             idle: idle_phases(trace),
             other_series,
             held,
-            retained,
+            retained: retained.map(Box::new),
             confirmed: None,
-            layers,
+            layers: layers.map(Box::new),
             worker_ends: worker_ends(trace),
             disturbances: disturbances(trace),
             steep: trace.samples.last().map(|sample| sample.steep).unwrap_or_default(),

@@ -218,6 +218,17 @@ mod tests {
     }
 
     #[test]
+    fn in_a_program_without_a_package_the_standard_library_is_passed_over() {
+        let of = |file: &str, is_own| Frame { file: file.to_owned(), line: 7, is_own, ..Frame::default() };
+        let (alloc, map) =
+            (of("/rustc/abc/library/alloc/src/alloc.rs", false), of("/rust/deps/hashbrown/raw.rs", false));
+        let (main, own) = (of("/srv/main.rs", false), of("src/main.rs", true));
+        assert_eq!(super::own(&[&alloc, &map, &main]), [&main]);
+        assert_eq!(super::own(&[&alloc, &main, &own]), [&own]);
+        assert_eq!(super::own(&[&alloc, &map]), [&alloc, &map], "nothing else is known");
+    }
+
+    #[test]
     fn several_leaks_are_told_apart_and_the_largest_comes_first() {
         let shop = series(vec![
             stack("alloc", &["labels.rs:39", "items.rs:34", "main.rs:1"], 310.0, 310.0),

@@ -36,14 +36,20 @@ pub(super) fn chains(series: &Series, stacks: impl IntoIterator<Item = usize>) -
     chains.into_values().collect()
 }
 
-/// The calls of the program's own code; where there are none, those outside of the standard library, or all.
+/// The calls of the program's own code, the innermost first. Where none is known to be, as in a program that is not
+/// built from a package, those that are not Rust's own; else all.
 pub(super) fn own<'s>(whole: &[&'s Frame]) -> Vec<&'s Frame> {
     let own: Vec<&Frame> = whole.iter().copied().filter(|frame| frame.is_own).collect();
     if !own.is_empty() {
         return own;
     }
-    let outside: Vec<&Frame> = whole.iter().copied().filter(|frame| !frame.file.starts_with("/rustc/")).collect();
-    if outside.is_empty() { whole.to_vec() } else { outside }
+    let others: Vec<&Frame> = whole.iter().copied().filter(|frame| !is_of_rust(frame)).collect();
+    if others.is_empty() { whole.to_vec() } else { others }
+}
+
+/// Whether a call is of Rust's standard library, or of what that is built with.
+fn is_of_rust(frame: &Frame) -> bool {
+    ["/rustc/", "/rust/deps/", "library/"].iter().any(|folder| frame.file.starts_with(folder))
 }
 
 /// Whether `frame` only makes what several callers want: more than one function that calls it has a part of what

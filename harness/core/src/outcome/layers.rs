@@ -271,7 +271,7 @@ mod tests {
         assert!(!layers.layer(Part::InUse).expect("live bytes").grows);
         // It mapped 100 MiB, of which no more than lies outside can be resident.
         assert_eq!(layers.layer(Part::OwnMappings).map(|own| own.end_bytes), Some(Bytes::mib(3)));
-        assert_eq!(Outcome::of(&trace).layers, Some(layers));
+        assert_eq!(Outcome::of(&trace).layers.as_deref(), Some(&layers));
     }
 
     #[test]

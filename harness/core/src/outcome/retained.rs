@@ -182,7 +182,7 @@ impl Outcome {
     /// With what came of the soak `with` the variables `env`, which are likely to give back what is retained.
     #[must_use]
     pub fn with_confirmation(mut self, with: &Self, env: &BTreeMap<String, String>) -> Self {
-        self.confirmed = Some(Confirmed::of(&self, with, env));
+        self.confirmed = Some(Box::new(Confirmed::of(&self, with, env)));
         self
     }
 }

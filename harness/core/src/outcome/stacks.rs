@@ -23,7 +23,7 @@ impl Outcome {
         self.long_lived = kept::long_lived(series);
         self.lost_samples = series.lost_samples;
         if self.verdict() == Verdict::Crashed || self.headroom_exceeded {
-            self.held_at_end = kept::ending(series);
+            self.held_at_end = kept::ending(series).map(Box::new);
         }
         self
     }

@@ -12,7 +12,7 @@ const SHOWN: usize = 4;
 
 /// The tables of those of `cells` that they say something of.
 pub(super) fn layers(cells: &[Outcome], layout: Layout) -> String {
-    let tables = cells.iter().filter_map(|outcome| Some((outcome, outcome.layers.as_ref()?)));
+    let tables = cells.iter().filter_map(|outcome| Some((outcome, outcome.layers.as_deref()?)));
     let tables = tables.filter(|(outcome, layers)| is_helpful(outcome, layers)).take(SHOWN);
     tables.map(|(outcome, layers)| of_cell(outcome, layers, layout)).collect::<Vec<_>>().join("\n")
 }

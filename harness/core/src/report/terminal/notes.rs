@@ -170,10 +170,10 @@ pub(super) fn cell_notes(outcome: &Outcome) -> Vec<String> {
     }
     notes.extend(outcome.by_request.as_ref().and_then(ByRequest::note));
     notes.extend(kept_notes(outcome));
-    notes.extend(outcome.retained.as_ref().map(Retained::note));
-    notes.extend(outcome.confirmed.as_ref().map(Confirmed::note));
+    notes.extend(outcome.retained.as_deref().map(Retained::note));
+    notes.extend(outcome.confirmed.as_deref().map(Confirmed::note));
     notes.extend(outcome.held_at_limit.iter().filter_map(at_limit_note));
-    notes.extend(outcome.held_at_end.iter().flat_map(ending_notes));
+    notes.extend(outcome.held_at_end.iter().flat_map(|ending| ending_notes(ending)));
     if let Some(repeated) = &outcome.repeated {
         let times = if repeated.times == 1 { "once".to_owned() } else { format!("{} times", repeated.times) };
         notes.push(format!("soaked {times} more, after an attempt that does not count: {}", repeated.why));

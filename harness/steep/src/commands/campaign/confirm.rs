@@ -60,7 +60,7 @@ impl Campaign<'_> {
 }
 
 fn remedy(outcome: &Outcome) -> Option<&Retained> {
-    outcome.retained.as_ref().filter(|retained| !retained.remedy.is_empty())
+    outcome.retained.as_deref().filter(|retained| !retained.remedy.is_empty())
 }
 
 /// What its allocator has, by which cells are compared.

@@ -175,9 +175,7 @@ fn place(line: &str) -> Option<Place> {
 /// Whether `path` is the source of a package that is worked on, and not of one that was fetched: the path below its
 /// folder.
 fn below_package(path: &Path) -> Option<String> {
-    let is_fetched = ["/.cargo/registry/", "/.cargo/git/", "/rustc/"];
-    let text = path.to_str()?;
-    if is_fetched.iter().any(|folder| text.contains(folder)) {
+    if is_fetched(path.to_str()?) {
         return None;
     }
     let package = path.ancestors().skip(1).find(|folder| folder.join("Cargo.toml").is_file())?;
@@ -188,6 +186,12 @@ fn below_package(path: &Path) -> Option<String> {
 fn below_registry(path: &str) -> &str {
     let below = path.split_once("/.cargo/registry/src/").and_then(|(_, below)| below.split_once('/'));
     below.map_or(path, |(_, file)| file)
+}
+
+/// Whether the source at `path` was fetched by cargo, wherever that has its home, or is Rust's own.
+fn is_fetched(path: &str) -> bool {
+    let folders = ["/.cargo/registry/", "/.cargo/git/", "/cargo/registry/", "/cargo/git/", "/rustc/", "/usr/src/rustc"];
+    folders.iter().any(|folder| path.contains(folder))
 }
 
 /// Whether a function of which only the name is known is of the program, and not of the standard library, which is a
@@ -239,6 +243,7 @@ mod tests {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/shell/live/symbols.rs");
         assert_eq!(below_package(&here).as_deref(), Some("src/shell/live/symbols.rs"));
         assert_eq!(below_package(Path::new("/rustc/abc/library/alloc/src/vec.rs")), None);
+        assert_eq!(below_package(Path::new("/usr/local/cargo/registry/src/x/hyper-1.0/src/lib.rs")), None);
         assert_eq!(below_package(Path::new("/home/a/.cargo/registry/src/x/hyper-1.0/src/lib.rs")), None);
     }
 }
