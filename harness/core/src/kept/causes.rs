@@ -223,9 +223,9 @@ mod tests {
         let (alloc, map) =
             (of("/rustc/abc/library/alloc/src/alloc.rs", false), of("/rust/deps/hashbrown/raw.rs", false));
         let (main, own) = (of("/srv/main.rs", false), of("src/main.rs", true));
-        assert_eq!(super::own(&[&alloc, &map, &main]), [&main]);
-        assert_eq!(super::own(&[&alloc, &main, &own]), [&own]);
-        assert_eq!(super::own(&[&alloc, &map]), [&alloc, &map], "nothing else is known");
+        assert_eq!(crate::kept::own_calls::own(&[&alloc, &map, &main]), [&main]);
+        assert_eq!(crate::kept::own_calls::own(&[&alloc, &main, &own]), [&own]);
+        assert_eq!(crate::kept::own_calls::own(&[&alloc, &map]), [&alloc, &map], "nothing else is known");
     }
 
     #[test]

@@ -232,7 +232,7 @@ mod tests {
         let snapshots: Vec<Moment> = snapshots.collect();
         let stack = |(number, (_, live)): (usize, &(&str, &dyn Fn(f64) -> f64))| {
             let live_bytes: Vec<f64> = snapshots.iter().map(|moment| live(moment.completed as f64)).collect();
-            Stack { frames: vec![number], allocated_bytes: live_bytes.clone(), live_bytes }
+            Stack { frames: vec![number], allocated_bytes: live_bytes.clone(), live_bytes, ..Stack::default() }
         };
         Series {
             schema: SCHEMA,

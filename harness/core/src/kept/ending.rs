@@ -201,6 +201,7 @@ mod tests {
             snapshots: (0..curves[0].len()).map(moment).collect(),
             frames: (0..curves.len()).map(frame).collect(),
             stacks: curves.iter().enumerate().map(stack).collect(),
+            ..Series::default()
         }
     }
 
