@@ -9,7 +9,7 @@ use crate::stats::blocks::quantiles;
 use crate::stats::jumps::{Jump, exact_jumps};
 use crate::units::{Bytes, BytesPerHour};
 
-/// Lower envelope: a low quantile of each of so many bins, at least half a second and a reading wide.
+/// Lower envelope: a low quantile of each of this many bins, at least half a second and a reading wide.
 const BINS: f64 = 240.0;
 /// See [`BINS`].
 const NARROWEST: f64 = 0.5;

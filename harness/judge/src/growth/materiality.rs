@@ -13,7 +13,7 @@ const LEAST_GROWTH: Bytes = Bytes::mib(1);
 const LEAST_SHARE: f64 = 0.002;
 
 /// Where nothing that an allocator holds is in the figure, growth over a run counts from this share of what is worth
-/// finding, and from so many bytes: what would be noise of an allocator is then the program's own.
+/// finding, and from this many bytes: what would be noise of an allocator is then the program's own.
 const EXACT_SHARE: f64 = 0.5;
 /// See [`EXACT_SHARE`].
 const LEAST_EXACT: Bytes = Bytes::kib(64);

@@ -227,7 +227,7 @@ fn sweeps(service: &mut Service, dice: &mut Dice) {
     service.settles_at(life + every);
 }
 
-/// The last so many entries of many sizes.
+/// The last entries of many sizes.
 fn churn(service: &mut Service, dice: &mut Dice) {
     let entries = dice.log_uniform(50.0, 3e3) as usize;
     let (bytes, spread) = (dice.log_uniform(100.0, 5e3), dice.uniform(0.1, 0.8));
