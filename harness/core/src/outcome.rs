@@ -26,6 +26,7 @@ mod soak;
 mod stacks;
 mod status;
 mod stretches;
+mod time_to_limit;
 mod under_way;
 mod workers;
 
@@ -55,6 +56,7 @@ use self::rules::{exceeds_headroom, of_soak};
 pub use self::shortage::{Evidence, Short, Shortage, Side, Waiting};
 use self::soak::Soak;
 use self::stretches::Stretch;
+use self::time_to_limit::seconds_to_limit;
 pub use self::under_way::UnderWay;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
@@ -68,7 +70,7 @@ use crate::trace::{
 use steep_judge::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 use steep_judge::ids::{CellId, FlagSet, History};
 use steep_judge::isolation::{CellStacks, JudgedCell, PhasesSeen};
-use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR, SinceStart};
+use steep_judge::units::{Bytes, BytesPerRequest, Estimate, SinceStart};
 use steep_judge::verdict::{Judgement, Verdict};
 
 /// A program that makes the load may be done by this share of the soak before it: `--duration 10m` and a start of its
@@ -457,23 +459,6 @@ fn cut_short(trace: &Trace) -> Option<String> {
         }
         Some(_) => None,
     }
-}
-
-/// Only for growth that was found: an interval around none says nothing about a limit.
-fn seconds_to_limit(limit: Bytes, last: &Sample, judgement: &Judgement) -> Option<Estimate<f64>> {
-    if !matches!(judgement.verdict, Verdict::Leak | Verdict::Step | Verdict::Retention) {
-        return None;
-    }
-    let resident = last.memory.judged() + last.memory.file_bytes;
-    let left = limit.saturating_sub(resident).as_f64();
-    let growing = if judgement.verdict == Verdict::Retention { &judgement.anonymous } else { &judgement.growth };
-    let per_hour = growing.as_ref()?.per_hour;
-    let seconds =
-        |rate: BytesPerHour| if rate.get() > 0.0 { left / rate.get() * SECONDS_PER_HOUR } else { f64::INFINITY };
-    // The faster the growth, the sooner the limit: the ends change places.
-    let estimate =
-        Estimate { value: seconds(per_hour.value), low: seconds(per_hour.high), high: seconds(per_hour.low) };
-    estimate.value.is_finite().then_some(estimate)
 }
 
 /// What was not seen, as of the beginning and of the end.
