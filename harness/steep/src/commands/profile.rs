@@ -23,6 +23,7 @@ const ALIVE_AT_LIMIT: u64 = 1 << 15;
 pub fn profile(options: &ProfileOptions) -> Status {
     let Some(mut loaded) = load(&options.scenario) else { return Status::Usage };
     loaded.scenario.service.live = LiveChoice::Preload;
+    loaded.scenario = loaded.scenario.coded_where_possible();
     let sample_every = options.sample.unwrap_or_else(|| sample_every(&loaded.scenario));
     let as_run = RunOptions {
         scenario: options.scenario.clone(),

@@ -148,32 +148,56 @@ fn steady(phases: &[Phase]) -> impl Iterator<Item = (SinceStart, SinceStart)> {
     stretches.into_iter()
 }
 
+/// Why a load cannot be coded, and what would help.
+struct Hindrance {
+    message: String,
+    help: &'static str,
+}
+
+/// What keeps the load of `scenario` from being coded.
+fn hindrance(scenario: &Scenario) -> Option<Hindrance> {
+    let hindrance = |message: String, help| Some(Hindrance { message, help });
+    if scenario.load.model != Model::Open {
+        let help = "take it out: in a closed load users decide when they come";
+        return hindrance("coded traffic needs model = \"open\"".to_owned(), help);
+    }
+    let names = scenario.requests.iter().filter(|request| request.weight > 0.0).count() + scenario.flows.len();
+    if names < 2 {
+        let message = "coded traffic tells requests apart, and there is one only".to_owned();
+        return hindrance(message, "take it out, or add requests or flows");
+    }
+    let places = scenario.requests.len() + scenario.flows.len();
+    if places > NAMES_MAX {
+        let message = format!("{places} requests and flows, and codes for {NAMES_MAX}");
+        return hindrance(message, "take it out, or send fewer kinds of requests");
+    }
+    let longest = steady(&scenario.phases).map(|(start, end)| end.elapsed().saturating_sub(start.elapsed())).max();
+    let needed = SHORTEST * CYCLES * blocks_of_cycle(order(places));
+    if longest.is_none_or(|longest| longest < needed) {
+        let needed = humantime::format_duration(needed);
+        let message = format!("coded traffic of {places} requests and flows needs {needed} of steady time");
+        return hindrance(message, "lengthen the steady phases, or take it out");
+    }
+    None
+}
+
+impl Scenario {
+    /// The same with coded traffic, where its load can be coded.
+    #[must_use]
+    pub fn coded_where_possible(mut self) -> Self {
+        self.load.coded |= self.external.is_none() && hindrance(&self).is_none();
+        self
+    }
+}
+
 impl Check<'_> {
     /// That there is something to tell apart, and time enough for it.
     pub(in crate::scenario) fn coded(&mut self, scenario: &Scenario) {
         if !scenario.load.coded || scenario.external.is_some() {
             return;
         }
-        if scenario.load.model != Model::Open {
-            let help = "take it out: in a closed load users decide when they come";
-            return self.error("load.coded", "coded traffic needs model = \"open\"".to_owned(), help);
-        }
-        let names = scenario.requests.iter().filter(|request| request.weight > 0.0).count() + scenario.flows.len();
-        if names < 2 {
-            let message = "coded traffic tells requests apart, and there is one only".to_owned();
-            return self.error("load.coded", message, "take it out, or add requests or flows");
-        }
-        let places = scenario.requests.len() + scenario.flows.len();
-        if places > NAMES_MAX {
-            let message = format!("{places} requests and flows, and codes for {NAMES_MAX}");
-            return self.error("load.coded", message, "take it out, or send fewer kinds of requests");
-        }
-        let longest = steady(&scenario.phases).map(|(start, end)| end.elapsed().saturating_sub(start.elapsed())).max();
-        let needed = SHORTEST * CYCLES * blocks_of_cycle(order(places));
-        if longest.is_none_or(|longest| longest < needed) {
-            let needed = humantime::format_duration(needed);
-            let message = format!("coded traffic of {places} requests and flows needs {needed} of steady time");
-            self.error("load.coded", message, "lengthen the steady phases, or take it out");
+        if let Some(Hindrance { message, help }) = hindrance(scenario) {
+            self.error("load.coded", message, help);
         }
     }
 }
@@ -182,7 +206,7 @@ impl Check<'_> {
 mod tests {
     use super::*;
     use crate::scenario::Shape;
-    use crate::testing::{problems, sound};
+    use crate::testing::{decoded, problems, sound};
     use steep_judge::units::Rps;
 
     fn phase(role: Role, seconds: u64) -> Phase {
@@ -234,6 +258,16 @@ mod tests {
         assert_eq!(block(86_400, 4), Some(Duration::from_mins(1)));
         assert_eq!(block(0, 4), Some(Duration::from_secs(5)));
         assert_eq!(Code::new(&[phase(Role::Warmup, 60)], 4).block(), None);
+    }
+
+    #[test]
+    fn a_load_is_coded_where_it_can_be() {
+        let second = "\n[[requests]]\nname = \"two\"\npath = \"/two\"\n";
+        let coded = |text: &str| decoded(text).coded_where_possible().load.coded;
+        assert!(coded(&sound("3m", second)));
+        assert!(coded(&sound("1m", second)), "two names need 50 s");
+        let four = second.to_owned() + &second.replace("two", "three") + &second.replace("two", "four");
+        assert!(!coded(&sound("1m", &four)) && !coded(&sound("3m", "")));
     }
 
     #[test]
