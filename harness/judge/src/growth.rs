@@ -6,6 +6,7 @@ mod advice;
 mod after_cap;
 mod candidates;
 mod doublings;
+mod end;
 mod environment;
 mod exact;
 mod falls;
@@ -220,7 +221,7 @@ fn fitted<T: Default>(
 ) -> Result<(Growth, T), Unjudgeable> {
     let run = Run::of(series, layer, materiality)?;
     if run.never_changes() {
-        return Ok((run.growth(&Interval::NOTHING, &Environment::default(), materiality.bar), T::default()));
+        return Ok((run.whole(&Interval::NOTHING, &Environment::default(), materiality.bar), T::default()));
     }
     let environment = run.environment(series);
     let competition = run.competition(&environment);
@@ -229,7 +230,7 @@ fn fitted<T: Default>(
         .ok_or(Unjudgeable::Singular)?;
     let seen = look(&run, &competition);
     let ends = if run.is_exact() { run.ends(&environment, materiality.bar) } else { Vec::new() };
-    let mut growth = run.growth(&interval, &environment, materiality.bar);
+    let mut growth = run.whole(&interval, &environment, materiality.bar);
     if growth.excluded().is_some() && growth.is_exact() {
         growth.end_where_still();
     } else {
@@ -354,19 +355,30 @@ impl Run {
         self.cut.at.iter().map(|t| (t - start) / length).collect()
     }
 
-    fn growth(self, interval: &Interval, environment: &Environment, bar: f64) -> Growth {
-        let over_run = |over_run: f64| BytesPerHour::per_second(over_run / self.readings.seconds());
-        let given_back = self.given_back(environment, over_run(interval.growth.value));
+    /// The growth, with what only a whole run shows: whether its end stands still, and what falls took back.
+    fn whole(&self, interval: &Interval, environment: &Environment, bar: f64) -> Growth {
+        let Self { readings, cut, worth_finding, .. } = self;
+        let growth = self.growth(interval, environment);
+        let end = if self.is_exact() { still_end::still_end } else { flat_end::flat_end };
+        Growth {
+            given_back: self.given_back(environment, growth.per_hour.value),
+            flat_end: end(readings, cut, environment, *worth_finding, bar),
+            ..growth
+        }
+    }
+
+    fn growth(&self, interval: &Interval, environment: &Environment) -> Growth {
         let Self { readings, cut, sawtooth, worth_finding } = self;
+        let (sawtooth, worth_finding) = (*sawtooth, *worth_finding);
         let seconds = readings.seconds();
         let typical = median(&cut.level);
-        let drift = materiality::allocator_drift(&readings, &cut, interval.evidence);
-        let least = materiality::least_growth(&readings, typical, drift, worth_finding);
+        let drift = materiality::allocator_drift(readings, cut, interval.evidence);
+        let least = materiality::least_growth(readings, typical, drift, worth_finding);
         let per_hour = interval.growth.map(|over_run| BytesPerHour::per_second(over_run / seconds));
         let rps = readings.rps().get();
         let per_request =
             (rps > 0.0).then(|| per_hour.map(|growth| BytesPerRequest::new(growth.get_per_second() / rps)));
-        let jumps = Jumps::of(&readings, &cut, environment, worth_finding, drift);
+        let jumps = Jumps::of(readings, cut, environment, worth_finding, drift);
         Growth {
             source: readings.source,
             per_hour,
@@ -381,18 +393,14 @@ impl Run {
             seen_at_least: materiality::seen_at_least(interval.detectable, least, worth_finding, seconds),
             worth_finding,
             least_growth: Bytes::new(least.ceil() as u64),
-            second_half: since(&cut, 0.5),
-            last_quarter: since(&cut, 0.75),
-            risen: risen(&cut),
+            second_half: since(cut, 0.5),
+            last_quarter: since(cut, 0.75),
+            risen: risen(cut),
             adjusted: !environment.covariates.is_empty(),
-            hidden_by_peaks: high_water::missing_seconds(&cut, worth_finding),
-            given_back,
-            after_cap: interval.full.and_then(|full| after_cap::after_cap(&cut, full, seconds)),
-            flat_end: if readings.source.holds_allocator() {
-                flat_end::flat_end(&readings, &cut, environment, worth_finding, bar)
-            } else {
-                still_end::still_end(&readings, &cut, environment, worth_finding, bar)
-            },
+            hidden_by_peaks: high_water::missing_seconds(cut, worth_finding),
+            given_back: None,
+            after_cap: interval.full.and_then(|full| after_cap::after_cap(cut, full, seconds)),
+            flat_end: None,
             typical: Bytes::new(typical.max(0.0) as u64),
             jumps,
             period_s: sawtooth,

@@ -55,11 +55,8 @@ pub(super) fn chain(readings: &Readings, worth_finding: BytesPerHour) -> Option<
     let at = quantiles(&readings.ts, &readings.ts, width, 0.0);
     let envelope = quantiles(&readings.ts, &readings.memory, width, LOW);
     let jumps = exact_jumps(&at, &envelope, (SMALLEST_SHARE * worth).max(LEAST));
-    let all = readings.requests[readings.requests.len() - 1] - readings.requests[0];
-    let done = |jump: &Jump| {
-        let index = readings.ts.partition_point(|t| *t < jump.at).min(readings.ts.len() - 1);
-        if all > 0.0 { (readings.requests[index] - readings.requests[0]) / all } else { (jump.at - at[0]) / seconds }
-    };
+    let last_reading = readings.ts.len() - 1;
+    let done = |jump: &Jump| readings.progress(readings.ts.partition_point(|t| *t < jump.at).min(last_reading));
     let within = |(low, high): (f64, f64), ratio: f64| ratio > low && ratio < high;
     // What is made once, when it is first wanted, may lie before and between.
     let chain_to = |last: usize| {

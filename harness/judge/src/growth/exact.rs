@@ -59,11 +59,11 @@ impl Run {
             let run = Self { readings, cut, sawtooth, worth_finding };
             let since = environment.since(start, moment);
             if run.never_changes() {
-                return Some(run.growth(&Interval::NOTHING, &since, bar));
+                return Some(run.growth(&Interval::NOTHING, &since));
             }
             let competition = run.competition(&since);
             let interval = Interval::of(&competition, run.cut.at.len(), run.readings.seconds(), bar)?;
-            let growth = run.growth(&interval, &since, bar);
+            let growth = run.growth(&interval, &since);
             // A fall before this end may have taken back what it shows.
             Some(Growth { given_back: self.given_back(environment, growth.per_hour.value), ..growth })
         });

@@ -7,11 +7,11 @@
 
 use serde::Serialize;
 
+use super::end::End;
 use super::environment::Environment;
 use super::series::Readings;
 use crate::stats::blocks::Blocks;
 use crate::stats::jumps::upward_jumps;
-use crate::stats::noise::Noise;
 use crate::stats::order::{deviation, mean, quantile_in_place};
 use crate::units::{Bytes, BytesPerHour};
 
@@ -92,7 +92,7 @@ pub(super) fn flat_end(
         if !is_seen || !is_even() || !falls && is_mark(cut, start) {
             return None;
         }
-        let end = End::new(cut, start, readings.seconds());
+        let end = end(cut, start, readings.seconds());
         let evidence = end.ahead(worth);
         let at_most = (evidence >= bar).then(|| BytesPerHour::per_second(end.excluded(worth, bar)));
         Some(FlatEnd { since_s: cut.at[start] - cut.at[0], evidence, at_most, step: Bytes::new(step as u64) })
@@ -148,73 +148,14 @@ pub(super) fn is_disturbed(environment: &Environment, cut: &Blocks, start: usize
     environment.moments.iter().any(|moment| *moment > cut.at[start] - cut.width)
 }
 
-/// The blocks of an end, on the grounds of all noises.
-struct End {
-    grounds: Vec<Ground>,
-    blocks: f64,
-}
-
-/// One noise: the products of the whitened constant, levels and two curves that grow by one byte a second.
-struct Ground {
-    half_log_determinant: f64,
-    /// Sums of squares and products once the constant is taken away: levels, with each curve, and of each curve.
-    levels: f64,
-    with: [f64; 2],
-    of: [f64; 2],
-}
-
-impl End {
-    fn new(cut: &Blocks, start: usize, seconds: f64) -> Self {
-        let at = &cut.at[start..];
-        let late = cut.at[0] + LATEST_ONSET * seconds;
-        let rows: Vec<f64> = at
-            .iter()
-            .zip(&cut.level[start..])
-            .flat_map(|(t, level)| [1.0, *level - cut.level[start], t - at[0], (t - late.max(at[0])).max(0.0)])
-            .collect();
-        Self { grounds: Noise::family().map(|noise| Ground::new(noise, &rows)).collect(), blocks: at.len() as f64 }
-    }
-
-    /// The best score of the flat curve (no growth), or with growth of `per_second` along one of the two curves.
-    fn score(&self, curve: usize, per_second: f64) -> f64 {
-        let score = |ground: &Ground| {
-            let left = ground.levels - 2.0 * per_second * ground.with[curve] + per_second.powi(2) * ground.of[curve];
-            let variance = left.max(0.0) / self.blocks + PAGE * PAGE / 12.0;
-            -0.5 * self.blocks * variance.ln() - ground.half_log_determinant
-        };
-        let best = self.grounds.iter().map(score).fold(f64::NEG_INFINITY, f64::max);
-        best + self.grounds.iter().map(|ground| (score(ground) - best).exp()).sum::<f64>().ln()
-    }
-
-    /// How far a flat end is ahead of one that grows, along the curve that suits growth better.
-    fn ahead(&self, per_second: f64) -> f64 {
-        (0..2).map(|curve| self.score(curve, 0.0) - self.score(curve, per_second)).fold(f64::INFINITY, f64::min)
-    }
-
-    /// The least growth that is excluded, if that of `worth` is: by bisection, to a hundredth of it.
-    fn excluded(&self, worth: f64, evidence: f64) -> f64 {
-        let (mut low, mut high) = (0.0, worth);
-        while high - low > 0.01 * worth {
-            let middle = f64::midpoint(low, high);
-            if self.ahead(middle) < evidence { low = middle } else { high = middle }
-        }
-        high
-    }
-}
-
-impl Ground {
-    fn new(noise: Noise, rows: &[f64]) -> Self {
-        let mut rows = rows.to_vec();
-        let whitening = noise.whitening(rows.len() / 4);
-        whitening.whiten(&mut rows, 4);
-        let product = |a: usize, b: usize| rows.chunks_exact(4).map(|row| row[a] * row[b]).sum::<f64>();
-        let ones = product(0, 0);
-        let left = |a: usize, b: usize| product(a, b) - product(0, a) * product(0, b) / ones;
-        Self {
-            half_log_determinant: whitening.half_log_determinant,
-            levels: left(1, 1),
-            with: [left(1, 2), left(1, 3)],
-            of: [left(2, 2), left(3, 3)],
-        }
-    }
+/// The blocks from `start` on, against a line and one that begins later; a curve rises by bytes a second.
+fn end(cut: &Blocks, start: usize, seconds: f64) -> End {
+    let at = &cut.at[start..];
+    let late = cut.at[0] + LATEST_ONSET * seconds;
+    let rows: Vec<f64> = at
+        .iter()
+        .zip(&cut.level[start..])
+        .flat_map(|(t, level)| [1.0, *level - cut.level[start], t - at[0], (t - late.max(at[0])).max(0.0)])
+        .collect();
+    End::new(&rows, 4, PAGE * PAGE / 12.0)
 }

@@ -215,6 +215,13 @@ impl Readings {
         Err(Unjudgeable::TooShort { samples, lasted, need: Duration::from_secs_f64(need.min(LARGEST)) })
     }
 
+    /// The share of all requests until the reading at `index`, or of the time where none are known.
+    pub(super) fn progress(&self, index: usize) -> f64 {
+        let Self { ts, requests, .. } = self;
+        let all = requests[requests.len() - 1] - requests[0];
+        if all > 0.0 { (requests[index] - requests[0]) / all } else { (ts[index] - ts[0]) / self.seconds() }
+    }
+
     /// From the first to the last reading.
     pub(super) fn seconds(&self) -> f64 {
         self.ts[self.ts.len() - 1] - self.ts[0]

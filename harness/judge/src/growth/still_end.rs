@@ -6,12 +6,12 @@
 //! is one for sure, and within the last 54 to 9 % too, for what doubled later than that did so there before. Where the
 //! flat curve beats each of them, no such growth was there (METHOD.md, live bytes).
 
+use super::end::End;
 use super::environment::Environment;
 use super::flat_end::{FlatEnd, is_disturbed, is_steady};
 use super::series::Readings;
 use crate::stats::blocks::Blocks;
 use crate::stats::jumps::exact_jumps;
-use crate::stats::noise::Noise;
 use crate::units::{Bytes, BytesPerHour};
 
 /// Shares of the requests after which the end may begin.
@@ -63,7 +63,7 @@ pub(super) fn still_end(
     let ends = STARTS.iter().filter_map(|share| {
         let start = progress.partition_point(|progress| progress < share);
         let is_seen = cut.at.len() - start >= FEWEST && is_steady(cut, start) && !is_disturbed(environment, cut, start);
-        let end = is_seen.then(|| End::new(cut, &progress, start))?;
+        let end = is_seen.then(|| end(cut, &progress, start))?;
         Some((start, end.ahead(worth), end))
     });
     let (start, evidence, end) = ends.max_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -84,98 +84,33 @@ fn progress(readings: &Readings, cut: &Blocks) -> Vec<f64> {
 /// Whether a jump that was kept may be one of a kind that comes too rarely to be missed since: growth of `worth` over
 /// the run in such jumps, of which none came after it.
 fn may_be_rare(readings: &Readings, worth: f64) -> bool {
-    let Readings { ts, memory, requests, .. } = readings;
-    let all = requests[requests.len() - 1] - requests[0];
-    let done = |index: usize| {
-        if all > 0.0 { (requests[index] - requests[0]) / all } else { (ts[index] - ts[0]) / readings.seconds() }
-    };
+    let Readings { ts, memory, .. } = readings;
     exact_jumps(ts, memory, (1.0 - LATEST_START) / OF_RARE * worth / 2.0).iter().any(|jump| {
         let index = ts.partition_point(|t| *t < jump.at);
         let before = memory[index.saturating_sub(PLACED)];
         let lowest = memory[(index + PLACED).min(memory.len())..].iter().copied().fold(f64::INFINITY, f64::min);
-        let progress = done(index);
+        let progress = readings.progress(index);
         progress > START && lowest > before + KEPT * jump.size && jump.size > worth * (1.0 - progress) / OF_RARE
     })
 }
 
-/// The blocks of an end, on the grounds of all noises.
-struct End {
-    grounds: Vec<Ground>,
-    blocks: f64,
-}
-
-/// One noise: sums of squares and products of the whitened levels and curves, once the constant is taken away.
-struct Ground {
-    half_log_determinant: f64,
-    levels: f64,
-    /// For each curve: its product with the levels, and its square.
-    curves: Vec<(f64, f64)>,
-}
-
-impl End {
-    fn new(cut: &Blocks, progress: &[f64], start: usize) -> Self {
-        let at = &progress[start..];
-        let late = LATEST_ONSET.max(at[0]);
-        let doublings: Vec<f64> =
-            at.iter().skip(1).copied().filter(|at| (LATEST_START..=LATEST_DOUBLING).contains(at)).collect();
-        let width = 4 + doublings.len();
-        let rows: Vec<f64> = at
-            .iter()
-            .zip(&cut.level[start..])
-            .flat_map(|(now, level)| {
-                let lines = [1.0, *level - cut.level[start], now - at[0], (now - late).max(0.0)];
-                let steps = doublings.iter().map(move |then| if now >= then { then / AMORTISED } else { 0.0 });
-                lines.into_iter().chain(steps)
-            })
-            .collect();
-        let grounds = Noise::family().map(|noise| Ground::new(noise, &rows, width)).collect();
-        Self { grounds, blocks: at.len() as f64 }
-    }
-
-    /// The score of the end with `bytes` over the run along a curve, averaged over the noises.
-    fn score(&self, curve: usize, bytes: f64) -> f64 {
-        let score = |ground: &Ground| {
-            let (with, of) = ground.curves[curve];
-            let left = ground.levels - 2.0 * bytes * with + bytes.powi(2) * of;
-            let variance = left.max(0.0) / self.blocks + FINEST.powi(2);
-            -0.5 * self.blocks * variance.ln() - ground.half_log_determinant
-        };
-        let best = self.grounds.iter().map(score).fold(f64::NEG_INFINITY, f64::max);
-        best + self.grounds.iter().map(|ground| (score(ground) - best).exp()).sum::<f64>().ln()
-    }
-
-    /// How far the flat end is ahead of growth of `bytes` over the run, along the curve that suits that best.
-    fn ahead(&self, bytes: f64) -> f64 {
-        let curves = self.grounds.first().map_or(0, |ground| ground.curves.len());
-        let flat = self.score(0, 0.0);
-        (0..curves).map(|curve| flat - self.score(curve, bytes)).fold(f64::INFINITY, f64::min)
-    }
-
-    /// The least growth over the run that is excluded, if that of `worth` is: by bisection, to a hundredth of it.
-    fn excluded(&self, worth: f64, evidence: f64) -> f64 {
-        let (mut low, mut high) = (0.0, worth);
-        while high - low > 0.01 * worth {
-            let middle = f64::midpoint(low, high);
-            if self.ahead(middle) < evidence { low = middle } else { high = middle }
-        }
-        high
-    }
-}
-
-impl Ground {
-    fn new(noise: Noise, rows: &[f64], width: usize) -> Self {
-        let mut rows = rows.to_vec();
-        let whitening = noise.whitening(rows.len() / width);
-        whitening.whiten(&mut rows, width);
-        let product = |a: usize, b: usize| rows.chunks_exact(width).map(|row| row[a] * row[b]).sum::<f64>();
-        let ones = product(0, 0);
-        let left = |a: usize, b: usize| product(a, b) - product(0, a) * product(0, b) / ones;
-        Self {
-            half_log_determinant: whitening.half_log_determinant,
-            levels: left(1, 1),
-            curves: (2..width).map(|curve| (left(1, curve), left(curve, curve))).collect(),
-        }
-    }
+/// The blocks from `start` on, against a line, one that begins later, and all doublings; a curve rises by bytes over
+/// the run.
+fn end(cut: &Blocks, progress: &[f64], start: usize) -> End {
+    let at = &progress[start..];
+    let late = LATEST_ONSET.max(at[0]);
+    let doublings: Vec<f64> =
+        at.iter().skip(1).copied().filter(|at| (LATEST_START..=LATEST_DOUBLING).contains(at)).collect();
+    let rows: Vec<f64> = at
+        .iter()
+        .zip(&cut.level[start..])
+        .flat_map(|(now, level)| {
+            let lines = [1.0, *level - cut.level[start], now - at[0], (now - late).max(0.0)];
+            let steps = doublings.iter().map(move |then| if now >= then { then / AMORTISED } else { 0.0 });
+            lines.into_iter().chain(steps)
+        })
+        .collect();
+    End::new(&rows, 4 + doublings.len(), FINEST.powi(2))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::growth::{Growth, Layer, Materiality, Series, fit};
 use crate::stats::cholesky::Triangle;
+use crate::stats::noise::Noise;
 use crate::units::BytesPerRequest;
 use crate::verdict::{Verdict, judge};
 
@@ -81,7 +82,7 @@ fn the_score_is_that_of_generalised_least_squares() {
     let levels: Vec<f64> = (0..40).map(|i| 1e4 * (f64::from(i * i % 17) + 0.3 * f64::from(i))).collect();
     let progress: Vec<f64> = (0..40).map(|i| 0.4 + 0.6 * (f64::from(i) + 0.5) / 40.0).collect();
     let cut = Blocks { at: (0..40).map(f64::from).collect(), level: levels.clone(), ..Blocks::default() };
-    let end = End::new(&cut, &progress, 0);
+    let end = end(&cut, &progress, 0);
     let bytes = 3e5;
     let scores: Vec<f64> = Noise::family()
         .map(|noise| {
