@@ -34,7 +34,7 @@ use steep_judge::units::SinceStart;
 /// Version of the file that holds a [`Series`].
 pub const SCHEMA: u32 = 1;
 
-/// Equal parts of the steady time by which survivors are told apart by their birth: a third of it is four of them.
+/// Equal parts of the steady time, by which survivors are grouped by birth. A third of it is four parts.
 pub const PARTS: usize = 12;
 
 /// What the stacks of a service had alive, snapshot by snapshot.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::scenario::{Code, Flaw, Flow, Load, Model, Param, Phase, Request, Scenario, Supplies};
+use crate::scenario::{Flaw, Flow, Load, Model, Param, Phase, Request, Scenario, Supplies};
 use crate::trace::FlowCounts;
 use steep_judge::units::{Seed, SinceStart};
 
@@ -193,7 +193,7 @@ impl Schedule {
             // Nothing comes that could be picked.
             weighted = vec![("", 1.0)];
         }
-        let code = load.coded.then(|| Code::new(phases, weighted.len()));
+        let code = load.code(phases, requests.len() + flows.len());
         let picks = Picks::new(&weighted, phases, seed, code.clone()).ok_or(ScheduleError::NothingToPick)?;
         let draws = params
             .iter()

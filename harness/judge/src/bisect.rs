@@ -257,8 +257,13 @@ impl Bisect {
     }
 
     fn posterior(&self) -> Posterior {
+        Posterior::of(&self.readings(), &self.causes())
+    }
+
+    /// Each flag, and each pair of them.
+    fn causes(&self) -> Causes {
         let together = (0..self.flags.len()).flat_map(|one| (0..one).map(move |other| (other, one))).collect();
-        Posterior::of(&self.readings(), &Causes { together, ..Causes::default() })
+        Causes { together, ..Causes::default() }
     }
 
     /// Hypotheses that name the same culprits are one explanation.

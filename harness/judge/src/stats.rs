@@ -13,6 +13,7 @@ mod field;
 pub mod fit;
 mod ground;
 pub mod jumps;
+pub mod line;
 pub mod noise;
 pub mod order;
 mod refinement;

@@ -310,7 +310,23 @@ impl<T> Estimate<T> {
     }
 }
 
+/// Half the width of an interval of 95 % of what is normal, in standard errors.
+pub const HALF_WIDTH: f64 = 1.96;
+
 impl Estimate<f64> {
+    /// That of something normal with this standard error: 95 % lie in the interval.
+    #[must_use]
+    pub fn normal(value: f64, error: f64) -> Self {
+        let half = HALF_WIDTH * error;
+        Self { value, low: value - half, high: value + half }
+    }
+
+    /// The standard error, of something normal.
+    #[must_use]
+    pub fn error(&self) -> f64 {
+        0.5 * (self.high - self.low) / HALF_WIDTH
+    }
+
     /// A number of bytes and its interval in one unit: `4.20 (4.11 to 4.29) MiB`.
     #[must_use]
     pub fn compact_bytes(&self) -> String {

@@ -1,5 +1,7 @@
 //! Which line keeps what grows.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::container::container_of;
@@ -71,7 +73,7 @@ pub fn causes(series: &Series, growth: &[StackGrowth]) -> Vec<Cause> {
     causes
 }
 
-/// A chain, and what it comes to for each request.
+/// A chain with its growth for each request.
 struct Growing<'s> {
     of: Chain<'s>,
     grows: f64,
@@ -99,9 +101,10 @@ impl<'s> Growing<'s> {
 }
 
 fn growing<'s>(series: &'s Series, growth: &[StackGrowth]) -> Vec<Growing<'s>> {
+    let by_stack: BTreeMap<usize, &StackGrowth> = growth.iter().map(|one| (one.stack, one)).collect();
     let with_growth = |of: Chain<'s>| {
         let mut chain = Growing { of, grows: 0.0, square: 0.0, allocates: 0.0 };
-        for one in growth.iter().filter(|one| chain.of.stacks.contains(&one.stack)) {
+        for one in chain.of.stacks.iter().filter_map(|stack| by_stack.get(stack)) {
             chain.grows += one.per_request.value.get();
             chain.square += (one.per_request.value.get() - one.per_request.low.get()).powi(2);
             chain.allocates += one.allocated_per_request.get();

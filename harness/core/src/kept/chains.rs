@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::growth::{Line, line};
 use super::{Cause, Frame, Series};
 use steep_judge::isolation::{CellStacks, ChainGrowth, Shape};
-use steep_judge::units::{BytesPerRequest, Estimate};
+use steep_judge::units::{BytesPerRequest, Estimate, HALF_WIDTH};
 
 /// Chains that are listed of a cell, those that keep most. A program of which more leak has more to mend first.
 const LISTED: usize = 64;
@@ -17,11 +17,9 @@ const LEAST_SAMPLES: f64 = 4.0;
 /// Fewer snapshots than this have no halves to compare.
 const LEAST_SNAPSHOTS: usize = 8;
 
-/// What grows does so in each half of the time by this share of what it does in all of it: a line has 1, and a fill of
-/// which two time constants are seen has 0.54 in its later half.
+/// What grows does so in the earlier half of the time by this share of what it does in all of it; and in the later half
+/// by [`Shape::LATER`].
 const EARLIER: f64 = 0.25;
-/// See [`EARLIER`].
-const LATER: f64 = 0.6;
 
 /// The stairs of a container that doubles: each step a share of the whole rise, all of them nearly all of it.
 const STEP: f64 = 0.15;
@@ -29,9 +27,6 @@ const STEP: f64 = 0.15;
 const IN_STEPS: f64 = 0.8;
 /// How far the growth of one cell with two or three steps may be off that of another, as a share.
 const OF_STAIRS: f64 = 0.2;
-
-/// Standard errors on either side of an interval of 95 %.
-const ERRORS: f64 = 1.96;
 
 /// The growth of each chain, and of all others together, of a cell whose `causes` are known; none where the snapshots
 /// are too few, or no requests lie between them.
@@ -74,8 +69,9 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, growth: Estimate<BytesPerRequest>) {
-        let error = 0.5 * (growth.high.get() - growth.low.get()) / ERRORS;
-        self.value += growth.value.get();
+        let growth = growth.map(BytesPerRequest::get);
+        let error = growth.error();
+        self.value += growth.value;
         self.square += (error * error - self.unseen * self.unseen).max(0.0);
     }
 }
@@ -141,7 +137,7 @@ impl Kept<'_> {
             return (estimate(slope, OF_STAIRS * slope), Shape::Grows);
         }
         let returns = self.given_back();
-        if whole.slope <= ERRORS * whole.error || !self.stays(whole.slope) {
+        if whole.slope <= HALF_WIDTH * whole.error || !self.stays(whole.slope) {
             // What comes and goes says nothing by its peaks: what is left between them does.
             let least = [Some(whole), returns].into_iter().flatten();
             let best = least.min_by(|one, other| one.error.total_cmp(&other.error)).unwrap_or(whole);
@@ -152,8 +148,8 @@ impl Kept<'_> {
         let (Some(earlier), Some(later)) = (part(0, half), part(half, self.requests.len())) else {
             return (whole.estimate(), Shape::Flat);
         };
-        let is_steady =
-            earlier.slope + earlier.error >= EARLIER * whole.slope && later.slope + later.error >= LATER * whole.slope;
+        let is_steady = earlier.slope + earlier.error >= EARLIER * whole.slope
+            && later.slope + later.error >= Shape::LATER * whole.slope;
         if is_steady { (whole.estimate(), Shape::Grows) } else { (later.estimate(), Shape::Slows) }
     }
 
@@ -186,8 +182,8 @@ impl Kept<'_> {
         (between > 0.0).then(|| Line { slope: (last - first) / between, error })
     }
 
-    /// Growth in at least two steps of which none is smaller than the one before: a container that doubles. None if it
-    /// is no such.
+    /// Growth in at least two steps of which each is larger than the one before: a container that doubles. None if it
+    /// does not.
     fn stairs(&self) -> Option<f64> {
         let (first, last) = (*self.live.first()?, *self.live.last()?);
         let rise = last - first;
@@ -204,8 +200,7 @@ impl Kept<'_> {
 }
 
 fn estimate(value: f64, error: f64) -> Estimate<BytesPerRequest> {
-    let half = ERRORS * error;
-    Estimate { value, low: value - half, high: value + half }.map(BytesPerRequest::new)
+    Estimate::normal(value, error).map(BytesPerRequest::new)
 }
 
 impl Line {

@@ -1,10 +1,8 @@
 //! How much of what a stack keeps grows with the requests.
 
 use super::Series;
+use steep_judge::stats::line::Line as LeastSquares;
 use steep_judge::units::{BytesPerRequest, Estimate};
-
-/// Standard errors on either side of the interval: 95 %.
-const ERRORS: f64 = 1.96;
 
 /// Fewer snapshots than this give no standard error of a slope.
 const LEAST_SNAPSHOTS: usize = 4;
@@ -38,14 +36,17 @@ pub fn growth(series: &Series) -> Vec<StackGrowth> {
     let every = series.sample_every_bytes as f64;
     let of_stack = |(stack, kept): (usize, &super::Stack)| {
         let line = line(&requests, &kept.live_bytes, every)?;
-        let (slope, half) = (line.slope, line.error * ERRORS);
-        let [low, value, high] = [slope - half, slope, slope + half].map(BytesPerRequest::new);
+        let per_request = Estimate::normal(line.slope, line.error).map(BytesPerRequest::new);
         let span = requests[requests.len() - 1] - requests[0];
-        let allocated = kept.allocated_bytes.last().zip(kept.allocated_bytes.first());
-        let allocated_per_request = BytesPerRequest::new(allocated.map_or(0.0, |(last, first)| (last - first) / span));
-        Some(StackGrowth { stack, per_request: Estimate { low, value, high }, allocated_per_request })
+        let allocated_per_request = BytesPerRequest::new(between(&kept.allocated_bytes) / span);
+        Some(StackGrowth { stack, per_request, allocated_per_request })
     };
     series.stacks.iter().enumerate().filter_map(of_stack).collect()
+}
+
+/// What came between the first snapshot and the last.
+pub(super) fn between(values: &[f64]) -> f64 {
+    values.last().zip(values.first()).map_or(0.0, |(last, first)| last - first)
 }
 
 /// A line through what was alive.
@@ -60,18 +61,8 @@ pub(super) struct Line {
 /// Through what was `live` after these `requests`, where one sample stands for `every` bytes; none where there are too
 /// few, or no requests between them.
 pub(super) fn line(requests: &[f64], live: &[f64], every: f64) -> Option<Line> {
-    let count = requests.len() as f64;
-    let mean = requests.iter().sum::<f64>() / count;
-    let squares: f64 = requests.iter().map(|x| (x - mean).powi(2)).sum();
-    if requests.len() < LEAST_SNAPSHOTS || live.len() != requests.len() || squares <= 0.0 {
-        return None;
-    }
+    let line = LeastSquares::through(requests, live).filter(|_| requests.len() >= LEAST_SNAPSHOTS)?;
     let span = requests[requests.len() - 1] - requests[0];
-    let level = live.iter().sum::<f64>() / count;
-    let pairs = || requests.iter().zip(live);
-    let slope = pairs().map(|(x, y)| (x - mean) * (y - level)).sum::<f64>() / squares;
-    let rest: f64 = pairs().map(|(x, y)| (y - level - slope * (x - mean)).powi(2)).sum();
-    let of_residuals = (rest / (count - 2.0) / squares).sqrt();
-    let of_sampling = (every * (slope * span).abs().max(every)).sqrt() / span;
-    Some(Line { slope, error: of_residuals.max(of_sampling) })
+    let of_sampling = (every * (line.slope * span).abs().max(every)).sqrt() / span;
+    Some(Line { slope: line.slope, error: line.error().max(of_sampling) })
 }

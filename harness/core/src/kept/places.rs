@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::container::container_of;
+use super::growth::between;
 use super::own_calls::{Chain, chains, makes_for_several};
 use super::{Frame, PARTS, Series, Stack};
 use steep_judge::units::{Bytes, BytesPerRequest};
@@ -92,11 +93,6 @@ pub fn long_lived(series: &Series) -> Vec<LongLived> {
     let old =
         |(place, bytes, objects): (Place, f64, f64)| LongLived { place, bytes: Bytes::new(bytes as u64), objects };
     places(series, size, not_held).into_iter().map(old).collect()
-}
-
-/// What came between the first snapshot and the last.
-fn between(values: &[f64]) -> f64 {
-    values.last().zip(values.first()).map_or(0.0, |(last, first)| last - first)
 }
 
 /// Stacks by the place that is to be named for them. Of a chain that is the innermost call of own code which does not

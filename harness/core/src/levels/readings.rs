@@ -68,9 +68,6 @@ pub(super) const fn is_ratio(measure: Measure) -> bool {
     matches!(measure, Measure::P50Us | Measure::P99Us | Measure::CpuUsPerRequest)
 }
 
-/// Half the width of an interval of 95 %, in standard errors.
-const HALF_WIDTH: f64 = 1.96;
-
 /// A level that differs by less does not matter: of memory 1 MiB, which is the growth of an hour that is worth finding
 /// by default, and 2 %; of latency 1 ms, from which on its growth is worth a word ([`crate::outcome::OtherSeries`]),
 /// and 10 %; of CPU time 5 %, from which on regression detectors of services speak of one (the effect floor of SMP).
@@ -140,7 +137,7 @@ fn grown_by(outcome: &Outcome, after_s: f64) -> Option<(f64, f64)> {
         Verdict::Leak | Verdict::Retention | Verdict::Inconclusive => {
             let growth = outcome.judgement.anonymous.as_ref().or(outcome.growth())?;
             let grown = growth.per_hour.map(|growth| growth.get_per_second() * after_s);
-            Some((grown.value, (grown.high - grown.low) / 2.0 / HALF_WIDTH))
+            Some((grown.value, grown.error()))
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use self::excursions::without_excursions;
 
 use super::counters::{Counter, Of, grouped};
+use super::stretches::samples_in;
 use crate::scenario::Role;
 use crate::trace::{Sample, Trace};
 use steep_judge::growth::Layer;
@@ -111,7 +112,7 @@ pub(super) fn by_request(trace: &Trace) -> Option<ByRequest> {
     }
     let keeps = |part: &Part| (part.is_sure, part.bytes_per_request.value.get());
     requests.sort_by(|one, other| keeps(other).partial_cmp(&keeps(one)).unwrap_or(std::cmp::Ordering::Equal));
-    let every_request = if requests.iter().any(|part| part.is_sure) { None } else { every(&levels, &samples) };
+    let every_request = if requests.iter().any(|part| part.is_sure) { None } else { every(&levels, work) };
     let (first, last) = (samples.first()?, samples.last()?);
     let hours = (last.t_s.as_secs_f64() - first.t_s.as_secs_f64()) / SECONDS_PER_HOUR;
     let bytes_per_hour = interval(&found.of_time).map(|bytes| BytesPerHour::new(bytes / hours));
@@ -120,8 +121,8 @@ pub(super) fn by_request(trace: &Trace) -> Option<ByRequest> {
 }
 
 /// What each request keeps, whichever it is, where that is sure.
-fn every(levels: &[f64], samples: &[&Sample]) -> Option<Part> {
-    let counts = vec![samples.iter().map(|sample| sample.completed() as f64).collect()];
+fn every(levels: &[f64], work: Vec<f64>) -> Option<Part> {
+    let counts = vec![work];
     let found = contributions(levels, &counts)?;
     let part = found.of_counters.first()?;
     let is_sure = part.value > quantile(1.0 - FALSE_NAMES, found.freedom) * part.error;
@@ -183,12 +184,7 @@ fn fading(levels: &[f64], counts: &[Vec<f64>]) -> Vec<bool> {
 /// The samples of the longest run of steady phases.
 fn steady(trace: &Trace) -> Option<&[Sample]> {
     let runs = trace.header.phases.chunk_by(|one, next| (one.role == Role::Steady) == (next.role == Role::Steady));
-    let samples = runs.filter(|phases| phases[0].role == Role::Steady).map(|phases| {
-        let (start, end) = (phases[0].start_s, phases[phases.len() - 1].end_s);
-        let from = trace.samples.partition_point(|sample| sample.t_s < start);
-        let to = trace.samples.partition_point(|sample| sample.t_s <= end);
-        trace.samples.get(from..to).unwrap_or_default()
-    });
+    let samples = runs.filter(|phases| phases[0].role == Role::Steady).map(|phases| samples_in(trace, phases));
     samples.max_by_key(|samples| samples.len())
 }
 

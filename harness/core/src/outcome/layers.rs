@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::stretches::fitted_samples;
 use crate::trace::{Places, Sample, Trace};
+use steep_judge::stats::line::Line;
 use steep_judge::stats::student::quantile;
 use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR};
 
@@ -120,24 +121,23 @@ pub(super) fn layers(trace: &Trace) -> Option<Layers> {
     let seconds: Vec<f64> = looks.iter().map(|(_, sample)| sample.t_s.as_secs_f64()).collect();
     let requests: Vec<f64> = looks.iter().map(|(_, sample)| sample.completed() as f64).collect();
     let layers: Vec<Layer> = (0..rows[0].len())
-        .map(|column| {
+        .filter_map(|column| {
             let values: Vec<f64> = rows.iter().map(|row| row[column].1).collect();
-            let per_second = slope(&seconds, &values);
+            let per_second = slope(&seconds, &values)?;
             let span = seconds[seconds.len() - 1] - seconds[0];
             let end_bytes = Bytes::new(values[values.len() - 1] as u64);
-            Layer {
+            Some(Layer {
                 part: rows[0][column].0,
                 end_bytes,
                 growth_bytes_per_hour: per_second.map(|rate| BytesPerHour::new(rate * SECONDS_PER_HOUR)),
-                growth_bytes_per_request: has_requests(&requests)
-                    .then(|| slope(&requests, &values).map(BytesPerRequest::new)),
+                growth_bytes_per_request: slope(&requests, &values).map(|rate| rate.map(BytesPerRequest::new)),
                 grows: per_second.low > 0.0 && per_second.value * span >= LEAST_GROWTH.as_f64(),
-            }
+            })
         })
         // What is nowhere to be found is left out.
         .filter(|layer| layer.end_bytes > Bytes::ZERO || layer.grows)
         .collect();
-    let resident_bytes = resident(last);
+    let resident_bytes = last.memory.resident();
     let sum: Bytes = layers.iter().map(|layer| layer.end_bytes).sum();
     let rest_bytes = resident_bytes.get().cast_signed().saturating_sub(sum.get().cast_signed());
     Some(Layers { resident_bytes, rest_bytes, live_is_known, looks: rows.len(), layers })
@@ -153,10 +153,6 @@ fn looks(trace: &Trace) -> Vec<(&Places, &Sample)> {
     let all: Vec<(&Places, &Sample)> = looks.collect();
     let later = all.partition_point(|(_, sample)| sample.t_s.as_secs_f64() < middle);
     if all.len() - later < FEW_LOOKS { all } else { all[later..].to_vec() }
-}
-
-fn resident(sample: &Sample) -> Bytes {
-    sample.memory.judged() + sample.memory.file_bytes
 }
 
 fn parts(places: &Places, sample: &Sample, live_is_known: bool, is_other: bool) -> Vec<(Part, f64)> {
@@ -193,26 +189,17 @@ fn split(of_glibc: f64, other: f64, live: f64, own: f64, is_other: bool) -> Vec<
     vec![(Part::InUse, in_use), (Part::HeldFree, left - mapped), (Part::OwnMappings, mapped)]
 }
 
-fn has_requests(requests: &[f64]) -> bool {
-    requests.last() > requests.first()
-}
-
 /// The slope of a line through the points by least squares, so that the slopes of the layers add up to that of their
-/// sum. Neighbours are alike: the interval is wider by their correlation.
-fn slope(at: &[f64], values: &[f64]) -> Estimate<f64> {
-    let count = at.len() as f64;
-    let mean = |of: &[f64]| of.iter().sum::<f64>() / count;
-    let (middle, level) = (mean(at), mean(values));
-    let squares: f64 = at.iter().map(|x| (x - middle).powi(2)).sum();
-    let value = at.iter().zip(values).map(|(x, y)| (x - middle) * (y - level)).sum::<f64>() / squares;
-    let rest: Vec<f64> = at.iter().zip(values).map(|(x, y)| y - level - value * (x - middle)).collect();
-    let sum: f64 = rest.iter().map(|one| one * one).sum();
-    let along: f64 = rest.windows(2).map(|pair| pair[0] * pair[1]).sum();
+/// sum. Neighbours are alike: the interval is wider by their correlation. None where all points are at one place.
+fn slope(at: &[f64], values: &[f64]) -> Option<Estimate<f64>> {
+    let line = Line::through(at, values)?;
+    let sum: f64 = line.rests.iter().map(|one| one * one).sum();
+    let along: f64 = line.rests.windows(2).map(|pair| pair[0] * pair[1]).sum();
     let alike = if sum > 0.0 { (along / sum).clamp(0.0, MOST_CORRELATED) } else { 0.0 };
     let wider = (1.0 + alike) / (1.0 - alike);
-    let freedom = (count / wider - 2.0).max(1.0);
-    let half = (sum * wider / (count - 2.0) / squares).sqrt() * quantile(0.975, freedom);
-    Estimate { value, low: value - half, high: value + half }
+    let freedom = (at.len() as f64 / wider - 2.0).max(1.0);
+    let half = line.error() * wider.sqrt() * quantile(0.975, freedom);
+    Some(Estimate { value: line.slope, low: line.slope - half, high: line.slope + half })
 }
 
 impl Layers {

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use super::stretches::fitted_samples;
 use crate::scenario::LiveFrom;
 use crate::trace::{Live, Sample, Trace};
+use steep_judge::stats::line::Line;
 use steep_judge::units::Bytes;
 
 /// Looks at the heap without which nothing is known of what lies outside.
@@ -82,8 +83,9 @@ fn why_not(trace: &Trace) -> Option<String> {
     }
     let seconds = last.t_s.as_secs_f64() - first.t_s.as_secs_f64();
     let at_most = |points: &[(f64, f64)]| {
-        let (slope, error) = slope(points);
-        (slope + ERRORS * error) * seconds
+        let (at, bytes): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
+        // Looks of one moment, which cannot be, would say nothing: as growth without a bound.
+        Line::through(&at, &bytes).map_or(f64::INFINITY, |line| (line.slope + ERRORS * line.error()) * seconds)
     };
     // Where nothing grows outside there is nothing to explain, however much live bytes move with what is in flight.
     let outside: Vec<(f64, f64)> = samples.iter().filter_map(outside).collect();
@@ -119,17 +121,6 @@ fn outside(sample: &Sample) -> Option<(f64, f64)> {
 fn unexplained(sample: &Sample) -> Option<(f64, f64)> {
     let outside = sample.heap.as_ref()?.outside_bytes.as_f64();
     Some((sample.t_s.as_secs_f64(), outside - sample.live?.live_bytes.as_f64()))
-}
-
-/// The slope of a line through `points`, by least squares, and its standard error.
-fn slope(points: &[(f64, f64)]) -> (f64, f64) {
-    let count = points.len() as f64;
-    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
-    let (at, level) = (mean(|point| point.0), mean(|point| point.1));
-    let squares: f64 = points.iter().map(|(t, _)| (t - at).powi(2)).sum();
-    let slope = points.iter().map(|(t, y)| (t - at) * (y - level)).sum::<f64>() / squares;
-    let rest: f64 = points.iter().map(|(t, y)| (y - level - slope * (t - at)).powi(2)).sum();
-    (slope, (rest / (count - 2.0) / squares).sqrt())
 }
 
 #[cfg(test)]

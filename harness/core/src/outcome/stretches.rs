@@ -41,10 +41,10 @@ impl<'t> Stretch<'t> {
     }
 
     fn of(trace: &'t Trace, phases: &'t [PhaseSpan]) -> Option<Self> {
-        let (start, end) = (phases.first()?.start_s, phases.last()?.end_s);
-        let from = trace.samples.partition_point(|sample| sample.t_s < start);
-        let to = trace.samples.partition_point(|sample| sample.t_s <= end);
-        let samples = trace.samples.get(from..to).filter(|samples| !samples.is_empty())?;
+        let samples = samples_in(trace, phases);
+        if samples.is_empty() {
+            return None;
+        }
         let is_silent = phases.iter().all(is_without_load) || is_not_asked(trace, phases, samples);
         Some(Self { phases, samples, is_silent, is_fitted: false })
     }
@@ -87,6 +87,14 @@ impl<'t> Stretch<'t> {
             sources,
         }
     }
+}
+
+/// What was read in these phases, which follow each other.
+pub(super) fn samples_in<'t>(trace: &'t Trace, phases: &[PhaseSpan]) -> &'t [Sample] {
+    let (Some(first), Some(last)) = (phases.first(), phases.last()) else { return &[] };
+    let from = trace.samples.partition_point(|sample| sample.t_s < first.start_s);
+    let to = trace.samples.partition_point(|sample| sample.t_s <= last.end_s);
+    trace.samples.get(from..to).unwrap_or_default()
 }
 
 /// The samples of what is fitted.

@@ -9,7 +9,7 @@ pub(super) fn seconds_to_limit(limit: Bytes, last: &Sample, judgement: &Judgemen
     if !matches!(judgement.verdict, Verdict::Leak | Verdict::Step | Verdict::Retention) {
         return None;
     }
-    let resident = last.memory.judged() + last.memory.file_bytes;
+    let resident = last.memory.resident();
     let left = limit.saturating_sub(resident).as_f64();
     let growing = if judgement.verdict == Verdict::Retention { &judgement.anonymous } else { &judgement.growth };
     let per_hour = growing.as_ref()?.per_hour;

@@ -64,6 +64,12 @@ impl Service {
         self.live == LiveChoice::Auto && self.probe.is_none()
     }
 
+    /// Whether the library may be preloaded: the scenario asks for it, or lets the program decide.
+    #[must_use]
+    pub fn may_be_preloaded(&self) -> bool {
+        self.lets_program_decide() || self.live_from() == Some(LiveFrom::Preload)
+    }
+
     /// Where the probe answers, if it is asked.
     #[must_use]
     pub fn asked_probe(&self) -> Option<&str> {

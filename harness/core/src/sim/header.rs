@@ -37,7 +37,7 @@ pub(super) fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         users: scenario.load.model.users(),
         thresholds: scenario.thresholds.clone(),
         tolerate: scenario.tolerate.clone(),
-        coded: Header::code(scenario),
+        coded: scenario.code(),
         connections: Header::kept_connections(scenario),
         external: ExternalLoad::of(scenario),
         memory_limit_bytes: scenario.service.memory_limit_bytes,

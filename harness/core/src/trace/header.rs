@@ -192,13 +192,6 @@ pub struct PhaseSpan {
 }
 
 impl Header {
-    /// The code of `scenario`, where its load has one.
-    #[must_use]
-    pub fn code(scenario: &Scenario) -> Option<Code> {
-        let places = scenario.requests.len() + scenario.flows.len();
-        scenario.load.coded.then(|| Code::new(&scenario.phases, places))
-    }
-
     /// The connections that `scenario` wants throughout; none where it has them closed on purpose.
     #[must_use]
     pub fn kept_connections(scenario: &Scenario) -> Option<u64> {

@@ -40,6 +40,12 @@ impl Memory {
     pub fn shared(&self) -> Bytes {
         self.shmem_bytes + self.hugetlb_bytes + self.unmapped_bytes
     }
+
+    /// All that is resident or swapped out, with pages of files on disks.
+    #[must_use]
+    pub fn resident(&self) -> Bytes {
+        self.judged() + self.file_bytes
+    }
 }
 
 /// What the program itself holds, whatever its allocator keeps.

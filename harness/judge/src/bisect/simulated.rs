@@ -12,7 +12,7 @@ use super::{Bisect, Rules, Sampled, Soaked};
 use crate::ids::FlagSet;
 use crate::isolation::signals::Signals;
 use crate::isolation::{CellStacks, ChainGrowth, Shape};
-use crate::units::{BytesPerRequest, Estimate};
+use crate::units::{BytesPerRequest, Estimate, HALF_WIDTH};
 
 /// A leak is kept by two stacks, as a map keeps its table and what is in it: this share of it is the larger one's.
 const LARGER: f64 = 0.7;
@@ -25,11 +25,6 @@ const CACHE_EACH: usize = 4;
 const CACHE_KEEPS: f64 = 16.0;
 /// See [`CACHE_KEEPS`].
 const CACHE_FILLS: f64 = 40.0;
-
-/// The same bounds by which a soak's stacks are held to grow or to slow down (`kept/chains.rs`).
-const LATER: f64 = 0.6;
-/// See [`LATER`].
-const ERRORS: f64 = 1.96;
 
 /// A service, and the cells that were soaked of it.
 pub(super) struct SampledService<'t> {
@@ -94,9 +89,9 @@ impl<'t> SampledService<'t> {
         let [earlier, later] = halves.map(&mut seen);
         let whole = f64::midpoint(earlier, later);
         let (error, its_error) = (self.sampled.error(whole, seconds), self.sampled.error(later, seconds / 2.0));
-        let (growth, shape) = if whole <= ERRORS * error {
+        let (growth, shape) = if whole <= HALF_WIDTH * error {
             (estimate(whole, error), Shape::Flat)
-        } else if later + its_error < LATER * whole {
+        } else if later + its_error < Shape::LATER * whole {
             (estimate(later, its_error), Shape::Slows)
         } else {
             (estimate(whole, error), Shape::Grows)
@@ -122,6 +117,5 @@ impl<'t> SampledService<'t> {
 }
 
 fn estimate(value: f64, error: f64) -> Estimate<BytesPerRequest> {
-    let half = ERRORS * error;
-    Estimate { value, low: value - half, high: value + half }.map(BytesPerRequest::new)
+    Estimate::normal(value, error).map(BytesPerRequest::new)
 }

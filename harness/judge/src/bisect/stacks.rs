@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::candidates::information;
 use super::{Bisect, Explanation, SURE, Soaked};
-use crate::isolation::model::{Causes, Reading, STACK_CREEP};
+use crate::isolation::model::{Reading, STACK_CREEP};
 use crate::isolation::posterior::Posterior;
 use crate::units::BytesPerRequest;
 
@@ -88,8 +88,7 @@ impl Bisect {
             Some(Reading { on, growth: growth.get() / worth, error: error.get() / worth })
         };
         let readings: Vec<Reading> = self.soaked.iter().filter_map(reading).collect();
-        let together = (0..self.flags.len()).flat_map(|one| (0..one).map(move |other| (other, one))).collect();
-        let posterior = Posterior::of_stack(&readings, &Causes { together, ..Causes::default() });
+        let posterior = Posterior::of_stack(&readings, &self.causes());
         let explanations = self.explanations(&posterior);
         let largest = readings.iter().map(|reading| reading.growth).fold(0.0, f64::max);
         let least = readings.iter().map(|reading| reading.error).fold(f64::INFINITY, f64::min);

@@ -8,7 +8,6 @@ use super::model::{Reading, Term};
 use super::posterior::Posterior;
 use super::signals::Signal;
 use super::suspects::PROGRAM;
-use super::tail::HALF_WIDTH;
 use super::{CLEARED, NAMED, Weighed, share_of};
 use crate::units::{BytesPerRequest, Estimate};
 
@@ -90,9 +89,7 @@ fn mean(readings: &[&Reading], worth: f64) -> Option<Estimate<BytesPerRequest>> 
     let value = readings.iter().map(|reading| weight(reading) * reading.growth).sum::<f64>() / weights;
     let spread: f64 = readings.iter().map(|reading| weight(reading) * (reading.growth - value).powi(2)).sum();
     let apart = (spread / (readings.len() as f64 - 1.0).max(1.0)).max(1.0);
-    let half = HALF_WIDTH * (apart / weights).sqrt();
-    let bytes = |growth: f64| BytesPerRequest::new(growth * worth);
-    Some(Estimate { value: bytes(value), low: bytes(value - half), high: bytes(value + half) })
+    Some(Estimate::normal(value, (apart / weights).sqrt()).map(|growth| BytesPerRequest::new(growth * worth)))
 }
 
 impl Weighed<'_> {

@@ -6,9 +6,8 @@ use super::factor::Factor;
 use super::model::{Causes, Reading};
 use super::said::Said;
 use super::signals::{Signal, Signals};
-use super::tail::HALF_WIDTH;
 use crate::growth::{Growth, Layer};
-use crate::units::{BytesPerHour, BytesPerRequest, Estimate, Rps};
+use crate::units::{BytesPerHour, BytesPerRequest, Estimate, HALF_WIDTH, Rps};
 
 /// The cells that say something about growth.
 pub(super) struct Readings<'o> {
@@ -82,8 +81,7 @@ impl<'o> Readings<'o> {
         &self,
         (mean, error): (f64, f64),
     ) -> (Estimate<BytesPerHour>, Option<Estimate<BytesPerRequest>>) {
-        let half = HALF_WIDTH * error;
-        let growth = Estimate { value: mean, low: mean - half, high: mean + half }.map(|growth| growth * self.worth);
+        let growth = Estimate::normal(mean, error).map(|growth| growth * self.worth);
         if !self.is_per_request {
             return (growth.map(BytesPerHour::new), None);
         }

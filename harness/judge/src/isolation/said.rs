@@ -1,9 +1,8 @@
 //! What one cell says of growth: how much, and within what. The verdict decides how its numbers are read.
 
 use super::cell::JudgedCell;
-use super::tail::HALF_WIDTH;
 use crate::growth::Growth;
-use crate::units::{Bytes, BytesPerHour, Estimate};
+use crate::units::{Bytes, BytesPerHour, Estimate, HALF_WIDTH};
 use crate::verdict::{Limits, Verdict};
 
 /// By how much growth in jumps differs from cell to cell, as a share of it, and the most of any growth that a verdict

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::tail::HALF_WIDTH;
-use crate::units::{BytesPerRequest, Estimate};
+use crate::units::{BytesPerRequest, Estimate, HALF_WIDTH};
 
 /// What the stacks of a cell kept. Growth of all chains and of the others adds up to that of the cell, as sampled.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -61,6 +60,12 @@ pub(crate) struct Level {
     pub(crate) grows: bool,
 }
 
+impl Shape {
+    /// What grows does so in the later half of the time by this share of what it does in all of it: a line has 1, and a
+    /// fill of which two time constants are seen 0.54.
+    pub const LATER: f64 = 0.6;
+}
+
 impl CellStacks {
     /// What is kept by chains with these `calls`, where `worth` bytes for each request are worth finding.
     pub(super) fn level(&self, calls: &[String], worth: f64) -> Level {
@@ -101,5 +106,5 @@ impl ChainGrowth {
 }
 
 fn error_of(growth: Estimate<BytesPerRequest>) -> f64 {
-    0.5 * (growth.high.get() - growth.low.get()) / HALF_WIDTH
+    growth.map(BytesPerRequest::get).error()
 }

@@ -4,9 +4,6 @@ use std::f64::consts::{PI, SQRT_2};
 
 use statrs::function::erf::erfc;
 
-/// Half the width of an interval of 95 %, in standard errors.
-pub(super) const HALF_WIDTH: f64 = 1.96;
-
 /// From here on `erfc` comes near the smallest number, and its expansion is exact to 10⁻⁴.
 const FAR: f64 = 20.0;
 

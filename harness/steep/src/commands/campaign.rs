@@ -12,7 +12,7 @@ mod repeats;
 mod search;
 mod so_far;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
 
@@ -210,16 +210,8 @@ impl<'l> Campaign<'l> {
         self.so_far.outcomes.forget(id);
         let soaking = Soaking {
             scenario: longer.unwrap_or(&self.so_far.run.scenario),
-            supplies: &self.so_far.loaded.supplies,
-            plan: &self.so_far.run.plan,
-            cell,
-            scenario_folder: &self.so_far.run.scenario_folder,
-            provenance,
-            binary: self.so_far.builds.binary(cell)?,
-            folder: &self.so_far.folder,
             repeated: repeated.as_ref(),
-            added_env: &BTreeMap::new(),
-            sample_every: self.sample_every,
+            ..self.so_far.soaking(cell, provenance, self.sample_every)?
         };
         let recorded = cell::soak(&soaking, progress, interrupted).await?;
         let outcome = judged(recorded, &self.so_far.folder);

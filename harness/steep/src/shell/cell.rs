@@ -126,9 +126,7 @@ pub async fn soak(
     // Before anything is started: whenever steep is killed, the folder says which cell it was.
     let mut header = header(soaking, attempt);
     let counting = counting(soaking, &cell_folder);
-    if let Ok((_, arranged)) = &counting
-        && arranged.preloaded.is_some()
-    {
+    if counting.as_ref().is_ok_and(|counting| counting.arranged.preloaded.is_some()) {
         header.live_from = Some(LiveFrom::Preload);
     }
     writer.write(&Record::Header(Box::new(header.clone())))?;
@@ -162,12 +160,11 @@ struct Prepared {
 async fn prepare(
     soaking: &Soaking<'_>,
     cell_folder: &Path,
-    counting: Result<(CellSettings, Arranged), NotLoaded>,
+    counting: Result<WithCounting, NotLoaded>,
 ) -> Result<Result<Prepared, NotLoaded>, CellError> {
     let steep = own_program().map_err(CellError::OwnProgram)?;
     let scenario = soaking.scenario;
-    let without = settled(soaking).unwrap_or_default();
-    let (settings, mut arranged) = match counting {
+    let WithCounting { settings, env_without, mut arranged } = match counting {
         Ok(counting) => counting,
         Err(not_loaded) => return Ok(Err(not_loaded)),
     };
@@ -195,7 +192,7 @@ async fn prepare(
     let mut started = start(&scenario.service, &scenario.dependencies, &place).await;
     // A program behind a wrapper may not bear it, as one with a sanitizer.
     if let (Err(ServiceError::Ended { who: Who::Service, .. }), true) = (&started, arranged.may_give_up()) {
-        place.env = &without.env;
+        place.env = &env_without;
         started = start(&scenario.service, &scenario.dependencies, &place).await;
         arranged.give_up(started.is_ok());
     }
@@ -232,15 +229,24 @@ fn settled(soaking: &Soaking<'_>) -> Result<CellSettings, PreloadError> {
     Ok(settings)
 }
 
+/// The settings of a cell, and what counts live bytes in it.
+struct WithCounting {
+    settings: CellSettings,
+    /// The variables among them as they are without the library.
+    env_without: BTreeMap<String, Option<String>>,
+    arranged: Arranged,
+}
+
 /// The same, and the library that counts live bytes, where the scenario wants it and the program takes it.
-fn counting(soaking: &Soaking<'_>, cell_folder: &Path) -> Result<(CellSettings, Arranged), NotLoaded> {
+fn counting(soaking: &Soaking<'_>, cell_folder: &Path) -> Result<WithCounting, NotLoaded> {
     let not_verified = |message: &dyn ToString| NotLoaded::new(EndReason::NotVerified, &message.to_string());
     let mut settings = settled(soaking).map_err(|error| not_verified(&error))?;
+    let env_without = settings.env.clone();
     let folders = (soaking.scenario_folder, cell_folder);
     let (built, every) = (soaking.built(), soaking.sample_every);
     let arranged = Arranged::before_start(soaking.scenario, folders, built.as_deref(), every, &mut settings)
         .map_err(|error| not_verified(&asked_for(&error)))?;
-    Ok((settings, arranged))
+    Ok(WithCounting { settings, env_without, arranged })
 }
 
 fn asked_for(error: &LiveError) -> String {
@@ -467,7 +473,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         users: scenario.load.model.users(),
         thresholds: scenario.thresholds.clone(),
         tolerate: scenario.tolerate.clone(),
-        coded: Header::code(scenario),
+        coded: scenario.code(),
         connections: Header::kept_connections(scenario),
         external: ExternalLoad::of(scenario),
         memory_limit_bytes: scenario.service.memory_limit_bytes,

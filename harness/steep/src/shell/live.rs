@@ -106,12 +106,14 @@ impl Counting {
     /// `is_steady`: caches that fill would be named. Until then it is kept for a crash.
     pub fn count(&mut self, sample: &mut Sample, is_steady: bool) {
         self.preloaded.tidy(&self.last.processes);
-        sample.live = self.preloaded.read(&sample.processes);
-        if let Some(places) = sample.heap.as_mut().and_then(|heap| heap.places.as_mut()) {
-            (places.own_mappings_bytes, places.is_other_allocator) = self.preloaded.mapped(&sample.processes);
-        }
+        let counted = self.preloaded.read(&sample.processes);
+        sample.live = counted.live();
         if let Some(heap) = &mut sample.heap {
-            **heap = heap.without(self.preloaded.own_break(&sample.processes));
+            if let Some(places) = &mut heap.places {
+                places.own_mappings_bytes = counted.mapped();
+                places.is_other_allocator = counted.has_other_allocator();
+            }
+            **heap = heap.without(counted.own_break());
         }
         if is_steady && !self.has_been_steady {
             self.stacks = StackLog::default();
@@ -131,7 +133,7 @@ impl Counting {
     /// The percents of the limit that `sample` is above and none before was.
     fn is_close_to_limit(&self, sample: &Sample) -> Option<u64> {
         let limit = self.limit?.get();
-        let resident = sample.memory.judged() + sample.memory.file_bytes;
+        let resident = sample.memory.resident();
         // Blocks that were never written are not resident, and count where the limit is one of what is mapped.
         let held = resident.max(sample.live.map_or(Bytes::ZERO, |live| live.live_bytes)).get();
         let is_above = |percent: &u64| held.saturating_mul(100) >= limit.saturating_mul(*percent);

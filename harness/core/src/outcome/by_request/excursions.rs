@@ -1,13 +1,12 @@
 //! Levels without what comes and goes: a batch that holds a hundred times what a leak adds hides it.
 
+use steep_judge::stats::order::{median, robust_sigma};
+
 /// Levels on either side of one that say where it should lie: an excursion may last as many.
 const REACH: usize = 5;
 
 /// Levels that stand out by more than this many deviations are excursions; by chance one in a million does.
 const STANDS_OUT: f64 = 5.0;
-
-/// From a median absolute deviation to a standard deviation, of normal noise.
-const DEVIATION: f64 = 1.4826;
 
 /// Where more of the levels would be excursions, they are what the service does.
 const MOST: f64 = 0.25;
@@ -35,14 +34,14 @@ fn held_for_each(levels: &[f64], risen: &[f64]) -> f64 {
         (change.abs() > most / 2.0).then(|| (levels[1] - levels[0]) / change)
     });
     let changes: Vec<f64> = changes.collect();
-    if changes.len() < CHANGES_MIN { 0.0 } else { median(changes).max(0.0) }
+    if changes.len() < CHANGES_MIN { 0.0 } else { median(&changes).max(0.0) }
 }
 
 fn laid_back(levels: &[f64]) -> (Vec<f64>, usize) {
     let slope = slope(levels);
-    let usual: Vec<f64> = (0..levels.len()).map(|at| median(around(levels, at, slope))).collect();
+    let usual: Vec<f64> = (0..levels.len()).map(|at| median(&around(levels, at, slope))).collect();
     let rests: Vec<f64> = levels.iter().zip(&usual).map(|(level, usual)| level - usual).collect();
-    let deviation = DEVIATION * median(rests.iter().map(|rest| rest.abs()).collect());
+    let deviation = robust_sigma(&rests);
     let stands_out: Vec<bool> = rests.iter().map(|rest| *rest > STANDS_OUT * deviation).collect();
     let count = stands_out.iter().filter(|out| **out).count();
     if count as f64 > MOST * levels.len() as f64 {
@@ -72,7 +71,7 @@ fn laid_back(levels: &[f64]) -> (Vec<f64>, usize) {
 fn slope(levels: &[f64]) -> f64 {
     let apart = 2 * REACH;
     let rises = levels.iter().zip(levels.iter().skip(apart)).map(|(level, later)| (later - level) / apart as f64);
-    median(rises.collect())
+    median(&rises.collect::<Vec<f64>>())
 }
 
 fn around(levels: &[f64], at: usize, slope: f64) -> Vec<f64> {
@@ -81,11 +80,6 @@ fn around(levels: &[f64], at: usize, slope: f64) -> Vec<f64> {
     let to = from + wide;
     // The end of a rise does not stand out of it.
     (from..to).map(|other| levels[other] - slope * (other as f64 - at as f64)).collect()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Model;
+use super::{Load, Model};
 use crate::scenario::check::Check;
 use crate::scenario::{Phase, Role, Scenario};
 use steep_judge::units::SinceStart;
@@ -148,6 +148,14 @@ fn steady(phases: &[Phase]) -> impl Iterator<Item = (SinceStart, SinceStart)> {
     stretches.into_iter()
 }
 
+impl Load {
+    /// The code of `phases` for these requests and flows together, where the load has one.
+    #[must_use]
+    pub fn code(&self, phases: &[Phase], names: usize) -> Option<Code> {
+        self.coded.then(|| Code::new(phases, names))
+    }
+}
+
 /// Why a load cannot be coded, and what would help.
 struct Hindrance {
     message: String,
@@ -182,6 +190,12 @@ fn hindrance(scenario: &Scenario) -> Option<Hindrance> {
 }
 
 impl Scenario {
+    /// The code of its load, where that has one.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        self.load.code(&self.phases, self.requests.len() + self.flows.len())
+    }
+
     /// The same with coded traffic, where its load can be coded.
     #[must_use]
     pub fn coded_where_possible(mut self) -> Self {

@@ -13,7 +13,7 @@ use crate::shell::own_program::own_program;
 use crate::shell::progress::Progress;
 use crate::shell::store::{RunFolder, RunRecord};
 use steep_core::plan::Cell;
-use steep_core::scenario::{LiveFrom, Program};
+use steep_core::scenario::Program;
 use steep_judge::units::duration_text;
 
 /// The builds that were tried, by their number in the plan. One that failed keeps its message, and does not keep the
@@ -42,8 +42,7 @@ impl Builds {
         needed.retain(|build| !self.has(*build));
         needed.sort_unstable();
         needed.dedup();
-        let service = &run.scenario.service;
-        let are_counted = service.lets_program_decide() || service.live_from() == Some(LiveFrom::Preload);
+        let are_counted = run.scenario.service.may_be_preloaded();
         for &index in &needed {
             let build = &run.plan.builds[index];
             let label = format!("{} ({})", package.name, build.label());

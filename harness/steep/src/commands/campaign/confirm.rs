@@ -37,17 +37,9 @@ impl Campaign<'_> {
         let cell = &self.so_far.run.plan.cells[self.so_far.place(id)?];
         progress.cell(1, cell);
         let soaking = Soaking {
-            scenario: &self.so_far.run.scenario,
-            supplies: &self.so_far.loaded.supplies,
-            plan: &self.so_far.run.plan,
-            cell,
-            scenario_folder: &self.so_far.run.scenario_folder,
-            provenance: &provenance,
-            binary: self.so_far.builds.binary(cell)?,
             folder: &folder,
-            repeated: None,
             added_env: &remedy.remedy,
-            sample_every: self.sample_every,
+            ..self.so_far.soaking(cell, &provenance, self.sample_every)?
         };
         cell::soak(&soaking, &mut progress, interrupt.watch()).await?;
         progress.finish();

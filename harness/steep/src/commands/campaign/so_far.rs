@@ -1,6 +1,6 @@
 //! What there is of a run so far: what was loaded, its folder and record, builds, and what came of its cells.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -10,6 +10,7 @@ use super::builds::Builds;
 use super::folder::{Refused, open};
 use crate::commands::outcomes::Outcomes;
 use crate::commands::scenario_file::LoadedScenario;
+use crate::shell::cell::Soaking;
 use crate::shell::provenance::of_run;
 use crate::shell::store::{RUN_FILE, RunFolder, RunRecord, StoreError};
 use steep_core::outcome::Outcome;
@@ -40,6 +41,29 @@ impl<'l> SoFar<'l> {
         let (folder, run) = open(loaded, plan, out, resume)?;
         let (builds, outcomes) = (Builds::default(), Outcomes::default());
         Ok(Self { loaded, folder, run, is_resumed: resume.is_some(), builds, outcomes })
+    }
+
+    /// The soak of `cell` as the run wants it, with stacks sampled once in `sample_every` bytes.
+    pub(super) fn soaking<'r>(
+        &'r self,
+        cell: &'r Cell,
+        provenance: &'r Provenance,
+        sample_every: u64,
+    ) -> Result<Soaking<'r>, anyhow::Error> {
+        static NOTHING: BTreeMap<String, String> = BTreeMap::new();
+        Ok(Soaking {
+            scenario: &self.run.scenario,
+            supplies: &self.loaded.supplies,
+            plan: &self.run.plan,
+            cell,
+            scenario_folder: &self.run.scenario_folder,
+            provenance,
+            binary: self.builds.binary(cell)?,
+            folder: &self.folder,
+            repeated: None,
+            added_env: &NOTHING,
+            sample_every,
+        })
     }
 
     /// Keeps the record of the run as it is now.

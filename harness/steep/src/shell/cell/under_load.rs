@@ -376,14 +376,14 @@ impl<'r> CellUnderLoad<'r> {
         let Some(counting) = self.counting.take() else { return Ok(()) };
         // Debug information takes seconds to read, on a thread that may be late.
         let Ok(kept) = tokio::task::spawn_blocking(move || counting.finish(crashed_at)).await else { return Ok(()) };
-        for (file, series) in [(STACKS_FILE, kept.series), (STACKS_AT_LIMIT_FILE, kept.at_limit)] {
-            if let Some(series) = series {
-                self.soaking.folder.write_json(Path::new(self.soaking.cell.id.as_str()).join(file), &series)?;
-                if file == STACKS_FILE {
-                    let folder = self.soaking.folder.cell(&self.soaking.cell.id);
-                    write_profiles(&folder, &series).map_err(|source| StoreError::File { path: folder, source })?;
-                }
-            }
+        let (folder, id) = (self.soaking.folder, &self.soaking.cell.id);
+        if let Some(series) = &kept.series {
+            folder.write_json(Path::new(id.as_str()).join(STACKS_FILE), series)?;
+            let own = folder.cell(id);
+            write_profiles(&own, series).map_err(|source| StoreError::File { path: own, source })?;
+        }
+        if let Some(series) = &kept.at_limit {
+            folder.write_json(Path::new(id.as_str()).join(STACKS_AT_LIMIT_FILE), series)?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{LiveError, Preloaded};
 use crate::shell::preload::{self, PreloadError, VARIABLE};
 use crate::shell::process_tree;
 use steep_core::plan::CellSettings;
-use steep_core::scenario::{LiveFrom, Program, Scenario};
+use steep_core::scenario::{Program, Scenario};
 use steep_core::trace::OwnHeap;
 
 /// A process that was just started has mapped nothing yet: so often it is looked again, with this pause.
@@ -46,10 +46,10 @@ impl Arranged {
         sample_every: u64,
         settings: &mut CellSettings,
     ) -> Result<Self, LiveError> {
-        let is_free = scenario.service.lets_program_decide();
-        if !is_free && scenario.service.live_from() != Some(LiveFrom::Preload) {
+        if !scenario.service.may_be_preloaded() {
             return Ok(Self::default());
         }
+        let is_free = scenario.service.lets_program_decide();
         let program = binary.map(Path::to_owned).or_else(|| program(scenario, scenario_folder));
         let obstacle = program.and_then(|program| obstacle(&program)).filter(Obstacle::harms);
         let laid = match obstacle {

@@ -54,6 +54,43 @@ pub enum LiveError {
     Preload(#[from] PreloadError),
 }
 
+/// What each process of the service counts at one moment; none where it does not.
+#[derive(Debug)]
+pub struct Counted(Vec<Option<Counts>>);
+
+impl Counted {
+    /// What they hold together; none where one of them does not count.
+    #[must_use]
+    pub fn live(&self) -> Option<Live> {
+        let mut live = Live::default();
+        for counts in &self.0 {
+            let counts = counts.as_ref()?;
+            live.live_bytes = live.live_bytes + Bytes::new(counts.live_bytes());
+            live.live_objects += counts.live_objects();
+            live.allocated_objects = Some(live.allocated_objects.unwrap_or(0) + counts.allocated_objects);
+        }
+        (!self.0.is_empty()).then_some(live)
+    }
+
+    /// Anonymous memory that they mapped for themselves, none where one of them does not count.
+    #[must_use]
+    pub fn mapped(&self) -> Option<Bytes> {
+        self.0.iter().map(|counts| Some(Bytes::new(counts.as_ref()?.mapped_bytes))).sum()
+    }
+
+    /// Whether any has another allocator than glibc's.
+    #[must_use]
+    pub fn has_other_allocator(&self) -> bool {
+        self.0.iter().flatten().any(|counts| counts.flags & CHAINED != 0)
+    }
+
+    /// What programs took themselves at the end of the heap, where glibc's lies as well.
+    #[must_use]
+    pub fn own_break(&self) -> Bytes {
+        Bytes::new(self.0.iter().flatten().map(|counts| counts.break_bytes).sum())
+    }
+}
+
 /// The library in a cell, and what it writes.
 #[derive(Debug, Clone)]
 pub struct Preloaded {
@@ -102,33 +139,10 @@ impl Preloaded {
         self.folder.join(LIBRARY_FILE)
     }
 
-    /// What `processes` hold together; none where one of them does not count.
+    /// What `processes` count.
     #[must_use]
-    pub fn read(&self, processes: &[ProcessId]) -> Option<Live> {
-        let mut live = Live::default();
-        for process in processes {
-            let counts = self.counts(process.pid)?;
-            live.live_bytes = live.live_bytes + Bytes::new(counts.live_bytes());
-            live.live_objects += counts.live_objects();
-            live.allocated_objects = Some(live.allocated_objects.unwrap_or(0) + counts.allocated_objects);
-        }
-        (!processes.is_empty()).then_some(live)
-    }
-
-    /// Anonymous memory that `processes` mapped for themselves, none where one of them does not count; and whether any
-    /// has another allocator than glibc's.
-    #[must_use]
-    pub fn mapped(&self, processes: &[ProcessId]) -> (Option<Bytes>, bool) {
-        let counts: Vec<Option<Counts>> = processes.iter().map(|process| self.counts(process.pid)).collect();
-        let is_other = counts.iter().flatten().any(|counts| counts.flags & CHAINED != 0);
-        (counts.into_iter().map(|counts| Some(Bytes::new(counts?.mapped_bytes))).sum(), is_other)
-    }
-
-    /// What programs took themselves at the end of the heap, where glibc's lies as well.
-    #[must_use]
-    pub fn own_break(&self, processes: &[ProcessId]) -> Bytes {
-        let counts = processes.iter().filter_map(|process| self.counts(process.pid));
-        Bytes::new(counts.map(|counts| counts.break_bytes).sum())
+    pub fn read(&self, processes: &[ProcessId]) -> Counted {
+        Counted(processes.iter().map(|process| self.counts(process.pid)).collect())
     }
 
     fn counts(&self, pid: u32) -> Option<Counts> {
@@ -198,7 +212,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let preloaded = Preloaded::lay(folder.path(), 64 * 1024).expect("it is laid");
         let own = ProcessId { pid: std::process::id(), start_ticks: 0 };
-        assert_eq!((preloaded.read(&[own]), preloaded.read(&[])), (None, None));
+        assert_eq!((preloaded.read(&[own]).live(), preloaded.read(&[]).live()), (None, None));
         let left = preloaded.folder.join(file_name(u32::MAX));
         let alive = preloaded.folder.join(file_name(own.pid));
         for file in [&left, &alive] {
