@@ -212,7 +212,7 @@ impl Watch {
             if !self.deaf.contains(&first.inode) && !is_reached(address) {
                 self.deaf.insert(first.inode);
             }
-            if self.deaf.contains(&first.inode) {
+            if self.deaf.contains(&first.inode) || !still_alone(address) {
                 return Answerer::Nobody;
             }
         }
@@ -339,6 +339,12 @@ pub fn is_sighted() -> bool {
     let Candidates::These(own) = candidates(&all, address) else { return false };
     let wanted = own.iter().map(|listener| listener.inode).collect();
     !search([std::process::id()].into_iter(), &wanted).found.is_empty()
+}
+
+/// Whether nothing listens on `address` itself yet. What was reached there may be a service that began to listen after
+/// the listeners were read; the next look sees whose it is.
+fn still_alone(address: SocketAddr) -> bool {
+    read_listeners().is_ok_and(|listeners| matches!(candidates(&listeners, address), Candidates::IfDual(_)))
 }
 
 /// All listening sockets of this network namespace.
