@@ -99,12 +99,12 @@ pub enum NotReady {
 pub async fn wait_until_ready(process: &mut Process, mut asking: Asking<'_>) -> Result<Answered, NotReady> {
     let deadline = Instant::now() + asking.limit;
     let mut pause = POLL_MIN;
-    let mut last_answer = "was never asked".to_owned();
+    let mut last_answer = None;
     let mut asked = Asked::default();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(NotReady::TimedOut(last_answer));
+            return Err(NotReady::TimedOut(last_answer.unwrap_or_else(|| "was never asked".to_owned())));
         }
         let answer = tokio::select! {
             // The end comes first: another program may answer on the port that the process did not get.
@@ -115,8 +115,10 @@ pub async fn wait_until_ready(process: &mut Process, mut asking: Asking<'_>) -> 
         match answer {
             Ok(Ok(answered)) => return Ok(answered),
             Ok(Err(Answer::Final(not_ready))) => return Err(not_ready),
-            Ok(Err(Answer::ForNow(text))) => last_answer = text,
-            Err(_) => "did not answer in time".clone_into(&mut last_answer),
+            Ok(Err(Answer::ForNow(text))) => last_answer = Some(text),
+            // A question that the end of the waiting cut short says less than the answer before it.
+            Err(_) if left < ASK_TIMEOUT && last_answer.is_some() => {}
+            Err(_) => last_answer = Some("did not answer in time".to_owned()),
         }
         tokio::select! {
             biased;

@@ -96,7 +96,9 @@ fn a_level_is_reported_and_a_feature_that_leaves_the_program_as_it_is_is_compare
     let described = String::from_utf8(steep(&["report", "out"]).stdout).unwrap();
     assert!(described.contains("idle ran the same program as baseline, started the same way"), "{described}");
     let words = described.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("`dictionary` adds 38.") && words.contains("MiB in the peak"), "{described}");
+    // Its own figure, to a tenth: allocators and threads of a busy machine move the second.
+    let adds = format!("`dictionary` adds {:.1}", number("value"));
+    assert!(words.contains(&adds) && words.contains("MiB in the peak"), "{adds}: {described}");
 }
 
 #[test]
