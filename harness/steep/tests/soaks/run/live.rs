@@ -35,7 +35,9 @@ fn what_an_unmodified_service_keeps_is_counted_and_the_function_is_named() {
     };
     let sum: i64 = layers["layers"].as_array().unwrap().iter().map(|layer| bytes(&layer["end_bytes"])).sum();
     let resident = bytes(&layers["resident_bytes"]);
-    assert!((resident - sum).abs() * 20 < resident, "they add up within 5 %: {layers}");
+    // A look reads one after the other: what is kept in a second of it belongs to neither.
+    let kept_in_a_second = 100 * (64 << 10);
+    assert!((resident - sum).abs() < resident / 20 + kept_in_a_second, "they add up within 5 %: {layers}");
     let in_use = of("in_use");
     assert!(bytes(&in_use["end_bytes"]) > resident / 2 && in_use["grows"] == true, "{layers}");
     assert!(bytes(&of("stacks")["end_bytes"]) > 0 && bytes(&of("counting")["end_bytes"]) > 0, "{layers}");

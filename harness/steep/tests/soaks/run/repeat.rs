@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::load::rest;
-use super::{Place, Ran, begun, signal};
+use super::{BUSY, Place, Ran, begun, signal};
 
 /// A service that is slower than its load, and no place to wait: of a hundred requests a second some twenty are sent.
 const SHORT: &str = "[load]\nmax_in_flight = 1\n";
@@ -24,6 +24,7 @@ fn attempts(place: &Place, cell: &str) -> usize {
 #[test]
 fn a_cell_whose_driver_was_starved_is_soaked_once_more_and_the_first_soak_does_not_count() {
     let place = Place::new("fine", 4, "");
+    place.change(BUSY, "");
     let (steep, _stderr) = begun(&place);
     rest(i32::try_from(steep.id()).unwrap());
     steep.wait_with_output().unwrap();
