@@ -5,6 +5,7 @@ pub mod alike;
 pub mod allocators;
 pub mod exit;
 pub mod exposition;
+pub mod following;
 pub mod import;
 pub mod kept;
 pub mod known;
@@ -20,6 +21,7 @@ pub mod scenario;
 pub mod search;
 pub mod sim;
 pub mod soak;
+pub mod sparkline;
 pub mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -133,6 +133,9 @@ pub struct RunOptions {
     /// Soak again what this run did not finish, in its folder
     #[arg(long, value_name = "RUN_DIR")]
     pub resume: Option<PathBuf>,
+    /// Say nothing of progress: only warnings, errors and the report
+    #[arg(short, long)]
+    pub quiet: bool,
     /// How to print the result
     #[command(flatten)]
     pub format: ReportFormat,
@@ -153,6 +156,9 @@ pub struct ProfileOptions {
     /// Folder of the run [default: results/<name>-<utc time>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Say nothing of progress: only warnings, errors and the report
+    #[arg(short, long)]
+    pub quiet: bool,
     /// How to print the result
     #[command(flatten)]
     pub format: ReportFormat,
@@ -175,6 +181,9 @@ pub struct BisectOptions {
     /// Soak nothing: simulate this many searches of each kind, and say what they take
     #[arg(long, value_name = "N", conflicts_with_all = ["out", "resume"], value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub plan_only: Option<u32>,
+    /// Say nothing of progress: only warnings, errors and the report
+    #[arg(short, long)]
+    pub quiet: bool,
     /// How to print the result
     #[command(flatten)]
     pub format: ReportFormat,

@@ -30,7 +30,10 @@ pub fn bisect(options: &BisectOptions) -> Status {
     }
     let plan = Plan::of_search(&loaded.scenario);
     match Campaign::open(&loaded, &plan, options.out.as_deref(), options.resume.as_deref()) {
-        Ok(campaign) => campaign.carry_out(Search::new(loaded.features(), allowed, budget), options.format),
+        Ok(campaign) => {
+            let search = Search::new(loaded.features(), allowed, budget);
+            campaign.quietly(options.quiet).carry_out(search, options.format)
+        }
         Err(refused) => refused.said(),
     }
 }

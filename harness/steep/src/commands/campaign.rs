@@ -84,6 +84,12 @@ impl<'l> Campaign<'l> {
         self
     }
 
+    /// The same, without a word of progress if it `is_quiet`.
+    pub(super) fn quietly(mut self, is_quiet: bool) -> Self {
+        self.so_far.is_quiet = is_quiet;
+        self
+    }
+
     /// Soaks what `chooser` wants and what follows it, and reports what there is, whatever kept the rest from being
     /// soaked.
     pub(super) fn carry_out<'c>(mut self, chooser: impl Chooser + 'c, format: ReportFormat) -> Status {
@@ -234,7 +240,7 @@ impl<'l> Campaign<'l> {
         };
         let status = printed(text, report.status);
         tell_left_out(&self.so_far.run.plan);
-        if kept == Status::Clean {
+        if kept == Status::Clean && !self.so_far.is_quiet {
             tell(&format!("\nEverything is in {}", self.so_far.folder.path().display()));
         }
         Status::of([status, kept])

@@ -32,10 +32,13 @@ pub fn profile(options: &ProfileOptions) -> Status {
         max_hours: None,
         until: None,
         resume: None,
+        quiet: options.quiet,
         format: options.format,
     };
     match begun(&loaded, &as_run).map_err(Refused::said) {
-        Ok((campaign, chooser)) => campaign.profiling(sample_every).carry_out(chooser, options.format),
+        Ok((campaign, chooser)) => {
+            campaign.profiling(sample_every).quietly(options.quiet).carry_out(chooser, options.format)
+        }
         Err(status) => status,
     }
 }

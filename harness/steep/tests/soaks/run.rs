@@ -184,6 +184,25 @@ fn assert_invalid(mood: &str, words: &str) {
 }
 
 #[test]
+fn a_quiet_run_says_its_report_and_nothing_of_progress() {
+    let place = Place::new("fine", 2, "");
+    let run = |out: &str, more: &[&str]| {
+        let args = [&["run", "soak.toml", "--out", out], more].concat();
+        let output = place.steep(&args).output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (report, said) = run("quiet", &["--quiet"]);
+    assert!(report.contains("baseline") && report.contains("UNDECIDED"), "{report}");
+    // What is worth a warning is one for a quiet run too.
+    assert!(
+        said.starts_with("warning: ") && !said.contains("cell 1/1") && !said.contains("Everything is in"),
+        "{said}"
+    );
+    let (_, said) = run("loud", &[]);
+    assert!(said.contains("cell 1/1 baseline: steady, ") && said.contains("Everything is in"), "{said}");
+}
+
+#[test]
 fn a_service_that_answers_500_to_everything_is_invalid_and_not_stable() {
     assert_invalid("fails", "with another status than expected");
 }

@@ -63,7 +63,7 @@ impl Builds {
                         progress.say("linked once more, so that the live bytes of its own allocator are counted");
                     }
                 }
-                Err(error) => progress.say(&format!("error: {error}")),
+                Err(error) => progress.warn(&format!("error: {error}")),
             }
             self.tried.insert(index, built.map_err(|error| error.to_string()));
         }

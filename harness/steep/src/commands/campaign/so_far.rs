@@ -28,6 +28,8 @@ pub(in super::super) struct SoFar<'l> {
     is_resumed: bool,
     pub(super) builds: Builds,
     pub(super) outcomes: Outcomes,
+    /// Whether nothing is said of progress.
+    pub(super) is_quiet: bool,
 }
 
 impl<'l> SoFar<'l> {
@@ -40,7 +42,7 @@ impl<'l> SoFar<'l> {
     ) -> Result<Self, Refused> {
         let (folder, run) = open(loaded, plan, out, resume)?;
         let (builds, outcomes) = (Builds::default(), Outcomes::default());
-        Ok(Self { loaded, folder, run, is_resumed: resume.is_some(), builds, outcomes })
+        Ok(Self { loaded, folder, run, is_resumed: resume.is_some(), builds, outcomes, is_quiet: false })
     }
 
     /// The soak of `cell` as the run wants it, with stacks sampled once in `sample_every` bytes.

@@ -15,16 +15,18 @@ use crate::shell::external::{self, LoadEnd};
 use crate::shell::latency_log::LatencyLog;
 use crate::shell::listener::Stranger;
 use crate::shell::live::{self, Arranged, Counting, HeapLooks, write_profiles};
-use crate::shell::progress::{self, Progress};
+use crate::shell::progress::Progress;
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
 use crate::shell::service::{Ended, RunningService};
 use crate::shell::store::{STACKS_AT_LIMIT_FILE, STACKS_FILE, StoreError, TraceWriter};
+use steep_core::following::Following;
+use steep_core::outcome::materiality;
 use steep_core::scenario::Role;
 use steep_core::soak::{Action, Event, Soak};
 use steep_core::threshold::Watch;
 use steep_core::trace::{CountFell, End, EndReason, Exit, Header, LoadStart, PhaseChange, PhaseSpan, Record, Sample};
-use steep_judge::units::{Bytes, SinceStart};
+use steep_judge::units::SinceStart;
 
 /// How long the driver is waited for when the service is gone or the user is in a hurry: what it still tells are the
 /// last counts.
@@ -49,11 +51,11 @@ pub(super) struct CellUnderLoad<'r> {
     soak: Soak,
     watch: Watch,
     looks: Option<EarlyStopChecks>,
+    following: Following,
     origin: Instant,
     clock: Moment,
     phase: &'r str,
     samples: u64,
-    memory_at_start: Option<Bytes>,
     driver_end: Option<Box<DriverEnd>>,
     /// The source of the load tells nothing any more.
     is_source_done: bool,
@@ -90,6 +92,7 @@ impl<'r> CellUnderLoad<'r> {
         let names: Vec<String> = scenario.requests.iter().map(|request| request.name.clone()).collect();
         let latency_log = LatencyLog::begin(&cell_folder, &names, SystemTime::now())
             .map_err(|source| StoreError::File { path: cell_folder, source })?;
+        let following = Following::new(&phases, materiality(&scenario.judge), scenario.soak_duration());
         let looks = EarlyStopChecks::new(&scenario.judge, phases, scenario.soak_duration());
         writer.write(&Record::Start(load_start(&sampler, &service, &arranged)))?;
         let origin = Instant::now();
@@ -110,7 +113,7 @@ impl<'r> CellUnderLoad<'r> {
             clock: Moment::now(),
             phase: "",
             samples: 0,
-            memory_at_start: None,
+            following,
             driver_end: None,
             is_source_done: false,
             exit: None,
@@ -127,6 +130,7 @@ impl<'r> CellUnderLoad<'r> {
             Record::Traffic(traffic) => self.watch.see_traffic(traffic),
             _ => {}
         }
+        self.following.see(record);
         match (&mut self.looks, record) {
             // Whether counts of a preloaded library may decide is known at the end.
             (Some(looks), Record::Sample(sample)) if self.counting.is_some() => {
@@ -333,18 +337,9 @@ impl<'r> CellUnderLoad<'r> {
         if self.samples.is_multiple_of(SAMPLES_PER_OOM_BASELINE) {
             self.service.process.refresh_oom_baseline();
         }
-        let memory = sample.counted().map_or_else(|| sample.memory.judged(), |(_, live)| live.live_bytes);
-        let moment = progress::Moment {
-            at: now,
-            total: self.soaking.scenario.soak_duration(),
-            phase: self.phase,
-            memory,
-            memory_at_start: *self.memory_at_start.get_or_insert(memory),
-            completed: sample.completed(),
-        };
         self.record(&Record::Sample(sample))?;
         self.write_worker_ends(false)?;
-        progress.update(&moment);
+        progress.update(&mut self.following);
         Ok(())
     }
 
