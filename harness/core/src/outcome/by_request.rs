@@ -12,7 +12,7 @@ use super::stretches::samples_in;
 use crate::scenario::Role;
 use crate::trace::{Sample, Trace};
 use steep_judge::growth::Layer;
-use steep_judge::stats::contributions::{Contribution, contributions};
+use steep_judge::stats::contributions::{Contribution, Contributions, contributions};
 use steep_judge::stats::student::quantile;
 use steep_judge::units::{BytesPerHour, BytesPerRequest, Estimate, SECONDS_PER_HOUR};
 
@@ -83,28 +83,12 @@ pub(super) fn by_request(trace: &Trace) -> Option<ByRequest> {
     let (levels, left_out) = without_excursions(&levels, &work);
     let counters = counters(trace, &samples)?;
     let counts: Vec<Vec<f64>> = counters.iter().map(|counter| counter.counts.clone()).collect();
-    let mut found = contributions(&levels, &counts)?;
-    // What was laid back says nothing of its own.
-    let widened = (levels.len() as f64 / (levels.len() - left_out) as f64).sqrt();
-    found.of_counters.iter_mut().chain([&mut found.of_time]).for_each(|part| part.error *= widened);
-    let surely = quantile(1.0 - FALSE_NAMES / (counters.len() + 1) as f64, found.freedom);
-    let usual = quantile(0.975, found.freedom);
-    let interval = |part: &Contribution| {
-        let half = usual * part.error;
-        Estimate { value: part.value, low: part.value - half, high: part.value + half }
-    };
-    let is_sure = |part: &Contribution| part.value > surely * part.error;
-    let fading = fading(&levels, &counts);
+    // Of all counters and of time, one may be called sure by chance.
+    let shares = Shares::of(&levels, &counts, left_out, counters.len() + 1)?;
     let mut requests = Vec::new();
     let mut connections = None;
-    for (place, (counter, part)) in counters.into_iter().zip(&found.of_counters).enumerate() {
-        let is_sure = is_sure(part);
-        let part = Part {
-            name: counter.name,
-            bytes_per_request: interval(part).map(BytesPerRequest::new),
-            is_sure,
-            fades: is_sure && fading.get(place).copied().unwrap_or_default(),
-        };
+    for (place, counter) in counters.into_iter().enumerate() {
+        let part = shares.part(place, counter.name);
         match counter.of {
             Of::Requests => requests.push(part),
             Of::Connections => connections = Some(part),
@@ -112,25 +96,56 @@ pub(super) fn by_request(trace: &Trace) -> Option<ByRequest> {
     }
     let keeps = |part: &Part| (part.is_sure, part.bytes_per_request.value.get());
     requests.sort_by(|one, other| keeps(other).partial_cmp(&keeps(one)).unwrap_or(std::cmp::Ordering::Equal));
-    let every_request = if requests.iter().any(|part| part.is_sure) { None } else { every(&levels, work) };
+    let every_request = if requests.iter().any(|part| part.is_sure) {
+        None
+    } else {
+        Shares::of(&levels, &[work], left_out, 1).map(|shares| shares.part(0, "request".to_owned()))
+    };
     let (first, last) = (samples.first()?, samples.last()?);
     let hours = (last.t_s.as_secs_f64() - first.t_s.as_secs_f64()) / SECONDS_PER_HOUR;
-    let bytes_per_hour = interval(&found.of_time).map(|bytes| BytesPerHour::new(bytes / hours));
-    let time_is_sure = is_sure(&found.of_time);
+    let of_time = &shares.found.of_time;
+    let bytes_per_hour = shares.interval(of_time).map(|bytes| BytesPerHour::new(bytes / hours));
+    let time_is_sure = shares.is_sure(of_time);
+    let every_request = every_request.filter(|part| part.is_sure);
     Some(ByRequest { requests, every_request, connections, bytes_per_hour, time_is_sure })
 }
 
-/// What each request keeps, whichever it is, where that is sure.
-fn every(levels: &[f64], work: Vec<f64>) -> Option<Part> {
-    let counts = vec![work];
-    let found = contributions(levels, &counts)?;
-    let part = found.of_counters.first()?;
-    let is_sure = part.value > quantile(1.0 - FALSE_NAMES, found.freedom) * part.error;
-    let half = quantile(0.975, found.freedom) * part.error;
-    let bytes = Estimate { value: part.value, low: part.value - half, high: part.value + half };
-    let fades = fading(levels, &counts).first().copied().unwrap_or_default();
-    let bytes_per_request = bytes.map(BytesPerRequest::new);
-    is_sure.then(|| Part { name: "request".to_owned(), bytes_per_request, is_sure, fades })
+/// What counters and time add to levels, and when that is sure.
+struct Shares {
+    found: Contributions,
+    /// Of each counter whether it adds less and less.
+    fading: Vec<bool>,
+    surely: f64,
+    usual: f64,
+}
+
+impl Shares {
+    /// Of `levels`, of which `left_out` were laid back; any of this `many` may be called sure by chance.
+    fn of(levels: &[f64], counts: &[Vec<f64>], left_out: usize, many: usize) -> Option<Self> {
+        let mut found = contributions(levels, counts)?;
+        // What was laid back says nothing of its own.
+        let widened = (levels.len() as f64 / (levels.len() - left_out) as f64).sqrt();
+        found.of_counters.iter_mut().chain([&mut found.of_time]).for_each(|part| part.error *= widened);
+        let surely = quantile(1.0 - FALSE_NAMES / many as f64, found.freedom);
+        let usual = quantile(0.975, found.freedom);
+        Some(Self { found, fading: fading(levels, counts), surely, usual })
+    }
+
+    fn part(&self, place: usize, name: String) -> Part {
+        let part = &self.found.of_counters[place];
+        let is_sure = self.is_sure(part);
+        let fades = is_sure && self.fading.get(place).copied().unwrap_or_default();
+        Part { name, bytes_per_request: self.interval(part).map(BytesPerRequest::new), is_sure, fades }
+    }
+
+    fn interval(&self, part: &Contribution) -> Estimate<f64> {
+        let half = self.usual * part.error;
+        Estimate { value: part.value, low: part.value - half, high: part.value + half }
+    }
+
+    fn is_sure(&self, part: &Contribution) -> bool {
+        part.value > self.surely * part.error
+    }
 }
 
 /// What is counted beside the levels of `samples`; none where there is nothing to tell apart, or too much.
