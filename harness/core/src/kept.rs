@@ -28,7 +28,7 @@ pub use self::folded::{Folded, folded};
 pub use self::growth::{StackGrowth, growth};
 pub use self::places::{HotSpot, LongLived, Place, hot_spots, long_lived};
 pub use self::pprof::pprof;
-pub use self::sampling::sample_every;
+pub use self::sampling::{finely, sample_every};
 use steep_judge::units::SinceStart;
 
 /// Version of the file that holds a [`Series`].

@@ -17,6 +17,7 @@ mod outside;
 mod phases;
 mod process;
 mod recorded;
+mod rerun;
 mod retained;
 pub mod rules;
 mod ruling;
@@ -50,6 +51,7 @@ pub use self::others::OtherSeries;
 pub use self::phases::{IdlePhase, PhaseJudgement};
 use self::phases::{idle_phases, judged};
 pub use self::recorded::Recorded;
+pub use self::rerun::Rerun;
 use self::retained::retained;
 pub use self::retained::{Confirmed, Retained};
 use self::rules::{exceeds_headroom, of_soak};
@@ -173,6 +175,9 @@ pub struct Outcome {
     /// What came of trying to have it given back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Box<Confirmed>>,
+    /// What the same features keep with the system's allocator, where this cell leaks and has no stacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<Box<Rerun>>,
     /// Processes of the service that ended while it lived on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub worker_ends: Vec<WorkerEnds>,
@@ -332,6 +337,7 @@ impl Outcome {
             held,
             retained: retained.map(Box::new),
             confirmed: None,
+            rerun: None,
             layers: layers.map(Box::new),
             worker_ends: worker_ends(trace),
             disturbances: disturbances(trace),

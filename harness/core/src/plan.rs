@@ -22,6 +22,7 @@ mod settings;
 mod solver;
 mod strategy;
 mod twins;
+mod with_system;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -45,6 +46,7 @@ use self::rows::{MAX_COMBINATIONS, PlannedRow};
 pub use self::screening::{Aliasing, Changed};
 use self::settings::settings_of;
 pub use self::settings::{CellSettings, allocator_of, settings};
+pub use self::with_system::with_system;
 use crate::problem::{Problem, Spans};
 use crate::scenario::package::Features;
 use crate::scenario::{AxisKind, Program, Scenario};

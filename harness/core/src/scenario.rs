@@ -52,7 +52,7 @@ pub(crate) use self::flows::check::{before, no_value};
 pub use self::flows::{Flow, places, unset};
 pub use self::http::{Auth, ClientCertificate, Http, Protocol, Tls, variable_of};
 pub use self::json_path::{JsonPath, Wanted};
-pub use self::judge::{Confirm, Finding, Judge, StopEarly, Strictness};
+pub use self::judge::{Confirm, Finding, Judge, Rerun, StopEarly, Strictness};
 pub use self::known::{Date, Known};
 pub use self::load::coded::{Block, Code};
 pub use self::load::external::{Counter, External, Reported};

@@ -1,6 +1,7 @@
 //! How finely stacks are sampled.
 
 use crate::scenario::{Phase, Shape};
+use steep_judge::units::Bytes;
 
 /// Mean bytes between two samples of a service that is asked little: a leak of 1 MB shows in 16 of them.
 const FINEST: u64 = 64 * 1024;
@@ -34,10 +35,31 @@ pub fn sample_every(phases: &[Phase]) -> u64 {
     every
 }
 
+/// Bytes between two samples of a cell that is profiled, where its limit does not ask for more.
+const FINE: u64 = 16 << 10;
+
+/// Samples that a service may have alive at its limit: half of what the table of samples holds, beyond which some find
+/// no room.
+const ALIVE_AT_LIMIT: u64 = 1 << 15;
+
+/// The same of a cell that is profiled: as finely as is sure to find room for all samples of a service with this
+/// `limit` of memory.
+#[must_use]
+pub fn finely(limit: Option<Bytes>) -> u64 {
+    FINE.max(limit.map_or(0, Bytes::get) / ALIVE_AT_LIMIT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{decoded, sound};
+
+    #[test]
+    fn a_service_with_a_large_limit_is_profiled_more_coarsely() {
+        assert_eq!(finely(None), 16 << 10);
+        assert_eq!(finely(Some(Bytes::mib(512))), 16 << 10);
+        assert_eq!(finely(Some(Bytes::mib(8 << 10))), 256 << 10);
+    }
 
     #[test]
     fn samples_of_a_second_are_about_as_many_at_each_rate() {

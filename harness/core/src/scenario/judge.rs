@@ -23,6 +23,9 @@ pub struct Judge {
     /// What is soaked once more to see what helps.
     #[serde(default)]
     pub confirm: Confirm,
+    /// Which leaking cells are soaked once more to find the line.
+    #[serde(default)]
+    pub rerun: Rerun,
     /// Verdicts that make the run fail.
     pub fail_on: Vec<Finding>,
 }
@@ -57,6 +60,17 @@ pub enum Confirm {
     Nothing,
     /// A cell whose allocator holds more and more.
     Retention,
+}
+
+/// Which leaking cells are soaked once more to find the line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rerun {
+    /// Those whose allocator no stacks could be sampled of, with the system's.
+    #[default]
+    Leaks,
+    /// None.
+    Nothing,
 }
 
 /// What a run may fail on.

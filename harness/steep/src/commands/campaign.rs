@@ -9,6 +9,7 @@ mod foldover;
 mod night;
 mod planned;
 mod repeats;
+mod rerun;
 mod search;
 mod so_far;
 
@@ -115,6 +116,7 @@ impl<'l> Campaign<'l> {
             }
             if chooser.may_confirm() {
                 self.confirm(&interrupt).await?;
+                self.rerun(&interrupt).await?;
             }
             return Ok(status);
         }

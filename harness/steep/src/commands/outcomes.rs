@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::shell::store::{RunFolder, StoreError, read_stacks, read_stacks_at_limit};
+use crate::shell::store::{RunFolder, RunRecord, StoreError, read_stacks, read_stacks_at_limit};
 use steep_core::outcome::{Outcome, Recorded};
+use steep_core::plan::{Cell, cell_id, with_system};
 use steep_core::trace::Repeated;
 use steep_judge::ids::CellId;
 
@@ -17,6 +18,13 @@ pub(super) fn judged(recorded: Recorded, folder: &RunFolder) -> Outcome {
     let Some(again) = folder.confirming(&id).trace(&id).ok().flatten() else { return outcome };
     let env = again.header().added_env.clone();
     outcome.with_confirmation(&again.outcome(), &env)
+}
+
+/// What came of the cell `id`, which was soaked beside the plan; none if it was not, or its soak was not over.
+fn rerun(folder: &RunFolder, id: &CellId) -> Option<Outcome> {
+    let reruns = folder.reruns();
+    reruns.end_reason(id).filter(|reason| reason.is_final())?;
+    reruns.trace(id).ok().flatten().map(|recorded| judged(recorded, &reruns))
 }
 
 /// The outcomes of the cells of a run that were asked for so far.
@@ -41,6 +49,37 @@ impl Outcomes {
     /// The same, and none if the trace cannot be read either.
     pub(super) fn get(&mut self, folder: &RunFolder, id: &CellId) -> Option<&Outcome> {
         self.of(folder, id).ok().flatten()
+    }
+
+    /// Adds to the cells of `run` that leak and have no stacks what the same features keep with the system's
+    /// allocator, where that was soaked: in a cell of the plan, or beside it.
+    pub(super) fn add_reruns(&mut self, folder: &RunFolder, run: &RunRecord) {
+        for cell in &run.plan.cells {
+            let is_open = |outcome: &Outcome| outcome.rerun.is_none() && outcome.lacks_stacks();
+            if !self.get(folder, &cell.id).is_some_and(is_open) {
+                continue;
+            }
+            let Some((allocator, axes)) = with_system(&run.scenario, &cell.axes) else { continue };
+            let of_plan = self.of_plan_with(folder, run, cell, &axes);
+            let is_of_plan = of_plan.is_some();
+            let id = cell_id(&run.scenario, &cell.flags, &axes, 1);
+            let Some(of) = of_plan.or_else(|| rerun(folder, &id)) else { continue };
+            if let Some(outcome) = self.judged.get_mut(&cell.id) {
+                outcome.add_rerun(&of, allocator, is_of_plan);
+            }
+        }
+    }
+
+    /// What came of the cell of the plan that has the flags of `cell` and these `axes`, and stacks.
+    pub(super) fn of_plan_with(
+        &mut self,
+        folder: &RunFolder,
+        run: &RunRecord,
+        cell: &Cell,
+        axes: &BTreeMap<String, String>,
+    ) -> Option<Outcome> {
+        let mut same = run.plan.cells.iter().filter(|other| other.flags == cell.flags && other.axes == *axes);
+        same.find_map(|other| self.get(folder, &other.id).filter(|outcome| outcome.has_stacks()).cloned())
     }
 
     /// Notes what came of a cell that was soaked now.

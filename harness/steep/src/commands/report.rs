@@ -34,6 +34,7 @@ pub(super) fn rendered(report: &Report, format: ReportFormat) -> Result<String, 
 
 /// The report on all that `folder` holds; what came of the cells that are `known` is not found anew.
 pub(super) fn assemble(folder: &RunFolder, run: &RunRecord, known: &mut Outcomes) -> Report {
+    known.add_reruns(folder, run);
     let mut outcomes = Vec::new();
     let (mut missing, mut not_asked) = (Vec::new(), Vec::new());
     for cell in &run.plan.cells {

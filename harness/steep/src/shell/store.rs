@@ -37,6 +37,8 @@ const LOCK_FILE: &str = "run.lock";
 pub const TRACE_FILE: &str = "trace.jsonl";
 /// In the folder of a cell: the cell once more, with what is to help.
 const CONFIRM: &str = "confirm";
+/// Cells that were soaked beside the plan, to find a line.
+const RERUNS: &str = "reruns";
 /// What earlier attempts at a cell left, in its folder.
 const ATTEMPTS: &str = "attempts";
 /// The largest `run.json`: a scenario of at most 16 MiB with its plan.
@@ -274,6 +276,22 @@ impl RunFolder {
     /// It cannot be written.
     pub fn begin_confirming(&self, cell: &CellId) -> Result<Self, StoreError> {
         let folder = self.confirming(cell);
+        files::own_folder(&folder.path).map_err(|source| StoreError::File { path: folder.path.clone(), source })?;
+        Ok(folder)
+    }
+
+    /// Where cells are soaked beside the plan, as the folder of a run that has these only.
+    #[must_use]
+    pub fn reruns(&self) -> Self {
+        Self { path: self.path.join(RERUNS), lock: None }
+    }
+
+    /// The same, made where it is not there.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn begin_reruns(&self) -> Result<Self, StoreError> {
+        let folder = self.reruns();
         files::own_folder(&folder.path).map_err(|source| StoreError::File { path: folder.path.clone(), source })?;
         Ok(folder)
     }

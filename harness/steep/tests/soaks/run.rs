@@ -13,6 +13,7 @@ mod load;
 mod night;
 mod ports;
 mod repeat;
+mod rerun;
 mod revisions;
 mod secrets;
 mod switches;

@@ -1,7 +1,7 @@
 //! Which lines keep what grows, allocate most, and have what is old, in sentences.
 
 use crate::kept::{Age, Cause, Frame, HotSpot, LongLived};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Rerun};
 use steep_judge::verdict::Verdict;
 
 /// Places that are shown of a cell; verdict.json has them all.
@@ -15,6 +15,26 @@ pub(super) fn kept_notes(outcome: &Outcome) -> Vec<String> {
     let is_sure = matches!(outcome.verdict(), Verdict::Leak | Verdict::Step);
     let how = if is_sure { "kept" } else { "what grew in this soak is held" };
     outcome.kept_by.iter().take(SHOWN).map(|cause| kept_note(cause, how)).collect()
+}
+
+/// What the same features keep with the system's allocator.
+pub(super) fn rerun_notes(rerun: &Rerun) -> Vec<String> {
+    let Rerun { cell, in_place_of, of_plan, verdict, reason, kept_by, .. } = rerun;
+    let soaked = if *of_plan { "cell" } else { "soaked once more, as" };
+    let with = format!("with the system allocator in place of {in_place_of} ({soaked} {cell}) the same features");
+    match verdict {
+        Verdict::Invalid | Verdict::Crashed => vec![format!("{with} could not be judged: {verdict} ({reason})")],
+        Verdict::Leak | Verdict::Step | Verdict::Inconclusive if !kept_by.is_empty() => {
+            let is_sure = *verdict != Verdict::Inconclusive;
+            let how = if is_sure { "kept" } else { "undecided, and what grew in that soak is held" };
+            kept_by.iter().take(SHOWN).map(|cause| format!("{with}: {}", kept_note(cause, how))).collect()
+        }
+        Verdict::Leak | Verdict::Step => vec![format!("{with} grow as well ({verdict}), and no line is known")],
+        Verdict::Inconclusive => vec![format!("{with} were not decided: {reason}")],
+        Verdict::Stable | Verdict::Plateau | Verdict::Retention => vec![format!(
+            "{with} did not leak ({verdict}): what grows may be what {in_place_of} itself holds, or how the program uses it"
+        )],
+    }
 }
 
 /// `kept by open at src/sessions.rs:118, as String: 3.17 (2.50 to 3.62) KiB per request, 98 % of what grows; what it

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::settling::settled_by;
 use super::super::{Layout, Report};
-use super::kept::{kept_notes, place_notes};
+use super::kept::{kept_notes, place_notes, rerun_notes};
 use super::prose::{command, wrapped};
 use crate::kept::{Ending, Frame, Holder};
 use crate::outcome::{ByRequest, Confirmed, HeldMemory, OtherSeries, Outcome, PhaseJudgement, Retained, WorkerEnds};
@@ -172,6 +172,7 @@ pub(super) fn cell_notes(outcome: &Outcome) -> Vec<String> {
     notes.extend(kept_notes(outcome));
     notes.extend(outcome.retained.as_deref().map(Retained::note));
     notes.extend(outcome.confirmed.as_deref().map(Confirmed::note));
+    notes.extend(outcome.rerun.as_deref().map(rerun_notes).unwrap_or_default());
     notes.extend(outcome.held_at_limit.iter().filter_map(at_limit_note));
     notes.extend(outcome.held_at_end.iter().flat_map(|ending| ending_notes(ending)));
     if let Some(repeated) = &outcome.repeated {

@@ -14,6 +14,7 @@ pub(in crate::scenario) fn judge(reader: &mut Reader, top: &Section<'_>) -> Judg
         strictness: reader.choice(section, "strictness").unwrap_or(Strictness::Normal),
         stop_early: reader.choice(section, "stop_early").unwrap_or_default(),
         confirm: reader.choice(section, "confirm").unwrap_or_default(),
+        rerun: reader.choice(section, "rerun").unwrap_or_default(),
         fail_on: reader.choices(section, "fail_on").unwrap_or_default(),
     }
 }
