@@ -23,7 +23,7 @@ pub use self::cpu::{CpuTime, Cpus, HostCpu, Pressure, ThreadTime};
 pub use self::events::{WorkerCause, WorkerEnd};
 pub use self::header::{ExternalLoad, FORMAT, Header, LimitedBy, LoadStart, PhaseSpan, Provenance, Repeated};
 pub use self::held::{Held, HeldSource};
-pub use self::memory::{Heap, Live, Memory, Own, Places, Rollup};
+pub use self::memory::{Heap, LargeBlock, Live, Memory, Own, Places, Rollup};
 pub use self::own_heap::OwnHeap;
 pub use self::read::{FromRecords, Trace, TraceError, TraceReader};
 pub use self::sample::{Activity, ProcessId, Sample};

@@ -171,23 +171,47 @@ fn thread() -> *mut Thread {
     thread
 }
 
+/// The size of a block; that of a large one is what `large` gives.
 #[inline(always)]
-unsafe fn usable(block: Pointer) -> u64 {
-    if SIZES_IN_PLACE.load(Relaxed) { size_in_place(block) } else { malloc_usable_size(block) as u64 }
+unsafe fn usable(block: Pointer, large: unsafe fn(Pointer) -> u64) -> u64 {
+    if SIZES_IN_PLACE.load(Relaxed) { size_in_place(block, large) } else { size_asked(block) }
 }
 
 /// glibc writes the size of a chunk before the block, with three flags in its lowest bits; the second says that the
 /// chunk is a mapping of its own, of which the allocator is asked (malloc.c, `musable`).
 #[inline(always)]
-unsafe fn size_in_place(block: Pointer) -> u64 {
+unsafe fn size_in_place(block: Pointer, large: unsafe fn(Pointer) -> u64) -> u64 {
     let word = *block.cast::<u64>().sub(1);
-    if word & 2 == 0 { (word & !7).wrapping_sub(8) } else { malloc_usable_size(block) as u64 }
+    if word & 2 == 0 { (word & !7).wrapping_sub(8) } else { large(block) }
+}
+
+unsafe fn size_asked(block: Pointer) -> u64 {
+    malloc_usable_size(block) as u64
+}
+
+/// The size of a block that is a mapping of its own and begins.
+#[cold]
+unsafe fn large_begins(block: Pointer) -> u64 {
+    let size = size_asked(block);
+    if let Some(file) = FILE.load(Acquire).as_ref() {
+        file.large_begins(block as usize, size);
+    }
+    size
+}
+
+/// The same of one that ends.
+#[cold]
+unsafe fn large_ends(block: Pointer) -> u64 {
+    if let Some(file) = FILE.load(Acquire).as_ref() {
+        file.large_ends(block as usize);
+    }
+    size_asked(block)
 }
 
 #[inline(always)]
 unsafe fn allocated(block: Pointer) -> Pointer {
     if !block.is_null() {
-        counted(block, usable(block));
+        counted(block, usable(block, large_begins));
     }
     block
 }
@@ -204,7 +228,7 @@ unsafe fn counted(block: Pointer, size: u64) {
 #[inline(always)]
 unsafe fn freed(block: Pointer) {
     if !block.is_null() {
-        uncounted(block, usable(block));
+        uncounted(block, usable(block, large_ends));
     }
 }
 
@@ -401,7 +425,7 @@ unsafe extern "C" fn start() {
 unsafe fn sizes_are_in_place() -> bool {
     [1, 24, 25, 1_000, 10_000].into_iter().all(|size| {
         let block = behind::malloc(size);
-        let same = !block.is_null() && size_in_place(block) == malloc_usable_size(block) as u64;
+        let same = !block.is_null() && size_in_place(block, size_asked) == size_asked(block);
         behind::free(block);
         same
     })

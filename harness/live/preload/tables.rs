@@ -46,6 +46,12 @@ struct Stack {
 }
 
 #[repr(C)]
+struct Large {
+    address: AtomicUsize,
+    size: AtomicU64,
+}
+
+#[repr(C)]
 pub struct File {
     pub magic: AtomicU64,
     pub version: AtomicU32,
@@ -70,6 +76,7 @@ pub struct File {
     samples: [Sample; at::SAMPLES],
     index: [AtomicU32; at::INDEX],
     stacks: [Stack; at::STACKS],
+    large: [Large; at::LARGE],
 }
 
 // The reader finds everything by the figures of `layout`.
@@ -87,7 +94,9 @@ const _: () = {
     assert!(offset_of!(File, lost_stacks) == at::LOST_STACKS_AT && offset_of!(File, shared) == at::SHARED_CELL_AT);
     assert!(offset_of!(File, mapped_bytes) == at::MAPPED_BYTES_AT);
     assert!(offset_of!(File, lost_mappings) == at::LOST_MAPPINGS_AT);
-    assert!(offset_of!(File, break_bytes) == at::BREAK_BYTES_AT);
+    assert!(offset_of!(File, break_bytes) == at::BREAK_BYTES_AT && offset_of!(File, large) == at::LARGE_AT);
+    assert!(size_of::<Large>() == at::LARGE_BYTES && offset_of!(Large, address) == at::LARGE_ADDRESS);
+    assert!(offset_of!(Large, size) == at::LARGE_SIZE);
     assert!(size_of::<Cell>() == at::CELL_BYTES && offset_of!(Cell, allocated_objects) == at::ALLOCATED_OBJECTS);
     assert!(offset_of!(Cell, allocated_bytes) == at::ALLOCATED_BYTES);
     assert!(offset_of!(Cell, freed_objects) == at::FREED_OBJECTS && offset_of!(Cell, freed_bytes) == at::FREED_BYTES);
@@ -222,6 +231,7 @@ impl File {
             samples: [const { Sample::new() }; at::SAMPLES],
             index: [const { AtomicU32::new(0) }; at::INDEX],
             stacks: [const { Stack::new() }; at::STACKS],
+            large: [const { Large { address: AtomicUsize::new(0), size: AtomicU64::new(0) } }; at::LARGE],
         }
     }
 
@@ -230,6 +240,14 @@ impl File {
     pub fn sampled(&self) -> (usize, u64, u64) {
         let alive = self.samples.iter().filter(|sample| sample.address.load(Ordering::Acquire) > NO_ADDRESS);
         (alive.count(), self.lost_samples.load(Ordering::Relaxed), self.lost_stacks.load(Ordering::Relaxed))
+    }
+
+    /// Large blocks that are alive.
+    #[cfg(test)]
+    pub fn large(&self) -> Vec<(usize, u64)> {
+        let all =
+            self.large.iter().map(|large| (large.address.load(Ordering::Relaxed), large.size.load(Ordering::Relaxed)));
+        all.filter(|(address, _)| *address > NO_ADDRESS).collect()
     }
 
     /// Objects and bytes that are alive by the counters.
@@ -267,12 +285,45 @@ impl File {
         Some(cell)
     }
 
+    /// Enters a block that is a mapping of its own. One for which there is no room counts as what the program maps for
+    /// itself.
+    pub fn large_begins(&self, address: usize, size: u64) {
+        let free = |large: &&Large| {
+            large.address.compare_exchange(0, NO_ADDRESS, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        };
+        if let Some(large) = self.large_window(address).find(free) {
+            large.size.store(size, Ordering::Relaxed);
+            large.address.store(address, Ordering::Release);
+        }
+    }
+
+    /// Takes it out before its address can be another's.
+    pub fn large_ends(&self, address: usize) {
+        let same = |large: &&Large| large.address.load(Ordering::Acquire) == address;
+        if let Some(large) = self.large_window(address).find(same) {
+            large.address.store(0, Ordering::Release);
+        }
+    }
+
+    fn large_window(&self, address: usize) -> impl Iterator<Item = &Large> {
+        // Such a block begins 16 bytes after a page.
+        let from = ((address as u64 >> 12).wrapping_mul(at::STEP) >> 48) as usize;
+        (0..at::SAMPLE_WINDOW).map(move |step| &self.large[(from + step) % at::LARGE])
+    }
+
     /// Takes over what `parent` has mapped, and adds what all its threads counted to the shared cell.
     pub fn take_over(&self, parent: &File) {
         self.mapped_bytes.store(parent.mapped_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         self.break_bytes.store(parent.break_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         self.shared.take_over(&parent.shared);
         parent.cells.iter().for_each(|cell| self.shared.take_over(cell));
+        for (own, of_parent) in self.large.iter().zip(&parent.large) {
+            let address = of_parent.address.load(Ordering::Relaxed);
+            if address > NO_ADDRESS {
+                own.size.store(of_parent.size.load(Ordering::Relaxed), Ordering::Relaxed);
+                own.address.store(address, Ordering::Relaxed);
+            }
+        }
     }
 
     /// The first gap of a cell, with random numbers of its own.

@@ -2,13 +2,13 @@
 //!
 //! One file belongs to one process. All figures are little-endian, as on the two machines that the library is built
 //! for. The parts follow each other: header, a cell of counters for each thread, the filter, the samples, the index of
-//! the stacks, the stacks.
+//! the stacks, the stacks, the large blocks.
 
 /// The first eight bytes of a file.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"steeplv1");
 
 /// The form of the file. A reader refuses others.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Bytes of the header: one page.
 pub const HEADER_BYTES: usize = 4096;
@@ -53,6 +53,13 @@ pub const DEFAULT_DEPTH: u32 = 24;
 /// Mean bytes between two samples.
 pub const DEFAULT_SAMPLE_EVERY: u64 = 512 * 1024;
 
+/// Large blocks that fit: those for which glibc has made a mapping of their own. It makes at most 65,536
+/// (`M_MMAP_MAX`), and after the first that is freed only of larger ones.
+pub const LARGE: usize = 1 << 12;
+
+/// Bytes of a large block.
+pub const LARGE_BYTES: usize = 16;
+
 /// Where the cells begin.
 pub const CELLS_AT: usize = HEADER_BYTES;
 /// Where the filter begins.
@@ -63,8 +70,10 @@ pub const SAMPLES_AT: usize = FILTER_AT + FILTER_BYTES;
 pub const INDEX_AT: usize = SAMPLES_AT + SAMPLES * SAMPLE_BYTES;
 /// Where the stacks begin.
 pub const STACKS_AT: usize = INDEX_AT + INDEX * INDEX_BYTES;
+/// Where the large blocks begin.
+pub const LARGE_AT: usize = STACKS_AT + STACKS * STACK_BYTES;
 /// Bytes of the file.
-pub const FILE_BYTES: usize = STACKS_AT + STACKS * STACK_BYTES;
+pub const FILE_BYTES: usize = LARGE_AT + LARGE * LARGE_BYTES;
 
 /// Header: the magic, 8 bytes.
 pub const MAGIC_AT: usize = 0;
@@ -143,6 +152,11 @@ pub const STACK_DEPTH: usize = 40;
 pub const STACK_FIRST: usize = 44;
 /// Stack: the frames, the innermost first, 8 bytes each.
 pub const STACK_FRAMES: usize = 48;
+
+/// Large block: the address; 0 where there is none.
+pub const LARGE_ADDRESS: usize = 0;
+/// Large block: bytes.
+pub const LARGE_SIZE: usize = 8;
 
 /// What one object is counted as in the counters of a stack: one sample stands for a fraction of objects as well.
 pub const OBJECT_PARTS: u64 = 256;

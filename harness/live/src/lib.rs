@@ -26,7 +26,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use reading::{Counts, NotRead, Snapshot, Stack, Survivor};
+pub use reading::{Counts, LargeBlock, NotRead, Snapshot, Stack, Survivor};
 
 /// The library; empty where there is none for the target: it needs Linux with glibc, on x86-64 or aarch64.
 pub const LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libsteep_live.so"));

@@ -103,6 +103,34 @@ impl Counts {
     }
 }
 
+/// A block for which glibc has made a mapping of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LargeBlock {
+    /// Its address.
+    pub address: u64,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+impl LargeBlock {
+    /// Where in a file they stand.
+    pub const AT: u64 = at::LARGE_AT as u64;
+    /// How many bytes of it are to be read for [`LargeBlock::read`].
+    pub const TABLE_BYTES: usize = at::LARGE * at::LARGE_BYTES;
+
+    /// Those in a table, the bytes of a file from [`LargeBlock::AT`] on.
+    #[must_use]
+    pub fn read(table: &[u8]) -> Vec<Self> {
+        let fields = Fields(table);
+        let block = |place| {
+            let address = fields.long(place + at::LARGE_ADDRESS);
+            // One that is being written has an address that no block has.
+            (address > 1).then(|| Self { address, bytes: fields.long(place + at::LARGE_SIZE) })
+        };
+        (0..table.len() / at::LARGE_BYTES).filter_map(|entry| block(entry * at::LARGE_BYTES)).collect()
+    }
+}
+
 /// A sample that is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Survivor {

@@ -5,7 +5,7 @@ use std::thread;
 
 use proptest::prelude::*;
 
-use crate::layout::{CELLS, SAMPLES, mixed};
+use crate::layout::{CELLS, LARGE, SAMPLES, mixed};
 use crate::mappings::Mappings;
 use crate::tables::File;
 
@@ -111,6 +111,20 @@ fn a_full_table_counts_what_it_loses() {
     assert_eq!(alive as u64 + lost, blocks as u64);
     (1..=blocks).for_each(|block| file.forget(block << 4));
     assert_eq!(file.sampled().0, 0, "what was remembered is forgotten");
+}
+
+#[test]
+fn large_blocks_are_known_until_they_end_and_a_child_has_them() {
+    let (file, child) = (empty_file!(0), empty_file!(0));
+    let blocks = if cfg!(miri) { 20 } else { 1_000 };
+    (1..=blocks).for_each(|block| file.large_begins((block << 12) + 16, 1 << 18));
+    (1..blocks).for_each(|block| file.large_ends((block << 12) + 16));
+    file.large_ends(7 << 12);
+    child.take_over(file);
+    assert_eq!(child.large(), [((blocks << 12) + 16, 1 << 18)]);
+    // Where there is no room they are forgotten, and nobody waits.
+    (1..=2 * LARGE).for_each(|block| file.large_begins((block << 12) + 16, 1));
+    assert!(file.large().len() <= LARGE);
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use steep_live::{
-    Counts, DEPTH_VARIABLE, FOLDER_VARIABLE, LIBRARY, SAMPLE_EVERY_VARIABLE, Snapshot, file_name, layout,
+    Counts, DEPTH_VARIABLE, FOLDER_VARIABLE, LIBRARY, LargeBlock, SAMPLE_EVERY_VARIABLE, Snapshot, file_name, layout,
 };
 use tempfile::TempDir;
 
@@ -105,11 +105,17 @@ fn large_blocks_lie_where_they_lay_without_the_library() {
     // glibc maps a block of 128 KiB or more by itself, until one of such a size was freed.
     let child = done(&mut keeps(&["1", "1000000"], folder.path(), &library));
     let maps = fs::read_to_string(format!("/proc/{}/maps", child.id())).expect("its mappings");
+    let pid = child.id();
     ended(child);
     let heap = maps.lines().find(|line| line.ends_with("[heap]")).expect("a heap");
     let (start, end) = heap.split_whitespace().next().and_then(|range| range.split_once('-')).expect("a range");
     let [start, end] = [start, end].map(|bound| u64::from_str_radix(bound, 16).expect("an address"));
     assert!(end - start < 900_000, "{heap}");
+    // And are known to be such.
+    let file = fs::read(folder.path().join(file_name(pid))).expect("its file");
+    let blocks = LargeBlock::read(&file[LargeBlock::AT as usize..][..LargeBlock::TABLE_BYTES]);
+    assert!(blocks.iter().any(|block| (1_000_000..1_010_000).contains(&block.bytes)), "{blocks:?}");
+    assert!(blocks.iter().all(|block| block.address % 4096 == 16), "{blocks:?}");
 }
 
 #[test]
@@ -190,9 +196,9 @@ fn what_is_no_file_of_the_library_is_refused() {
     assert!(Snapshot::read(&empty).is_err_and(|error| error.to_string().contains("does not begin")));
     empty[..8].copy_from_slice(&layout::MAGIC.to_le_bytes());
     empty[8] = 9;
-    assert!(Snapshot::read(&empty).is_err_and(|error| error.to_string() == "its form is 9, and 1 is understood"));
+    assert!(Snapshot::read(&empty).is_err_and(|error| error.to_string() == "its form is 9, and 2 is understood"));
     // Figures that cannot be are bounded: somebody else wrote to it.
-    empty[8] = 1;
+    empty[8] = 2;
     empty[16..layout::FILE_BYTES].fill(255);
     let found = Snapshot::read(&empty).expect("a file");
     assert!(found.stacks.len() == layout::STACKS && found.survivors.is_empty());

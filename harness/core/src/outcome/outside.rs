@@ -4,12 +4,17 @@
 //! V8 and the JVM do, may leak there while its live bytes are flat: then anonymous memory grows outside of the arenas
 //! by more than live bytes do, and the cell is judged as one without them. So is one whose requests allocate nothing as
 //! far as the library sees: its allocator is another.
+//!
+//! Large blocks lie outside of the arenas as well, and glibc knows them. What is resident of one is never more than
+//! live bytes count of it, from its first moment on: so a vector that moves out of an arena, and whose unused half is
+//! written by and by, is no growth beside them. But a block that is there from the beginning and fills up may be a heap
+//! that the program has made of it: that growth is none of live bytes.
 
 use std::borrow::Cow;
 
 use super::stretches::fitted_samples;
 use crate::scenario::LiveFrom;
-use crate::trace::{Live, Sample, Trace};
+use crate::trace::{LargeBlock, Live, Sample, Trace};
 use steep_judge::stats::line::Line;
 use steep_judge::units::Bytes;
 
@@ -89,7 +94,7 @@ fn why_not(trace: &Trace) -> Option<String> {
     };
     // Where nothing grows outside there is nothing to explain, however much live bytes move with what is in flight.
     let outside: Vec<(f64, f64)> = samples.iter().filter_map(outside).collect();
-    let growth = at_most(&points).min(at_most(&outside));
+    let growth = at_most(&points).min(at_most(&outside) + filled(samples));
     let counts = trace.header.judge.min_growth_bytes_per_request.get() * requests as f64;
     (growth > (counts * SHARE).max(LEAST_GROWTH.as_f64())).then(|| {
         let heaps = trace.start.iter().flat_map(|start| &start.own_heaps);
@@ -111,13 +116,23 @@ fn allocated(samples: &[Sample]) -> Option<u64> {
     (counts.len() > 1).then_some(grown)
 }
 
-/// Seconds, and what lies outside of the arenas.
+/// Seconds, and what lies outside of the arenas and of large blocks.
 fn outside(sample: &Sample) -> Option<(f64, f64)> {
     sample.live?;
-    Some((sample.t_s.as_secs_f64(), sample.heap.as_ref()?.outside_bytes.as_f64()))
+    let large: f64 = sample.large_blocks.iter().map(|block| block.resident_bytes.as_f64()).sum();
+    Some((sample.t_s.as_secs_f64(), sample.heap.as_ref()?.outside_bytes.as_f64() - large))
 }
 
-/// The same less what is alive.
+/// What came to be resident of large blocks that were there all the time, none of which was grown.
+fn filled(samples: &[Sample]) -> f64 {
+    let mut looks = samples.iter().filter(|sample| sample.live.is_some() && sample.heap.is_some());
+    let (Some(first), Some(last)) = (looks.next(), looks.next_back()) else { return 0.0 };
+    let before = |block: &LargeBlock| first.large_blocks.iter().find(|other| other.is(block));
+    let more = |block: &LargeBlock| Some(block.resident_bytes.as_f64() - before(block)?.resident_bytes.as_f64());
+    last.large_blocks.iter().filter_map(more).map(|more| more.max(0.0)).sum()
+}
+
+/// What lies outside of the arenas, less what is alive.
 fn unexplained(sample: &Sample) -> Option<(f64, f64)> {
     let outside = sample.heap.as_ref()?.outside_bytes.as_f64();
     Some((sample.t_s.as_secs_f64(), outside - sample.live?.live_bytes.as_f64()))
@@ -172,6 +187,41 @@ mod tests {
         let (source, why) = source(&trace(0.0, |seconds| 9e6 + 50_000.0 * seconds));
         assert_eq!(source, Some(MemorySource::Anonymous));
         assert!(why.is_some_and(|why| why.contains("outside of the allocator grew by up to")));
+    }
+
+    /// The same trace with one large block, of these bytes at each second, resident as far as that.
+    fn with_block(mut trace: Trace, bytes: impl Fn(f64) -> u64, resident: impl Fn(f64) -> f64) -> Trace {
+        for sample in trace.samples.iter_mut().filter(|sample| sample.heap.is_some()) {
+            let t_s = sample.t_s.as_secs_f64();
+            let (bytes, resident_bytes) = (Bytes::new(bytes(t_s)), Bytes::new(resident(t_s) as u64));
+            sample.large_blocks = vec![LargeBlock { pid: 7, address: 16, bytes, resident_bytes }];
+        }
+        trace
+    }
+
+    #[test]
+    fn a_vector_that_is_a_mapping_of_its_own_and_doubles_is_no_growth_beside_live_bytes() {
+        let written = |seconds: f64| 1.6e6 + 8_000.0 * seconds;
+        let doubled = |seconds: f64| (written(seconds) as u64).next_power_of_two();
+        let mut grows = trace(0.0, |seconds| 9e6 + written(seconds));
+        for sample in &mut grows.samples {
+            let more = Bytes::new(doubled(sample.t_s.as_secs_f64()));
+            sample.live = sample.live.map(|live| Live { live_bytes: live.live_bytes + more, ..live });
+        }
+        assert!(source(&grows).1.is_some(), "as nobody knows what lies there");
+        assert_eq!(source(&with_block(grows, doubled, written)).1, None);
+    }
+
+    #[test]
+    fn a_large_block_that_fills_up_may_be_a_heap_of_the_program_and_is_guarded() {
+        let written = |seconds: f64| 300_000.0 + 40_000.0 * seconds;
+        let reserved = with_block(trace(0.0, |seconds| 9e6 + written(seconds)), |_| 1 << 30, written);
+        let (judged_by, why) = source(&reserved);
+        assert_eq!(judged_by, Some(MemorySource::Anonymous));
+        assert!(why.is_some_and(|why| why.contains("outside of the allocator grew by up to")));
+        // What is mapped beside it is seen all the same.
+        let beside = with_block(trace(0.0, |seconds| 9e6 + 50_000.0 * seconds), |_| 1 << 20, |_| 1e6);
+        assert_eq!(source(&beside).0, Some(MemorySource::Anonymous));
     }
 
     #[test]

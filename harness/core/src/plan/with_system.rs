@@ -39,38 +39,23 @@ mod tests {
     use super::*;
     use crate::plan::plan;
     use crate::problem::Spans;
-    use crate::testing::decoded;
+    use crate::testing::{decoded, sound};
 
     #[test]
     fn a_cell_has_the_same_flags_with_the_allocator_of_the_system_and_the_plan_has_no_more_cells() {
-        let scenario = decoded(
-            r#"
-            name = "shop"
-            seed = 1
-            [service]
-            package = "shop"
-            url = "http://127.0.0.1:{{port}}"
-            [[flags]]
-            name = "sessions"
-            kind = "cargo-feature"
-            [[axes]]
-            name = "allocator"
-            kind = "allocator"
-            values = ["snmalloc"]
-            [allocators.snmalloc]
-            features = ["snmalloc"]
-            [load]
-            model = "open"
-            [[load.phases]]
-            name = "steady"
-            duration = "1m"
-            rate = 20
-            judge = true
-            [[requests]]
-            name = "a"
-            path = "/"
-            "#,
-        );
+        let more = r#"
+[[flags]]
+name = "sessions"
+kind = "cargo-feature"
+feature = "sessions"
+[[axes]]
+name = "allocator"
+kind = "allocator"
+values = ["snmalloc"]
+[allocators.snmalloc]
+features = ["snmalloc"]
+"#;
+        let scenario = decoded(&sound("5m", more).replace("command = [\"shop\"]", "package = \"shop\""));
         let features = Features::default();
         let mut plan = plan(&scenario, &features, &Spans::default()).expect("a plan");
         let (cells, builds) = (plan.cells.clone(), plan.builds.len());

@@ -124,6 +124,28 @@ impl Places {
     }
 }
 
+/// A block so large that glibc has made a mapping of its own for it. Blocks of different processes, addresses and sizes
+/// are different ones: one that is grown is another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LargeBlock {
+    /// Its process.
+    pub pid: u32,
+    /// Where it lies.
+    pub address: u64,
+    /// What live bytes count of it.
+    pub bytes: Bytes,
+    /// What is resident of it.
+    pub resident_bytes: Bytes,
+}
+
+impl LargeBlock {
+    /// Whether it is the same block as `other`, at another moment.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        (self.pid, self.address, self.bytes) == (other.pid, other.address, other.bytes)
+    }
+}
+
 impl Heap {
     /// The same where `own` of what lies at the end of the heap are not the allocator's, but the program's own.
     #[must_use]

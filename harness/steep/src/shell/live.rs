@@ -3,6 +3,7 @@
 mod arenas;
 mod arranged;
 mod heap;
+mod large;
 mod linked;
 mod obstacle;
 mod own_heaps;
@@ -109,6 +110,7 @@ impl Counting {
         let counted = self.preloaded.read(&sample.processes);
         sample.live = counted.live();
         if let Some(heap) = &mut sample.heap {
+            sample.large_blocks = self.preloaded.large_blocks(&sample.processes);
             if let Some(places) = &mut heap.places {
                 places.own_mappings_bytes = counted.mapped();
                 places.is_other_allocator = counted.has_other_allocator();

@@ -12,10 +12,11 @@ use steep_live::layout::CHAINED;
 use steep_live::{Counts, FOLDER_VARIABLE, LIBRARY, LIBRARY_FILE, SAMPLE_EVERY_VARIABLE, file_name, pid_of};
 use thiserror::Error;
 
+use super::large;
 use super::obstacle::Obstacle;
 use crate::shell::files;
 use crate::shell::preload::{PreloadError, VARIABLE, nameable};
-use steep_core::trace::{Live, ProcessId};
+use steep_core::trace::{LargeBlock, Live, ProcessId};
 use steep_judge::units::Bytes;
 
 /// The folder of the counts in the folder of a cell, and the library beside it.
@@ -151,6 +152,18 @@ impl Preloaded {
         let mut bytes = vec![0; Counts::BYTES];
         file.read_exact_at(&mut bytes, 0).ok()?;
         Counts::read(&bytes).ok()
+    }
+
+    /// The blocks of `processes` that are mappings of their own; empty where that is not known of one.
+    #[must_use]
+    pub fn large_blocks(&self, processes: &[ProcessId]) -> Vec<LargeBlock> {
+        let of = |process: &ProcessId| {
+            let file = files::open(&self.folder.join(file_name(process.pid))).ok()?;
+            let mut table = vec![0; steep_live::LargeBlock::TABLE_BYTES];
+            file.read_exact_at(&mut table, steep_live::LargeBlock::AT).ok()?;
+            large::resident(process.pid, &steep_live::LargeBlock::read(&table))
+        };
+        large::of_all(processes.iter().map(of))
     }
 
     /// Removes the files of processes that came and went, but those of `kept`, so that a service which starts programs

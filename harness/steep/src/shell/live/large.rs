@@ -1,0 +1,74 @@
+//! What is resident of the blocks for which glibc has made mappings of their own.
+//!
+//! Two of them that lie side by side are one mapping for the kernel, and so are one of them and what the program maps
+//! itself. So it is asked of the pages (`/proc/PID/pagemap`), eight bytes for each.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+use steep_core::trace::LargeBlock;
+use steep_judge::units::Bytes;
+
+/// Blocks of a service that are kept in its trace. Where it has more none is: as if nothing were known of them.
+const MOST: usize = 48;
+
+/// Bytes of all blocks of a process whose pages are asked for: 8 MiB are read for them.
+const MOST_BYTES: u64 = 4 << 30;
+
+/// A page is there, and it is anonymous memory of this process alone (Documentation/admin-guide/mm/pagemap.rst, bits 63
+/// and 56). The page of zeros is none of it, nor is it anonymous memory for `smaps`.
+const OWN: u64 = 1 << 63 | 1 << 56;
+
+/// What is resident of the blocks of `pid`; none where that cannot be asked, or they are too large.
+#[must_use]
+pub fn resident(pid: u32, blocks: &[steep_live::LargeBlock]) -> Option<Vec<LargeBlock>> {
+    let page = rustix::param::page_size() as u64;
+    let is_too_much = blocks.iter().map(|block| block.bytes).fold(0, u64::saturating_add) > MOST_BYTES;
+    if is_too_much || blocks.len() > MOST {
+        return None;
+    }
+    let map = File::open(format!("/proc/{pid}/pagemap")).ok()?;
+    let of = |block: &steep_live::LargeBlock| {
+        let (from, to) = (block.address / page, block.address.checked_add(block.bytes)?.div_ceil(page));
+        let mut words = vec![0_u8; usize::try_from(to - from).ok()? * 8];
+        map.read_exact_at(&mut words, from * 8).ok()?;
+        let words = words.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
+        let pages = words.filter(|word| word & OWN == OWN).count() as u64;
+        let (bytes, resident_bytes) = (Bytes::new(block.bytes), Bytes::new(pages * page));
+        Some(LargeBlock { pid, address: block.address, bytes, resident_bytes })
+    };
+    blocks.iter().map(of).collect()
+}
+
+/// Those of all processes, if they are not too many.
+#[must_use]
+pub fn of_all(processes: impl Iterator<Item = Option<Vec<LargeBlock>>>) -> Vec<LargeBlock> {
+    let all: Option<Vec<Vec<LargeBlock>>> = processes.collect();
+    let all: Vec<LargeBlock> = all.unwrap_or_default().concat();
+    if all.len() > MOST { Vec::new() } else { all }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_that_were_written_are_resident_and_others_are_not() {
+        let pid = std::process::id();
+        let mut block = vec![0_u8; 4 << 20];
+        // Zeros that nobody wrote are not there.
+        block[..1 << 20].fill(7);
+        let of = [steep_live::LargeBlock { address: block.as_ptr() as u64, bytes: block.len() as u64 }];
+        let Some(found) = resident(pid, &of) else { panic!("its own pages") };
+        let resident_bytes = found[0].resident_bytes.get();
+        // Huge pages, where this machine has them, are there as a whole.
+        assert!((1 << 20..=4 << 20).contains(&resident_bytes), "{found:?}");
+        assert!(found[0].is(&LargeBlock { resident_bytes: Bytes::ZERO, ..found[0] }));
+        assert_eq!(resident(0, &of), None);
+        let endless = [steep_live::LargeBlock { address: 16, bytes: u64::MAX }];
+        assert_eq!(resident(pid, &endless), None);
+        assert_eq!(of_all([Some(found.clone()), None].into_iter()), [], "of one process nothing is known");
+        assert_eq!(of_all((0..MOST + 1).map(|_| Some(found.clone()))), []);
+        drop(block);
+    }
+}
