@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::outcome::Outcome;
@@ -13,7 +14,7 @@ use steep_judge::ids::CellId;
 use steep_judge::isolation::{Guilt, Isolation};
 
 /// A cell that ran what another ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Alike {
     /// The cell.
     pub cell: CellId,

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use crate::outcome::Measure;
@@ -20,7 +21,7 @@ pub const FEWEST_REPLICATES: usize = 2;
 const FALSE_MARKS: f64 = 0.05;
 
 /// The allocators side by side, under the same flags and the same values of the other axes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Comparison {
     /// The flags that were on.
     pub flags: FlagSet,
@@ -33,7 +34,7 @@ pub struct Comparison {
 }
 
 /// What one allocator costs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Compared {
     /// Which.
     pub allocator: String,
@@ -42,7 +43,7 @@ pub struct Compared {
 }
 
 /// A figure of one allocator: the mean over the replicates, and the interval of that mean.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Figure {
     /// The figure, in the unit that its name says.
     #[serde(flatten)]

@@ -2,10 +2,11 @@
 //!
 //! Pure.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The status of a run, in the order of the list: the first that applies counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The command line or the scenario is wrong.

@@ -18,6 +18,7 @@ mod places;
 mod pprof;
 mod sampling;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::age::{Age, Births};
@@ -144,7 +145,7 @@ pub struct Call {
 }
 
 /// One call.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Frame {
     /// The function, demangled and without a hash; empty where nothing is known of it.
     pub function: String,

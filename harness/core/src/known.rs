@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::exit::Status;
@@ -17,7 +18,7 @@ use steep_judge::units::{BytesPerHour, BytesPerRequest, Estimate};
 use steep_judge::verdict::Verdict;
 
 /// What became of growth that is filed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct KnownGrowth {
     /// The flag, or those that leak only together.
     pub flags: FlagSet,
@@ -38,7 +39,7 @@ pub struct KnownGrowth {
 }
 
 /// What a run says of growth that is filed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// It is there and within what is filed.

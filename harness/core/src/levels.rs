@@ -9,6 +9,7 @@ mod sentence;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::factors::{Factor, factors};
@@ -32,7 +33,7 @@ const FALSE_WORDS: f64 = 0.01;
 const STRANGE: f64 = 0.001;
 
 /// What a run says of levels.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Levels {
     /// What is varied between cells that were loaded to their end, in the order of the scenario.
     pub factors: Vec<FactorLevels>,
@@ -43,7 +44,7 @@ pub struct Levels {
 }
 
 /// What one factor does to levels; or several that the same cells have.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FactorLevels {
     /// Flags, `axis=value`, `since revision`; `not-flag` where it is off. More than one are on in the same cells.
     pub names: Vec<String>,
@@ -55,7 +56,7 @@ pub struct FactorLevels {
 }
 
 /// What a factor adds to a level.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Level {
     /// How much, in the unit of the measure, with its 95 % interval.
     #[serde(flatten)]
@@ -71,7 +72,7 @@ pub struct Level {
 }
 
 /// A cell that is left out of levels.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LeftOut {
     /// Which.
     pub cell: CellId,
@@ -82,7 +83,7 @@ pub struct LeftOut {
 }
 
 /// Effects that do not add up.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct NotAdditive {
     /// By which measure.
     pub measure: Measure,

@@ -34,6 +34,7 @@ mod workers;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::by_request::ByRequest;
@@ -80,7 +81,7 @@ use steep_judge::verdict::{Judgement, Verdict};
 const LOAD_ENDS_EARLY: f64 = 0.05;
 
 /// What is said of a cell. Derived: it can be made again from the trace at any time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "each says something of its own, and none depends on another")]
 pub struct Outcome {
     /// The cell.

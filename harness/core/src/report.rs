@@ -16,6 +16,7 @@ mod terminal;
 
 pub use self::analysis::Analysis;
 pub use self::format::Format;
+pub use self::json::schema;
 pub use self::layout::Layout;
 pub use self::model::{Missing, Report, Results};
 pub use self::not_run::{NotJudged, NotRun};

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::scenario::{Bound, Judged, Metric, Request, Role, Threshold, Unit};
@@ -17,7 +18,7 @@ use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Rps, SinceStart, 
 const STEPS_PER_WINDOW: u32 = 600;
 
 /// What came of a threshold.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ThresholdOutcome {
     /// The threshold.
     #[serde(flatten)]
@@ -36,7 +37,7 @@ pub struct ThresholdOutcome {
 }
 
 /// When a threshold was broken.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Breach {
     /// When first.
     pub since_s: SinceStart,

@@ -17,6 +17,7 @@ mod second;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::cpu::{CpuTime, Cpus, HostCpu, Pressure, ThreadTime};
@@ -91,7 +92,7 @@ pub struct Traffic {
 
 /// What became of the requests of one name. `due = sent + missed + dropped`, always; and everything sent is ok, failed,
 /// aborted or still in flight.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Came due by the schedule.
     pub due: u64,
@@ -194,7 +195,7 @@ impl Counts {
 }
 
 /// What became of the sessions of one flow. `started = completed + ended_early + left` once none is under way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FlowCounts {
     /// Their first step was sent.
     pub started: u64,
@@ -207,7 +208,7 @@ pub struct FlowCounts {
 }
 
 /// Connections of the driver.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connections {
     /// Opened.
     pub opened: u64,
@@ -239,7 +240,7 @@ pub struct Slower {
 }
 
 /// A distribution of times, in microseconds, from a histogram of fixed size.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Percentiles {
     /// How many.
     pub count: u64,
@@ -267,7 +268,7 @@ pub struct Disturbance {
 }
 
 /// Kinds of disturbance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisturbanceKind {
     /// Samples are missing.

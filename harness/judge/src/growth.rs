@@ -21,6 +21,7 @@ mod staircase;
 mod still_end;
 mod sure;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::advice::{Advice, Trend, advice};
@@ -75,7 +76,7 @@ const FEWEST_SHORT_PERIODS: f64 = 3.5;
 pub(crate) const SETTLING_SECONDS: f64 = 900.0;
 
 /// Whether growth keeps step with the work done or with the clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Follows {
     /// With completed requests.
@@ -87,9 +88,10 @@ pub enum Follows {
 }
 
 /// How memory grew during a run, and how surely.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Growth {
     /// Which memory was fitted.
+    #[schemars(with = "String")]
     pub source: MemorySource,
     /// Growth per hour with its 95 % interval: the union over all plausible leaking models.
     #[serde(rename = "growth_bytes_per_hour")]

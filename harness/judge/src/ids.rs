@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The flags that are on, by name, and those with values that have another than their first, as `cache=lru`. All others
 /// are off.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct FlagSet(BTreeSet<String>);
 
@@ -68,7 +69,7 @@ impl fmt::Display for FlagSet {
 
 /// What a cell is called, in its folder and from night to night: `cache+sessions@jemalloc#2`. One that is read from a
 /// file is never a path: it is the name of a folder, or an error.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct CellId(String);
 
@@ -158,7 +159,7 @@ impl fmt::Display for CellId {
 }
 
 /// The revisions that a cell's own has grown out of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct History {
     /// The axis.
     pub axis: String,

@@ -24,6 +24,7 @@ mod stacks;
 mod suspects;
 mod tail;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::cell::{JudgedCell, Measured, PhasesSeen};
@@ -69,7 +70,7 @@ pub struct Isolation {
 }
 
 /// What is said of a flag.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FlagFinding {
     /// The flag.
     pub flag: String,
@@ -81,7 +82,7 @@ pub struct FlagFinding {
 }
 
 /// What is said of a value of an axis.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AxisFinding {
     /// The axis.
     pub axis: String,
@@ -96,7 +97,7 @@ pub struct AxisFinding {
 }
 
 /// What a revision may have changed; the other revision is its neighbour among those of which cells were judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Turn {
     /// Memory grows from this revision on.
@@ -124,7 +125,7 @@ impl AxisFinding {
 }
 
 /// What is said of a flag, or of a value of an axis.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Whether it leaks.
     pub guilt: Guilt,
@@ -146,7 +147,7 @@ pub struct Finding {
 }
 
 /// Growth that is there whatever is on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ProgramFinding {
     /// Probability that it is.
     pub posterior: f64,
@@ -155,7 +156,7 @@ pub struct ProgramFinding {
 }
 
 /// Whether a flag leaks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guilt {
     /// It adds growth by itself.
@@ -178,7 +179,7 @@ pub enum Guilt {
 
 /// What turning something on adds to growth, and the two cells on which the eye can follow it, where there are such. If
 /// they differ in more than that, the ids tell.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Effect {
     /// A cell with it.
     pub with: Option<CellId>,

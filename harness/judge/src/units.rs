@@ -6,13 +6,14 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Seconds in an hour: growth is fitted per second and told per hour.
 pub const SECONDS_PER_HOUR: f64 = 3600.0;
 
 /// An amount of memory.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Bytes(u64);
 
@@ -118,7 +119,7 @@ fn in_prefix(bytes: f64, prefix: usize) -> String {
 }
 
 /// Growth of memory over time.
-#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct BytesPerHour(f64);
 
@@ -155,7 +156,7 @@ impl fmt::Display for BytesPerHour {
 }
 
 /// Growth of memory with the work done.
-#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct BytesPerRequest(f64);
 
@@ -186,7 +187,7 @@ impl fmt::Display for BytesPerRequest {
 }
 
 /// Requests per second: an offered, a delivered or a completed rate.
-#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Rps(f64);
 
@@ -211,8 +212,8 @@ impl fmt::Display for Rps {
 }
 
 /// A moment of a cell, on the monotonic clock, counted from the start of its load. Serialised as seconds (`t_s`).
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SinceStart(Duration);
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+pub struct SinceStart(#[schemars(with = "f64")] Duration);
 
 impl SinceStart {
     /// The start of the load.
@@ -293,7 +294,7 @@ fn to_microseconds(seconds: f64) -> f64 {
 pub struct Seed(pub u64);
 
 /// A number and the interval that it lies in with 95 % confidence. No figure is shown without.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate<T> {
     /// The most plausible value.
     pub value: T,

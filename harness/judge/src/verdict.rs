@@ -13,6 +13,7 @@ mod words;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 pub use self::early_stop::{EarlyStop, looks};
@@ -24,7 +25,7 @@ use self::words::estimate;
 use crate::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 
 /// What is said about a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Sustained growth.
@@ -96,11 +97,12 @@ impl fmt::Display for Verdict {
 }
 
 /// A verdict with everything that led to it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
     /// The rule that decided, by its name.
+    #[schemars(with = "String")]
     pub rule: Rule,
     /// Why, in one sentence with its numbers.
     pub reason: String,
@@ -110,6 +112,7 @@ pub struct Judgement {
     pub advice: Option<String>,
     /// How long a run would have to last to decide, if it is open.
     #[serde(rename = "need_seconds", serialize_with = "as_seconds")]
+    #[schemars(with = "Option<f64>")]
     pub need: Option<Duration>,
     /// Growth of the memory that the verdict rests on; `None` if nothing could be fitted.
     pub growth: Option<Growth>,

@@ -70,10 +70,14 @@ pub enum Command {
     #[command(after_help = ANALYZE_HELP)]
     Analyze(AnalyzeOptions),
     /// Print the report of a run
-    #[command(after_help = "Example:\n  steep report results/quickstart-20261122T220000Z --format json -o report.json")]
+    #[command(after_help = REPORT_HELP)]
     Report {
         /// Folder of a run
-        run: PathBuf,
+        #[arg(required_unless_present = "schema")]
+        run: Option<PathBuf>,
+        /// Print the JSON schema of `report.json` and of `--format json` instead
+        #[arg(long, conflicts_with_all = ["run", "format", "wide"])]
+        schema: bool,
         /// How to print it
         #[command(flatten)]
         format: ReportFormat,
@@ -286,6 +290,11 @@ Examples:
   steep bisect soak.toml --plan-only 50
   steep bisect soak.toml --max-hours 3
   steep bisect soak.toml --resume results/checkout-20261122T220000Z";
+
+const REPORT_HELP: &str = "\
+Examples:
+  steep report results/quickstart-20261122T220000Z --format json -o report.json
+  steep report --schema -o report.schema.json";
 
 const ANALYZE_HELP: &str = "\
 Examples:

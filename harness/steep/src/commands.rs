@@ -28,5 +28,5 @@ pub use self::import::import;
 pub use self::init::init;
 pub use self::plan::plan;
 pub use self::profile::profile;
-pub use self::report::report;
+pub use self::report::{report, report_schema};
 pub use self::run::run;

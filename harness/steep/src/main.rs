@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         Command::Profile(options) => commands::profile(&options),
         Command::Bisect(options) => commands::bisect(&options),
         Command::Analyze(options) => commands::analyze(&options),
-        Command::Report { run, format, output } => commands::report(&run, format, output.as_deref()),
+        Command::Report { run: Some(run), format, output, .. } => commands::report(&run, format, output.as_deref()),
+        Command::Report { run: None, output, .. } => commands::report_schema(output.as_deref()),
         Command::Import(import) => commands::import(&import),
         Command::Supervise { args } => return steep::shell::supervisor::supervise(args),
     };

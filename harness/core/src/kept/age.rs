@@ -1,5 +1,6 @@
 //! How old it is what a place has alive: kept for ever, or turned over.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{PARTS, Series};
@@ -19,7 +20,7 @@ const OF_THE_OLD: f64 = 0.3;
 const NEXT_TO_NONE: f64 = 0.1;
 
 /// When it was born what is alive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Births {
     /// All through the soak: it is kept for as long as was looked.
@@ -33,7 +34,7 @@ pub enum Births {
 }
 
 /// The ages of what is alive at the last snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Age {
     /// When it was born.
     pub births: Births,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::container::container_of;
@@ -26,7 +27,7 @@ const SHARE: f64 = 0.9;
 const LEAST_SHARE: f64 = 0.02;
 
 /// A place in the program that keeps memory.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Cause {
     /// The place.
     pub frame: Frame,

@@ -1,5 +1,6 @@
 //! Who held what at the end: of a service that crashed, or came close to its limit.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::causes::causes;
@@ -23,7 +24,7 @@ const LEAST_RISE: f64 = 0.2;
 const LOOKS_SHOWN: usize = 4;
 
 /// What the stacks held at the end.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Ending {
     /// When that was.
     pub t_s: SinceStart,
@@ -34,7 +35,7 @@ pub struct Ending {
 }
 
 /// A place in the program that held memory at the end.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Holder {
     /// The place.
     pub frame: Frame,
@@ -51,7 +52,7 @@ pub struct Holder {
 }
 
 /// What was held at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Look {
     /// When.
     pub t_s: SinceStart,
@@ -60,7 +61,7 @@ pub struct Look {
 }
 
 /// How it came that much is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Course {
     /// It rose over some time.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::container::container_of;
@@ -20,7 +21,7 @@ const CALLS: usize = 16;
 const OF_OTHERS: f64 = 0.1;
 
 /// A place in the program.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Place {
     /// The place.
     pub frame: Frame,
@@ -34,7 +35,7 @@ pub struct Place {
 }
 
 /// What a place allocates, whether it is kept or not.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HotSpot {
     /// The place.
     #[serde(flatten)]
@@ -48,7 +49,7 @@ pub struct HotSpot {
 }
 
 /// What a place has alive that is old.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LongLived {
     /// The place.
     #[serde(flatten)]

@@ -3,6 +3,7 @@
 
 mod excursions;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::excursions::without_excursions;
@@ -39,7 +40,7 @@ const FADED: f64 = 0.7;
 const SURELY_LESS: f64 = 2.33;
 
 /// What grows with which requests.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ByRequest {
     /// Each name that was asked, what keeps most for sure first.
     pub requests: Vec<Part>,
@@ -56,7 +57,7 @@ pub struct ByRequest {
 }
 
 /// What the requests of one name keep.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Part {
     /// Its name; of several that always come in the same proportion, as steps of a flow do, all of them.
     pub name: String,

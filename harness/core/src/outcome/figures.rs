@@ -1,6 +1,7 @@
 //! What a cell costs beside its growth: memory after the warm-up and once it has settled, CPU for each request,
 //! throughput.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::stretches::fitted_samples;
@@ -18,7 +19,7 @@ const START: f64 = 0.1;
 
 /// What a cell costs over the second half of what is fitted: by then pools, caches and arenas are filled, or never will
 /// be.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Figures {
     /// Anonymous memory, shared and swapped-out included: the median.
     pub settled_anon_bytes: Bytes,
@@ -39,7 +40,7 @@ pub struct Figures {
 }
 
 /// Memory after the warm-up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Start {
     /// Anonymous memory, shared and swapped-out included: the median.
     pub anon_bytes: Bytes,

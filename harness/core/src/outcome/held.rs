@@ -1,6 +1,7 @@
 //! Memory that no process has mapped: how much of it there is, what of the growth is in it, and what of it may be
 //! another's.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ruling::Said;
@@ -14,7 +15,7 @@ use steep_judge::verdict::Judgement;
 const LEAST_TOLD: Bytes = Bytes::mib(1);
 
 /// What the service held by descriptors, names and numbers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HeldMemory {
     /// At the end, by kind.
     #[serde(flatten)]

@@ -1,6 +1,7 @@
 //! Resident memory in its layers: what the program uses, what its allocator holds free, and what lies beside both; each
 //! with its level and its growth.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::stretches::fitted_samples;
@@ -22,7 +23,7 @@ const LEAST_GROWTH: Bytes = Bytes::kib(128);
 const MOST_CORRELATED: f64 = 0.95;
 
 /// What a part of resident memory is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// Live bytes, as far as they are resident.
@@ -73,7 +74,7 @@ impl Part {
 }
 
 /// Resident memory in its layers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Layers {
     /// What they add up to with the rest: resident memory at the last look, and what is swapped out.
     pub resident_bytes: Bytes,
@@ -88,7 +89,7 @@ pub struct Layers {
 }
 
 /// One layer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Layer {
     /// Which.
     #[serde(rename = "layer")]

@@ -1,5 +1,6 @@
 //! What cells are compared by: one figure of each.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Outcome;
@@ -8,7 +9,7 @@ use steep_judge::units::{Bytes, Estimate};
 use steep_judge::verdict::Verdict;
 
 /// What cells are compared by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// The highest resident memory, by the kernel's own mark.

@@ -1,5 +1,6 @@
 //! Growth of what is recorded beside memory: open files, threads, latency. Advice, and no verdict.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::stretches::fitted_samples;
@@ -8,7 +9,7 @@ use steep_judge::growth::{Advice, Trend, advice};
 use steep_judge::units::{Bytes, Estimate};
 
 /// What a series beside memory does.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OtherSeries {
     /// Which.
     pub name: &'static str,

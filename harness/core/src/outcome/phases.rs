@@ -4,6 +4,7 @@
 pub(super) mod beside;
 mod judgement;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::beside::Beside;
@@ -21,7 +22,7 @@ use steep_judge::verdict::{Judgement, judge, judge_by};
 const MORE_EVIDENCE: f64 = 3.0;
 
 /// Memory over a phase that is not fitted: what stays once the load is gone is kept, by the program or the allocator.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct IdlePhase {
     /// Its name.
     pub phase: String,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Outcome;
@@ -27,7 +28,7 @@ const NO_DECAY: [(&str, &str); 2] =
 const NO_PURGE_DELAY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "0");
 
 /// Memory that the allocator holds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Retained {
     /// Who holds most of it.
     pub by: RetainedBy,
@@ -47,7 +48,7 @@ pub struct Retained {
 }
 
 /// Who holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RetainedBy {
     /// glibc, in the arenas of its threads.
@@ -63,7 +64,7 @@ pub enum RetainedBy {
 }
 
 /// What came of soaking the cell once more with what is likely to give the memory back.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Confirmed {
     /// Variables that were set.
     pub env: BTreeMap<String, String>,

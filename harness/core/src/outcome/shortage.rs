@@ -4,6 +4,7 @@
 //! Only those times count in which load was missing, with what led to them: a shortage of a minute is lost in the mean
 //! of a night.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::shortfall::Shortfall;
@@ -31,7 +32,7 @@ const BUSY_THREAD: f64 = 0.85;
 const WAITED: f64 = 0.1;
 
 /// Who was short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Short {
     /// The host: other programs, or other machines on its host, took the CPUs, or its memory is too small for all that
@@ -52,7 +53,7 @@ pub enum Short {
 }
 
 /// Who was short, and what shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Shortage {
     /// Who, the cause before what follows from it.
     pub who: Vec<Short>,
@@ -62,7 +63,7 @@ pub struct Shortage {
 }
 
 /// What the CPUs did while load was missing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Evidence {
     /// Over this many seconds.
     pub seconds: f64,
@@ -92,7 +93,7 @@ pub struct Evidence {
 }
 
 /// Shares of the time in which some task of the host waited.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Waiting {
     /// For a CPU.
     pub cpu: f64,
@@ -103,7 +104,7 @@ pub struct Waiting {
 }
 
 /// What some CPUs did, in CPUs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Side {
     /// How many they are.
     pub cpus: f64,

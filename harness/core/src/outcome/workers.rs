@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::trace::{Trace, WorkerCause, WorkerEnd};
@@ -11,7 +12,7 @@ use steep_judge::units::{SinceStart, duration_text};
 const GROUPS_MAX: usize = 20;
 
 /// Ends of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WorkerEnds {
     /// Name of the processes.
     pub name: String,

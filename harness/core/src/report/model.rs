@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::NotRun;
@@ -18,9 +19,16 @@ use steep_judge::ids::CellId;
 use steep_judge::isolation::{AxisFinding, FlagFinding, Isolation, ProgramFinding, StackFinding, Suspects, isolate};
 use steep_judge::verdict::Verdict;
 
+/// Version of the form of `report.json`.
+const SCHEMA: u32 = 1;
+
 /// What a run comes to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = "report.json of steep")]
 pub struct Report {
+    /// Version of this form ([`SCHEMA`]). It is raised when a field is taken away, renamed, or changes its meaning; new
+    /// fields do not raise it.
+    pub schema: u32,
     /// Name of the scenario.
     pub name: String,
     /// Start of the run, RFC 3339.
@@ -74,7 +82,7 @@ pub struct Report {
 }
 
 /// A cell of which nothing is known.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Missing {
     /// Which.
     pub cell: CellId,
@@ -131,6 +139,7 @@ impl Report {
         let allocators = allocators.map(|axis| compare(axis, &apart)).unwrap_or_default();
         let Isolation { flags, axes, program, suspects, unexplained, stacks, sentence, .. } = isolation;
         Self {
+            schema: SCHEMA,
             name,
             started,
             steep: env!("CARGO_PKG_VERSION").to_owned(),

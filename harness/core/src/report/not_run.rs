@@ -1,5 +1,6 @@
 //! What a night did not come to: cells of the scenario's own plan that it left out, and what it cannot say anything of.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::exit::Status;
@@ -9,7 +10,7 @@ use steep_judge::ids::CellId;
 use steep_judge::isolation::{Guilt, Isolation, measured};
 
 /// What a night did not come to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct NotRun {
     /// The moment at which it was to be over.
     pub until: String,
@@ -22,7 +23,7 @@ pub struct NotRun {
 }
 
 /// A flag or value of an axis of which nothing can be said yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NotJudged {
     /// The flag, or `axis=value`.
     pub name: String,

@@ -6,6 +6,7 @@ pub(super) mod keys;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use steep_judge::units::{BytesPerHour, BytesPerRequest};
@@ -27,7 +28,7 @@ pub struct Known {
 }
 
 /// A day of the calendar, `2027-03-01`. Its text has the order of the days.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Date(String);
 

@@ -6,10 +6,11 @@ pub(super) mod keys;
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A limit whose breach is a finding.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Threshold {
     /// What is measured.
     pub metric: Metric,
@@ -21,14 +22,16 @@ pub struct Threshold {
     pub bound: Bound,
     /// Judged over every stretch of this length; none: over the whole run.
     #[serde(rename = "window_s", default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
+    #[schemars(with = "Option<f64>")]
     pub window: Option<Duration>,
     /// Broken for this long, it ends the cell.
     #[serde(rename = "abort_after_s", default, skip_serializing_if = "Option::is_none", with = "optional_seconds")]
+    #[schemars(with = "Option<f64>")]
     pub abort_after: Option<Duration>,
 }
 
 /// A limit to one side.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// The most.
@@ -38,7 +41,7 @@ pub enum Bound {
 }
 
 /// What a threshold is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Failed of ended requests.
@@ -72,7 +75,7 @@ pub enum Metric {
 }
 
 /// The unit of a metric's limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// 0 to 1.

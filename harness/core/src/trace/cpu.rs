@@ -1,5 +1,6 @@
 //! Who had the CPUs: what says, where load was not delivered, who was short.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// CPU time of one thread, as the scheduler of the kernel counts it.
@@ -48,7 +49,7 @@ pub struct Pressure {
 }
 
 /// How many CPUs there are for whom.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cpus {
     /// That the service may use.
     pub service: u32,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Cpus, OwnHeap};
@@ -104,7 +105,7 @@ pub struct Header {
 }
 
 /// A cell that was soaked anew, because it did not have its load.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Repeated {
     /// How often.
     pub times: u32,
@@ -113,7 +114,7 @@ pub struct Repeated {
 }
 
 /// A load that another program made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExternalLoad {
     /// The program and its arguments, as the scenario gives them.
     pub command: Vec<String>,
@@ -154,7 +155,7 @@ pub struct LoadStart {
 }
 
 /// What of the kernel holds a service to its memory limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitedBy {
     /// The memory controller of a cgroup: resident memory of all its processes together.

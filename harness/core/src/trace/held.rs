@@ -1,11 +1,12 @@
 //! Memory that a service holds by a name, a descriptor or a number: memfd, files on tmpfs, System V segments, hugetlb.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use steep_judge::units::Bytes;
 
 /// What the service holds so, each page once, those that are mapped and those that are swapped out included.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
     /// Where the sum comes from that is counted. The kinds are always those of the objects that were found.
     pub source: HeldSource,
@@ -32,7 +33,7 @@ pub struct Held {
 }
 
 /// Where the sum of what is held comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HeldSource {
     /// What was found by descriptors, mappings, names and numbers.

@@ -1,5 +1,6 @@
 //! Memory as a sample tells it: by kind, as the program itself counts it, as the kernel shares it out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use steep_judge::units::Bytes;
@@ -185,7 +186,7 @@ pub struct Rollup {
 }
 
 /// steep's own memory and CPU: its users may ask whether it disturbs what it measures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Own {
     /// Anonymous resident memory.
     pub anon_bytes: Bytes,

@@ -4,6 +4,7 @@
 mod allocators;
 mod designs;
 mod factors;
+mod files;
 mod foldover;
 mod isolation;
 mod known;

@@ -1,5 +1,6 @@
 //! Growth of a series that is not memory, such as open files, threads or latency: advice, and no verdict.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::materiality::Materiality;
@@ -14,7 +15,7 @@ use crate::units::Estimate;
 const NOTABLE_SHARE: f64 = 0.05;
 
 /// What a series does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trend {
     /// It grows, notably and by the evidence.
@@ -26,7 +27,7 @@ pub enum Trend {
 }
 
 /// Growth of a series in its own unit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Advice {
     /// What it does.
     pub trend: Trend,

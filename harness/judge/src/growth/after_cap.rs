@@ -2,6 +2,7 @@
 //! on for some turnovers. Anonymous memory alone hardly tells that from a leak beside a cache (METHOD.md, what goes on
 //! after a cap).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::stats::blocks::Blocks;
@@ -19,7 +20,7 @@ const MAX_SPEED: f64 = 0.4;
 const FEW: usize = 3;
 
 /// A rise that ended, and went on more slowly.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct AfterCap {
     /// When the rise ended, in seconds since the start.
     pub full_s: f64,

@@ -1,5 +1,6 @@
 //! The best models of a competition with their scores and intervals, so that a person can follow what led to a growth.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::interval::{Interval, PLAUSIBLE};
@@ -17,7 +18,7 @@ use crate::units::{BytesPerHour, Estimate};
 pub(crate) const CANDIDATES_SHOWN: usize = 5;
 
 /// One model of the competition: the best of its shape.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Candidate {
     /// The form of the mean.
     pub shape: Shape,

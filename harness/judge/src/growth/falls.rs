@@ -1,5 +1,6 @@
 //! Memory that fell back: one tooth of a long sawtooth is a line to every model that has a step beside it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::environment::Environment;
@@ -30,7 +31,7 @@ const LAST_BLOCKS: usize = 3;
 const READINGS: usize = 5;
 
 /// Growth that a fall took back, and that has not been made up for since.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct GivenBack {
     /// How far memory fell.
     #[serde(rename = "fallen_bytes")]

@@ -5,6 +5,7 @@
 //! grow later. Each may have the noise that suits it best, up to a random walk. What the flat one beats by the evidence
 //! that a leak is asked for is excluded (METHOD.md, the flat end).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::end::End;
@@ -57,7 +58,7 @@ const STEPS: f64 = 2.0;
 const PAGE: f64 = 4096.0;
 
 /// What a curve that stands still at its end excludes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct FlatEnd {
     /// Where it begins, in seconds since the start.
     pub since_s: f64,

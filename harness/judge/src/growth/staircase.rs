@@ -1,5 +1,6 @@
 //! Growth in lasting jumps: containers that double, batches that are kept.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::doublings::{self, Chain};
@@ -48,7 +49,7 @@ const SEEN_AFTER: f64 = 10.0;
 const MOST: usize = 12;
 
 /// Lasting jumps of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a property of its own; the verdict asks for them one by one"

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::model::{Reading, Term};
@@ -12,7 +13,7 @@ use super::{CLEARED, NAMED, Weighed, share_of};
 use crate::units::{BytesPerRequest, Estimate};
 
 /// What a leak of a flag keeps, and where.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct KeptBy {
     /// The lines that keep it, the largest first.
     pub places: Vec<String>,
@@ -27,7 +28,7 @@ pub struct KeptBy {
 }
 
 /// Stacks that grow in the same cells, and what makes them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StackFinding {
     /// Where, and how much.
     #[serde(flatten)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::Weighed;
@@ -32,7 +33,7 @@ const MAX_COMPARED: usize = 32;
 const MAX_OTHERS: usize = 16;
 
 /// What would settle whether a factor leaks.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Settling {
     /// The flags of the cell that would.
     pub flags: FlagSet,
@@ -43,6 +44,7 @@ pub struct Settling {
     pub replicate: u32,
     /// How long it must last, where cells as long as those that there are would not decide.
     #[serde(rename = "length_s", skip_serializing_if = "Option::is_none", serialize_with = "in_seconds")]
+    #[schemars(with = "Option<f64>")]
     pub length: Option<Duration>,
     /// What to call, once a report knows the scenario.
     pub command: Option<String>,

@@ -1,11 +1,12 @@
 //! What the stacks of a cell show of growth: each chain of calls by itself.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::units::{BytesPerRequest, Estimate, HALF_WIDTH};
 
 /// What the stacks of a cell kept. Growth of all chains and of the others adds up to that of the cell, as sampled.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CellStacks {
     /// The chains of calls that may keep something, those that keep most first.
     pub chains: Vec<ChainGrowth>,
@@ -18,7 +19,7 @@ pub struct CellStacks {
 }
 
 /// What a chain of calls keeps.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ChainGrowth {
     /// The calls, from the allocation outwards, the program's own only, as `file function`: equal in all builds of one
     /// source.
@@ -33,7 +34,7 @@ pub struct ChainGrowth {
 }
 
 /// How what a chain of calls keeps comes about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// For sure, and in both halves of the time.

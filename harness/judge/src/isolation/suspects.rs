@@ -1,5 +1,6 @@
 //! Those of which one leaks for sure, while the cells do not tell which.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::model::Term;
@@ -10,7 +11,7 @@ use super::{CLEARED, NAMED, Weighed};
 pub(super) const PROGRAM: &str = "the program itself";
 
 /// Those of which at least one leaks, while none is named.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Suspects {
     /// Flags, values of axes as `axis=value`, and `the program itself`.
     pub names: Vec<String>,

@@ -1,5 +1,6 @@
 //! The shapes that memory may follow: calm ones, which end, and leaking ones, which do not.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::basis::Basis;
@@ -13,7 +14,7 @@ const STEPS: (f64, f64, usize) = (0.05, 0.95, 19);
 const ONSETS: (f64, f64, usize) = (0.1, 0.7, 9);
 
 /// A named form of the mean, whatever its constants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// Nothing changes. Calm.

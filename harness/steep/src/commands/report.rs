@@ -9,7 +9,7 @@ use super::output::{layout, print, status_of};
 use crate::cli::ReportFormat;
 use crate::shell::store::{RunFolder, RunRecord, StoreError};
 use steep_core::exit::Status;
-use steep_core::report::{Layout, Missing, Report, Results};
+use steep_core::report::{Layout, Missing, Report, Results, schema};
 use steep_core::scenario::Flag;
 
 /// Prints the report of the run at `path`, to `file` if one is given. A report that was made is a success whatever it
@@ -25,6 +25,12 @@ pub fn report(path: &Path, format: ReportFormat, file: Option<&Path>) -> Status 
         Ok(Status::Clean)
     };
     status_of(print())
+}
+
+/// Prints the schema of reports, to `file` if one is given.
+#[must_use]
+pub fn report_schema(file: Option<&Path>) -> Status {
+    status_of(print(&schema(), file).map(|()| Status::Clean))
 }
 
 /// `report` as it is printed to stdout.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::outcome::stretches::{Stretch, read};
@@ -26,7 +27,7 @@ const GOES_ON: f64 = 0.8;
 const STILL_RISES: f64 = 0.25;
 
 /// What a stretch of phases shows by itself.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PhaseJudgement {
     /// Its phases, one after the other.
     #[serde(rename = "names")]

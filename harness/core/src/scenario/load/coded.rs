@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Load, Model};
@@ -37,7 +38,7 @@ const CYCLES: u32 = 2;
 const NAMES_MAX: usize = 31;
 
 /// The code of a cell: which blocks there are, and how each request swings in them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Code {
     /// Rows of the matrix; a power of two.
     order: u32,
@@ -46,11 +47,12 @@ pub struct Code {
 }
 
 /// Steady time without a break.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 struct Stretch {
     start_s: SinceStart,
     end_s: SinceStart,
     #[serde(rename = "block_s", with = "steep_judge::units::seconds")]
+    #[schemars(with = "f64")]
     block: Duration,
 }
 
