@@ -1,5 +1,6 @@
 //! What the same features keep with the system's allocator, of a leaking cell whose own no stacks could be sampled of.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Outcome;
@@ -10,7 +11,7 @@ use steep_judge::verdict::Verdict;
 
 /// The cell with the same flags and the system's allocator, and what came of it. It tells where a leak that both have
 /// comes from, and changes nothing of what is said of the other.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Rerun {
     /// It.
     pub cell: CellId,

@@ -68,6 +68,7 @@ fn a_cell_that_stays_short_ends_the_repeating_and_a_later_run_goes_on_with_it() 
 #[test]
 fn a_repetition_that_is_interrupted_goes_on_as_one() {
     let place = Place::new("fine", 4, "");
+    place.change(BUSY, "");
     let (steep, mut stderr) = begun(&place);
     rest(i32::try_from(steep.id()).unwrap());
     super::wait_for(&mut stderr, "soaked once more");
