@@ -7,6 +7,7 @@
 //! of others; [`ending`] says who held what at the end.
 
 mod age;
+mod asked_by;
 mod causes;
 mod chains;
 mod container;
@@ -18,10 +19,13 @@ mod places;
 mod pprof;
 mod sampling;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::age::{Age, Births};
+pub use self::asked_by::{AskedBy, Asker, Survival};
 pub use self::causes::{Cause, causes};
 pub use self::chains::chains;
 pub use self::ending::{Course, Ending, Holder, each_moment, ending};
@@ -59,6 +63,18 @@ pub struct Series {
     /// The addresses of the stacks, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<Call>,
+    /// Bins of time, in which survivors are counted by their birth; none in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bins: Option<Bins>,
+}
+
+/// Bins of the time that was watched, and what was asked in each.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bins {
+    /// Where each bin begins, on the cell's clock, and last where the last one ends.
+    pub edges_s: Vec<SinceStart>,
+    /// Requests of each name that were completed in each bin.
+    pub requests: BTreeMap<String, Vec<u64>>,
 }
 
 impl Series {
@@ -105,6 +121,10 @@ pub struct Stack {
     /// The largest object of those.
     #[serde(default)]
     pub largest_bytes: u64,
+    /// Samples alive at the last snapshot by their birth: numbers of [`Series::bins`] in which any were born, and how
+    /// many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub born_samples: Vec<(u32, u32)>,
 }
 
 impl Stack {

@@ -18,6 +18,9 @@ const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 pub struct Soak {
     phases: Vec<PhaseSpan>,
     every: Duration,
+    /// Time between two counts of live bytes; none: they come with samples only.
+    count_every: Option<Duration>,
+    next_count: SinceStart,
     /// The phase that is entered next.
     next_phase: usize,
     next_sample: SinceStart,
@@ -68,6 +71,8 @@ pub enum Action {
     Disturb(Disturbance),
     /// Read and record memory.
     Sample,
+    /// Read and record live bytes alone.
+    Count,
     /// Let no more requests come due.
     StopLoad,
     /// Ask the service to end.
@@ -80,7 +85,22 @@ impl Soak {
     /// A soak through `phases`, sampled `every` so often. The load begins at zero; wake it there.
     #[must_use]
     pub fn new(phases: Vec<PhaseSpan>, every: Duration) -> Self {
-        Self { phases, every, next_phase: 0, next_sample: SinceStart::ZERO, drained: false, state: State::Loading }
+        Self {
+            phases,
+            every,
+            count_every: None,
+            next_count: SinceStart::ZERO,
+            next_phase: 0,
+            next_sample: SinceStart::ZERO,
+            drained: false,
+            state: State::Loading,
+        }
+    }
+
+    /// The same with live bytes counted `every` so often between samples as well; none: with samples only.
+    #[must_use]
+    pub fn with_counts(self, every: Option<Duration>) -> Self {
+        Self { count_every: every, ..self }
     }
 
     /// When it wants to be woken next; none once the load is over.
@@ -90,7 +110,8 @@ impl Soak {
             return None;
         }
         let boundary = self.phases.get(self.next_phase).map_or(self.load_ends(), |phase| phase.start_s);
-        Some(self.next_sample.min(boundary))
+        let due = self.next_sample.min(boundary);
+        Some(self.count_every.map_or(due, |_| due.min(self.next_count)))
     }
 
     /// Where the last phase ends.
@@ -165,21 +186,25 @@ impl Soak {
                 actions.push(disturbance(at, DisturbanceKind::SamplingGap, late));
             }
             actions.push(Action::Sample);
-            self.next_sample = self.after(at);
+            self.next_sample = after(at, self.every);
+        } else if self.count_every.is_some() && at >= self.next_count {
+            actions.push(Action::Count);
         }
+        // A sample counts as well.
+        self.next_count = self.count_every.map_or(self.next_count, |every| after(at, every));
         if is_over {
             actions.extend(self.drain(EndReason::Completed));
         }
         actions
     }
+}
 
-    /// The first moment of the sampling grid after `at`: samples that were missed are not caught up.
-    fn after(&self, at: SinceStart) -> SinceStart {
-        let every = self.every.as_nanos().max(1);
-        let intervals = at.elapsed().as_nanos() / every + 1;
-        let nanos = u64::try_from(intervals * every).unwrap_or(u64::MAX);
-        SinceStart::new(Duration::from_nanos(nanos))
-    }
+/// The first moment of the sampling grid after `at`: samples that were missed are not caught up.
+fn after(at: SinceStart, every: Duration) -> SinceStart {
+    let every = every.as_nanos().max(1);
+    let intervals = at.elapsed().as_nanos() / every + 1;
+    let nanos = u64::try_from(intervals * every).unwrap_or(u64::MAX);
+    SinceStart::new(Duration::from_nanos(nanos))
 }
 
 fn disturbance(at: SinceStart, kind: DisturbanceKind, lasted: Duration) -> Action {
@@ -220,6 +245,23 @@ mod tests {
         assert_eq!(done.last(), Some(&(5.0, Action::StopLoad)));
         let ended = soak.handle(at(5.2), Event::Drained);
         assert_eq!(ended, [Action::StopService, Action::End(EndReason::Completed)]);
+    }
+
+    #[test]
+    fn between_samples_live_bytes_are_counted_where_that_is_wanted() {
+        let mut soak = soak().with_counts(Some(Duration::from_millis(250)));
+        let (mut sampled, mut counted) = (Vec::new(), Vec::new());
+        while let Some(due) = soak.due() {
+            for action in soak.handle(due, AWAKE) {
+                match action {
+                    Action::Sample => sampled.push(due.as_secs_f64()),
+                    Action::Count => counted.push(due.as_secs_f64()),
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(sampled, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!((counted.len(), &counted[..4]), (15, &[0.25, 0.5, 0.75, 1.25][..]));
     }
 
     #[test]

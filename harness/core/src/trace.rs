@@ -27,7 +27,7 @@ pub use self::held::{Held, HeldSource};
 pub use self::memory::{Heap, LargeBlock, Live, Memory, Own, Places, Rollup};
 pub use self::own_heap::OwnHeap;
 pub use self::read::{FromRecords, Trace, TraceError, TraceReader};
-pub use self::sample::{Activity, ProcessId, Sample};
+pub use self::sample::{Activity, LiveCount, ProcessId, Sample};
 pub use self::second::Second;
 use steep_judge::units::SinceStart;
 
@@ -43,6 +43,8 @@ pub enum Record {
     Phase(PhaseChange),
     /// Memory, read at one moment.
     Sample(Sample),
+    /// Live bytes alone, read between two samples.
+    LiveCount(LiveCount),
     /// A process of the service ended while the service lived on.
     WorkerEnd(WorkerEnd),
     /// What the driver did until one moment.

@@ -18,4 +18,6 @@ pub mod noise;
 pub mod order;
 mod refinement;
 pub mod shapes;
+pub mod sources;
 pub mod student;
+pub mod together;

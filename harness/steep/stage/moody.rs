@@ -73,6 +73,8 @@ fn serve(stream: &TcpStream, mood: &str) {
             write(stream, "200 OK", &text)
         } else if request.starts_with("GET /config") {
             write(stream, "200 OK", &configuration())
+        } else if request.starts_with("GET /calm") {
+            write(stream, "200 OK", "fine")
         } else if request.starts_with("PUT /switch") {
             SWITCHED.store(true, Ordering::Relaxed);
             write(stream, "204 No Content", "")

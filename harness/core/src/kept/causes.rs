@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::container::container_of;
 use super::own_calls::{Chain, chains, makes_for_several};
-use super::{Age, Frame, Series, StackGrowth};
+use super::{Age, AskedBy, Frame, Series, StackGrowth};
 use steep_judge::units::{BytesPerRequest, Estimate};
 
 /// What others may allocate through a frame that keeps, as a share of what is allocated there in all: a helper that
@@ -45,6 +45,9 @@ pub struct Cause {
     /// How old it is what the place has alive; none where nothing is known of births.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age: Option<Age>,
+    /// Which requests ask for it, by the births of what it has alive; none where too little is alive to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<AskedBy>,
 }
 
 /// What grows, grouped by the frame that keeps it, the largest first.
@@ -64,14 +67,21 @@ pub fn causes(series: &Series, growth: &[StackGrowth]) -> Vec<Cause> {
         let frame = keeper(largest, &chains);
         let (mine, rest): (Vec<&Growing<'_>>, Vec<&Growing<'_>>) =
             open.iter().copied().partition(|chain| chain.of.frames.contains(&frame));
-        let mut cause = cause(series, frame, largest, &mine, total);
+        let stacks: Vec<usize> = mine.iter().flat_map(|chain| &chain.of.stacks).copied().collect();
+        let mut cause = cause(frame, largest, &mine, total);
         cause.share_of_function = through_function(frame, &chains) / total;
-        causes.push(cause);
+        causes.push((cause, stacks));
         open = rest;
     }
-    causes.retain(|cause: &Cause| cause.share >= LEAST_SHARE);
-    causes.sort_by(|one, other| other.share.total_cmp(&one.share));
-    causes
+    causes.retain(|(cause, _): &(Cause, _)| cause.share >= LEAST_SHARE);
+    causes.sort_by(|(one, _), (other, _)| other.share.total_cmp(&one.share));
+    let places = causes.len();
+    let with_births = |(cause, stacks): (Cause, Vec<usize>)| Cause {
+        age: Age::of(series, &stacks),
+        asked_by: AskedBy::of(series, &stacks, places),
+        ..cause
+    };
+    causes.into_iter().map(with_births).collect()
 }
 
 /// A chain with its growth for each request.
@@ -152,11 +162,10 @@ fn through_function(frame: &Frame, chains: &[Growing<'_>]) -> f64 {
     through.map(|chain| chain.grows).sum()
 }
 
-fn cause(series: &Series, frame: &Frame, largest: &Growing<'_>, mine: &[&Growing<'_>], total: f64) -> Cause {
+fn cause(frame: &Frame, largest: &Growing<'_>, mine: &[&Growing<'_>], total: f64) -> Cause {
     let grows: f64 = mine.iter().map(|chain| chain.grows).sum();
     let half = mine.iter().map(|chain| chain.square).sum::<f64>().sqrt();
     let [low, value, high] = [grows - half, grows, grows + half].map(BytesPerRequest::new);
-    let stacks: Vec<usize> = mine.iter().flat_map(|chain| &chain.of.stacks).copied().collect();
     Cause {
         frame: frame.clone(),
         per_request: Estimate { low, value, high },
@@ -164,7 +173,8 @@ fn cause(series: &Series, frame: &Frame, largest: &Growing<'_>, mine: &[&Growing
         share_of_function: 0.0,
         chain: largest.of.frames.iter().copied().cloned().collect(),
         kept_in: container_of(&largest.of.whole, largest.of.frames.first()),
-        age: Age::of(series, &stacks),
+        age: None,
+        asked_by: None,
     }
 }
 

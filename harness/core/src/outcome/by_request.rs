@@ -9,7 +9,7 @@ use serde::Serialize;
 use self::excursions::without_excursions;
 
 use super::counters::{Counter, Of, grouped};
-use super::stretches::samples_in;
+use super::stretches::{LiveReading, live_before, samples_in};
 use crate::scenario::Role;
 use crate::trace::{Sample, Trace};
 use steep_judge::growth::Layer;
@@ -76,16 +76,14 @@ pub(super) fn by_request(trace: &Trace) -> Option<ByRequest> {
     let samples = steady(trace).filter(|samples| !samples.is_empty())?;
     let nth = samples.len().div_ceil(SAMPLES_MAX);
     let samples: Vec<&Sample> = samples.iter().step_by(nth).collect();
-    let levels: Vec<f64> = samples
-        .iter()
-        .map(|sample| sample.judged(Layer::Live).map(|(_, bytes)| bytes.as_f64()))
-        .collect::<Option<_>>()?;
+    let moments = moments(trace, &samples)?;
+    let levels: Vec<f64> = moments.iter().map(|moment| moment.mean(|reading| reading.bytes)).collect();
     let work: Vec<f64> = samples.iter().map(|sample| sample.completed() as f64).collect();
     let (levels, left_out) = without_excursions(&levels, &work);
-    let counters = counters(trace, &samples)?;
+    let counters = counters(trace, &samples, &moments)?;
     let counts: Vec<Vec<f64>> = counters.iter().map(|counter| counter.counts.clone()).collect();
     // Of all counters and of time, one may be called sure by chance.
-    let shares = Shares::of(&levels, &counts, left_out, counters.len() + 1)?;
+    let shares = Shares::of(&levels, &counts, &work, left_out, counters.len() + 1)?;
     let mut requests = Vec::new();
     let mut connections = None;
     for (place, counter) in counters.into_iter().enumerate() {
@@ -100,7 +98,8 @@ pub(super) fn by_request(trace: &Trace) -> Option<ByRequest> {
     let every_request = if requests.iter().any(|part| part.is_sure) {
         None
     } else {
-        Shares::of(&levels, &[work], left_out, 1).map(|shares| shares.part(0, "request".to_owned()))
+        let all = moments.iter().map(|moment| moment.mean(|reading| reading.completed as f64)).collect();
+        Shares::of(&levels, &[all], &work, left_out, 1).map(|shares| shares.part(0, "request".to_owned()))
     };
     let (first, last) = (samples.first()?, samples.last()?);
     let hours = (last.t_s.as_secs_f64() - first.t_s.as_secs_f64()) / SECONDS_PER_HOUR;
@@ -122,14 +121,14 @@ struct Shares {
 
 impl Shares {
     /// Of `levels`, of which `left_out` were laid back; any of this `many` may be called sure by chance.
-    fn of(levels: &[f64], counts: &[Vec<f64>], left_out: usize, many: usize) -> Option<Self> {
-        let mut found = contributions(levels, counts)?;
+    fn of(levels: &[f64], counts: &[Vec<f64>], work: &[f64], left_out: usize, many: usize) -> Option<Self> {
+        let mut found = contributions(levels, counts, work)?;
         // What was laid back says nothing of its own.
         let widened = (levels.len() as f64 / (levels.len() - left_out) as f64).sqrt();
         found.of_counters.iter_mut().chain([&mut found.of_time]).for_each(|part| part.error *= widened);
         let surely = quantile(1.0 - FALSE_NAMES / many as f64, found.freedom);
         let usual = quantile(0.975, found.freedom);
-        Some(Self { found, fading: fading(levels, counts), surely, usual })
+        Some(Self { found, fading: fading(levels, counts, work), surely, usual })
     }
 
     fn part(&self, place: usize, name: String) -> Part {
@@ -149,45 +148,85 @@ impl Shares {
     }
 }
 
-/// What is counted beside the levels of `samples`; none where there is nothing to tell apart, or too much.
-fn counters(trace: &Trace, samples: &[&Sample]) -> Option<Vec<Counter>> {
+/// Live bytes from one sample to the next, which are one level: the middle of all that was read, so that what is in
+/// flight by chance is the less the more often they are read, and a batch that begins meanwhile is in it or not. These
+/// are one reading or two, the requests of which are counted with them.
+struct Moment<'t>(Vec<LiveReading<'t>>);
+
+impl<'t> Moment<'t> {
+    fn middle(mut readings: Vec<LiveReading<'t>>) -> Self {
+        readings.sort_by(|one, other| one.bytes.total_cmp(&other.bytes));
+        let (below, above) = (readings.len().saturating_sub(1) / 2, readings.len() / 2);
+        Self(readings[below..=above].to_vec())
+    }
+
+    fn mean(&self, of: impl Fn(&LiveReading<'_>) -> f64) -> f64 {
+        self.0.iter().map(of).sum::<f64>() / self.0.len() as f64
+    }
+
+    fn t_s(&self) -> f64 {
+        self.mean(|reading| reading.t_s.as_secs_f64())
+    }
+}
+
+/// The moments that end with each of `samples`; none where one of them has no live bytes.
+fn moments<'t>(trace: &'t Trace, samples: &[&'t Sample]) -> Option<Vec<Moment<'t>>> {
+    let before = std::iter::once(None).chain(samples.iter().copied().map(Some));
+    let moment = |(before, sample): (Option<&'t Sample>, &&'t Sample)| {
+        let (_, bytes) = sample.judged(Layer::Live)?;
+        let (completed, requests) = (sample.completed(), &sample.requests);
+        let last = LiveReading { t_s: sample.t_s, bytes: bytes.as_f64(), completed, requests };
+        Some(Moment::middle(live_before(trace, before, sample).chain([last]).collect()))
+    };
+    before.zip(samples).map(moment).collect()
+}
+
+/// What is counted beside the levels of `moments`; none where there is nothing to tell apart, or too much.
+fn counters(trace: &Trace, samples: &[&Sample], moments: &[Moment<'_>]) -> Option<Vec<Counter>> {
     let (first, last) = (samples.first()?, samples.last()?);
     let asked = |name: &&String| last.requests.get(*name) > first.requests.get(*name);
     let names: Vec<&String> = last.requests.keys().filter(asked).collect();
     if names.is_empty() || names.len() > NAMES_MAX || !is_even(samples) {
         return None;
     }
-    let count = |sample: &Sample, name: &String| sample.requests.get(name).copied().unwrap_or(0) as f64;
+    let count = |reading: &LiveReading<'_>, name: &String| reading.requests.get(name).copied().unwrap_or(0) as f64;
     let of_name = |name: &&String| Counter {
         name: (*name).clone(),
         of: Of::Requests,
-        counts: samples.iter().map(|sample| count(sample, name)).collect(),
+        counts: moments.iter().map(|moment| moment.mean(|reading| count(reading, name))).collect(),
     };
     let mut counters: Vec<Counter> = names.iter().map(of_name).collect();
-    counters.extend(opened(trace, samples));
+    counters.extend(opened(trace, moments));
     let counters = grouped(counters);
     (counters.len() >= 2).then_some(counters)
 }
 
-/// Connections that were opened by the moment of each sample; none where next to none were.
-fn opened(trace: &Trace, samples: &[&Sample]) -> Option<Counter> {
-    let seconds: Vec<_> = trace.seconds().map(|second| (second.t_s, second.connections as f64)).collect();
-    let at = |sample: &&Sample| {
-        let after = seconds.partition_point(|(t_s, _)| *t_s <= sample.t_s);
-        after.checked_sub(1).map_or(0.0, |last| seconds[last].1)
+/// Connections that were opened by each moment, by lines between the seconds of which they are known; none where next to
+/// none were.
+fn opened(trace: &Trace, moments: &[Moment<'_>]) -> Option<Counter> {
+    let seconds: Vec<(f64, f64)> =
+        trace.seconds().map(|second| (second.t_s.as_secs_f64(), second.connections as f64)).collect();
+    let at = |moment: &Moment<'_>| {
+        let t_s = moment.t_s();
+        let after = seconds.partition_point(|(second, _)| *second <= t_s);
+        match (after.checked_sub(1).map(|last| seconds[last]), seconds.get(after)) {
+            (None, _) => 0.0,
+            (Some(last), None) => last.1,
+            (Some(last), Some(next)) => last.1 + (next.1 - last.1) * (t_s - last.0) / (next.0 - last.0),
+        }
     };
-    let counts: Vec<f64> = samples.iter().map(at).collect();
+    let counts: Vec<f64> = moments.iter().map(at).collect();
     let rise = counts.last()? - counts.first()?;
     (rise >= CONNECTIONS_MIN).then(|| Counter { name: "connection".to_owned(), of: Of::Connections, counts })
 }
 
 /// Of each counter, whether it adds surely less in the second half than in the first; nothing where the halves are too
 /// short to say.
-fn fading(levels: &[f64], counts: &[Vec<f64>]) -> Vec<bool> {
+fn fading(levels: &[f64], counts: &[Vec<f64>], work: &[f64]) -> Vec<bool> {
     let middle = levels.len() / 2;
     let part = |from: usize, to: usize| {
         let counts: Vec<Vec<f64>> = counts.iter().map(|counts| counts[from..to].to_vec()).collect();
-        contributions(&levels[from..to], &counts)
+        contributions(&levels[from..to], &counts, &work[from..to])
     };
     let (Some(early), Some(late)) = (part(0, middle), part(middle, levels.len())) else { return Vec::new() };
     let fades = |(early, late): (&Contribution, &Contribution)| {

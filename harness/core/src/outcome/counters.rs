@@ -1,5 +1,7 @@
 //! What rises beside memory: completed requests by name, connections. Those that rise together cannot be told apart.
 
+use steep_judge::stats::together::together;
+
 /// Something that is counted, at each sample.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Counter {
@@ -20,36 +22,17 @@ pub(super) enum Of {
     Connections,
 }
 
-/// Two counters are one if what is left of them beside a straight rise correlates above this: of Poisson arrivals of a
-/// hundred each independent ones do with a chance far below one in a million, while steps of a flow that nobody leaves
-/// early do throughout.
-const TOGETHER: f64 = 0.97;
-
 /// `counters`, those as one that always rise in the same proportion. The counts of a group are those of its first
 /// member: one of each is one run through all of them.
 pub(super) fn grouped(counters: Vec<Counter>) -> Vec<Counter> {
-    let mut groups: Vec<(Vec<f64>, Counter)> = Vec::new();
-    for counter in counters {
-        let swing = swing(&counter.counts);
-        let same = |(other, group): &&mut (Vec<f64>, Counter)| {
-            group.of == counter.of && swing.iter().zip(other).map(|(one, other)| one * other).sum::<f64>() > TOGETHER
-        };
-        match groups.iter_mut().find(|group| same(group)) {
-            Some((_, group)) => group.name = format!("{} + {}", group.name, counter.name),
-            None => groups.push((swing, counter)),
-        }
-    }
-    groups.into_iter().map(|(_, counter)| counter).collect()
-}
-
-/// What is left of `counts` beside a straight rise, of length 1.
-fn swing(counts: &[f64]) -> Vec<f64> {
-    let (first, last) = (counts.first().copied().unwrap_or(0.0), counts.last().copied().unwrap_or(0.0));
-    let steps = counts.len().saturating_sub(1).max(1) as f64;
-    let rest = counts.iter().zip(0_u32..).map(|(count, at)| count - first - (last - first) * f64::from(at) / steps);
-    let rest: Vec<f64> = rest.collect();
-    let length = rest.iter().map(|rest| rest * rest).sum::<f64>().sqrt();
-    rest.iter().map(|rest| rest / length.max(f64::MIN_POSITIVE)).collect()
+    let (requests, others): (Vec<Counter>, Vec<Counter>) =
+        counters.into_iter().partition(|counter| counter.of == Of::Requests);
+    let counts: Vec<Vec<f64>> = requests.iter().map(|counter| counter.counts.clone()).collect();
+    let named = |group: Vec<usize>| {
+        let names: Vec<&str> = group.iter().map(|place| requests[*place].name.as_str()).collect();
+        Counter { name: names.join(" + "), ..requests[group[0]].clone() }
+    };
+    together(&counts).into_iter().map(named).chain(others).collect()
 }
 
 #[cfg(test)]
@@ -78,12 +61,5 @@ mod tests {
         let names: Vec<&str> = found.iter().map(|counter| counter.name.as_str()).collect();
         assert_eq!(names, ["login + pay", "search", "connection"]);
         assert_eq!(found[0].counts, counter("login", Of::Requests, &pattern).counts);
-    }
-
-    #[test]
-    fn what_rises_evenly_goes_with_nothing() {
-        let even = [2.0; 10];
-        let found = grouped(vec![counter("one", Of::Requests, &even), counter("two", Of::Requests, &even)]);
-        assert_eq!(found.len(), 2);
     }
 }

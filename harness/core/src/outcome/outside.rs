@@ -59,7 +59,9 @@ pub(super) fn believed(trace: &Trace) -> Believed<'_> {
     let not_believed = if is_preloaded { why_not(trace) } else { None };
     let mut trace = Cow::Borrowed(trace);
     if is_counted && (not_counted.is_some() || not_believed.is_some()) {
-        trace.to_mut().samples.iter_mut().for_each(|sample| sample.live = None);
+        let trace = trace.to_mut();
+        trace.samples.iter_mut().for_each(|sample| sample.live = None);
+        trace.live_counts.clear();
     }
     Believed { trace, from: from.filter(|_| not_counted.is_none()), not_counted, why_not: not_believed }
 }

@@ -1,11 +1,12 @@
 //! A soak cut into stretches: what is fitted, and what is judged beside it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::scenario::Role;
 use crate::trace::{ExternalLoad, PhaseSpan, ProcessId, Sample, Trace};
 use steep_judge::growth::{Layer, Series, Sources};
-use steep_judge::units::{Rps, SinceStart};
+use steep_judge::units::{Bytes, Rps, SinceStart};
 
 /// A phase of which no rate is known has no load where fewer answers came than this share of the rate of the whole
 /// soak: the last ones of the phase before, and questions of health.
@@ -69,24 +70,70 @@ impl<'t> Stretch<'t> {
     pub(super) fn series(&self, trace: &Trace) -> Series {
         let samples = self.samples;
         let (first, last) = (&samples[0], &samples[samples.len() - 1]);
-        let completed =
-            |sample: &Sample| if self.is_silent { 0 } else { sample.completed().saturating_sub(first.completed()) };
+        let work =
+            |completed: u64| if self.is_silent { 0.0 } else { completed.saturating_sub(first.completed()) as f64 };
         let disturbances = trace.disturbances.iter().map(|disturbance| disturbance.t_s);
         let read_from = |layer: Layer| samples.iter().find_map(|sample| sample.judged(layer)).map(|(source, _)| source);
         let sources = Layer::ALL.into_iter().filter_map(read_from).fold(Sources::default(), Sources::with);
-        let memory = |layer: Layer| samples.iter().map(|sample| read(sample, layer)).collect::<Vec<f64>>();
-        Series {
-            t_s: samples.iter().map(|sample| sample.t_s.as_secs_f64()).collect(),
-            memory_bytes: memory(Layer::Resident),
-            live_bytes: read_from(Layer::Live).map_or_else(Vec::new, |_| memory(Layer::Live)),
-            requests: samples.iter().map(|sample| completed(sample) as f64).collect(),
+        let has_live = read_from(Layer::Live).is_some();
+        let mut series = Series {
+            t_s: Vec::new(),
+            memory_bytes: Vec::new(),
+            live_bytes: Vec::new(),
+            requests: Vec::new(),
             disturbances_s: Some(
                 disturbances.filter(|at| (first.t_s..=last.t_s).contains(at)).map(SinceStart::as_secs_f64).collect(),
             ),
             replaced_s: replacements(samples),
             sources,
+        };
+        let mut before = None;
+        for sample in samples {
+            for LiveReading { t_s, bytes, completed, .. } in live_before(trace, before, sample) {
+                series.t_s.push(t_s.as_secs_f64());
+                series.memory_bytes.push(f64::NAN);
+                series.live_bytes.push(bytes);
+                series.requests.push(work(completed));
+            }
+            series.t_s.push(sample.t_s.as_secs_f64());
+            series.memory_bytes.push(read(sample, Layer::Resident));
+            series.live_bytes.extend(has_live.then(|| read(sample, Layer::Live)));
+            series.requests.push(work(sample.completed()));
+            before = Some(sample);
         }
+        series
     }
+}
+
+/// Live bytes between two samples.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LiveReading<'t> {
+    pub(super) t_s: SinceStart,
+    /// As [`Sample::judged`] has them, with what was shared at the sample before.
+    pub(super) bytes: f64,
+    pub(super) completed: u64,
+    /// The same by name.
+    pub(super) requests: &'t BTreeMap<String, u64>,
+}
+
+/// What was read of live bytes between the sample `before` and this one: nothing before the first, nor where one of both
+/// has none.
+pub(super) fn live_before<'t>(
+    trace: &'t Trace,
+    before: Option<&'t Sample>,
+    sample: &Sample,
+) -> impl Iterator<Item = LiveReading<'t>> {
+    let before = before.filter(|before| before.live.is_some() && sample.live.is_some());
+    let counts = &trace.live_counts;
+    let from = before.map_or(counts.len(), |before| counts.partition_point(|count| count.t_s <= before.t_s));
+    let to = counts.partition_point(|count| count.t_s < sample.t_s).max(from);
+    let shared = before.map_or(Bytes::ZERO, |before| before.memory.shared());
+    counts[from..to].iter().map(move |count| LiveReading {
+        t_s: count.t_s,
+        bytes: (count.live.live_bytes + shared).as_f64(),
+        completed: count.completed(),
+        requests: &count.requests,
+    })
 }
 
 /// What was read in these phases, which follow each other.
@@ -167,4 +214,38 @@ fn replacements(samples: &[Sample]) -> Vec<f64> {
 /// Whether a process of those `before` is gone, and another there.
 pub(super) fn is_replaced(before: &[ProcessId], after: &[ProcessId]) -> bool {
     before.iter().any(|process| !after.contains(process)) && after.iter().any(|process| !before.contains(process))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Outcome;
+    use crate::sim::{SimService, soak};
+    use crate::testing::{decoded, sound};
+    use crate::trace::LiveCount;
+    use steep_judge::growth::MemorySource;
+
+    #[test]
+    fn live_bytes_between_samples_are_judged_and_resident_memory_is_that_of_the_samples() {
+        let service = SimService { probe: true, leak_per_request: 200.0, ..SimService::default() };
+        let mut trace = soak(&decoded(&sound("2m", "")), &service, &[]).expect("a trace");
+        let without = Outcome::of(&trace);
+        for sample in trace.samples.clone() {
+            let t_s = sample.t_s + Duration::from_millis(500);
+            let live = sample.live.expect("it has a probe");
+            trace.live_counts.push(LiveCount { t_s, live, requests: sample.requests });
+        }
+        let series = Stretch::fitted(&trace).expect("it is steady").series(&trace);
+        let between = series.memory_bytes.iter().filter(|bytes| bytes.is_nan()).count();
+        assert_eq!((series.t_s.len(), between), (2 * trace.samples.len() - 1, trace.samples.len() - 1));
+        assert!(series.live_bytes.iter().all(|bytes| bytes.is_finite()) && series.t_s.is_sorted());
+        let with = Outcome::of(&trace);
+        let source = |outcome: &Outcome| outcome.growth().map(|growth| growth.source);
+        assert_eq!((source(&with), source(&without)), (Some(MemorySource::Live), Some(MemorySource::Live)));
+        assert_eq!(with.verdict(), without.verdict());
+        // What is not believed goes with its samples.
+        trace.samples.iter_mut().for_each(|sample| sample.live = None);
+        let series = Stretch::fitted(&trace).expect("it is steady").series(&trace);
+        assert_eq!((series.t_s.len(), series.live_bytes.len()), (trace.samples.len(), 0));
+    }
 }

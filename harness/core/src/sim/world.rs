@@ -205,6 +205,8 @@ impl<'w> World<'w> {
                     self.recording.write(Record::Disturbance(Disturbance { t_s: now, ..disturbance }))?;
                 }
                 Action::Sample => self.sample(now)?,
+                // Live bytes of the simulated service come with its samples.
+                Action::Count => {}
                 Action::StopLoad => self.dispatch.stop(),
                 Action::StopService => {}
                 Action::End(reason) => {

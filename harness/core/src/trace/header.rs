@@ -14,7 +14,7 @@ use steep_judge::ids::{CellId, FlagSet, History};
 use steep_judge::units::{Bytes, Rps, Seed, SinceStart};
 
 /// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
-pub const FORMAT: &str = "1.4";
+pub const FORMAT: &str = "1.5";
 
 /// What was soaked, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,9 @@
 
 use thiserror::Error;
 
-use super::{Disturbance, End, FORMAT, Header, LoadStart, PhaseChange, Record, Sample, Second, Traffic, WorkerEnd};
+use super::{
+    Disturbance, End, FORMAT, Header, LiveCount, LoadStart, PhaseChange, Record, Sample, Second, Traffic, WorkerEnd,
+};
 use steep_judge::units::SinceStart;
 
 /// What one soak wrote down.
@@ -12,6 +14,8 @@ pub struct Trace {
     pub header: Header,
     /// Memory, in the order of time.
     pub samples: Vec<Sample>,
+    /// Live bytes between samples, in the order of time; empty where they were read with samples only.
+    pub live_counts: Vec<LiveCount>,
     /// What the driver did before that, where it was condensed.
     pub(crate) condensed: Vec<Second>,
     /// What the driver did, in the order of time.
@@ -137,9 +141,21 @@ impl Trace {
         }
         let (samples, condensed, traffic) = (Vec::new(), Vec::new(), Vec::new());
         let (phases, disturbances) = (Vec::new(), Vec::new());
-        let worker_ends = Vec::new();
+        let (worker_ends, live_counts) = (Vec::new(), Vec::new());
         let (end, start, broken_lines) = (None, None, 0);
-        Ok(Self { header, samples, condensed, traffic, phases, disturbances, worker_ends, end, start, broken_lines })
+        Ok(Self {
+            header,
+            samples,
+            live_counts,
+            condensed,
+            traffic,
+            phases,
+            disturbances,
+            worker_ends,
+            end,
+            start,
+            broken_lines,
+        })
     }
 
     /// Adds a record; a second header is ignored.
@@ -149,6 +165,7 @@ impl Trace {
             Record::Start(start) => self.start = Some(start),
             Record::Phase(change) => self.phases.push(change),
             Record::Sample(sample) => self.samples.push(sample),
+            Record::LiveCount(count) => self.live_counts.push(count),
             Record::Traffic(traffic) => self.traffic.push(traffic),
             Record::Disturbance(disturbance) => self.disturbances.push(disturbance),
             Record::WorkerEnd(end) => self.worker_ends.push(end),

@@ -88,6 +88,25 @@ impl Sample {
     }
 }
 
+/// Live bytes at a moment between two samples. A preloaded library's counters are read for next to nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveCount {
+    /// When.
+    pub t_s: SinceStart,
+    /// What was counted.
+    pub live: Live,
+    /// Completed requests by name, counted from the start of the load.
+    pub requests: BTreeMap<String, u64>,
+}
+
+impl LiveCount {
+    /// Completed requests of all names.
+    #[must_use]
+    pub fn completed(&self) -> u64 {
+        self.requests.values().sum()
+    }
+}
+
 /// What the tree does beside holding memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Activity {

@@ -37,7 +37,8 @@ const LEAST_LIVE: f64 = 0.9;
 pub struct Series {
     /// Moments in seconds, increasing; repeated ones are dropped.
     pub t_s: Vec<f64>,
-    /// Anonymous memory (`RssAnon`, shared memory and swap) in bytes; of foreign data, whatever was recorded.
+    /// Anonymous memory (`RssAnon`, shared memory and swap) in bytes; of foreign data, whatever was recorded. NaN where
+    /// only live bytes were read.
     pub memory_bytes: Vec<f64>,
     /// Live bytes as the service's allocator counts them; NaN where a reading is missing. Empty without a probe.
     pub live_bytes: Vec<f64>,
@@ -176,7 +177,9 @@ impl Readings {
         let numbers = || Vec::with_capacity(n);
         let mut readings = Self { source, ts: numbers(), memory: numbers(), requests: numbers(), interval: 0.0 };
         for (index, &t) in series.t_s.iter().enumerate() {
-            if source.may_be_missing() && memory[index].is_nan() {
+            // Live bytes may be read more often than the rest.
+            let is_read_elsewhere = || series.live_bytes.get(index).is_some_and(|live| live.is_finite());
+            if memory[index].is_nan() && (source.may_be_missing() || is_read_elsewhere()) {
                 continue;
             }
             // NaN fails the comparison too.

@@ -57,6 +57,25 @@ impl Triangle {
             }
         }
     }
+
+    /// Solves `Lᵀ x = b`.
+    #[must_use]
+    pub fn back_substituted(&self, mut right: Vec<f64>) -> Vec<f64> {
+        for i in (0..right.len()).rev() {
+            let row = self.row(i);
+            right[i] /= row[i];
+            let value = right[i];
+            right.iter_mut().zip(&row[..i]).for_each(|(entry, factor)| *entry -= factor * value);
+        }
+        right
+    }
+
+    /// Solves `A x = b`.
+    #[must_use]
+    pub fn solved(&self, mut right: Vec<f64>) -> Vec<f64> {
+        self.solve_rows(&mut right, 1);
+        self.back_substituted(right)
+    }
 }
 
 /// Scalar product of two slices of equal length.

@@ -4,8 +4,8 @@
 //! noise of the family of [`Noise`]. Counters at constant rates all rise as time does. What sets one apart is how far
 //! it happened to be ahead of its rate or behind it, as Poisson arrivals are by themselves and coded ones on purpose.
 //! So each counter enters as its deviation from a straight rise, and what grows by time alone is what is left of the
-//! line. What is held while requests are under way, and given back, goes with what all counters have risen since the
-//! level before; it is a part of the model, so that it is laid on nobody, and not of the answer.
+//! line. What is held while requests are under way, and given back, goes with the work that was done since the level
+//! before; it is a part of the model, so that it is laid on nobody, and not of the answer.
 
 use super::cholesky::{Triangle, dot};
 use super::noise::Noise;
@@ -43,14 +43,14 @@ const PLAUSIBLE: f64 = 3.0;
 /// Counters whose steps vary by less than this share of their mean, squared, rise evenly.
 const EVEN: f64 = 1e-6;
 
-/// The contributions of `counters` to `levels`, by generalised least squares. Which noise it is cannot be known from so
+/// The contributions of `counters` to `levels`, where this `work` was done until each, by generalised least squares. Which noise it is cannot be known from so
 /// few levels, so that of all plausible ones that is taken under which a contribution is the least sure: with the best
 /// one alone 5 of 200 calm series named somebody where one should. None
 /// where there are too few levels, or a counter says no more than the others do.
 #[must_use]
-pub fn contributions(levels: &[f64], counters: &[Vec<f64>]) -> Option<Contributions> {
+pub fn contributions(levels: &[f64], counters: &[Vec<f64>], work: &[f64]) -> Option<Contributions> {
     let count = levels.len();
-    let under_way = under_way(counters, count);
+    let under_way = under_way(work);
     let width = counters.len() + 2 + usize::from(under_way.is_some());
     // Two more are spent on the noise.
     let freedom = count.checked_sub(width + 2).filter(|freedom| *freedom > width)? as f64;
@@ -92,14 +92,14 @@ fn deviation(counter: &[f64], rise: f64) -> Vec<f64> {
     counter.iter().enumerate().map(|(at, value)| value - counter[0] - rise * at as f64 / steps).collect()
 }
 
-/// What all counters have risen since the level before, around its mean; none where they rise evenly.
-fn under_way(counters: &[Vec<f64>], count: usize) -> Option<Vec<f64>> {
-    let total = |at: usize| counters.iter().map(|counter| counter[at]).sum::<f64>();
+/// The work that was done since the level before, around its mean; none where it was done evenly.
+fn under_way(work: &[f64]) -> Option<Vec<f64>> {
+    let count = work.len();
     if count < 2 {
         return None;
     }
     // The first level has none before it: it takes that of the second.
-    let risen: Vec<f64> = (0..count).map(|at| total(at.max(1)) - total(at.max(1) - 1)).collect();
+    let risen: Vec<f64> = (0..count).map(|at| work[at.max(1)] - work[at.max(1) - 1]).collect();
     let mean = risen.iter().sum::<f64>() / count as f64;
     let column: Vec<f64> = risen.iter().map(|risen| (risen - mean) / mean.max(f64::MIN_POSITIVE)).collect();
     (dot(&column, &column) > EVEN * count as f64).then_some(column)
@@ -129,7 +129,7 @@ impl Fitted {
         let mut right: Vec<f64> = (0..width).map(|i| product(i, width)).collect();
         normal.solve_rows(&mut right, 1);
         let rest = product(width, width) - dot(&right, &right);
-        let coefficients = back_substituted(&normal, right);
+        let coefficients = normal.back_substituted(right);
         let variance = (rest / freedom).max(f64::MIN_POSITIVE);
         let likelihood = -0.5 * count as f64 * variance.ln() - whitening.half_log_determinant;
         Some(Self { likelihood, coefficients, normal, variance })
@@ -142,18 +142,6 @@ impl Fitted {
         let error = (self.variance * dot(&solved, &solved)).sqrt();
         Contribution { value: dot(weights, &self.coefficients) / scale, error: error / scale }
     }
-}
-
-/// Solves `Lᵀ x = b`.
-fn back_substituted(triangle: &Triangle, mut right: Vec<f64>) -> Vec<f64> {
-    for i in (0..right.len()).rev() {
-        right[i] /= triangle.row(i)[i];
-        let value = right[i];
-        for (j, factor) in triangle.row(i)[..i].iter().enumerate() {
-            right[j] -= factor * value;
-        }
-    }
-    right
 }
 
 #[cfg(test)]
@@ -186,9 +174,14 @@ mod tests {
         (levels, counters)
     }
 
+    /// All that was counted until each level.
+    fn work(counters: &[Vec<f64>]) -> Vec<f64> {
+        (0..counters[0].len()).map(|at| counters.iter().map(|counter| counter[at]).sum()).collect()
+    }
+
     /// Counters that are named: those whose part is sure, all taken together.
     fn named(levels: &[f64], counters: &[Vec<f64>]) -> Vec<usize> {
-        let found = contributions(levels, counters).expect("enough levels");
+        let found = contributions(levels, counters, &work(counters)).expect("enough levels");
         let critical = quantile(1.0 - 0.005 / (counters.len() + 1) as f64, found.freedom);
         let sure = |part: &&Contribution| part.value > critical * part.error;
         let indices = found.of_counters.iter().enumerate().filter(|(_, part)| sure(part));
@@ -201,7 +194,7 @@ mod tests {
         for (second, level) in levels.iter_mut().enumerate() {
             *level += 3.0 * counters[0][second] + 70.0 * counters[3][second] + 1_000.0 * second as f64;
         }
-        let found = contributions(&levels, &counters).expect("enough levels");
+        let found = contributions(&levels, &counters, &work(&counters)).expect("enough levels");
         for (part, expected) in found.of_counters.iter().zip([3.0, 0.0, 0.0, 70.0]) {
             assert!((part.value - expected).abs() < 0.01, "{found:?}");
         }
@@ -238,11 +231,12 @@ mod tests {
     fn counters_that_say_the_same_and_short_runs_are_refused() {
         let (levels, counters) = simulated(3, 0.0, (20_000.0, 0.0));
         let twice = [counters[0].clone(), counters[0].clone()];
-        assert_eq!(contributions(&levels, &twice).filter(|found| found.of_counters[0].error < 1e4), None);
         assert_eq!(
-            contributions(&levels[..9], &counters.iter().map(|counter| counter[..9].to_vec()).collect::<Vec<_>>()),
+            contributions(&levels, &twice, &work(&twice)).filter(|found| found.of_counters[0].error < 1e4),
             None
         );
-        assert_eq!(contributions(&levels, &[vec![0.0; SECONDS]]), None);
+        let short: Vec<Vec<f64>> = counters.iter().map(|counter| counter[..9].to_vec()).collect();
+        assert_eq!(contributions(&levels[..9], &short, &work(&short)), None);
+        assert_eq!(contributions(&levels, &[vec![0.0; SECONDS]], &levels), None);
     }
 }

@@ -1,12 +1,18 @@
-//! Student's t.
+//! Student's t, and the normal distribution that it becomes.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// The number that a t-distributed variable with `freedom` degrees of freedom stays below with probability `share`.
 /// Infinite if the arguments are not a distribution: an interval of unknown width is infinitely wide.
 #[must_use]
 pub fn quantile(share: f64, freedom: f64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |t| t.inverse_cdf(share))
+}
+
+/// The number that a normal variable stays below with probability `share`, in standard deviations.
+#[must_use]
+pub fn normal_quantile(share: f64) -> f64 {
+    Normal::standard().inverse_cdf(share)
 }
 
 #[cfg(test)]
@@ -19,5 +25,6 @@ mod tests {
             assert!((quantile(0.975, freedom) - expected).abs() < 1e-5, "{freedom}: {}", quantile(0.975, freedom));
         }
         assert!(quantile(0.975, -1.0).is_infinite());
+        assert!((normal_quantile(0.9995) - 3.290_526_731).abs() < 1e-6);
     }
 }

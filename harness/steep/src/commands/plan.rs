@@ -25,7 +25,9 @@ pub fn plan(options: PlanOptions) -> Status {
         }
     };
     let text = match format {
-        PlanFormat::Table => Ok(plan_table(&plan, layout(wide))),
+        PlanFormat::Table => {
+            Ok(format!("{}{}\n", plan_table(&plan, layout(wide)), loaded.scenario.sampling_in_words()))
+        }
         PlanFormat::Json => json(&plan),
     };
     printed(text, Status::Clean)

@@ -12,6 +12,7 @@ mod profiles;
 mod stacks;
 mod symbols;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -26,7 +27,7 @@ use crate::shell::loopback::Client;
 use crate::shell::probe;
 use steep_core::kept::{Moment, Series};
 use steep_core::scenario::Scenario;
-use steep_core::trace::{Live, ProcessId, Sample};
+use steep_core::trace::{Live, LiveCount, ProcessId, Sample};
 use steep_judge::units::{Bytes, SinceStart};
 
 /// Makes sure that live bytes are counted where the scenario says so.
@@ -74,6 +75,7 @@ pub struct Counting {
 struct Last {
     processes: Vec<ProcessId>,
     completed: u64,
+    is_steady: bool,
 }
 
 /// What the stacks kept.
@@ -121,15 +123,25 @@ impl Counting {
             self.stacks = StackLog::default();
             self.has_been_steady = true;
         }
-        self.last = Last { processes: sample.processes.clone(), completed: sample.completed() };
+        self.last = Last { processes: sample.processes.clone(), completed: sample.completed(), is_steady };
         let moment = Moment { t_s: sample.t_s, completed: self.last.completed };
         if is_steady || !self.has_been_steady {
-            self.stacks.tick(&self.preloaded, &sample.processes, moment);
+            self.stacks.tick(&self.preloaded, sample, moment);
         }
         if let Some(percent) = self.is_close_to_limit(sample) {
             self.percent = percent;
             self.at_limit.take(&self.preloaded, &sample.processes, moment);
         }
+    }
+
+    /// What is counted at a moment between two samples, of the processes of the last one, when these `requests` were
+    /// completed; none where the counters cannot be read.
+    pub fn between(&mut self, at: SinceStart, requests: BTreeMap<String, u64>) -> Option<LiveCount> {
+        if self.last.is_steady {
+            self.stacks.mark(at, &requests);
+        }
+        let live = self.preloaded.read(&self.last.processes).live()?;
+        Some(LiveCount { t_s: at, live, requests })
     }
 
     /// The percents of the limit that `sample` is above and none before was.

@@ -5,6 +5,7 @@ use rand_distr::{Distribution as _, Normal};
 use super::*;
 use crate::sim::{SimService, soak};
 use crate::testing::{decoded, sound};
+use crate::trace::LiveCount;
 use steep_judge::units::Bytes;
 
 /// A soak of four minutes with two names, of which the second keeps `leak` bytes, and `per_second` by itself.
@@ -82,9 +83,15 @@ const BUSY: Wander = Wander { white: 30_000.0, walk: 3_000.0, held: 1_000.0, bat
 
 /// A soak of this length at 200 requests/s with as many names, of equal weights.
 fn traffic(lasts: &str, names: usize, coded: bool, seed: u64) -> Trace {
+    read_every("1s", lasts, names, coded, seed)
+}
+
+/// The same, read every so often.
+fn read_every(every: &str, lasts: &str, names: usize, coded: bool, seed: u64) -> Trace {
     let name = |nth: usize| format!("\n[[requests]]\nname = \"r{nth}\"\npath = \"/{nth}\"\n");
     let more: String = (1..names).map(name).collect();
-    let text = sound(lasts, &format!("{more}\n[load]\ncoded = {coded}\n")).replace("rate = 100", "rate = 200");
+    let more = format!("{more}\n[load]\ncoded = {coded}\n[sampling]\nevery = \"{every}\"\n");
+    let text = sound(lasts, &more).replace("rate = 100", "rate = 200");
     let scenario = decoded(&text.replace("name = \"shop\"", &format!("name = \"shop\"\nseed = {seed}")));
     soak(&scenario, &SimService { probe: true, ..SimService::default() }, &[]).expect("a trace")
 }
@@ -94,10 +101,11 @@ fn fill(trace: &mut Trace, wander: Wander, seed: u64, leaks: impl Fn(&str) -> f6
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let normal = Normal::new(0.0, 1.0).expect("a deviation");
     let (mut walk, mut before) = (0.0, 0);
+    let step_s = trace.header.sampling_every_s;
     for sample in &mut trace.samples {
-        walk += wander.walk * normal.sample(&mut random);
+        walk += wander.walk * step_s.sqrt() * normal.sample(&mut random);
         let kept: f64 = sample.requests.iter().map(|(name, count)| leaks(name) * *count as f64).sum();
-        let under_way = (sample.completed() - before) as f64 * wander.held;
+        let under_way = (sample.completed() - before) as f64 / step_s * wander.held;
         before = sample.completed();
         let batch = if sample.t_s.as_secs_f64() % 20.0 < 3.0 { wander.batch } else { 0.0 };
         let chance = wander.white * normal.sample(&mut random);
@@ -107,13 +115,29 @@ fn fill(trace: &mut Trace, wander: Wander, seed: u64, leaks: impl Fn(&str) -> f6
     }
 }
 
+/// `trace`, of which samples are those of each second only, and the others counts of live bytes.
+fn with_counts_between(trace: &Trace) -> Trace {
+    let mut trace = trace.clone();
+    let nth = (1.0 / trace.header.sampling_every_s).round() as usize;
+    let samples = std::mem::take(&mut trace.samples);
+    for (at, sample) in samples.into_iter().enumerate() {
+        match sample.live {
+            Some(live) if at % nth > 0 => {
+                trace.live_counts.push(LiveCount { t_s: sample.t_s, live, requests: sample.requests });
+            }
+            _ => trace.samples.push(sample),
+        }
+    }
+    trace
+}
+
 /// How often of `runs` exactly `r1` is sure, and how often anything else is.
 fn right_and_wrong(traces: &mut [Trace], runs: u64, wander: Wander, leak: f64) -> (u64, u64) {
     let (mut right, mut wrong) = (0, 0);
     for run in 0..runs {
         let trace = &mut traces[run as usize % traces.len()];
         fill(trace, wander, run, |name| if name == "r1" { leak } else { 0.0 });
-        let found = by_request(trace).expect("several names");
+        let found = by_request(&with_counts_between(trace)).expect("several names");
         let sure: Vec<&str> =
             found.requests.iter().filter(|part| part.is_sure).map(|part| part.name.as_str()).collect();
         right += u64::from(sure == ["r1"]);
@@ -134,6 +158,26 @@ fn under_coded_traffic_two_minutes_name_a_leak_of_256_bytes_and_nobody_else() {
     assert!(right >= 38 && wrong == 0, "{right} right, {wrong} wrong");
     let (right, wrong) = right_and_wrong(&mut two_minutes(true), 40, BUSY, 256.0);
     assert!(right >= 30 && wrong == 0, "{right} right, {wrong} wrong");
+}
+
+#[test]
+fn counted_ten_times_a_second_sixteen_bytes_are_named_among_eight_in_ten_minutes() {
+    // Of 60 each: 60 right and none wrong, where 34 are right at one a second.
+    let mut traces = [read_every("100ms", "10m", 8, true, 1)];
+    let (right, wrong) = right_and_wrong(&mut traces, 10, QUIET, 16.0);
+    assert!(right >= 9 && wrong == 0, "{right} right, {wrong} wrong");
+    let (_, wrong) = right_and_wrong(&mut traces, 5, QUIET, 0.0);
+    assert_eq!(wrong, 0);
+}
+
+#[test]
+fn counted_ten_times_a_second_a_batch_hides_nothing() {
+    // Of 200 each: 200 right and none wrong, where 157 are right at one a second.
+    let mut traces = [read_every("100ms", "2m", 4, true, 1)];
+    let (right, wrong) = right_and_wrong(&mut traces, 20, BUSY, 256.0);
+    assert!(right >= 19 && wrong == 0, "{right} right, {wrong} wrong");
+    let (_, wrong) = right_and_wrong(&mut traces, 20, BUSY, 0.0);
+    assert_eq!(wrong, 0);
 }
 
 #[test]

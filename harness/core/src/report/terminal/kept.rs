@@ -1,6 +1,6 @@
 //! Which lines keep what grows, allocate most, and have what is old, in sentences.
 
-use crate::kept::{Age, Cause, Frame, HotSpot, LongLived};
+use crate::kept::{Age, AskedBy, Cause, Frame, HotSpot, LongLived};
 use crate::outcome::{Outcome, Rerun};
 use steep_judge::verdict::Verdict;
 
@@ -37,10 +37,11 @@ pub(super) fn rerun_notes(rerun: &Rerun) -> Vec<String> {
     }
 }
 
-/// `kept by open at src/sessions.rs:118, as String: 3.17 (2.50 to 3.62) KiB per request, 98 % of what grows; what it
-/// has now was born all through the soak; called by: src/prose.rs:7 < src/sessions.rs:118 < …`
+/// `kept by open at src/sessions.rs:118, as String: 3.17 (2.50 to 3.62) KiB per request, 98 % of what grows; asked for by
+/// login (16.1 (15.2 to 17.0) KiB each, 99 % of it); what it has now was born all through the soak; called by:
+/// src/prose.rs:7 < src/sessions.rs:118 < …`
 fn kept_note(cause: &Cause, how: &str) -> String {
-    let Cause { frame, per_request, share, share_of_function, chain, kept_in, age } = cause;
+    let Cause { frame, per_request, share, share_of_function, chain, kept_in, age, asked_by } = cause;
     let inside = kept_in.as_ref().map(|container| format!(", as {container}")).unwrap_or_default();
     let mut calls: Vec<String> = chain.iter().take(CALLS_SHOWN).map(Frame::place).collect();
     if chain.len() > CALLS_SHOWN {
@@ -48,10 +49,11 @@ fn kept_note(cause: &Cause, how: &str) -> String {
     }
     let calls = if calls.len() > 1 { format!("; called by: {}", calls.join(" < ")) } else { String::new() };
     let age = age.as_ref().and_then(Age::in_words).map(|age| format!("; {age}")).unwrap_or_default();
+    let asked_by = asked_by.as_ref().and_then(AskedBy::in_words).map(|asked| format!("; {asked}")).unwrap_or_default();
     let (whole, share) = (percent(*share_of_function), percent(*share));
     let whole = if whole == share { String::new() } else { format!(" ({whole} with the rest of the function)") };
     let (place, per_request) = (described(frame), per_request.compact());
-    format!("{how} by {place}{inside}: {per_request} per request, {share} of what grows{whole}{age}{calls}")
+    format!("{how} by {place}{inside}: {per_request} per request, {share} of what grows{whole}{asked_by}{age}{calls}")
 }
 
 /// What allocates most, and what is old.

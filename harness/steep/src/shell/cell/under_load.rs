@@ -87,7 +87,8 @@ impl<'r> CellUnderLoad<'r> {
         let cell_folder = soaking.folder.cell(&soaking.cell.id);
         let sampler = sampler.with_folder(&cell_folder.canonicalize().unwrap_or_else(|_| cell_folder.clone()));
         let sampler = sampler.with_cpus(&scenario.service.cpus, &scenario.load.cpus);
-        let soak = Soak::new(PhaseSpan::chain(&scenario.phases), scenario.sampling.every);
+        let soak = Soak::new(PhaseSpan::chain(&scenario.phases), scenario.sampling.every)
+            .with_counts(scenario.count_every().filter(|_| arranged.preloaded.is_some()));
         let phases = PhaseSpan::chain(&scenario.phases);
         let names: Vec<String> = scenario.requests.iter().map(|request| request.name.clone()).collect();
         let latency_log = LatencyLog::begin(&cell_folder, &names, SystemTime::now())
@@ -312,6 +313,7 @@ impl<'r> CellUnderLoad<'r> {
             }
             Action::Disturb(disturbance) => self.record(&Record::Disturbance(disturbance))?,
             Action::Sample => self.sample(now, progress).await?,
+            Action::Count => self.count(now).await?,
             Action::StopLoad => self.source.stop(),
             Action::StopService => self.stop_service(interrupted).await,
             Action::End(reason) => return Ok(Some(reason)),
@@ -340,6 +342,15 @@ impl<'r> CellUnderLoad<'r> {
         self.record(&Record::Sample(sample))?;
         self.write_worker_ends(false)?;
         progress.update(&mut self.following);
+        Ok(())
+    }
+
+    /// Live bytes between two samples.
+    async fn count(&mut self, now: SinceStart) -> Result<(), CellError> {
+        let requests = self.source.completed(&self.service.client, LIVE_TIMEOUT).await;
+        if let Some(count) = self.counting.as_mut().and_then(|counting| counting.between(now, requests)) {
+            self.record(&Record::LiveCount(count))?;
+        }
         Ok(())
     }
 

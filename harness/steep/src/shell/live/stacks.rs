@@ -1,5 +1,6 @@
 //! Snapshots of the stacks while a cell is under load, and what they come to at its end.
 
+mod calendar;
 mod survivors;
 
 use std::collections::BTreeMap;
@@ -8,12 +9,13 @@ use std::fs;
 use steep_live::layout::FILE_BYTES;
 use steep_live::{Snapshot, file_name};
 
+use self::calendar::{Calendar, counted};
 use self::survivors::{Birthdays, Survivors, survivors};
 use super::preloaded::Preloaded;
 use super::symbols::{Located, Symbols, places};
 use crate::shell::{clock, files};
 use steep_core::kept::{Call, Frame, Module, Moment, SCHEMA, Series, Stack};
-use steep_core::trace::ProcessId;
+use steep_core::trace::{ProcessId, Sample};
 use steep_judge::units::SinceStart;
 
 /// Snapshots that are kept. When there are as many, every other one goes, and half as many come.
@@ -60,8 +62,11 @@ pub struct StackLog {
     fresh: Option<Sight>,
     /// What was alive at the last look, by its birth.
     alive: BTreeMap<Key, Survivors>,
-    /// The first look.
+    /// The first look, and the last.
     begun: Option<SinceStart>,
+    looked: SinceStart,
+    /// What was asked meanwhile.
+    calendar: Calendar,
     /// One of this many samples is one.
     stride: u64,
     seen: u64,
@@ -77,6 +82,8 @@ impl Default for StackLog {
             fresh: None,
             alive: BTreeMap::new(),
             begun: None,
+            looked: SinceStart::ZERO,
+            calendar: Calendar::default(),
             stride: 1,
             seen: 0,
             processes: BTreeMap::new(),
@@ -88,18 +95,24 @@ impl Default for StackLog {
 
 impl StackLog {
     /// Takes a snapshot if one is due. To be called with each sample that is judged.
-    pub fn tick(&mut self, preloaded: &Preloaded, processes: &[ProcessId], moment: Moment) {
+    pub fn tick(&mut self, preloaded: &Preloaded, sample: &Sample, moment: Moment) {
+        self.mark(moment.t_s, &sample.requests);
         self.seen += 1;
         let is_due = self.seen.is_multiple_of(self.stride);
         if !is_due && !self.seen.is_multiple_of(FRESH) {
             return;
         }
-        let Some(sight) = self.look(preloaded, processes, moment) else { return };
+        let Some(sight) = self.look(preloaded, &sample.processes, moment) else { return };
         if is_due {
             self.keep(sight);
         } else {
             self.fresh = Some(sight);
         }
+    }
+
+    /// Until `at` these requests were completed: births are counted by such moments.
+    pub fn mark(&mut self, at: SinceStart, completed: &BTreeMap<String, u64>) {
+        self.calendar.mark(at, completed);
     }
 
     /// Takes a snapshot.
@@ -147,6 +160,7 @@ impl StackLog {
             return None;
         }
         self.alive = alive;
+        self.looked = moment.t_s;
         Some((moment, found))
     }
 
@@ -185,6 +199,7 @@ impl StackLog {
         // Stacks of the same frames are one: a program that runs as several processes has each of them several times.
         let mut stacks: BTreeMap<Vec<usize>, Stack> = BTreeMap::new();
         let count = self.snapshots.len();
+        let bins = self.calendar.bins(self.looked);
         for ((pid, start), process) in &self.processes {
             let places = places(&process.maps);
             for (number, addresses) in process.stacks.iter().enumerate() {
@@ -208,6 +223,8 @@ impl StackLog {
                 }
                 if let Some(alive) = self.alive.get(&key) {
                     alive.add_to(stack);
+                    let born = bins.as_ref().map(|bins| counted(alive.births_ms(), bins)).unwrap_or_default();
+                    add(&mut stack.born_samples, born);
                 }
             }
         }
@@ -227,8 +244,15 @@ impl StackLog {
             stacks,
             modules: modules.in_order(),
             calls: calls.in_order(),
+            bins,
         })
     }
+}
+
+/// Adds how many were `born` in each bin to those of other processes.
+fn add(to: &mut Vec<(u32, u32)>, mut born: BTreeMap<u32, u32>) {
+    to.drain(..).for_each(|(bin, samples)| *born.entry(bin).or_insert(0) += samples);
+    to.extend(born);
 }
 
 /// What the stacks lead through, each once.
@@ -310,7 +334,9 @@ mod tests {
         let mut log = StackLog::default();
         for second in 1..=500 {
             let t_s = SinceStart::new(Duration::from_secs(second));
-            log.tick(&preloaded, &[own], Moment { t_s, completed: second });
+            let requests = BTreeMap::from([("get".to_owned(), second)]);
+            let sample = Sample { processes: vec![own], requests, ..Sample::default() };
+            log.tick(&preloaded, &sample, Moment { t_s, completed: second });
         }
         let series = log.finish().expect("snapshots");
         let count = series.snapshots.len();
@@ -318,6 +344,9 @@ mod tests {
         let (first, last) = (series.snapshots[0].completed, series.snapshots[count - 1].completed);
         assert!(first < 50 && last > 450, "from {first} to {last}");
         assert_eq!(series.stacks[0].live_bytes, vec![3_000.0; count]);
+        let bins = series.bins.as_ref().expect("bins");
+        assert_eq!(bins.edges_s.last().copied(), Some(SinceStart::new(Duration::from_secs(last))));
+        assert_eq!(bins.requests["get"], vec![1; last as usize - 1]);
         assert_eq!(series.frames_of(&series.stacks[0]), [&Frame::default()], "nothing is at that address");
         assert!(StackLog::default().finish().is_none());
     }

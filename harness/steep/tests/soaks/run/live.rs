@@ -46,6 +46,26 @@ fn what_an_unmodified_service_keeps_is_counted_and_the_function_is_named() {
 }
 
 #[test]
+fn the_request_that_asks_for_what_is_kept_is_named_by_its_births() {
+    let more = format!("[[requests]]\nname = \"calm\"\npath = \"/calm\"\n{ONCE}");
+    let place = Place::new("keeps", 8, &more);
+    place.run();
+    let verdict: Value = serde_json::from_slice(&fs::read(place.path("out/baseline/verdict.json")).unwrap()).unwrap();
+    let asked_by = &verdict["kept_by"][0]["asked_by"];
+    assert_eq!(asked_by["survival"], "even", "{verdict}");
+    let [asker] = asked_by["requests"].as_array().unwrap_or_else(|| panic!("{verdict}")).as_slice() else {
+        panic!("{asked_by}")
+    };
+    let bytes = asker["bytes_per_request"]["value"].as_f64().unwrap();
+    assert!(asker["name"] == "get" && (bytes / f64::from(64 << 10) - 1.0).abs() < 0.4, "{asker}");
+    // Between samples live bytes were counted nine times a second.
+    let trace = fs::read_to_string(place.path("out/baseline/trace.jsonl")).unwrap();
+    let counts = |record: &str| trace.lines().filter(|line| line.contains(&format!("\"record\":\"{record}\""))).count();
+    assert!(counts("live_count") > 3 * counts("sample"), "{} counts", counts("live_count"));
+    assert!(place.nothing_is_left());
+}
+
+#[test]
 fn a_profile_says_what_grows_what_is_allocated_and_how_old_it_is() {
     let place = Place::new("keeps", 12, ONCE);
     let output =

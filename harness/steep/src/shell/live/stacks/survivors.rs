@@ -8,12 +8,14 @@ use steep_core::kept::{PARTS, Stack};
 use steep_judge::units::SinceStart;
 
 /// What a stack has alive.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Survivors {
     /// Bytes of those born before the first look, then of each part of the time since.
     bytes: [f64; PARTS + 1],
     objects: f64,
     largest: u64,
+    /// When the samples among them were born that were born since, milliseconds on the cell's clock.
+    births_ms: Vec<u32>,
 }
 
 impl Survivors {
@@ -23,6 +25,11 @@ impl Survivors {
         stack.born_bytes.iter_mut().zip(self.bytes).for_each(|(sum, bytes)| *sum += bytes);
         stack.live_objects += self.objects;
         stack.largest_bytes = stack.largest_bytes.max(self.largest);
+    }
+
+    /// When they were born, milliseconds on the cell's clock; of those from before the first look nothing.
+    pub(super) fn births_ms(&self) -> &[u32] {
+        &self.births_ms
     }
 }
 
@@ -38,6 +45,12 @@ pub(super) struct Birthdays {
 }
 
 impl Birthdays {
+    /// Milliseconds on the cell's clock.
+    fn on_the_cells_clock(&self, born_ns: u128) -> u32 {
+        let age_ms = self.now_ns.saturating_sub(born_ns) / 1_000_000;
+        u32::try_from(self.now.elapsed().as_millis().saturating_sub(age_ms)).unwrap_or(u32::MAX)
+    }
+
     /// 0 for what was born before the first look, else the part, from 1.
     fn part(&self, born_ns: u128) -> usize {
         let age_s = self.now_ns.saturating_sub(born_ns) as f64 / 1e9;
@@ -57,7 +70,11 @@ pub(super) fn survivors(snapshot: &Snapshot, birthdays: &Birthdays) -> BTreeMap<
         let of_stack = found.entry(survivor.stack).or_default();
         let objects = snapshot.objects(survivor);
         let born_ns = u128::from(snapshot.start_ns) + u128::from(survivor.birth_ms) * 1_000_000;
-        of_stack.bytes[birthdays.part(born_ns)] += objects * survivor.size as f64;
+        let part = birthdays.part(born_ns);
+        of_stack.bytes[part] += objects * survivor.size as f64;
+        if part > 0 {
+            of_stack.births_ms.push(birthdays.on_the_cells_clock(born_ns));
+        }
         of_stack.objects += objects;
         of_stack.largest = of_stack.largest.max(survivor.size);
     }
@@ -91,7 +108,7 @@ mod tests {
         (expected[0], expected[1], expected[PARTS]) = (1_000.0, 140.0, 4_060.0);
         let parts: Vec<f64> = stack.born_bytes.iter().map(|bytes| bytes.round()).collect();
         assert_eq!((parts, stack.live_objects.round(), stack.largest_bytes), (expected, 8.0, 2_000));
-        assert_eq!(found.len(), 1);
+        assert_eq!((found.len(), found[&1].births_ms()), (1, &[11_000, 129_000, 130_000][..]));
     }
 
     #[test]
