@@ -31,7 +31,7 @@ pub use self::chains::chains;
 pub use self::ending::{Course, Ending, Holder, each_moment, ending};
 pub use self::folded::{Folded, folded};
 pub use self::growth::{StackGrowth, growth};
-pub use self::places::{HotSpot, LongLived, Place, hot_spots, long_lived};
+pub use self::places::{HotSpot, LongLived, Place, allocator_us, hot_spots, long_lived};
 pub use self::pprof::pprof;
 pub use self::sampling::{finely, sample_every};
 use steep_judge::units::SinceStart;
@@ -111,6 +111,9 @@ pub struct Stack {
     /// Objects allocated so far, at each snapshot as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allocated_objects: Vec<f64>,
+    /// Nanoseconds spent in the calls that allocated and freed them so far, at each snapshot as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allocator_ns: Vec<f64>,
     /// Objects alive at the last snapshot.
     #[serde(default)]
     pub live_objects: f64,

@@ -232,6 +232,9 @@ pub struct Outcome {
     /// The places that allocate most for each request, whether it is kept or not, the largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hot_spots: Vec<kept::HotSpot>,
+    /// The part of the service's CPU time that is spent in the allocator, by the times of sampled calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocator_cpu_share: Option<f64>,
     /// The places that have most alive at the end of what is old, the largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub long_lived: Vec<kept::LongLived>,
@@ -359,6 +362,7 @@ impl Outcome {
             held_at_end: None,
             held_at_limit: Vec::new(),
             hot_spots: Vec::new(),
+            allocator_cpu_share: None,
             long_lived: Vec::new(),
             lost_samples: 0,
             unverified_flags: header.unverified_flags.clone(),

@@ -33,12 +33,12 @@ use core::arch::{asm, global_asm};
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::mem::transmute;
 use core::ptr::{null, null_mut, replace};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 
 use kernel::{Folder, call};
 use layout as at;
 use mappings::Mappings;
-use tables::{Cell, File, Frames};
+use tables::{Cell, File, Frames, Sampled};
 
 type Pointer = *mut c_void;
 type Handler = Option<unsafe extern "C" fn()>;
@@ -67,13 +67,14 @@ unsafe extern "C" {
 /// own, or what another library has that is preloaded or linked behind this one. `blocks` are the functions that give a
 /// block and no more: they are exported here.
 macro_rules! allocator {
-    (blocks: [$($block:ident / $block_symbol:literal ($($in:ident: $of:ty),*);)*]
+    (blocks: [$($block:ident / $block_symbol:literal ($($in:ident: $of:ty),*) asks $asked:expr;)*]
      others: [$($name:ident / $symbol:literal ($($argument:ident: $kind:ty),*) -> $result:ty;)*]) => {
         allocator! { behind: $($block / $block_symbol ($($in: $of),*) -> Pointer;)*
             $($name / $symbol ($($argument: $kind),*) -> $result;)* }
         $(#[unsafe(no_mangle)]
         pub unsafe extern "C" fn $block($($in: $of),*) -> Pointer {
-            allocated(behind::$block($($in),*))
+            let call = || behind::$block($($in),*);
+            allocated(if may_be_sampled($asked) { timed(call) } else { call() })
         })*
     };
     (behind: $($name:ident / $symbol:literal ($($argument:ident: $kind:ty),*) -> $result:ty;)*) => {
@@ -104,12 +105,12 @@ macro_rules! allocator {
 }
 allocator! {
     blocks: [
-        malloc / c"malloc" (size: usize);
-        calloc / c"calloc" (count: usize, size: usize);
-        aligned_alloc / c"aligned_alloc" (alignment: usize, size: usize);
-        memalign / c"memalign" (alignment: usize, size: usize);
-        valloc / c"valloc" (size: usize);
-        pvalloc / c"pvalloc" (size: usize);
+        malloc / c"malloc" (size: usize) asks size;
+        calloc / c"calloc" (count: usize, size: usize) asks count.wrapping_mul(size);
+        aligned_alloc / c"aligned_alloc" (alignment: usize, size: usize) asks size;
+        memalign / c"memalign" (alignment: usize, size: usize) asks size;
+        valloc / c"valloc" (size: usize) asks size;
+        pvalloc / c"pvalloc" (size: usize) asks size;
     ]
     others: [
         realloc / c"realloc" (block: Pointer, size: usize) -> Pointer;
@@ -130,12 +131,26 @@ static FRAME_OF: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 /// The key whose destructor ends a thread here.
 static END_OF_THREAD: AtomicU32 = AtomicU32::new(u32::MAX);
 
+/// Nanoseconds that it takes to ask the clock.
+static CLOCK_TAKES: AtomicU64 = AtomicU64::new(0);
+/// Longer calls count as this long: the thread did not run all the time, or the kernel gave it a mapping.
+const LONGEST_CALL: u64 = 100_000;
+
 /// What a thread has of its own.
 #[repr(C)]
 struct Thread {
     cell: *const Cell,
     /// It is being given a cell, or has given it back, or there is none.
     no_cell: usize,
+    /// The block that came of the last call whose time was taken, and that time in nanoseconds.
+    timed: Pointer,
+    took: u64,
+}
+
+impl Thread {
+    const fn new(no_cell: usize) -> Self {
+        Self { cell: null(), no_cell, timed: null_mut(), took: 0 }
+    }
 }
 
 // Thread-local storage of the initial-exec kind, which a library that is loaded at the start may use: two instructions
@@ -145,9 +160,9 @@ global_asm!(
     ".p2align 4",
     ".local steep_live_thread",
     ".type steep_live_thread, @object",
-    ".size steep_live_thread, 16",
+    ".size steep_live_thread, 32",
     "steep_live_thread:",
-    ".zero 16",
+    ".zero 32",
     ".previous",
 );
 // The core library names it in tables for unwinding, which are never used: nothing here panics. Hidden, because a
@@ -225,22 +240,55 @@ unsafe fn counted(block: Pointer, size: u64) {
     }
 }
 
+/// Whether a block of `asked` bytes may be one to be sampled: then the time that it takes is of interest.
 #[inline(always)]
-unsafe fn freed(block: Pointer) {
-    if !block.is_null() {
-        uncounted(block, usable(block, large_ends));
+unsafe fn may_be_sampled(asked: usize) -> bool {
+    (*thread()).cell.as_ref().is_some_and(|cell| cell.may_sample(asked as u64))
+}
+
+/// Makes a block, and notes how long that took.
+#[cold]
+#[inline(never)]
+unsafe fn timed(call: impl FnOnce() -> Pointer) -> Pointer {
+    let begun = now();
+    let block = call();
+    let took = took_since(begun);
+    ((*thread()).timed, (*thread()).took) = (block, took);
+    block
+}
+
+/// Nanoseconds since `begun`, less what the clock itself takes; a thread that was interrupted for long did not use the
+/// time.
+unsafe fn took_since(begun: u64) -> u64 {
+    let took = now().saturating_sub(begun);
+    took.saturating_sub(CLOCK_TAKES.load(Relaxed)).clamp(1, LONGEST_CALL)
+}
+
+/// Frees a block that was sampled, and counts how long that took.
+#[cold]
+#[inline(never)]
+unsafe fn free_sampled(block: Pointer, sampled: Sampled) {
+    let begun = now();
+    behind::free(block);
+    let took = took_since(begun);
+    if let Some(file) = FILE.load(Acquire).as_ref() {
+        file.took_to_free(sampled, took);
     }
 }
 
+/// Counts a block that is freed: it was sampled if there is anything to be said of it.
 #[inline(always)]
-unsafe fn uncounted(block: Pointer, size: u64) {
+unsafe fn freed(block: Pointer) -> Option<Sampled> {
+    if block.is_null() { None } else { uncounted(block, usable(block, large_ends)) }
+}
+
+#[inline(always)]
+unsafe fn uncounted(block: Pointer, size: u64) -> Option<Sampled> {
     match (*thread()).cell.as_ref() {
         Some(cell) => cell.freed(size),
         None => freed_without_cell(size),
     }
-    if let Some(file) = FILE.load(Relaxed).as_ref() {
-        file.forget(block as usize);
-    }
+    FILE.load(Relaxed).as_ref()?.forget(block as usize)
 }
 
 #[cold]
@@ -281,7 +329,7 @@ unsafe fn first_cell() -> Option<&'static Cell> {
 }
 
 unsafe extern "C" fn end_of_thread(_: Pointer) {
-    if let Some(cell) = replace(thread(), Thread { cell: null(), no_cell: 1 }).cell.as_ref() {
+    if let Some(cell) = replace(thread(), Thread::new(1)).cell.as_ref() {
         cell.give_back();
     }
 }
@@ -291,8 +339,15 @@ unsafe fn sample(cell: &Cell, block: Pointer, size: u64) {
     cell.hold_samples();
     let error = *__errno_location();
     if let Some(file) = FILE.load(Acquire).as_ref() {
+        let thread = thread();
+        let took = if (*thread).timed == block { replace(&raw mut (*thread).took, 0) } else { 0 };
         let (frames, now) = (frames_here(file), now());
-        file.remember(block as usize, size, file.stack(frames.kept(), now), now);
+        let stack = file.stack(frames.kept(), now);
+        if file.remember(block as usize, size, stack, now)
+            && let Some(stack) = stack
+        {
+            file.took_to_allocate(Sampled { stack, size }, took);
+        }
         file.begin_gap(cell);
     }
     *__errno_location() = error;
@@ -362,7 +417,7 @@ unsafe extern "C" fn in_child() {
     MAPPINGS.unlock();
     let Some(parent) = FILE.load(Relaxed).as_ref() else { return };
     let error = *__errno_location();
-    *thread() = Thread { cell: null(), no_cell: 0 };
+    *thread() = Thread::new(0);
     let flags = parent.flags.load(Relaxed) | at::FORKED;
     let own = open(parent.sample_every.load(Relaxed), parent.depth.load(Relaxed), flags);
     if let Some(own) = own.as_ref() {
@@ -409,6 +464,10 @@ unsafe extern "C" fn start() {
     if pthread_key_create(END_OF_THREAD.as_ptr(), end_of_thread) != 0 {
         END_OF_THREAD.store(u32::MAX, Relaxed);
     }
+    if every > 0 {
+        let between = (0..16).map(|_| now()).map(|before| now().saturating_sub(before)).min();
+        CLOCK_TAKES.store(between.unwrap_or(0), Relaxed);
+    }
     let depth = number_of(c"STEEP_LIVE_DEPTH", u64::from(at::DEFAULT_DEPTH)).min(at::FRAMES_MAX as u64) as u32;
     let file = open(every, depth, flags);
     if let Some(file) = file.as_ref() {
@@ -433,8 +492,10 @@ unsafe fn sizes_are_in_place() -> bool {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn free(block: Pointer) {
-    freed(block);
-    behind::free(block);
+    match freed(block) {
+        None => behind::free(block),
+        Some(sampled) => free_sampled(block, sampled),
+    }
 }
 
 /// C23, which glibc has from 2.43: there it would free behind this library's back.
@@ -455,8 +516,9 @@ pub unsafe extern "C" fn realloc(block: Pointer, size: usize) -> Pointer {
     if block.is_null() {
         return malloc(size);
     }
-    freed(block);
-    let new = behind::realloc(block, size);
+    _ = freed(block);
+    let call = || behind::realloc(block, size);
+    let new = if may_be_sampled(size) { timed(call) } else { call() };
     // Nothing became of it, and the old one lives on; but where no bytes are asked for it is freed.
     allocated(if new.is_null() && size != 0 { block } else { new });
     new

@@ -42,6 +42,10 @@ struct Stack {
     samples: AtomicU64,
     depth: AtomicU32,
     first: AtomicU32,
+    allocating_ns: AtomicU64,
+    timed_objects: AtomicU64,
+    freeing_ns: AtomicU64,
+    timed_frees: AtomicU64,
     frames: [AtomicUsize; at::FRAMES_MAX],
 }
 
@@ -109,7 +113,10 @@ const _: () = {
     assert!(offset_of!(Stack, freed_bytes) == at::STACK_FREED_BYTES);
     assert!(offset_of!(Stack, freed_objects) == at::STACK_FREED_OBJECTS);
     assert!(offset_of!(Stack, samples) == at::STACK_SAMPLES && offset_of!(Stack, depth) == at::STACK_DEPTH);
-    assert!(offset_of!(Stack, first) == at::STACK_FIRST);
+    assert!(offset_of!(Stack, first) == at::STACK_FIRST && offset_of!(Stack, freeing_ns) == at::STACK_FREEING_NS);
+    assert!(offset_of!(Stack, allocating_ns) == at::STACK_ALLOCATING_NS);
+    assert!(offset_of!(Stack, timed_objects) == at::STACK_TIMED_OBJECTS);
+    assert!(offset_of!(Stack, timed_frees) == at::STACK_TIMED_FREES);
 };
 
 /// As many bytes as no program allocates.
@@ -147,6 +154,14 @@ impl Cell {
     pub fn allocated(&self, size: u64) -> bool {
         add(&self.allocated_objects, 1);
         add(&self.allocated_bytes, size) >= self.sample_at.load(Ordering::Relaxed)
+    }
+
+    /// Whether a block of `asked` bytes may be one to be sampled, before it is there: glibc gives at most so much more.
+    #[inline(always)]
+    pub fn may_sample(&self, asked: u64) -> bool {
+        const MORE: u64 = 24;
+        let bytes = self.allocated_bytes.load(Ordering::Relaxed);
+        bytes.wrapping_add(asked).wrapping_add(MORE) >= self.sample_at.load(Ordering::Relaxed)
     }
 
     /// Counts a block that is freed, in the thread that has the cell.
@@ -342,12 +357,33 @@ impl File {
         cell.sample_at.store(next, Ordering::Relaxed);
     }
 
-    /// Enters a block that is sampled: `None` is a stack for which there was no room.
-    pub fn remember(&self, address: usize, size: u64, stack: Option<u32>, now: u64) {
+    /// Enters a block that is sampled, if there is room: `None` is a stack for which there was none.
+    pub fn remember(&self, address: usize, size: u64, stack: Option<u32>, now: u64) -> bool {
         let entered = stack.is_some_and(|stack| self.enter(address, size, stack, now));
         if !entered {
             self.lost_samples.fetch_add(1, Ordering::Relaxed);
         }
+        entered
+    }
+
+    /// Counts that the call which made a sampled block took so long; 0: nobody knows.
+    pub fn took_to_allocate(&self, of: Sampled, took: u64) {
+        if let Some(stack) = self.stacks.get(of.stack as usize).filter(|_| took > 0) {
+            self.count_time(of.size, took, &stack.allocating_ns, &stack.timed_objects);
+        }
+    }
+
+    /// Counts that the call which freed a sampled block took so long.
+    pub fn took_to_free(&self, of: Sampled, took: u64) {
+        if let Some(stack) = self.stacks.get(of.stack as usize) {
+            self.count_time(of.size, took, &stack.freeing_ns, &stack.timed_frees);
+        }
+    }
+
+    fn count_time(&self, size: u64, took: u64, nanoseconds: &AtomicU64, objects: &AtomicU64) {
+        let stands_for = gaps::objects(size, self.sample_every.load(Ordering::Relaxed));
+        nanoseconds.fetch_add((stands_for * took as f64) as u64, Ordering::Relaxed);
+        objects.fetch_add((stands_for * at::OBJECT_PARTS as f64) as u64, Ordering::Relaxed);
     }
 
     fn enter(&self, address: usize, size: u64, number: u32, now: u64) -> bool {
@@ -372,25 +408,23 @@ impl File {
 
     /// Takes a block that is freed out of the samples, if it is one.
     #[inline(always)]
-    pub fn forget(&self, address: usize) {
-        if self.filter[place(address)].load(Ordering::Relaxed) != 0 {
-            self.forget_sample(address);
-        }
+    pub fn forget(&self, address: usize) -> Option<Sampled> {
+        if self.filter[place(address)].load(Ordering::Relaxed) == 0 { None } else { self.forget_sample(address) }
     }
 
     #[cold]
     #[inline(never)]
-    fn forget_sample(&self, address: usize) {
+    fn forget_sample(&self, address: usize) -> Option<Sampled> {
         let same = |sample: &&Sample| sample.address.load(Ordering::Acquire) == address;
-        let Some(sample) = self.window(address).find(same) else { return };
+        let sample = self.window(address).find(same)?;
         let stack = sample.stack.load(Ordering::Relaxed);
         let size = sample.size.load(Ordering::Relaxed);
         sample.address.store(0, Ordering::Release);
         let less = |count: u8| if count == u8::MAX { None } else { count.checked_sub(1) };
         _ = self.filter[place(address)].fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
-        if let Some(stack) = self.stacks.get(stack as usize) {
-            self.count(size, &stack.freed_bytes, &stack.freed_objects);
-        }
+        let of = self.stacks.get(stack as usize)?;
+        self.count(size, &of.freed_bytes, &of.freed_objects);
+        Some(Sampled { stack, size })
     }
 
     fn window(&self, address: usize) -> impl Iterator<Item = &Sample> {
@@ -473,9 +507,20 @@ impl Stack {
             samples: AtomicU64::new(0),
             depth: AtomicU32::new(0),
             first: AtomicU32::new(0),
+            allocating_ns: AtomicU64::new(0),
+            timed_objects: AtomicU64::new(0),
+            freeing_ns: AtomicU64::new(0),
+            timed_frees: AtomicU64::new(0),
             frames: [const { AtomicUsize::new(0) }; at::FRAMES_MAX],
         }
     }
+}
+
+/// A block that is a sample: the number of its stack, and its size.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampled {
+    pub stack: u32,
+    pub size: u64,
 }
 
 /// The frames of one stack, while it is walked.

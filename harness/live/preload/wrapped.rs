@@ -43,14 +43,14 @@ macro_rules! wrapped {
         $(#[unsafe(export_name = $free_as)]
         pub unsafe extern "C" fn $free(block: Pointer, $($more: $kind),*) {
             if !block.is_null() {
-                uncounted(block, real::$size(block) as u64);
+                _ = uncounted(block, real::$size(block) as u64);
             }
             real::$free(block, $($more),*);
         })*
         $(#[unsafe(export_name = $move_as)]
         pub unsafe extern "C" fn $move(block: Pointer, size: usize, $($rest: $type),*) -> Pointer {
             if !block.is_null() {
-                uncounted(block, real::$size(block) as u64);
+                _ = uncounted(block, real::$size(block) as u64);
             }
             let new = real::$move(block, size, $($rest),*);
             // Nothing became of it, and the old one lives on; but where no bytes are asked for it is freed.
@@ -125,7 +125,7 @@ wrapped! {
 /// Grows or shrinks a block where it is.
 #[unsafe(export_name = "__wrap__rjem_xallocx")]
 pub unsafe extern "C" fn rjem_xallocx(block: Pointer, size: usize, extra: usize, flags: c_int) -> usize {
-    uncounted(block, real::rjem_malloc_usable_size(block) as u64);
+    _ = uncounted(block, real::rjem_malloc_usable_size(block) as u64);
     let new = real::rjem_xallocx(block, size, extra, flags);
     counted(block, real::rjem_malloc_usable_size(block) as u64);
     new

@@ -155,6 +155,9 @@ pub struct Stack {
     pub freed_bytes: u64,
     /// Objects of them that were freed.
     pub freed_objects: f64,
+    /// Nanoseconds in the calls that allocated and freed them; 0 where that is not known. Times were taken of some, and
+    /// stand for all.
+    pub allocator_ns: f64,
     /// Samples taken.
     pub samples: u64,
     /// When the first was taken, milliseconds since counting began.
@@ -229,12 +232,20 @@ impl<'a> Fields<'a> {
     fn stack(&self, at: usize) -> Stack {
         let parts = at::OBJECT_PARTS as f64;
         let depth = (self.word(at + at::STACK_DEPTH) as usize).min(at::FRAMES_MAX);
+        let objects = |field: usize| self.long(at + field) as f64 / parts;
+        let time = |nanoseconds: usize, timed: usize, all: usize| {
+            let timed = objects(timed);
+            if timed > 0.0 { self.long(at + nanoseconds) as f64 / timed * objects(all) } else { 0.0 }
+        };
+        let allocating = time(at::STACK_ALLOCATING_NS, at::STACK_TIMED_OBJECTS, at::STACK_ALLOCATED_OBJECTS);
+        let freeing = time(at::STACK_FREEING_NS, at::STACK_TIMED_FREES, at::STACK_FREED_OBJECTS);
         Stack {
+            allocator_ns: allocating + freeing,
             frames: (0..depth).map(|frame| self.long(at + at::STACK_FRAMES + frame * 8)).collect(),
             allocated_bytes: self.long(at + at::STACK_ALLOCATED_BYTES),
-            allocated_objects: self.long(at + at::STACK_ALLOCATED_OBJECTS) as f64 / parts,
+            allocated_objects: objects(at::STACK_ALLOCATED_OBJECTS),
             freed_bytes: self.long(at + at::STACK_FREED_BYTES),
-            freed_objects: self.long(at + at::STACK_FREED_OBJECTS) as f64 / parts,
+            freed_objects: objects(at::STACK_FREED_OBJECTS),
             samples: self.long(at + at::STACK_SAMPLES),
             first_ms: self.word(at + at::STACK_FIRST),
         }

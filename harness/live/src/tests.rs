@@ -5,7 +5,7 @@ use std::thread;
 
 use proptest::prelude::*;
 
-use crate::layout::{CELLS, LARGE, SAMPLES, mixed};
+use crate::layout::{CELLS, FILE_BYTES, LARGE, SAMPLES, mixed};
 use crate::mappings::Mappings;
 use crate::tables::File;
 
@@ -41,7 +41,7 @@ fn counts_of_many_threads_are_exact_and_samples_go_with_their_blocks() {
                     // Every fourth block is kept.
                     if block % 4 != 0 {
                         cell.freed(size);
-                        file.forget(address);
+                        _ = file.forget(address);
                     }
                 }
                 cell.give_back();
@@ -75,7 +75,7 @@ fn blocks_that_are_freed_by_another_thread_leave_nothing() {
             let cell = file.take_cell(2).expect("a cell");
             for address in receive {
                 cell.freed(100);
-                file.forget(address);
+                _ = file.forget(address);
             }
         });
     });
@@ -109,7 +109,7 @@ fn a_full_table_counts_what_it_loses() {
     }
     let (alive, lost, _) = file.sampled();
     assert_eq!(alive as u64 + lost, blocks as u64);
-    (1..=blocks).for_each(|block| file.forget(block << 4));
+    (1..=blocks).for_each(|block| _ = file.forget(block << 4));
     assert_eq!(file.sampled().0, 0, "what was remembered is forgotten");
 }
 
@@ -125,6 +125,30 @@ fn large_blocks_are_known_until_they_end_and_a_child_has_them() {
     // Where there is no room they are forgotten, and nobody waits.
     (1..=2 * LARGE).for_each(|block| file.large_begins((block << 12) + 16, 1));
     assert!(file.large().len() <= LARGE);
+}
+
+/// A day of the clock of a service that is as large as what is sampled allows (half of the table, as steep chooses the
+/// rate by the memory limit) and turns all of it over, by 2,000 different stacks, 60 samples a second.
+#[test]
+fn a_day_loses_no_sample_and_the_file_is_as_large_as_before() {
+    const SECONDS: u64 = if cfg!(miri) { 1 } else { 24 * 3_600 };
+    const A_SECOND: u64 = 60;
+    const ALIVE: u64 = SAMPLES as u64 / 2;
+    let file = empty_file!(1 << 16);
+    let address = |number: u64| ((mixed(number) >> 20) as usize) << 4;
+    for number in 0..SECONDS * A_SECOND {
+        let now = number * (1_000_000_000 / A_SECOND);
+        let stack = mixed(number % 2_000);
+        let frames = [stack as usize, (stack >> 7) as usize, 4096];
+        file.remember(address(number), 200 + number % 3_000, file.stack(&frames, now), now);
+        if let Some(old) = number.checked_sub(ALIVE) {
+            assert!(file.forget(address(old)).is_some() || cfg!(miri), "it was there");
+        }
+    }
+    let (alive, lost_samples, lost_stacks) = file.sampled();
+    assert_eq!((lost_samples, lost_stacks), (0, 0));
+    assert_eq!(alive as u64, ALIVE.min(SECONDS * A_SECOND));
+    assert!(FILE_BYTES < 32 << 20);
 }
 
 proptest! {

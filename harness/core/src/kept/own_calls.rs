@@ -43,8 +43,24 @@ pub(super) fn own<'s>(whole: &[&'s Frame]) -> Vec<&'s Frame> {
     if !own.is_empty() {
         return own;
     }
-    let others: Vec<&Frame> = whole.iter().copied().filter(|frame| !is_of_rust(frame)).collect();
+    let others: Vec<&Frame> = whole.iter().copied().filter(|frame| !is_of_rust(frame) && !is_start(frame)).collect();
     if others.is_empty() { whole.to_vec() } else { others }
+}
+
+/// Whether a call is where a thread or the program begins, in the C library: it is above every stack, and says nothing of
+/// any.
+fn is_start(frame: &Frame) -> bool {
+    const STARTS: [&str; 8] = [
+        "start_thread",
+        "clone",
+        "clone3",
+        "__clone3",
+        "__libc_start_main",
+        "__libc_start_main_impl",
+        "__libc_start_call_main",
+        "_start",
+    ];
+    STARTS.contains(&frame.function.split('@').next().unwrap_or_default())
 }
 
 /// Whether a call is of Rust's standard library, or of what that is built with.
@@ -79,4 +95,18 @@ fn is_container(frames: &[&Frame]) -> bool {
     let calls = || frames.iter().take_while(|frame| !frame.is_own).map(|frame| frame.function.as_str());
     let has = |words: &[&str]| calls().any(|function| words.iter().any(|word| function.contains(word)));
     has(&GROWS) && !has(&TEXTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nothing_is_own_code_it_is_what_called_and_not_where_the_thread_began() {
+        let named = |function: &str| Frame { function: function.to_owned(), ..Frame::default() };
+        let frames = ["_dl_allocate_tls", "pthread_create@@GLIBC_2.34", "start_thread", "__clone3"].map(named);
+        let whole: Vec<&Frame> = frames.iter().collect();
+        assert_eq!(own(&whole), whole[..2]);
+        assert_eq!(own(&whole[2..]), whole[2..], "nothing else is known");
+    }
 }

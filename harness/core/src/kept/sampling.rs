@@ -17,10 +17,15 @@ const FEW: f64 = 250.0;
 /// Where the rate is not known beforehand.
 const UNKNOWN: u64 = 256 * 1024;
 
-/// Mean bytes between two samples of stacks in a soak of `phases`: twice as many as the rate doubles, so that a second
-/// has about as many samples whatever the rate.
+/// Mean bytes between two samples of stacks in a soak of `phases`, of a service with this `limit` of memory: twice as
+/// many as the rate doubles, so that a second has about as many samples whatever the rate, and as many as is sure to
+/// find room for all samples.
 #[must_use]
-pub fn sample_every(phases: &[Phase]) -> u64 {
+pub fn sample_every(phases: &[Phase], limit: Option<Bytes>) -> u64 {
+    by_rate(phases).max(with_room(limit))
+}
+
+fn by_rate(phases: &[Phase]) -> u64 {
     let is_known = |phase: &Phase| !matches!(phase.shape, Shape::Users { .. } | Shape::External);
     if !phases.iter().all(is_known) {
         return UNKNOWN;
@@ -46,7 +51,11 @@ const ALIVE_AT_LIMIT: u64 = 1 << 15;
 /// `limit` of memory.
 #[must_use]
 pub fn finely(limit: Option<Bytes>) -> u64 {
-    FINE.max(limit.map_or(0, Bytes::get) / ALIVE_AT_LIMIT)
+    FINE.max(with_room(limit))
+}
+
+fn with_room(limit: Option<Bytes>) -> u64 {
+    limit.map_or(0, Bytes::get) / ALIVE_AT_LIMIT
 }
 
 #[cfg(test)]
@@ -65,9 +74,11 @@ mod tests {
     fn samples_of_a_second_are_about_as_many_at_each_rate() {
         let at = |rate: u32| {
             let text = sound("1m", "").replace("rate = 100", &format!("rate = {rate}"));
-            sample_every(&decoded(&text).phases) / 1024
+            sample_every(&decoded(&text).phases, None) / 1024
         };
         assert_eq!([at(1), at(200), at(251), at(500), at(1_000), at(2_000)], [64, 64, 128, 128, 256, 512]);
         assert_eq!(at(100_000), 512);
+        let phases = decoded(&sound("1m", "")).phases;
+        assert_eq!(sample_every(&phases, Some(Bytes::mib(16 << 10))), 512 << 10, "16 GiB have room");
     }
 }

@@ -19,7 +19,9 @@ impl Outcome {
                 self.kept_by = causes;
             }
         }
-        self.hot_spots = kept::hot_spots(series);
+        let cpu_us = self.figures.as_ref().and_then(|figures| figures.cpu_us_per_request);
+        self.hot_spots = kept::hot_spots(series, cpu_us);
+        self.allocator_cpu_share = kept::allocator_us(series).zip(cpu_us).map(|(allocator, all)| allocator / all);
         self.long_lived = kept::long_lived(series);
         self.lost_samples = series.lost_samples;
         if self.verdict() == Verdict::Crashed || self.headroom_exceeded {

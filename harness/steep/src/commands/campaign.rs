@@ -75,7 +75,7 @@ impl<'l> Campaign<'l> {
         resume: Option<&Path>,
     ) -> Result<Self, Refused> {
         let so_far = SoFar::open(loaded, plan, out, resume)?;
-        let sample_every = sample_every(&loaded.scenario.phases);
+        let sample_every = sample_every(&loaded.scenario.phases, loaded.scenario.service.memory_limit_bytes);
         Ok(Self { so_far, page: Page::Report, sample_every })
     }
 

@@ -68,7 +68,13 @@ pub(super) fn place_notes(outcome: &Outcome) -> Vec<String> {
     let note = |what: &str, places: Vec<String>| (!places.is_empty()).then(|| format!("{what}: {}", places.join(", ")));
     let hot = note("allocates most per request, kept or not", hot.collect());
     let old = note("has alive from before a third of the steady time was over", old.collect());
-    hot.into_iter().chain(old).chain(lost_note(outcome)).collect()
+    hot.into_iter().chain(old).chain(cpu_note(outcome)).chain(lost_note(outcome)).collect()
+}
+
+/// `malloc and free take 7 % of its CPU time, by the times of sampled calls`
+pub(super) fn cpu_note(outcome: &Outcome) -> Option<String> {
+    let share = outcome.allocator_cpu_share?;
+    Some(format!("malloc and free take {} of its CPU time, by the times of sampled calls", percent(share)))
 }
 
 pub(super) fn lost_note(outcome: &Outcome) -> Option<String> {

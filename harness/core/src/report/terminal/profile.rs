@@ -2,7 +2,7 @@
 
 use super::super::{Layout, Report};
 use super::conclusion;
-use super::kept::{SHOWN, described, lost_note, percent};
+use super::kept::{SHOWN, cpu_note, described, lost_note, percent};
 use super::notes::cell_notes;
 use super::prose::wrapped;
 use super::table::{Column, table};
@@ -33,7 +33,7 @@ fn of_cell(outcome: &Outcome, layout: Layout) -> String {
     if text.is_empty() {
         text.push_str(&wrapped(&format!("{}: no stacks were sampled", outcome.cell), layout));
     }
-    let of_places = lost_note(outcome);
+    let of_places = cpu_note(outcome).into_iter().chain(lost_note(outcome));
     for note in cell_notes(outcome).into_iter().chain(of_places) {
         text.push_str(&wrapped(&format!("{}: {note}", outcome.cell), layout));
     }
@@ -63,6 +63,7 @@ fn hot(spots: &[HotSpot], layout: Layout) -> String {
     let sizes = vec![
         Column::figures("per request", shown.iter().map(|spot| spot.bytes.to_string().replace("/request", ""))),
         Column::figures("objects", shown.iter().map(|spot| format!("{:.1}", spot.objects))),
+        Column::figures("CPU", shown.iter().map(|spot| spot.cpu_share.map_or_else(|| "–".to_owned(), percent))),
     ];
     of_places("allocates most", &shown.iter().map(|spot| &spot.place).collect::<Vec<_>>(), sizes, layout)
 }

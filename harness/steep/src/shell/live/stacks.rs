@@ -40,6 +40,7 @@ struct Sizes {
     live_bytes: f64,
     allocated_bytes: f64,
     allocated_objects: f64,
+    allocator_ns: f64,
 }
 
 /// All stacks at one moment.
@@ -140,6 +141,7 @@ impl StackLog {
                     live_bytes: stack.allocated_bytes.saturating_sub(stack.freed_bytes) as f64,
                     allocated_bytes: stack.allocated_bytes as f64,
                     allocated_objects: stack.allocated_objects,
+                    allocator_ns: stack.allocator_ns,
                 };
                 found.insert((id.0, id.1, number), sizes);
             }
@@ -212,6 +214,7 @@ impl StackLog {
                     live_bytes: vec![0.0; count],
                     allocated_bytes: vec![0.0; count],
                     allocated_objects: vec![0.0; count],
+                    allocator_ns: vec![0.0; count],
                     ..Stack::default()
                 });
                 let key = (*pid, *start, number);
@@ -220,6 +223,7 @@ impl StackLog {
                     stack.live_bytes[at] += sizes.live_bytes;
                     stack.allocated_bytes[at] += sizes.allocated_bytes;
                     stack.allocated_objects[at] += sizes.allocated_objects;
+                    stack.allocator_ns[at] += sizes.allocator_ns;
                 }
                 if let Some(alive) = self.alive.get(&key) {
                     alive.add_to(stack);
