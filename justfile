@@ -26,7 +26,7 @@ fuzz SECONDS="60":
 scenarios:
     for scenario in scenarios/*.toml; do cargo steep check "$scenario"; done
 
-# Write docs/scenario.md anew from the list of keys, and the rules of METHOD.md from the code
+# Write docs/scenario.md anew from the list of keys, the schema of reports and the rules of METHOD.md from the code
 docs:
     UPDATE_DOCS=1 cargo test --package steep-core --test core -- reference rules
 

@@ -6,6 +6,7 @@
 mod advice;
 mod by_request;
 mod counters;
+mod course;
 mod delivery;
 mod figures;
 mod held;
@@ -39,6 +40,7 @@ use serde::Serialize;
 
 pub use self::by_request::ByRequest;
 use self::by_request::by_request;
+use self::course::course;
 use self::delivery::{completed, connections_note, failures, is_worth_repeating, short, standstill_note, totals};
 pub use self::figures::{Figures, MemoryEnds, Start};
 use self::figures::{figures, memory_ends};
@@ -252,6 +254,9 @@ pub struct Outcome {
     /// Whether any certificate of the service was taken.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub certificate_unchecked: bool,
+    /// Judged memory over the whole soak: the median of each of up to 32 parts of equally many samples.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memory_course_bytes: Vec<Bytes>,
     /// Memory at the beginning and at the end, for people: the traces hold every sample.
     #[serde(skip)]
     pub memory: Option<MemoryEnds>,
@@ -369,6 +374,7 @@ impl Outcome {
             unverified_allocator: header.unverified_allocator.clone(),
             coded: header.coded.clone(),
             certificate_unchecked: header.certificate_unchecked,
+            memory_course_bytes: course(trace),
             memory: memory_ends(trace),
         }
     }

@@ -1,11 +1,13 @@
 //! Reports: the model of what a run comes to, and one file for each format that prints it.
 //!
 //! Where to add a format: a variant in [`Format`] (`report/format.rs`) and a file beside it that renders a [`Report`];
-//! `report/json.rs` is the shortest. `--format` offers what [`Format::ALL`] lists.
+//! `report/json.rs` is the shortest, and `report/files/` has those for machines. `--format` offers what [`Format::ALL`]
+//! lists.
 //!
 //! Pure: rendering gives a text.
 
 mod analysis;
+mod files;
 mod format;
 mod json;
 mod layout;
@@ -15,7 +17,7 @@ mod settling;
 mod terminal;
 
 pub use self::analysis::Analysis;
-pub use self::format::Format;
+pub use self::format::{Format, RenderError};
 pub use self::json::schema;
 pub use self::layout::Layout;
 pub use self::model::{Missing, Report, Results};

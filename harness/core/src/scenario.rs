@@ -27,6 +27,7 @@ mod phases;
 mod plan;
 pub mod rates;
 mod read;
+mod report;
 mod requests;
 pub mod rows;
 mod sampling;
@@ -63,6 +64,7 @@ pub use self::params::{Param, Pick};
 pub use self::phases::{Phase, Role, Shape, Stage, StartAt, Storm};
 pub use self::plan::{Foldover, PlanRules, Row, Strategy};
 use self::rates::Rates;
+pub use self::report::{FileFormat, ReportFiles};
 pub use self::requests::capture::{Capture, CapturePlace};
 pub(crate) use self::requests::check::LONGEST_PATH;
 pub use self::requests::conduct::{Abort, Conduct, Farewell, Hold};
@@ -128,6 +130,9 @@ pub struct Scenario {
     pub known: Vec<Known>,
     /// What must not be exceeded.
     pub thresholds: Vec<Threshold>,
+    /// What is written beside the report.
+    #[serde(default, skip_serializing_if = "ReportFiles::is_empty")]
+    pub report: ReportFiles,
 }
 
 impl Scenario {

@@ -33,6 +33,9 @@ pub struct Report {
     pub name: String,
     /// Start of the run, RFC 3339.
     pub started: String,
+    /// The folder that the sources which are named below stand in, from the root of the repository.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub source_root: String,
     /// Version of steep that made this report.
     pub steep: String,
     /// What the run comes to.
@@ -51,6 +54,8 @@ pub struct Report {
     pub not_run: Option<NotRun>,
     /// The cells, baseline first, then by id.
     pub cells: Vec<Outcome>,
+    /// What each of them means for the exit status, growth that is filed taken into account.
+    pub cell_statuses: BTreeMap<CellId, Status>,
     /// Cells that ran the same although they are to differ, and are not compared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Alike>,
@@ -127,6 +132,7 @@ impl Report {
         let mut isolation = isolate(&flags, &judged_cells(&apart));
         explain(&mut isolation, &alike, &apart);
         let (known, each) = weigh(&known, Date::of(&started).as_ref(), &isolation, &outcomes, &fail_on);
+        let cell_statuses = outcomes.iter().map(|outcome| outcome.cell.clone()).zip(each.iter().copied()).collect();
         let not_run = overnight.map(|night| NotRun::of(&night, &outcomes, &isolation));
         let each = each.into_iter().chain(not_run.as_ref().map(|not_run| not_run.status(&outcomes)));
         let status = Status::of(each.chain((!missing.is_empty()).then_some(Status::NotDone)));
@@ -142,6 +148,7 @@ impl Report {
             schema: SCHEMA,
             name,
             started,
+            source_root: String::new(),
             steep: env!("CARGO_PKG_VERSION").to_owned(),
             status,
             exit_status: status.code(),
@@ -150,6 +157,7 @@ impl Report {
             not_asked,
             not_run,
             cells: outcomes,
+            cell_statuses,
             alike,
             flags,
             axes,

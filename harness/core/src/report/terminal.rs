@@ -29,6 +29,7 @@ use self::layers::layers;
 use self::levels::{described, levels};
 use self::loads::loads;
 use self::not_run::not_run;
+pub(super) use self::notes::cell_notes;
 use self::notes::notes;
 pub use self::outline::outline_text;
 pub use self::plan::plan_table;
@@ -85,7 +86,7 @@ fn conclusion(report: &Report, layout: Layout) -> String {
 }
 
 /// The run in one sentence.
-fn sentence(report: &Report) -> String {
+pub(super) fn sentence(report: &Report) -> String {
     let said = &report.sentence;
     let flags = if said.is_empty() { String::new() } else { format!(" {said}.") };
     let status = match report.status {

@@ -24,6 +24,7 @@ use super::params::decode::param;
 use super::phases::decode::phase;
 use super::plan::decode::plan;
 use super::read::{Reader, Section};
+use super::report::report;
 use super::requests::decode::request;
 use super::sampling::sampling;
 use super::service::decode::service;
@@ -99,6 +100,7 @@ fn scenario(reader: &mut Reader, top: &Section<'_>) -> Scenario {
         judge: judge(reader, top),
         known: reader.list(top, "known", known),
         thresholds: reader.list(top, "thresholds", threshold),
+        report: report(reader, top),
     }
 }
 
@@ -131,6 +133,7 @@ fn check(scenario: &Scenario, spans: &Spans) -> Vec<Problem> {
     check.no_load(scenario);
     check.decides(scenario);
     check.known(scenario);
+    check.report(scenario);
     check.problems
 }
 

@@ -10,7 +10,7 @@ use super::schema::Presence::{Default, Optional, Required};
 pub use super::schema::{Key, Kind, Presence};
 use super::schema::{LARGEST, Schema, key};
 use super::{
-    allocators, axes, constraints, dependencies, flags, flows, http, judge, known, load, params, phases, plan,
+    allocators, axes, constraints, dependencies, flags, flows, http, judge, known, load, params, phases, plan, report,
     requests, sampling, service, thresholds,
 };
 
@@ -46,6 +46,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
         sampling::KEYS,
         judge::keys::KEYS,
         known::keys::KEYS,
+        report::KEYS,
     ];
     before.into_iter().chain(flags::keys::keys()).chain(after).flatten()
 }

@@ -29,7 +29,7 @@ pub(super) use self::search::Search;
 use self::so_far::SoFar;
 use super::outcomes::judged;
 use super::output::{layout, printed, status_of, tell};
-use super::report::{assemble, rendered};
+use super::report::{assemble, keep, rendered};
 use super::scenario_file::LoadedScenario;
 use crate::cli::ReportFormat;
 use crate::shell::cell::{self, Soaking};
@@ -234,7 +234,7 @@ impl<'l> Campaign<'l> {
     fn report(&mut self, format: ReportFormat) -> Status {
         let report = assemble(&self.so_far.folder, &self.so_far.run, &mut self.so_far.outcomes);
         let kept =
-            self.so_far.folder.write_json("report.json", &report).context("keep the report").map(|()| Status::Clean);
+            keep(&self.so_far.folder, &self.so_far.run, &report).context("keep the report").map(|()| Status::Clean);
         let kept = status_of(kept);
         let text = match self.page {
             Page::Profile if format.format.has_layout() => Ok(profile(&report, layout(format.wide))),

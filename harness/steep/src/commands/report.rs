@@ -9,7 +9,7 @@ use super::output::{layout, print, status_of};
 use crate::cli::ReportFormat;
 use crate::shell::store::{RunFolder, RunRecord, StoreError};
 use steep_core::exit::Status;
-use steep_core::report::{Layout, Missing, Report, Results, schema};
+use steep_core::report::{Format, Layout, Missing, Report, Results, schema};
 use steep_core::scenario::Flag;
 
 /// Prints the report of the run at `path`, to `file` if one is given. A report that was made is a success whatever it
@@ -38,6 +38,15 @@ pub(super) fn rendered(report: &Report, format: ReportFormat) -> Result<String, 
     Ok(format.format.render(report, layout(format.wide))?)
 }
 
+/// Keeps `report` in its folder, and beside it each form that the scenario asks for.
+pub(super) fn keep(folder: &RunFolder, run: &RunRecord, report: &Report) -> Result<(), anyhow::Error> {
+    folder.write_json("report.json", report)?;
+    for format in run.scenario.report.formats.iter().copied().map(Format::from) {
+        folder.write_text(format.file_name(), &format.render(report, Layout::default())?)?;
+    }
+    Ok(())
+}
+
 /// The report on all that `folder` holds; what came of the cells that are `known` is not found anew.
 pub(super) fn assemble(folder: &RunFolder, run: &RunRecord, known: &mut Outcomes) -> Report {
     known.add_reruns(folder, run);
@@ -52,7 +61,7 @@ pub(super) fn assemble(folder: &RunFolder, run: &RunRecord, known: &mut Outcomes
             Err(error) => missing.push(Missing { cell: cell.id.clone(), reason: in_full(&error) }),
         }
     }
-    let report = Report::new(Results {
+    let mut report = Report::new(Results {
         name: run.scenario.name.clone(),
         started: run.started.clone(),
         flags: run.scenario.flags.iter().flat_map(Flag::members).collect(),
@@ -64,6 +73,7 @@ pub(super) fn assemble(folder: &RunFolder, run: &RunRecord, known: &mut Outcomes
         overnight: run.plan.overnight.clone(),
         outcomes,
     });
+    report.source_root.clone_from(&run.scenario.report.source_root);
     report.with_commands(&run.scenario, &run.plan, &folder.path().display().to_string())
 }
 

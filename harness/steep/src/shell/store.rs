@@ -338,6 +338,15 @@ impl RunFolder {
         text.push('\n');
         replace(&path, visible(&text).as_bytes())
     }
+
+    /// Writes `text` as the file `name`, whole or not at all.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_text(&self, name: &str, text: &str) -> Result<(), StoreError> {
+        // It is shown on a terminal sooner or later.
+        replace(&self.path.join(name), visible(text).as_bytes())
+    }
 }
 
 /// Reads a trace from its file, or from the cell's folder.

@@ -14,6 +14,7 @@ mod night;
 mod ports;
 mod repeat;
 mod rerun;
+mod report_files;
 mod revisions;
 mod secrets;
 mod switches;

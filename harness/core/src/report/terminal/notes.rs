@@ -163,7 +163,7 @@ fn ending_notes(ending: &Ending) -> Vec<String> {
     ending.holders.iter().take(HOLDERS_SHOWN).map(said).collect()
 }
 
-pub(super) fn cell_notes(outcome: &Outcome) -> Vec<String> {
+pub(in crate::report) fn cell_notes(outcome: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
     if !outcome.verdict().is_clear() {
         notes.push(format!("{} – {}; {}", outcome.verdict(), outcome.verdict().meaning(), outcome.judgement.reason));

@@ -10,8 +10,23 @@ use crate::scenario::check::{Check, Names};
 use crate::scenario::{Program, Scenario, Verify};
 
 /// Names of the run's folder, and the id of the cell in which all is as in production.
-pub(crate) const RESERVED_FLAGS: [&str; 8] =
-    ["baseline", "builds", "reruns", "attempts", "run.json", "run.lock", "report.json", "scenario.toml"];
+pub(crate) const RESERVED_FLAGS: [&str; 15] = [
+    "baseline",
+    "builds",
+    "reruns",
+    "attempts",
+    "run.json",
+    "run.lock",
+    "report.json",
+    "scenario.toml",
+    "report.txt",
+    "junit.xml",
+    "report.md",
+    "annotations.txt",
+    "code-quality.json",
+    "bencher.json",
+    "openmetrics.txt",
+];
 
 impl Check<'_> {
     pub(in crate::scenario) fn flags(&mut self, scenario: &Scenario) {
