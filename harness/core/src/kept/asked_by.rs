@@ -1,5 +1,6 @@
 //! Which requests ask for what a place keeps: births of what it has alive, against the completed requests of each name.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Series, Stack};
@@ -26,7 +27,7 @@ const LIKELIER: f64 = 3.0;
 const SAME_FOR_ALL: f64 = 0.05;
 
 /// Which requests ask for what a place keeps.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AskedBy {
     /// Samples of what it has alive and was born while it was watched.
     pub survivors: u64,
@@ -44,7 +45,7 @@ pub struct AskedBy {
 }
 
 /// How what was born survives, by its age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Survival {
     /// As much of the old as of the young: it is kept for as long as was looked.
@@ -57,7 +58,7 @@ pub enum Survival {
 }
 
 /// A request that asks for what is kept.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Asker {
     /// Its name; of several that always come in the same proportion, as steps of a flow do, all of them.
     pub name: String,

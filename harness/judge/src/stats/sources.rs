@@ -84,7 +84,9 @@ impl Fit {
             return None;
         }
         let mut rates = vec![0.0; activities.len()];
-        places.iter().for_each(|place| rates[*place] = total / (places.len() as f64 * sums[*place]));
+        for place in places {
+            rates[*place] = total / (places.len() as f64 * sums[*place]);
+        }
         let mut fit = Self::at(events, activities, rates);
         for _ in 0..STEPS {
             let Some((next, is_whole)) = fit.step(events, activities, places) else { break };
@@ -108,7 +110,9 @@ impl Fit {
             (false, _) => -expected,
         };
         let likelihood = events.iter().zip(&expected).map(of_bin).sum();
-        expected.iter_mut().for_each(|expected| *expected = expected.max(LEAST));
+        for expected in &mut expected {
+            *expected = expected.max(LEAST);
+        }
         Self { rates, expected, likelihood }
     }
 
