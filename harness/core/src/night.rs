@@ -24,7 +24,7 @@ use crate::scenario::{Flag, Scenario};
 use crate::search::{CellGrowth, Search, cell_growths, rules};
 use steep_judge::bisect::{Next, SearchState};
 use steep_judge::ids::FlagSet;
-use steep_judge::isolation::{Finding, Guilt, Isolation, isolate};
+use steep_judge::isolation::{Finding, Guilt, Isolation, StackLevel, isolate};
 use steep_judge::units::duration_text;
 
 /// The share of a night that the long cell gets. As much is left for what it raises: naming a culprit took 0.5 to 3
@@ -56,8 +56,8 @@ pub struct Past {
     pub cell: Cell,
     /// Growth with its standard error, in units of what is worth finding; none: it could not be judged.
     pub growth: Option<(f64, f64)>,
-    /// The same of each stack that grows by itself, in the same order in all cells; `growth` is what they leave.
-    pub stacks: Vec<Option<(f64, f64)>>,
+    /// That of each stack that grows by itself, in the same order in all cells; `growth` is what they leave.
+    pub stacks: Vec<Option<StackLevel>>,
     /// Whether the statistics decided it.
     pub is_decided: bool,
 }

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
+use crate::kept::sample_every;
 use crate::outcome::{Outcome, judged_cells};
 use crate::plan::{Allowed, Cell};
-use crate::scenario::{Model, Scenario};
-use steep_judge::bisect::{Bisect, Rules, SearchState, Soaked};
+use crate::scenario::{Model, Phase, Role, Scenario, Shape};
+use steep_judge::bisect::{Bisect, Rules, Sampled, SearchState, Soaked};
 use steep_judge::ids::FlagSet;
-use steep_judge::isolation::measured;
+use steep_judge::isolation::{StackLevel, measured};
 use steep_judge::units::BytesPerRequest;
 
 /// Flags that a search weighs at most. Of more than 60 not all pairs are weighed but the likely ones
@@ -41,6 +42,27 @@ pub fn rules(scenario: &Scenario) -> Rules {
     Rules { worth_finding, worth_per_hour, fixed_length, warm_up: Duration::ZERO, seed: scenario.seed.0, ..usual }
 }
 
+/// The same for a search that is simulated: where the library may be loaded into the service its cells have live bytes
+/// and stacks, sampled as they will be, as far as the scenario says how much is asked.
+#[must_use]
+pub fn rehearsed_rules(scenario: &Scenario) -> Rules {
+    let usual = rules(scenario);
+    let steady = || scenario.phases.iter().filter(|phase| phase.role == Role::Steady);
+    let is_known = |phase: &Phase| !matches!(phase.shape, Shape::Users { .. } | Shape::External);
+    let rate = steady().map(|phase| phase.shape.peak().get()).fold(0.0, f64::max);
+    if !scenario.service.may_be_preloaded() || !steady().all(is_known) || rate <= 0.0 {
+        return usual;
+    }
+    let fitted: Duration = steady().map(|phase| phase.duration).sum();
+    let warm_up = scenario.soak_duration().saturating_sub(fitted);
+    let fills = (warm_up / WARM_UP_FILLS).max(Duration::from_secs(1));
+    let every = sample_every(&scenario.phases) as f64;
+    Rules { warm_up, sampled: Some(Sampled { every, rate, fills }), ..usual }
+}
+
+/// Caches of a simulated service fill so many time constants in the warm-up: what it is for.
+const WARM_UP_FILLS: u32 = 3;
+
 /// What a cell of a run told of growth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellGrowth {
@@ -48,8 +70,8 @@ pub struct CellGrowth {
     pub flags: FlagSet,
     /// Growth with its standard error, in units of what is worth finding; none: the cell could not be judged.
     pub growth: Option<(f64, f64)>,
-    /// The same of each stack that grows by itself, in the same order in all cells; `growth` is what they leave.
-    pub stacks: Vec<Option<(f64, f64)>>,
+    /// That of each stack that grows by itself, in the same order in all cells; `growth` is what they leave.
+    pub stacks: Vec<Option<StackLevel>>,
 }
 
 /// What `cells` told by their `outcomes`, for a search among `switches`.
@@ -87,8 +109,6 @@ impl Search {
                 Some((growth, error)) => {
                     // What is pinned, and who follows another of a group, tells nothing.
                     let flags = among(&flags);
-                    let stack = |(growth, error): (f64, f64)| (in_bytes(growth), in_bytes(error));
-                    let stacks = stacks.into_iter().map(|level| level.map(stack)).collect();
                     search.bisect.add(Soaked { flags, growth: in_bytes(growth), error: in_bytes(error), stacks });
                 }
                 None => search.unjudged.push(flags),
@@ -192,5 +212,18 @@ pinned = { tls = true, debug = false }
             described.push(CellGrowth { flags, growth: Some((growth, 0.1)), stacks: Vec::new() });
         }
         panic!("eight cells did not tell which of two flags leaks");
+    }
+
+    #[test]
+    fn a_rehearsal_has_stacks_where_the_cells_will() {
+        let rehearsed = |more: &str| {
+            let scenario = decode(&sound("20m", more)).scenario.unwrap_or_else(|| panic!("{more}"));
+            rehearsed_rules(&scenario)
+        };
+        let sampled = rehearsed("").sampled.expect("auto: the library may be loaded");
+        assert!((sampled.every - 65_536.0).abs() < 1.0 && sampled.rate > 0.0, "{sampled:?}");
+        let text = sound("20m", "").replace("[service]", "[service]\nlive = \"off\"");
+        let off = decode(&text).scenario.unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(rehearsed_rules(&off), rules(&off));
     }
 }

@@ -23,6 +23,7 @@ pub use self::stacks::Sampled;
 use self::stacks::{Stack, together};
 pub use self::truth::Truth;
 use crate::ids::FlagSet;
+use crate::isolation::StackLevel;
 use crate::isolation::model::{CREEP, Causes, Reading, Term};
 use crate::isolation::posterior::{Hypothesis, Posterior};
 use crate::units::{BytesPerHour, BytesPerRequest, counted, duration_text};
@@ -43,9 +44,9 @@ pub struct Soaked {
     pub growth: BytesPerRequest,
     /// Standard error of that.
     pub error: BytesPerRequest,
-    /// Growth with its standard error of each stack that grows by itself in some cell, in the same order in all cells;
-    /// none: nobody looked at the stacks of this cell. `growth` is what they leave.
-    pub stacks: Vec<Option<(BytesPerRequest, BytesPerRequest)>>,
+    /// Growth of each stack that grows by itself in some cell, in the same order in all cells; none: nobody looked at
+    /// the stacks of this cell. `growth` is what they leave.
+    pub stacks: Vec<Option<StackLevel>>,
 }
 
 /// What a search goes by.
@@ -95,14 +96,13 @@ const TELLING: f64 = 4.0;
 
 impl Rules {
     /// How long a cell must last to tell `effect` from nothing: the error falls with the time after the warm-up to the
-    /// power 3/2.
-    #[must_use]
-    pub fn length(&self, effect: BytesPerRequest) -> Duration {
+    /// power 3/2. Where stacks are sampled, `is_longer` makes it twice as long.
+    fn length(&self, effect: BytesPerRequest, is_longer: bool) -> Duration {
         if let Some(length) = self.fixed_length {
             return length;
         }
         if let Some(sampled) = self.sampled {
-            return self.warm_up + sampled.length(effect);
+            return self.warm_up + sampled.length(effect) * if is_longer { 2 } else { 1 };
         }
         let share = TELLING * self.error_of_half_hour.get() / effect.get();
         let seconds = HALF_HOUR * share.max(0.0).powf(2.0 / 3.0);
@@ -226,7 +226,7 @@ impl Bisect {
         let of_rest = self.explanations(&posterior);
         let all = std::iter::once(&posterior).chain(stacks.iter().map(|stack| &stack.posterior));
         let program_posterior = all.map(|posterior| posterior.share(Term::Program)).fold(0.0, f64::max);
-        let explanations = together(&of_rest, &stacks);
+        let explanations = together(self.flags.len(), &of_rest, &stacks);
         let next = self.next(&posterior, &stacks, (&of_rest, &explanations), is_feasible, left);
         SearchState { explanations, flags: self.likelihoods(&posterior, &stacks), program_posterior, next }
     }
@@ -295,21 +295,23 @@ impl Bisect {
         is_feasible: impl Fn(&FlagSet) -> bool,
         left: Duration,
     ) -> Next {
-        let length = self.rules.length(self.in_question(posterior, stacks));
+        let is_likely = of_rest.first().is_some_and(|best| best.posterior >= SURE);
+        let unsure = || stacks.iter().filter(|stack| !stack.is_sure());
+        // What may fill is told by what is left of it later.
+        let is_longer = is_likely && unsure().next().is_some() && unsure().all(Stack::may_fill);
+        let length = self.rules.length(self.in_question(posterior, stacks), is_longer);
         // Too little for another cell makes this one longer.
         let shortest = self.rules.sampled.map_or(SHORTEST, |_| Sampled::SHORTEST);
         let may_be_last = self.rules.fixed_length.is_none() && left >= self.rules.warm_up + shortest;
         let length = if may_be_last && left < length.mul_f64(LAST) { left } else { length };
         let seed = self.rules.seed ^ (self.soaked.len() as u64) << 32;
         let feasible = |on: &Vec<bool>| is_feasible(&self.set(on));
-        let unsure = || stacks.iter().filter(|stack| !stack.is_sure());
         let near = unsure().flat_map(|stack| neighbourhoods(&stack.posterior.hypotheses));
         let near: Vec<&Hypothesis> = neighbourhoods(&posterior.hypotheses).iter().chain(near).collect();
         let candidates = candidates(self.flags.len(), &near, seed, feasible);
         let first = self.first(&candidates);
         let untested = self.untested();
         let unseen = self.unseen(posterior, stacks);
-        let is_likely = of_rest.first().is_some_and(|best| best.posterior >= SURE);
         let is_sure = is_likely && unseen.is_empty() && unsure().next().is_none();
         let are_alike = |one: usize, other: usize| self.soaked[one].flags == self.soaked[other].flags;
         let beyond = posterior.unexplained(&self.readings(), are_alike);

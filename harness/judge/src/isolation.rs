@@ -8,6 +8,7 @@ mod cell;
 mod contrast;
 mod doubt;
 mod factor;
+mod filling;
 mod kept;
 mod measured;
 pub(crate) mod model;
@@ -27,7 +28,7 @@ mod tail;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use self::cell::{JudgedCell, Measured, PhasesSeen};
+pub use self::cell::{JudgedCell, Measured, PhasesSeen, StackLevel};
 use self::contrast::Contrast;
 use self::factor::Factor;
 use self::kept::Stacked;

@@ -1,7 +1,8 @@
 //! Measures on simulated cells how often the culprit is named exactly, what that takes, and how often somebody innocent
 //! is accused: the tables of docs/isolation.md.
 //!
-//! `which_flag search|stacks|plans [--seed N] [--trials N] [--flags N,N…] [--leaking CASE] [--budget HOURS]`
+//! `which_flag search|stacks|plans [--seed N] [--trials N] [--flags N,N…] [--leaking CASE] [--budget HOURS]`; `stacks`
+//! also with `[--every BYTES] [--fills SECONDS]`: between two samples, and the time constant of caches
 //! `which_flag pairs|calm|advice [--seed N] [--trials N] [--minutes N,N…] [--list yes]`: series through all of the
 //! pipeline
 #![allow(clippy::print_stdout, reason = "an example's output is what it is for")]
@@ -30,6 +31,7 @@ struct Options {
     budget: Option<f64>,
     minutes: Vec<usize>,
     list: bool,
+    sampled: Sampled,
 }
 
 impl Options {
@@ -70,9 +72,10 @@ const OF_STACKS: [Case; 6] = [
     ("four, a pair of them", &[(&[0], 16.0), (&[3], 8.0), (&[5], 8.0), (&[1, 6], 16.0)]),
 ];
 
-/// How stacks are sampled in these searches: as steep samples them where 4 B/request are worth finding, at 500
-/// requests/s.
-const SAMPLED: Sampled = Sampled { every: 16_384.0, rate: 500.0 };
+/// How stacks are sampled in these searches unless the command line says otherwise: each 16 KiB at 500 requests/s, as
+/// finely as `steep profile`; steep itself takes one each 128 KiB at that rate. Caches have filled to 5 % when the
+/// warm-up is over.
+const SAMPLED: Sampled = Sampled { every: 16_384.0, rate: 500.0, fills: Duration::from_secs(40) };
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
     let mut options = Options {
@@ -83,6 +86,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
         budget: None,
         minutes: vec![2, 5, 10, 30],
         list: false,
+        sampled: SAMPLED,
     };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} wants a value"))?;
@@ -93,6 +97,8 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<d
             "--minutes" => options.minutes = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--list" => options.list = value == "yes",
             "--leaking" => options.leaking = value,
+            "--every" => options.sampled.every = value.parse()?,
+            "--fills" => options.sampled.fills = Duration::from_secs(value.parse()?),
             "--budget" => options.budget = Some(value.parse()?),
             _ => return Err(format!("no option {name}").into()),
         }
@@ -202,7 +208,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = options(arguments)?;
     match what.as_deref() {
         Some("search") => search(&options, &CASES, None),
-        Some("stacks") => search(&options, &OF_STACKS, Some(SAMPLED)),
+        Some("stacks") => search(&options, &OF_STACKS, Some(options.sampled)),
         Some("plans") => isolate(&options),
         Some("pairs") => pairs::pairs(&options.asked(), &Cells::new()?),
         Some("advice") => advice::advice(&options.asked()),

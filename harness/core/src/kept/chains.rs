@@ -25,6 +25,9 @@ const EARLIER: f64 = 0.25;
 const STEP: f64 = 0.15;
 /// See [`STEP`].
 const IN_STEPS: f64 = 0.8;
+/// A container doubles after twice as many requests as the last time, which an uneven load may draw out (as in the
+/// judge's doublings).
+const NEXT_AFTER: f64 = 2.0 * 1.15;
 /// How far the growth of one cell with two or three steps may be off that of another, as a share.
 const OF_STAIRS: f64 = 0.2;
 
@@ -42,12 +45,12 @@ pub fn chains(series: &Series, causes: &[Cause]) -> Option<CellStacks> {
     let mut others = Sum { value: 0.0, square: unseen * unseen, unseen };
     let mut chains = Vec::new();
     for chain in by_calls(series) {
-        let (growth, shape) = Kept { requests: &requests, live: &chain.live, every }.growth();
+        let (growth, shape, halves) = Kept { requests: &requests, live: &chain.live, every }.growth();
         let is_listed =
             shape != Shape::Flat || growth.value.get() > 0.0 && growth.high.get() * span >= LEAST_SAMPLES * every;
         if is_listed {
             let place = place(&chain.frames, causes);
-            chains.push(ChainGrowth { calls: chain.calls, place, growth, shape });
+            chains.push(ChainGrowth { calls: chain.calls, place, growth, shape, halves });
         } else {
             others.add(growth);
         }
@@ -130,27 +133,35 @@ struct Kept<'k> {
 
 impl Kept<'_> {
     /// How it grows, by the same caution as memory as a whole: a cache that fills, and a batch that is alive at some
-    /// snapshots, keep nothing.
-    fn growth(&self) -> (Estimate<BytesPerRequest>, Shape) {
-        let Some(whole) = line(self.requests, self.live, self.every) else { return (estimate(0.0, 0.0), Shape::Flat) };
+    /// snapshots, keep nothing. With the halves of what may slow down.
+    fn growth(&self) -> (Estimate<BytesPerRequest>, Shape, Option<[Estimate<BytesPerRequest>; 2]>) {
+        let Some(whole) = line(self.requests, self.live, self.every) else {
+            return (estimate(0.0, 0.0), Shape::Flat, None);
+        };
         if let Some(slope) = self.stairs() {
-            return (estimate(slope, OF_STAIRS * slope), Shape::Grows);
+            return (estimate(slope, OF_STAIRS * slope), Shape::Grows, None);
         }
         let returns = self.given_back();
         if whole.slope <= HALF_WIDTH * whole.error || !self.stays(whole.slope) {
             // What comes and goes says nothing by its peaks: what is left between them does.
             let least = [Some(whole), returns].into_iter().flatten();
             let best = least.min_by(|one, other| one.error.total_cmp(&other.error)).unwrap_or(whole);
-            return (best.estimate(), Shape::Flat);
+            return (best.estimate(), Shape::Flat, None);
         }
         let half = self.requests.len() / 2;
         let part = |from: usize, to: usize| line(&self.requests[from..to], &self.live[from..to], self.every);
         let (Some(earlier), Some(later)) = (part(0, half), part(half, self.requests.len())) else {
-            return (whole.estimate(), Shape::Flat);
+            return (whole.estimate(), Shape::Flat, None);
         };
-        let is_steady = earlier.slope + earlier.error >= EARLIER * whole.slope
-            && later.slope + later.error >= Shape::LATER * whole.slope;
-        if is_steady { (whole.estimate(), Shape::Grows) } else { (later.estimate(), Shape::Slows) }
+        // What grows late, or once, is no fill that halves could tell.
+        let begins_early = earlier.slope + earlier.error >= EARLIER * whole.slope;
+        let goes_on = later.slope + later.error >= Shape::LATER * whole.slope;
+        let halves = begins_early.then(|| [earlier.estimate(), later.estimate()]);
+        if begins_early && goes_on {
+            (whole.estimate(), Shape::Grows, halves)
+        } else {
+            (later.estimate(), Shape::Slows, halves)
+        }
     }
 
     /// The smallest value in each quarter of the snapshots.
@@ -182,8 +193,8 @@ impl Kept<'_> {
         (between > 0.0).then(|| Line { slope: (last - first) / between, error })
     }
 
-    /// Growth in at least two steps of which each is larger than the one before: a container that doubles. None if it
-    /// does not.
+    /// Growth in at least two steps of which each is larger than the one before, and the next of which is not overdue: a
+    /// container that doubles. None if it does not: the table of a cache that has filled stands where it doubled last.
     fn stairs(&self) -> Option<f64> {
         let (first, last) = (*self.live.first()?, *self.live.last()?);
         let rise = last - first;
@@ -191,11 +202,22 @@ impl Kept<'_> {
         if rise < LEAST_SAMPLES * self.every || steps.iter().any(|step| *step < -STEP * rise) {
             return None;
         }
-        let large: Vec<f64> = steps.into_iter().filter(|step| *step >= STEP * rise).collect();
-        let is_doubling = large.len() >= 2 && large.windows(2).all(|pair| pair[1] >= 1.5 * pair[0]);
-        let in_steps: f64 = large.iter().sum();
-        let span = self.requests.last()? - self.requests.first()?;
-        (is_doubling && in_steps >= IN_STEPS * rise).then(|| rise / span)
+        let large: Vec<(f64, f64)> = steps
+            .iter()
+            .zip(&self.requests[1..])
+            .filter(|(step, _)| **step >= STEP * rise)
+            .map(|(s, at)| (*s, *at))
+            .collect();
+        let is_doubling = large.len() >= 2 && large.windows(2).all(|pair| pair[1].0 >= 1.5 * pair[0].0);
+        let in_steps: f64 = large.iter().map(|(step, _)| step).sum();
+        let (end, span) = (*self.requests.last()?, self.requests.last()? - self.requests.first()?);
+        // Of snapshots it is known within one when it doubled.
+        let each = span / steps.len() as f64;
+        let is_due = large.windows(2).last().is_some_and(|pair| {
+            let [(_, before), (_, last)] = [pair[0], pair[1]];
+            end - last <= NEXT_AFTER * (last - before + each) + each
+        });
+        (is_doubling && is_due && in_steps >= IN_STEPS * rise).then(|| rise / span)
     }
 }
 
@@ -264,6 +286,24 @@ mod tests {
         assert!(matches!(of("fills"), Some((Shape::Slows, 50..=250))), "{found:?}");
         assert!(matches!(of("doubles"), Some((Shape::Grows, 350..=750))), "{found:?}");
         assert_eq!(of("is_full"), None, "{found:?}");
+    }
+
+    /// The table of a cache doubles while that fills, and stands still from then on.
+    #[test]
+    fn a_table_that_has_not_doubled_when_it_was_due_is_no_leak() {
+        let until = |full: f64| move |requests: f64| 64.0 * 2_f64.powf((requests.min(full) / 100.0).log2().ceil());
+        let table = |full: f64| {
+            let mut series = series(&[("table", &until(full))]);
+            for (at, moment) in series.snapshots.iter_mut().enumerate() {
+                moment.completed = 100 + 500 * at as u64;
+            }
+            let live = |moment: &Moment| 4_096.0 * until(full)(moment.completed as f64);
+            series.stacks[0].live_bytes = series.snapshots.iter().map(live).collect();
+            shapes(&series)
+        };
+        let grows = |found: &[(String, Shape, i64)]| found.iter().any(|(_, shape, _)| *shape == Shape::Grows);
+        assert!(grows(&table(1e9)), "{:?}", table(1e9));
+        assert!(!grows(&table(1_500.0)), "{:?}", table(1_500.0));
     }
 
     /// 32 MiB that are alive at some snapshots, the last ones too.

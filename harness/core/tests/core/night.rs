@@ -15,7 +15,8 @@ use steep_core::scenario::{Flag, Scenario, Supplies};
 use steep_core::sim::SimService;
 use steep_core::testing::{decoded, sound};
 use steep_judge::ids::{CellId, FlagSet};
-use steep_judge::isolation::Guilt;
+use steep_judge::isolation::{CellStacks, ChainGrowth, Guilt, Shape};
+use steep_judge::units::{BytesPerRequest, Estimate};
 
 use super::simulated;
 
@@ -55,7 +56,12 @@ fn soaked(scenario: &Scenario, id: &CellId, flags: &FlagSet, leak: &str) -> Outc
 }
 
 /// The report on a night of so long, in which the flag called `leak` does.
-fn night(mut left: Duration, leak: &str) -> Report {
+fn night(left: Duration, leak: &str) -> Report {
+    night_of(left, leak, |outcome| outcome)
+}
+
+/// The same with what else is known of each cell.
+fn night_of(mut left: Duration, leak: &str, known: impl Fn(Outcome) -> Outcome) -> Report {
     let (scenario, features) = (scenario(), Features::default());
     let planned = plan(&scenario, &features, &Spans::default()).expect("a plan");
     let allowed = Allowed::of(&scenario, &features);
@@ -73,7 +79,7 @@ fn night(mut left: Duration, leak: &str) -> Report {
         let cell = plan.append(&scenario, &features, &wanted.flags, &wanted.axes);
         let mut outcome = soaked(soaking, &cell.id, &cell.flags, leak);
         outcome.axes = cell.axes;
-        outcomes.push(outcome);
+        outcomes.push(known(outcome));
     }
     report(&scenario, plan.overnight, outcomes)
 }
@@ -106,6 +112,38 @@ fn a_night_names_what_leaks_and_says_what_it_left_out() {
     assert_eq!((not_run.planned_cells, not_run.left_out.len() + report.cells.len()), (16, 16), "{not_run:?}");
     let text = terminal(&report, Layout::default());
     insta::assert_snapshot!(text.split("\n\n").filter(|part| part.contains("left out until")).collect::<String>());
+}
+
+/// The stacks of a cell in which `labels` keeps 512 B for each request.
+fn stacks(flags: &FlagSet) -> CellStacks {
+    let estimate = |value: f64, error: f64| Estimate::normal(value, error).map(BytesPerRequest::new);
+    let halves = Some([estimate(512.0, 20.0); 2]);
+    let chain = ChainGrowth {
+        calls: vec!["src/labels.rs shop::label".to_owned()],
+        place: "src/labels.rs:39".to_owned(),
+        growth: estimate(512.0, 14.0),
+        shape: Shape::Grows,
+        halves,
+    };
+    let chains = if flags.contains("labels") { vec![chain] } else { Vec::new() };
+    CellStacks { chains, others: estimate(0.1, 1.0), unseen: BytesPerRequest::new(1.0) }
+}
+
+#[test]
+fn a_night_with_stacks_names_the_line_and_needs_no_more_cells() {
+    let plain = night(Duration::from_hours(8), "labels");
+    let report = night_of(Duration::from_hours(8), "labels", |outcome| {
+        let stacks = Some(stacks(&outcome.flags));
+        Outcome { stacks, ..outcome }
+    });
+    assert_eq!((report.status, guilt(&report, "labels")), (Status::Finding, Guilt::Leaks));
+    assert!(["cache", "sessions"].iter().all(|flag| guilt(&report, flag) == Guilt::Innocent), "{:?}", report.flags);
+    let labels = report.flags.iter().find(|finding| finding.flag == "labels").expect("the flag");
+    assert_eq!(labels.finding.kept_by[0].places, ["src/labels.rs:39"]);
+    assert!(report.stacks.len() == 1 && report.stacks[0].is_sure, "{:?}", report.stacks);
+    let text = terminal(&report, Layout::default());
+    assert!(text.contains("src/labels.rs:39"), "{text}");
+    assert!(report.cells.len() <= plain.cells.len(), "{} and {}", report.cells.len(), plain.cells.len());
 }
 
 #[test]

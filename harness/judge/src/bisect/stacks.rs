@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::candidates::information;
 use super::{Bisect, Explanation, SURE, Soaked};
+use crate::isolation::StackLevel;
 use crate::isolation::model::{Reading, STACK_CREEP};
-use crate::isolation::posterior::Posterior;
+use crate::isolation::posterior::{Hypothesis, Posterior};
 use crate::units::BytesPerRequest;
 
 /// Explanations of all stacks together that are carried on, the likeliest.
@@ -23,11 +24,13 @@ pub struct Sampled {
     pub every: f64,
     /// Requests for each second.
     pub rate: f64,
+    /// Time constant with which caches of a simulated service fill.
+    pub fills: Duration,
 }
 
 impl Sampled {
     /// After the warm-up. Fewer snapshots would have no halves to compare.
-    pub(super) const SHORTEST: Duration = Duration::from_mins(1);
+    pub(super) const SHORTEST: Duration = Duration::from_mins(2);
     /// No cell is longer: what is worth finding stands in dozens of samples by then.
     const LONGEST: Duration = Duration::from_mins(30);
     /// A stack that keeps what is in question is seen in this many samples: its size is known to a quarter.
@@ -67,10 +70,39 @@ impl Stack {
         self.explanations.first().is_some_and(|best| best.posterior >= SURE)
     }
 
-    /// Information, in bits, that a cell with these flags on is expected to give about it.
-    pub(super) fn information(&self, on: &[bool]) -> f64 {
-        information(&self.posterior.hypotheses, on, self.error, STACK_CREEP)
+    /// Whether it is known what makes it grow, and open only whether that fills.
+    pub(super) fn may_fill(&self) -> bool {
+        let leaks = self.explanations.iter().find(|best| !best.culprits.is_empty());
+        !self.is_sure() && leaks.is_some_and(|best| best.posterior >= SURE * self.posterior.kept())
     }
+
+    /// Information, in bits, that a cell with these flags on is expected to give about it: what makes it grow, and
+    /// whether it fills.
+    pub(super) fn information(&self, on: &[bool]) -> f64 {
+        let kept = self.posterior.kept();
+        let entropy = |share: f64| if share > 0.0 { -share * share.log2() } else { 0.0 };
+        let is_open = entropy(kept) + entropy(1.0 - kept);
+        let is_grown = |hypothesis: &&Hypothesis| hypothesis.terms.iter().any(|term| term.is_active(on));
+        let grows: f64 = self.posterior.hypotheses.iter().filter(is_grown).map(|grown| grown.probability).sum();
+        let others_off = on.iter().filter(|on| !**on).count() as f64 / on.len().max(1) as f64;
+        let settles = SETTLES * is_open * grows * others_off;
+        information(&self.posterior.hypotheses, on, self.error, STACK_CREEP) + settles
+    }
+}
+
+/// A cell in which a stack grows alone tells this share of whether it fills; the more flags are on beside, the less of
+/// it: what they fill slows down as well.
+const SETTLES: f64 = 0.3;
+
+/// The same where what grows is kept with this probability: what fills is no leak.
+fn if_kept(explanations: Vec<Explanation>, kept: f64) -> Vec<Explanation> {
+    let scaled = explanations.into_iter().map(|each| Explanation { posterior: kept * each.posterior, ..each });
+    let (innocent, mut all): (Vec<Explanation>, Vec<Explanation>) = scaled.partition(|each| each.culprits.is_empty());
+    let posterior = innocent.iter().map(|each| each.posterior).sum::<f64>() + 1.0 - kept;
+    all.push(Explanation { culprits: Vec::new(), posterior });
+    all.retain(|each| each.posterior > 0.0);
+    all.sort_by(|a, b| b.posterior.total_cmp(&a.posterior));
+    all
 }
 
 impl Bisect {
@@ -81,15 +113,15 @@ impl Bisect {
     }
 
     fn stack(&self, nth: usize) -> Stack {
-        let worth = self.rules.worth_finding.get();
         let reading = |soaked: &Soaked| {
-            let (growth, error) = (*soaked.stacks.get(nth)?)?;
-            let on = self.on(&soaked.flags);
-            Some(Reading { on, growth: growth.get() / worth, error: error.get() / worth })
+            let StackLevel { growth, error, .. } = (*soaked.stacks.get(nth)?)?;
+            Some(Reading { on: self.on(&soaked.flags), growth, error })
         };
         let readings: Vec<Reading> = self.soaked.iter().filter_map(reading).collect();
-        let posterior = Posterior::of_stack(&readings, &self.causes());
-        let explanations = self.explanations(&posterior);
+        let levels = self.soaked.iter().filter_map(|soaked| *soaked.stacks.get(nth)?);
+        let kept = levels.map(|level| level.kept).next().unwrap_or(1.0);
+        let posterior = Posterior::of_stack(&readings, &self.causes(), kept);
+        let explanations = if_kept(self.explanations(&posterior), kept);
         let largest = readings.iter().map(|reading| reading.growth).fold(0.0, f64::max);
         let least = readings.iter().map(|reading| reading.error).fold(f64::INFINITY, f64::min);
         Stack { posterior, explanations, error: least.max(SPREAD * largest) }
@@ -107,8 +139,9 @@ impl Bisect {
     }
 }
 
-/// The explanations of all: each is one of every stack, and one of what no stack accounts for.
-pub(super) fn together(of_rest: &[Explanation], stacks: &[Stack]) -> Vec<Explanation> {
+/// The explanations of all: each is one of every stack, and one of what no stack accounts for. What leaks by one stack
+/// is likelier to do so by another than any of the `flags` is beforehand.
+pub(super) fn together(flags: usize, of_rest: &[Explanation], stacks: &[Stack]) -> Vec<Explanation> {
     let mut all = of_rest.to_vec();
     for stack in stacks {
         let mut with: BTreeMap<Vec<_>, f64> = BTreeMap::new();
@@ -116,8 +149,13 @@ pub(super) fn together(of_rest: &[Explanation], stacks: &[Stack]) -> Vec<Explana
             let mut culprits = [&one.culprits[..], &other.culprits[..]].concat();
             culprits.sort();
             culprits.dedup();
-            *with.entry(culprits).or_default() += one.posterior * other.posterior;
+            let known = other.culprits.iter().filter(|culprit| one.culprits.contains(culprit));
+            let flags_known: usize = known.map(|culprit| culprit.iter().count()).sum();
+            let likelier = (flags as f64).powi(i32::try_from(flags_known).unwrap_or(i32::MAX));
+            *with.entry(culprits).or_default() += likelier * one.posterior * other.posterior;
         }
+        let sum: f64 = with.values().sum();
+        with.values_mut().for_each(|posterior| *posterior /= sum);
         all = with.into_iter().map(|(culprits, posterior)| Explanation { culprits, posterior }).collect();
         all.sort_by(|a, b| b.posterior.total_cmp(&a.posterior));
         all.truncate(CARRIED);

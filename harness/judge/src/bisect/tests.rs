@@ -86,7 +86,7 @@ fn a_flag_that_no_cell_can_have_on_is_not_cleared_by_clean_others() {
 fn where_cells_are_of_one_length_the_search_foretells_by_the_cells_it_had() {
     let minute = Duration::from_mins(1);
     let rules = Rules { fixed_length: Some(minute), ..Rules::default() };
-    assert_eq!(rules.length(bytes(1.0)), minute);
+    assert_eq!(rules.length(bytes(1.0), false), minute);
     let mut bisect = Bisect::new(flags(3), rules);
     bisect.add(soaked(&["f0", "f1", "f2"], 16.0));
     bisect.add(soaked(&[], 0.0));
@@ -216,10 +216,12 @@ fn leaks_of_very_different_size_are_named_together() {
 fn a_longer_cell_has_a_smaller_error_and_a_smaller_effect_needs_a_longer_cell() {
     let rules = Rules::default();
     assert!(rules.error(Duration::from_mins(32)).get() - 0.5 < 1e-9);
-    assert!(rules.length(bytes(4.0)) > rules.length(bytes(16.0)));
+    assert!(rules.length(bytes(4.0), false) > rules.length(bytes(16.0), false));
     // docs/isolation.md: W + 30 · (4 · se / Δ)^(2/3) min.
-    assert!((rules.length(bytes(4.0)).as_secs_f64() / 60.0 - (2.0 + 30.0 * 0.5_f64.powf(2.0 / 3.0))).abs() < 1e-6);
-    assert_eq!(rules.length(bytes(0.0)), Duration::from_mins(62));
+    assert!(
+        (rules.length(bytes(4.0), false).as_secs_f64() / 60.0 - (2.0 + 30.0 * 0.5_f64.powf(2.0 / 3.0))).abs() < 1e-6
+    );
+    assert_eq!(rules.length(bytes(0.0), false), Duration::from_mins(62));
 }
 
 /// Six cells of four flags of which some leak, by themselves or two of them together, with noise.
@@ -290,8 +292,8 @@ fn a_search_that_knows_the_stacks_ends_when_each_has_one_cause() {
         let Next::Soak(cell) = &look.next else { break look };
         let is_on = |needed: &[&str]| needed.iter().all(|flag| cell.flags.contains(flag));
         let level = |(needed, growth): &(&[&str], f64)| {
-            let growth = if is_on(needed) { *growth } else { 0.0 };
-            Some((bytes(growth), bytes((0.1 * growth).max(8.0))))
+            let growth = if is_on(needed) { *growth / 256.0 } else { 0.0 };
+            Some(StackLevel { growth, error: (0.1 * growth).max(0.03), kept: 1.0 })
         };
         let stacks = truth.iter().map(level).collect();
         bisect.add(Soaked { flags: cell.flags.clone(), growth: bytes(5.0), error: bytes(30.0), stacks });
@@ -304,4 +306,39 @@ fn a_search_that_knows_the_stacks_ends_when_each_has_one_cause() {
     expected.sort();
     assert_eq!(named, expected);
     assert!(cells <= 12, "{cells} cells");
+}
+
+/// A stack that grows with `f1`, which is kept with this probability by all cells.
+fn after_cells_with_a_stack(kept: f64) -> SearchState {
+    let mut bisect = Bisect::new(flags(3), Rules::default());
+    for on in [&["f0", "f1", "f2"][..], &[], &["f0", "f2"], &["f1"], &["f1", "f2"], &["f0", "f1"], &["f0"], &["f2"]] {
+        let growth = if on.contains(&"f1") { 4.0 } else { 0.0 };
+        let stacks = vec![Some(StackLevel { growth, error: 0.3, kept })];
+        bisect.add(Soaked { error: bytes(0.4), stacks, ..soaked(on, 0.0) });
+    }
+    bisect.look(|_| true, Duration::from_hours(2))
+}
+
+#[test]
+fn what_may_fill_ends_no_search_and_is_looked_at_for_longer() {
+    assert_eq!(after_cells_with_a_stack(0.99).next, Next::Sure);
+    let open = after_cells_with_a_stack(0.6);
+    assert!((open.flags["f1"] - 0.6).abs() < 0.02, "{open:?}");
+    let Next::Soak(cell) = open.next else { panic!("{open:?}") };
+    assert!(cell.flags.contains("f1"), "{}", cell.flags);
+    let fills = after_cells_with_a_stack(0.01);
+    assert!(fills.next == Next::Sure && fills.explanations[0].culprits.is_empty(), "{fills:?}");
+}
+
+/// A quarter of the flags bring a cache that is far from full when the warm-up is over.
+#[test]
+fn a_cache_that_fills_through_half_of_a_cell_is_no_leak() {
+    let sampled = Sampled { every: 16_384.0, rate: 500.0, fills: Duration::from_secs(90) };
+    let rules = Rules { sampled: Some(sampled), ..Rules::default() };
+    let rehearsal = Rehearsal { flags: flags(4), rules, budget: Duration::from_hours(1) };
+    let mut tally = Tally::default();
+    for seed in 0..3 {
+        rehearsal.search(&Truth::default(), seed, |_| true, &mut tally);
+    }
+    assert_eq!((tally.exact, tally.wrong), (3, 0), "{tally:?}");
 }

@@ -68,7 +68,18 @@ pub struct Measured {
     pub growth: f64,
     /// Its standard error, in the same.
     pub error: f64,
-    /// Growth with its standard error of each stack that grows by itself in some cell, in the same order in all cells;
-    /// none: nobody looked at the stacks of this cell.
-    pub stacks: Vec<Option<(f64, f64)>>,
+    /// Growth of each stack that grows by itself in some cell, in the same order in all cells; none: nobody looked at
+    /// the stacks of this cell.
+    pub stacks: Vec<Option<StackLevel>>,
+}
+
+/// What a stack grows by in a cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StackLevel {
+    /// Growth, in units of what is worth finding.
+    pub growth: f64,
+    /// Its standard error, in the same.
+    pub error: f64,
+    /// How likely it is, by all cells, that what grows there is kept, and does not fill something and stop.
+    pub kept: f64,
 }

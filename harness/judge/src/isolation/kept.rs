@@ -38,6 +38,8 @@ pub struct StackFinding {
     pub causes: Vec<String>,
     /// Whether it is sure.
     pub is_sure: bool,
+    /// How likely it is that what grows there is kept for ever, and does not fill something and stop.
+    pub kept_posterior: f64,
 }
 
 /// A signal, weighed by itself.
@@ -55,7 +57,7 @@ impl Stacked {
         let stacked = |signal: &Signal| {
             let readings = weighed.of_signal(signal);
             let cells = (0..signal.levels.len()).filter(|cell| signal.levels[*cell].is_some()).collect();
-            let posterior = Posterior::of_stack(&readings, causes);
+            let posterior = Posterior::of_stack(&readings, causes, signal.kept);
             Self { signal: signal.clone(), cells, readings, posterior }
         };
         weighed.signals.iter().map(stacked).collect()
@@ -146,7 +148,9 @@ impl Weighed<'_> {
             best.clone()
         } else {
             let all = posterior.hypotheses.iter().flat_map(|hypothesis| &hypothesis.terms).copied().filter(is_cause);
-            let likely: BTreeSet<Term> = all.filter(|term| posterior.share(*term) > CLEARED).collect();
+            // Of what may fill as well: those that make it do either.
+            let is_likely = |term: &Term| posterior.share(*term) > CLEARED * posterior.kept();
+            let likely: BTreeSet<Term> = all.filter(is_likely).collect();
             let mut likely: Vec<Term> = likely.into_iter().collect();
             likely.sort_by(|one, other| posterior.share(*other).total_cmp(&posterior.share(*one)));
             likely
@@ -155,7 +159,8 @@ impl Weighed<'_> {
             // Nothing explains it: what the cells show that have most.
             stacked.kept(&[Term::Program], self.readings.worth()?)
         })?;
-        Some(StackFinding { kept, causes: terms.into_iter().map(|term| self.called(term)).collect(), is_sure })
+        let causes = terms.into_iter().map(|term| self.called(term)).collect();
+        Some(StackFinding { kept, causes, is_sure, kept_posterior: posterior.kept() })
     }
 
     fn called(&self, term: Term) -> String {

@@ -1,6 +1,6 @@
 //! What each cell says of growth, for a search that goes on.
 
-use super::cell::{JudgedCell, Measured};
+use super::cell::{JudgedCell, Measured, StackLevel};
 use super::phases;
 use super::readings::Readings;
 use super::stacks::Level;
@@ -22,7 +22,7 @@ pub fn measured(flags: &[String], outcomes: &[JudgedCell]) -> Vec<Measured> {
 
 fn read(flags: &[String], outcomes: &[JudgedCell]) -> Vec<Measured> {
     let readings = Readings::of(flags, outcomes);
-    let level = |level: Level| (level.growth, level.error);
+    let level = |Level { growth, error, .. }: Level, kept: f64| StackLevel { growth, error, kept };
     // A search ends on what is cleared.
     let cells = readings.outcomes.iter().zip(&readings.careful).enumerate();
     cells
@@ -30,7 +30,11 @@ fn read(flags: &[String], outcomes: &[JudgedCell]) -> Vec<Measured> {
             cell: outcome.cell.clone(),
             growth: reading.growth,
             error: reading.error,
-            stacks: readings.signals.iter().map(|signal| signal.levels[nth].map(level)).collect(),
+            stacks: readings
+                .signals
+                .iter()
+                .map(|signal| signal.levels[nth].map(|of_cell| level(of_cell, signal.kept)))
+                .collect(),
         })
         .collect()
 }

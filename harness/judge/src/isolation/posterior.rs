@@ -30,6 +30,8 @@ pub(crate) struct Posterior {
     /// Probabilities sum to one.
     pub(crate) hypotheses: Vec<Hypothesis>,
     model: Option<Model>,
+    /// How likely it is that growth is kept, and does not fill something and stop: what fills is nobody's leak.
+    kept: f64,
 }
 
 impl Posterior {
@@ -38,15 +40,15 @@ impl Posterior {
         Self::with(readings, causes, CREEP)
     }
 
-    /// Of what one stack, or some, kept in these cells.
-    pub(crate) fn of_stack(readings: &[Reading], causes: &Causes) -> Self {
-        Self::with(readings, causes, STACK_CREEP)
+    /// Of what one stack, or some, grew by in these cells, which with the probability `kept` does not fill something.
+    pub(crate) fn of_stack(readings: &[Reading], causes: &Causes, kept: f64) -> Self {
+        Self { kept, ..Self::with(readings, causes, STACK_CREEP) }
     }
 
     fn with(readings: &[Reading], causes: &Causes, creep: f64) -> Self {
         let Some(model) = Model::new(readings, causes, creep) else {
             // No cell, or numbers that are none: nothing is known.
-            return Self { hypotheses: Vec::new(), model: None };
+            return Self { hypotheses: Vec::new(), model: None, kept: 1.0 };
         };
         Self::of_model(model)
     }
@@ -54,14 +56,19 @@ impl Posterior {
     /// Of a model of cells.
     pub(super) fn of_model(model: Model) -> Self {
         let hypotheses = weighed(&model, search::found(&model));
-        Self { hypotheses, model: Some(model) }
+        Self { hypotheses, model: Some(model), kept: 1.0 }
     }
 
-    /// How likely it is that an explanation of this kind holds.
+    /// How likely it is that an explanation of this kind holds, which has some cause, and that what grows is kept.
     pub(crate) fn probability(&self, holds: impl Fn(&Hypothesis) -> bool) -> f64 {
         let held = self.hypotheses.iter().filter(|hypothesis| holds(hypothesis));
         // The sum of no floats is -0.
-        held.fold(0.0, |sum, hypothesis| sum + hypothesis.probability)
+        self.kept * held.fold(0.0, |sum, hypothesis| sum + hypothesis.probability)
+    }
+
+    /// How likely it is that what grows is kept.
+    pub(crate) const fn kept(&self) -> f64 {
+        self.kept
     }
 
     /// How likely it is that `term` is at work.

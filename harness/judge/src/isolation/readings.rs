@@ -3,6 +3,7 @@
 
 use super::cell::JudgedCell;
 use super::factor::Factor;
+use super::filling::Slowdown;
 use super::model::{Causes, Reading};
 use super::said::Said;
 use super::signals::{Signal, Signals};
@@ -49,7 +50,8 @@ impl<'o> Readings<'o> {
         let mut careful: Vec<Reading> = judged.iter().map(|judged| reading(judged, judged.2.careful)).collect();
         // Stacks know growth per request only.
         let stacks = |outcome: &&'o JudgedCell| outcome.stacks.as_ref().filter(|_| is_per_request);
-        let signals = Signals::of(&outcomes.iter().map(stacks).collect::<Vec<_>>(), worth);
+        let sums: Vec<Option<Slowdown>> = judged.iter().map(|(_, growth, _)| Slowdown::of(growth, worth)).collect();
+        let signals = Signals::of(&outcomes.iter().map(stacks).collect::<Vec<_>>(), &sums, worth);
         for (cell, (_, growth, _)) in judged.iter().enumerate() {
             let is_live = growth.source.layer() == Layer::Live;
             leave_out(&signals, cell, is_live, [&mut cells[cell], &mut careful[cell]]);

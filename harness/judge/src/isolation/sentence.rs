@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::suspects::{probability_text, quoted};
-use super::{AxisFinding, Effect, Finding, Guilt, Isolation, NAMED, Suspects, Turn};
+use super::{AxisFinding, CLEARED, Effect, Finding, Guilt, Isolation, NAMED, Suspects, Turn};
 
 /// The sentence, without a full stop; empty if nothing is to be said.
 pub(super) fn sentence(isolation: &Isolation) -> String {
@@ -164,10 +164,19 @@ fn one_without_the_other(isolation: &Isolation, said: &[(String, &Finding)]) -> 
     let bare = said.iter().filter(|(_, finding)| is_bare(finding));
     let bare: Vec<String> = bare.map(|(name, _)| quoted(name)).collect();
     let flags = (!bare.is_empty()).then(|| format!("no single stack shows what {} keeps", listed(&bare)));
-    let open = isolation.stacks.iter().filter(|stack| !stack.is_sure).map(|stack| {
+    // What surely fills is nobody's leak.
+    let open = isolation.stacks.iter().filter(|stack| !stack.is_sure && stack.kept_posterior > CLEARED);
+    let open = open.map(|stack| {
         let (place, growth) = (stack.kept.places.first().map_or("an unknown place", String::as_str), stack.kept.with);
         let names: Vec<String> = stack.causes.iter().take(UNEXPLAINED_NAMED).map(|name| quoted(name)).collect();
         let more = if stack.causes.len() > UNEXPLAINED_NAMED { " or others" } else { "" };
+        if stack.kept_posterior < NAMED {
+            let with = if names.is_empty() { String::new() } else { format!(" with {}", names.join(" or ")) };
+            return format!(
+                "what {place} grows by{with} ({} per request) may be something that fills: longer cells tell",
+                growth.compact()
+            );
+        }
         let may = if names.is_empty() { String::new() } else { format!(": it may be {}{more}", names.join(" or ")) };
         format!("what {place} keeps ({} per request) has no sure cause{may}", growth.compact())
     });

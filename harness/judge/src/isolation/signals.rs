@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::filling::{Slowdown, kept};
 pub(crate) use super::stacks::Level;
-use super::stacks::{CellStacks, ChainGrowth, Shape};
+use super::stacks::{CellStacks, ChainGrowth, Halves, Shape};
 
 /// A chain that grows in some cell by this many standard errors is followed through all cells: there are hundreds in
 /// each, and chance makes 1 in 30,000 look so.
@@ -15,6 +16,10 @@ const LEAST: f64 = 0.5;
 
 /// Chains are apart where a cell differs by more than this many standard errors.
 const APART: f64 = 3.0;
+
+/// And where all cells together do: the sum of their squares has a mean of one for each, and a deviation of 1.4 times
+/// the root of their number.
+const ALL_APART: f64 = 2.0;
 
 /// Chains with this many inner calls in common may be one that is called by another way: a wrapper that a flag adds.
 /// One call alone may be a helper.
@@ -32,6 +37,8 @@ pub(crate) struct Signal {
     pub(crate) calls: Vec<String>,
     /// Growth in each cell; none: its stacks were not looked at.
     pub(crate) levels: Vec<Option<Level>>,
+    /// How likely it is that what grows is kept, and does not fill something and stop.
+    pub(crate) kept: f64,
 }
 
 /// All signals, and what they leave.
@@ -44,8 +51,8 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Of `cells`, where `worth` bytes for each request are worth finding.
-    pub(crate) fn of(cells: &[Option<&CellStacks>], worth: f64) -> Self {
+    /// Of `cells`, where `worth` bytes for each request are worth finding, and of which all together slowed down so.
+    pub(crate) fn of(cells: &[Option<&CellStacks>], sums: &[Option<Slowdown>], worth: f64) -> Self {
         let mut tracks = tracks(cells, worth);
         tracks.sort_by(|one, other| other.total().total_cmp(&one.total()));
         let signals = by_code_word(by_other_ways(tracks));
@@ -54,7 +61,10 @@ impl Signals {
             .partition(|track| track.levels.iter().flatten().any(|level| level.grows && level.growth >= LEAST));
         let apart: BTreeSet<&[String]> = signals.iter().flat_map(|track| track.chains.iter().copied()).collect();
         let rest = |cell: Option<&CellStacks>| Some(cell?.rest(|chain| apart.contains(&chain.calls[..]), worth));
-        Self { rest: cells.iter().copied().map(rest).collect(), all: signals.into_iter().map(Track::signal).collect() }
+        Self {
+            rest: cells.iter().copied().map(rest).collect(),
+            all: signals.into_iter().map(|track| track.signal(sums)).collect(),
+        }
     }
 
     /// What the signals add up to in a cell, with the standard error: none where none of them may be at work there.
@@ -75,11 +85,21 @@ struct Track<'s> {
     /// Growth of each line that was named for it, over all cells.
     places: BTreeMap<&'s str, f64>,
     levels: Vec<Option<Level>>,
+    halves: Vec<Option<Halves>>,
 }
 
 impl Track<'_> {
     fn total(&self) -> f64 {
         self.levels.iter().flatten().map(|level| level.growth).sum()
+    }
+
+    /// What grew in the halves of all cells.
+    fn halves(&self) -> Option<Halves> {
+        self.halves.iter().flatten().cloned().reduce(|sum, halves| sum.with(&halves))
+    }
+
+    fn slows_like(&self, other: &Self) -> bool {
+        self.halves().zip(other.halves()).is_none_or(|(own, other)| own.is_like(&other))
     }
 
     fn take(&mut self, other: Self) {
@@ -94,15 +114,24 @@ impl Track<'_> {
                 grows: own.grows || other.grows,
             });
         }
+        for (own, other) in self.halves.iter_mut().zip(other.halves) {
+            *own = match (own.take(), other) {
+                (Some(own), Some(other)) => Some(own.with(&other)),
+                (own, other) => own.or(other),
+            };
+        }
     }
 
-    fn signal(self) -> Signal {
+    fn signal(self, sums: &[Option<Slowdown>]) -> Signal {
+        let halves = self.halves.iter().zip(sums).filter_map(|(halves, sum)| Some((halves.as_ref()?, *sum)));
+        let kept = kept(halves);
         let mut places: Vec<(&str, f64)> = self.places.into_iter().collect();
         places.sort_by(|one, other| other.1.total_cmp(&one.1));
         Signal {
             places: places.into_iter().take(PLACES).map(|(place, _)| place.to_owned()).collect(),
             calls: self.chains.first().map(|calls| calls.to_vec()).unwrap_or_default(),
             levels: self.levels,
+            kept,
         }
     }
 }
@@ -111,7 +140,14 @@ impl Track<'_> {
 fn tracks<'s>(cells: &[Option<&'s CellStacks>], worth: f64) -> Vec<Track<'s>> {
     let chains = || cells.iter().flatten().flat_map(|cell| &cell.chains);
     let is_sure = |chain: &&ChainGrowth| chain.shape == Shape::Grows && chain.evidence() >= SURE;
-    let sure: BTreeSet<&[String]> = chains().filter(is_sure).map(|chain| &chain.calls[..]).collect();
+    let mut sure: BTreeSet<&[String]> = chains().filter(is_sure).map(|chain| &chain.calls[..]).collect();
+    // Or by what all cells show together, each weighed alike: the table of a map is a few samples in each.
+    let mut evidence: BTreeMap<&[String], f64> = BTreeMap::new();
+    for chain in chains().filter(|chain| chain.shape == Shape::Grows) {
+        *evidence.entry(&chain.calls[..]).or_default() += chain.evidence();
+    }
+    let looked_at = cells.iter().flatten().count() as f64;
+    sure.extend(evidence.into_iter().filter(|(_, sum)| *sum >= SURE * looked_at.sqrt()).map(|(calls, _)| calls));
     let track = |calls: &'s [String]| {
         let mut places: BTreeMap<&str, f64> = BTreeMap::new();
         for chain in chains().filter(|chain| chain.calls == calls && chain.shape == Shape::Grows) {
@@ -120,7 +156,8 @@ fn tracks<'s>(cells: &[Option<&'s CellStacks>], worth: f64) -> Vec<Track<'s>> {
         // The line that most of its growth was named for: the others are helpers that looked like it in some cell.
         let most = places.iter().max_by(|one, other| one.1.total_cmp(other.1)).map(|(place, growth)| (*place, *growth));
         let levels = cells.iter().map(|cell| cell.map(|cell| cell.level(calls, worth))).collect();
-        Track { chains: vec![calls], places: most.into_iter().collect(), levels }
+        let halves = cells.iter().map(|cell| cell.and_then(|cell| cell.halves(calls, worth))).collect();
+        Track { chains: vec![calls], places: most.into_iter().collect(), levels, halves }
     };
     sure.into_iter().map(track).collect()
 }
@@ -150,11 +187,13 @@ fn by_other_ways(tracks: Vec<Track<'_>>) -> Vec<Track<'_>> {
     merged
 }
 
-/// Chains that grow in the same cells, in the same proportion, are one signal: nothing tells their causes apart.
+/// Chains that grow in the same cells, in the same proportion, and slow down alike, are one signal: nothing tells their
+/// causes apart.
 fn by_code_word(tracks: Vec<Track<'_>>) -> Vec<Track<'_>> {
     let mut merged: Vec<Track<'_>> = Vec::new();
     for track in tracks {
-        let likest = merged.iter_mut().filter_map(|other| Some((distance(&other.levels, &track.levels)?, other)));
+        let alike = merged.iter_mut().filter(|other| other.slows_like(&track));
+        let likest = alike.filter_map(|other| Some((distance(&other.levels, &track.levels)?, other)));
         match likest.min_by(|one, other| one.0.total_cmp(&other.0)) {
             Some((_, other)) => other.take(track),
             None => merged.push(track),
@@ -175,6 +214,9 @@ fn distance(large: &[Option<Level>], small: &[Option<Level>]) -> Option<f64> {
         ((small.growth - share * large.growth) / error).abs()
     });
     let beyond: Vec<f64> = beyond.collect();
+    let sum: f64 = beyond.iter().map(|beyond| beyond * beyond).sum();
+    // Cells in which neither grows agree on nothing.
+    let telling = pairs().filter(|(large, small)| large.grows || small.grows).count() as f64;
     let is_near = share > 0.0 && beyond.iter().all(|beyond| *beyond <= APART);
-    is_near.then(|| beyond.iter().map(|beyond| beyond * beyond).sum())
+    (is_near && sum <= telling + ALL_APART * telling.sqrt()).then_some(sum)
 }

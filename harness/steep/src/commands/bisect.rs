@@ -12,7 +12,7 @@ use steep_core::exit::Status;
 use steep_core::plan::{Allowed, Plan};
 use steep_core::report::{Layout, rehearsed};
 use steep_core::scenario::Scenario;
-use steep_core::search::{rules, too_many};
+use steep_core::search::{rehearsed_rules, too_many};
 use steep_judge::bisect::Rehearsal;
 use steep_judge::units::duration_text;
 
@@ -74,7 +74,7 @@ fn rehearse(
     trials: u32,
     layout: Layout,
 ) -> Result<Status, anyhow::Error> {
-    let rehearsal = Rehearsal { flags: allowed.switches(), rules: rules(scenario), budget };
+    let rehearsal = Rehearsal { flags: allowed.switches(), rules: rehearsed_rules(scenario), budget };
     let tallies = rehearsal.usual_cases(trials, |flags| allowed.allows(&allowed.whole(flags)));
     print(&rehearsed(&rehearsal, &tallies, layout), None)?;
     Ok(Status::Clean)

@@ -4,7 +4,7 @@ use super::super::Layout;
 use super::prose::wrapped;
 use super::table::{Column, table};
 use steep_judge::bisect::{Rehearsal, Tally};
-use steep_judge::units::{counted, duration_text};
+use steep_judge::units::{Bytes, counted, duration_text};
 
 /// A line for each case, and what was assumed. A case that the constraints leave no flags for has no line.
 #[must_use]
@@ -24,12 +24,20 @@ pub fn rehearsed(rehearsal: &Rehearsal, tallies: &[(&str, Tally)], layout: Layou
     ];
     let rules = &rehearsal.rules;
     let length = rules.fixed_length.map_or_else(|| "as long as each needs".to_owned(), duration_text);
+    let noise = match &rules.sampled {
+        Some(sampled) => format!(
+            "live bytes and a stack for each {} by the library, where the program takes it, and caches that fill",
+            Bytes::new(sampled.every as u64)
+        ),
+        None => {
+            format!("an error of {} in half an hour, and more in less", rules.described(rules.error_of_half_hour))
+        }
+    };
     let note = format!(
-        "{}, cells {length}, at most {}. Simulated: leaks of four and two times the {} worth finding, an error of {} in half an hour, and more in less. Of a noisier service a search takes longer.",
+        "{}, cells {length}, at most {}. Simulated: leaks of four and two times the {} worth finding, {noise}. Of a noisier service a search takes longer.",
         counted(rehearsal.flags.len(), "flag"),
         duration_text(rehearsal.budget),
         rules.described(rules.worth_finding),
-        rules.described(rules.error_of_half_hour),
     );
     format!("{}\n{}", table(&columns, layout), wrapped(&note, layout))
 }

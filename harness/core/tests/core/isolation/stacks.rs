@@ -18,7 +18,7 @@ fn estimate(value: f64, error: f64) -> Estimate<BytesPerRequest> {
 fn chain(calls: &str, growth: f64, shape: Shape) -> ChainGrowth {
     let calls: Vec<String> = calls.split(" < ").map(str::to_owned).collect();
     let place = format!("{}:1", calls.last().expect("a call"));
-    ChainGrowth { calls, place, growth: estimate(growth, ERROR.max(0.05 * growth)), shape }
+    ChainGrowth { calls, place, growth: estimate(growth, ERROR.max(0.05 * growth)), shape, halves: None }
 }
 
 /// A cell in which these stacks keep so much, and all others nothing.
@@ -142,4 +142,32 @@ fn a_flag_without_a_stack_and_a_stack_without_a_flag_are_both_said() {
     let isolation = said(&["a", "b", "c"], &[with(&[], &[]), with(&["a", "b"], &[LABELS]), with(&["c"], &[])]);
     assert!(!isolation.stacks[0].is_sure && isolation.stacks[0].causes.len() >= 2, "{:?}", isolation.stacks);
     insta::assert_snapshot!(isolation.sentence);
+}
+
+/// A cell in which a stack of `views` grows so in its halves, and the sum with it.
+fn halved(flags: &[&str], halves: [f64; 2]) -> Outcome {
+    let whole = f64::midpoint(halves[0], halves[1]);
+    let grows = flags.contains(&"views");
+    let mut outcome = with(flags, if grows { &[("views.rs", whole)] } else { &[] });
+    for chain in &mut outcome.stacks.as_mut().expect("stacks").chains {
+        chain.growth = estimate(chain.growth.value.get(), 1.0);
+        chain.halves = Some(halves.map(|half| estimate(half, 1.4)));
+    }
+    outcome
+}
+
+#[test]
+fn a_stack_whose_growth_slows_down_in_all_cells_together_accuses_nobody() {
+    let views = |halves| {
+        let cells = [&[][..], &["views"], &["views", "b"], &["b"], &["views"], &[]];
+        said(&["views", "b"], &cells.map(|flags| halved(flags, halves)))
+    };
+    let kept = views([12.0, 12.0]);
+    assert_eq!(kept.flags[0].finding.guilt, Guilt::Leaks, "{}", kept.sentence);
+    assert!(kept.stacks[0].is_sure && kept.stacks[0].kept_posterior > 0.95, "{:?}", kept.stacks);
+    let fills = views([16.0, 8.0]);
+    let finding = &fills.flags[0].finding;
+    assert!(matches!(finding.guilt, Guilt::Undecided | Guilt::Innocent), "{}", fills.sentence);
+    assert!(!fills.stacks[0].is_sure && fills.stacks[0].kept_posterior < 0.3, "{:?}", fills.stacks);
+    assert!(fills.sentence.contains("may be something that fills"), "{}", fills.sentence);
 }
