@@ -95,8 +95,7 @@ pub struct Outcome {
     /// The revisions that its own has grown out of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
-    /// A hash of what ran, whatever the cell is called: equal in two cells that ran the same program, started the same
-    /// way.
+    /// A hash of what ran: equal in two cells that ran the same program, started the same way.
     #[serde(rename = "process_sha256", skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
     /// Which repetition.
@@ -218,8 +217,7 @@ pub struct Outcome {
     /// Who holds the service to its memory limit; none: nobody does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_enforced_by: Option<LimitedBy>,
-    /// Who held what at the end; only of a service that crashed or came close to its limit, and where stacks were
-    /// sampled.
+    /// Who held what at the end, by its stacks; only of a service that crashed or came close to its limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_at_end: Option<Box<kept::Ending>>,
     /// The same when it came close to its limit: at 80 and 90 % of it, as far as it came.

@@ -4,13 +4,31 @@ use core::ffi::{c_int, c_void};
 use core::mem::transmute;
 use core::sync::atomic::Ordering::*;
 
-use super::{FAILED, FILE, MAPPINGS, NEXT, Pointer, dlsym, kernel, syscall};
+use super::{FAILED, FILE, MAPPINGS, NEXT, Pointer, dlsym, kernel, syscall, thread};
 use crate::kernel::call;
 
-/// Of the program's own mappings those count that are anonymous and that it may write. glibc's do not come by here,
-/// those of an allocator behind this library do. Says how much more is held.
+/// Of the program's own mappings those count that are anonymous and that it may write. glibc's do not come by here.
+/// Those of another allocator do, and are its own. Says how much more is held.
 unsafe fn count(start: Pointer, length: usize, is_kept: bool) -> i64 {
-    FILE.load(Acquire).as_ref().map_or(0, |file| MAPPINGS.count(file, start as usize, length, is_kept))
+    let Some(file) = FILE.load(Acquire).as_ref() else { return 0 };
+    let (start, is_inside) = (start as usize, is_in_allocator());
+    let Some(end) = start.checked_add(length) else { return 0 };
+    let of_allocator = if is_inside || file.of_allocator.is_used() {
+        file.of_allocator.change(start, end, is_kept && is_inside)
+    } else {
+        Some(0)
+    };
+    let own = MAPPINGS.change(start, end, is_kept && !is_inside);
+    let (Some(of_allocator), Some(own)) = (of_allocator, own) else {
+        file.lost_mappings.fetch_add(1, Relaxed);
+        return 0;
+    };
+    file.mapped_bytes.fetch_add(own, Relaxed);
+    of_allocator + own
+}
+
+unsafe fn is_in_allocator() -> bool {
+    (*thread()).in_allocator != 0
 }
 
 #[unsafe(no_mangle)]
@@ -23,7 +41,8 @@ pub unsafe extern "C" fn mmap(
     at: i64,
 ) -> Pointer {
     let new = syscall(call::MMAP, start, length, rights as i64, how as i64, file as i64, at) as Pointer;
-    let is_kept = rights & kernel::WRITE != 0 && how & kernel::ANONYMOUS != 0;
+    // An allocator may reserve first, and make it writable later.
+    let is_kept = how & kernel::ANONYMOUS != 0 && (rights & kernel::WRITE != 0 || is_in_allocator());
     if new != FAILED && (is_kept || how & kernel::FIXED != 0) {
         count(new, length, is_kept);
     }

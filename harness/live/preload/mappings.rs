@@ -5,20 +5,20 @@
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use crate::tables::File;
-
 /// Stretches that are followed.
-const STRETCHES: usize = 4096;
+const STRETCHES: usize = crate::layout::STRETCHES;
 
 /// Tries to get the lock before a mapping is given up.
 const TRIES: u32 = 1_000;
 
+#[repr(C)]
 struct Stretch {
     start: AtomicUsize,
     end: AtomicUsize,
 }
 
 /// The stretches.
+#[repr(C, align(64))]
 pub struct Mappings {
     lock: AtomicU32,
     used: AtomicUsize,
@@ -39,15 +39,19 @@ impl Mappings {
         self.lock.store(0, Ordering::Release);
     }
 
-    /// Counts in `file` what was mapped or let go, and says how much more is held.
-    pub fn count(&self, file: &File, start: usize, length: usize, is_kept: bool) -> i64 {
-        let Some(end) = start.checked_add(length) else { return 0 };
-        let Some(more) = self.change(start, end, is_kept) else {
-            file.lost_mappings.fetch_add(1, Ordering::Relaxed);
-            return 0;
-        };
-        file.mapped_bytes.fetch_add(more, Ordering::Relaxed);
-        more
+    /// Whether there ever was any.
+    pub fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > 0
+    }
+
+    /// Takes over the stretches of `parent`, all of which are mapped in a child as well.
+    pub fn take_over(&self, parent: &Mappings) {
+        let used = parent.used.load(Ordering::Relaxed);
+        for (own, of_parent) in self.stretches.iter().zip(&parent.stretches).take(used) {
+            own.start.store(of_parent.start.load(Ordering::Relaxed), Ordering::Relaxed);
+            own.end.store(of_parent.end.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        self.used.store(used, Ordering::Relaxed);
     }
 
     /// How much more is mapped after `start..end` was mapped anew (`is_kept`) or let go. None where it is not known.
@@ -96,3 +100,11 @@ impl Mappings {
         Some((end - start) as i64)
     }
 }
+
+const _: () = {
+    use crate::layout as at;
+    use core::mem::offset_of;
+    assert!(size_of::<Mappings>() == at::MAPPINGS_BYTES && size_of::<Stretch>() == at::STRETCH_BYTES);
+    assert!(offset_of!(Mappings, stretches) == at::STRETCHES_IN_MAPPINGS);
+    assert!(offset_of!(Stretch, start) == at::STRETCH_START && offset_of!(Stretch, end) == at::STRETCH_END);
+};

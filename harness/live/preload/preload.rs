@@ -1,5 +1,5 @@
 //! Loaded into an unmodified program before all other libraries: counts its live bytes, and samples the stacks of what
-//! it allocates, in a file that steep reads. With `mapped` and `wrapped` the only unsafe code of the project.
+//! it allocates, in a file that steep reads. With `start`, `mapped` and `wrapped` the only unsafe code of the project.
 //!
 //! It may never harm the program. So it allocates nothing, waits for nobody, needs nothing but the C library, and where
 //! something is missing it counts less and says so in the header of its file.
@@ -18,6 +18,7 @@
 // Nearly every line here is unsafe; a block around each would say nothing.
 #![allow(unsafe_op_in_unsafe_fn)]
 
+mod cells;
 #[path = "../src/gaps.rs"]
 mod gaps;
 mod kernel;
@@ -26,19 +27,21 @@ mod kernel;
 mod layout;
 mod mapped;
 mod mappings;
+mod start;
 mod tables;
 mod wrapped;
 
 use core::arch::{asm, global_asm};
-use core::ffi::{CStr, c_char, c_int, c_long, c_void};
+use core::ffi::{c_char, c_int, c_long, c_void};
 use core::mem::transmute;
 use core::ptr::{null, null_mut, replace};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 
-use kernel::{Folder, call};
+use cells::Cell;
+use kernel::Folder;
 use layout as at;
 use mappings::Mappings;
-use tables::{Cell, File, Frames, Sampled};
+use tables::{File, Frames, Sampled};
 
 type Pointer = *mut c_void;
 type Handler = Option<unsafe extern "C" fn()>;
@@ -101,6 +104,24 @@ macro_rules! allocator {
         unsafe fn find_next() {
             $(next::$name.store(dlsym(NEXT, $symbol.as_ptr()), Relaxed);)*
         }
+        /// The functions of another allocator, while which it is known that the thread is inside of it.
+        #[allow(non_upper_case_globals)]
+        mod other {
+            use super::*;
+            $(pub static $name: AtomicPtr<c_void> = AtomicPtr::new(null_mut());)*
+        }
+        mod inside {
+            use super::*;
+            $(pub unsafe extern "C" fn $name($($argument: $kind),*) -> $result {
+                let found = other::$name.load(Relaxed);
+                let call = transmute::<Pointer, unsafe extern "C" fn($($kind),*) -> $result>(found);
+                in_allocator(|| call($($argument),*))
+            })*
+        }
+        unsafe fn follow_mappings() {
+            $(other::$name.store(next::$name.load(Relaxed), Relaxed);
+            next::$name.store(inside::$name as *mut c_void, Relaxed);)*
+        }
     };
 }
 allocator! {
@@ -145,11 +166,13 @@ struct Thread {
     /// The block that came of the last call whose time was taken, and that time in nanoseconds.
     timed: Pointer,
     took: u64,
+    /// It is inside of an allocator that is not glibc's: what it maps now is the allocator's.
+    in_allocator: usize,
 }
 
 impl Thread {
     const fn new(no_cell: usize) -> Self {
-        Self { cell: null(), no_cell, timed: null_mut(), took: 0 }
+        Self { cell: null(), no_cell, timed: null_mut(), took: 0, in_allocator: 0 }
     }
 }
 
@@ -160,9 +183,9 @@ global_asm!(
     ".p2align 4",
     ".local steep_live_thread",
     ".type steep_live_thread, @object",
-    ".size steep_live_thread, 32",
+    ".size steep_live_thread, 48",
     "steep_live_thread:",
-    ".zero 32",
+    ".zero 48",
     ".previous",
 );
 // The core library names it in tables for unwinding, which are never used: nothing here panics. Hidden, because a
@@ -238,6 +261,15 @@ unsafe fn counted(block: Pointer, size: u64) {
         Some(_) => {}
         None => allocated_without_cell(block, size),
     }
+}
+
+/// What another allocator does, and maps.
+#[inline(always)]
+unsafe fn in_allocator<R>(call: impl FnOnce() -> R) -> R {
+    let before = replace(&raw mut (*thread()).in_allocator, 1);
+    let result = call();
+    (*thread()).in_allocator = before;
+    result
 }
 
 /// Whether a block of `asked` bytes may be one to be sampled: then the time that it takes is of interest.
@@ -377,117 +409,6 @@ unsafe fn now() -> u64 {
     let mut time = [0, 0];
     clock_gettime(kernel::MONOTONIC, &raw mut time);
     time[0] as u64 * 1_000_000_000 + time[1] as u64
-}
-
-/// A file of this process, mapped. There is none where the folder cannot be written or the disk is full: all of the
-/// file is there before it is used, so a full disk cannot end the program later.
-unsafe fn open(every: u64, depth: u32, flags: u32) -> *mut File {
-    let pid = getpid() as u32;
-    let Some(path) = FOLDER.path(pid).filter(|_| may_write(at::FILE_BYTES as u64)) else { return null_mut() };
-    // A program that this process was before.
-    syscall(call::UNLINKAT, kernel::HERE, path.as_ptr(), 0_i64);
-    let file = syscall(call::OPENAT, kernel::HERE, path.as_ptr(), kernel::NEW_FILE, 0o600_i64);
-    if file < 0 {
-        return null_mut();
-    }
-    let is_all_there = syscall(call::FALLOCATE, file, 0_i64, 0_i64, at::FILE_BYTES) == 0;
-    let (rights, how) = (kernel::READ_AND_WRITE, kernel::SHARED);
-    let mut mapped = FAILED;
-    if is_all_there {
-        mapped = syscall(call::MMAP, 0_i64, at::FILE_BYTES, rights, how, file, 0_i64) as Pointer;
-    }
-    syscall(call::CLOSE, file);
-    if mapped == FAILED {
-        syscall(call::UNLINKAT, kernel::HERE, path.as_ptr(), 0_i64);
-        return null_mut();
-    }
-    (*mapped.cast::<File>()).begin(pid, now(), every, depth, flags);
-    mapped.cast()
-}
-
-/// Whether this process may make a file so large: one that may not is ended by a signal if it tries.
-unsafe fn may_write(bytes: u64) -> bool {
-    let mut limit = [0_u64; 2];
-    let error = syscall(call::PRLIMIT, 0_i64, kernel::LARGEST_FILE, null::<u64>(), limit.as_mut_ptr());
-    error == 0 && limit[0] >= bytes
-}
-
-/// In a child after `fork`: a file of its own, which begins with what the parent held. Samples begin anew.
-unsafe extern "C" fn in_child() {
-    MAPPINGS.unlock();
-    let Some(parent) = FILE.load(Relaxed).as_ref() else { return };
-    let error = *__errno_location();
-    *thread() = Thread::new(0);
-    let flags = parent.flags.load(Relaxed) | at::FORKED;
-    let own = open(parent.sample_every.load(Relaxed), parent.depth.load(Relaxed), flags);
-    if let Some(own) = own.as_ref() {
-        own.take_over(parent);
-    }
-    FILE.store(own, Release);
-    syscall(call::MUNMAP, &raw const *parent, at::FILE_BYTES);
-    *__errno_location() = error;
-}
-
-/// A number in the environment.
-unsafe fn number_of(variable: &CStr, default: u64) -> u64 {
-    let text = getenv(variable.as_ptr()).as_ref().and_then(|text| CStr::from_ptr(text).to_str().ok());
-    text.and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-#[used]
-#[unsafe(link_section = ".init_array")]
-static START: unsafe extern "C" fn() = start;
-
-/// Before `main`, and before the constructors of the program.
-unsafe extern "C" fn start() {
-    let folder = getenv(c"STEEP_LIVE_FOLDER".as_ptr());
-    if folder.is_null() || !FOLDER.is_kept(CStr::from_ptr(folder).to_bytes()) {
-        return;
-    }
-    find_next();
-    let mut flags = 0;
-    if next::malloc.load(Relaxed) != dlsym(dlopen(c"libc.so.6".as_ptr(), kernel::LAZY), c"malloc".as_ptr()) {
-        flags |= at::CHAINED;
-    }
-    SIZES_IN_PLACE.store(flags & at::CHAINED == 0 && sizes_are_in_place(), Relaxed);
-    if !SIZES_IN_PLACE.load(Relaxed) {
-        flags |= at::SIZES_ASKED;
-    }
-    let unwinder = dlopen(c"libgcc_s.so.1".as_ptr(), kernel::NOW);
-    UNWIND.store(dlsym(unwinder, c"_Unwind_Backtrace".as_ptr()), Relaxed);
-    FRAME_OF.store(dlsym(unwinder, c"_Unwind_GetIP".as_ptr()), Relaxed);
-    let mut every = number_of(c"STEEP_LIVE_SAMPLE_EVERY", at::DEFAULT_SAMPLE_EVERY);
-    if UNWIND.load(Relaxed).is_null() || FRAME_OF.load(Relaxed).is_null() {
-        flags |= at::NO_UNWINDER;
-        every = 0;
-    }
-    if pthread_key_create(END_OF_THREAD.as_ptr(), end_of_thread) != 0 {
-        END_OF_THREAD.store(u32::MAX, Relaxed);
-    }
-    if every > 0 {
-        let between = (0..16).map(|_| now()).map(|before| now().saturating_sub(before)).min();
-        CLOCK_TAKES.store(between.unwrap_or(0), Relaxed);
-    }
-    let depth = number_of(c"STEEP_LIVE_DEPTH", u64::from(at::DEFAULT_DEPTH)).min(at::FRAMES_MAX as u64) as u32;
-    let file = open(every, depth, flags);
-    if let Some(file) = file.as_ref() {
-        file.shared.take_over(&WITHOUT_FILE);
-        // The first walk looks for what the unwinder needs, which no later one should.
-        _ = (every > 0).then(|| frames_here(file));
-    }
-    FILE.store(file, Release);
-    __register_atfork(None, None, Some(in_child), null());
-}
-
-/// Whether this C library writes sizes where they are read: tried with some blocks. None is as large as a mapping of
-/// its own: to free one would raise the size from which on the program's blocks are such (`M_MMAP_THRESHOLD`).
-unsafe fn sizes_are_in_place() -> bool {
-    [1, 24, 25, 1_000, 10_000].into_iter().all(|size| {
-        let block = behind::malloc(size);
-        let same = !block.is_null() && size_in_place(block, size_asked) == size_asked(block);
-        behind::free(block);
-        same
-    })
 }
 
 #[unsafe(no_mangle)]

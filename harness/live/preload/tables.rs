@@ -9,20 +9,10 @@
 
 use core::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use crate::cells::{Cell, OUT_OF_REACH};
 use crate::gaps;
 use crate::layout as at;
-
-/// What a thread counted, and where it samples next.
-#[repr(C, align(64))]
-pub struct Cell {
-    allocated_objects: AtomicU64,
-    allocated_bytes: AtomicU64,
-    freed_objects: AtomicU64,
-    freed_bytes: AtomicU64,
-    sample_at: AtomicU64,
-    random: AtomicU64,
-    taken: AtomicU64,
-}
+use crate::mappings::Mappings;
 
 #[repr(C)]
 struct Sample {
@@ -81,6 +71,8 @@ pub struct File {
     index: [AtomicU32; at::INDEX],
     stacks: [Stack; at::STACKS],
     large: [Large; at::LARGE],
+    /// What an allocator behind this library, or linked into the program, has mapped for itself.
+    pub of_allocator: Mappings,
 }
 
 // The reader finds everything by the figures of `layout`.
@@ -100,10 +92,7 @@ const _: () = {
     assert!(offset_of!(File, lost_mappings) == at::LOST_MAPPINGS_AT);
     assert!(offset_of!(File, break_bytes) == at::BREAK_BYTES_AT && offset_of!(File, large) == at::LARGE_AT);
     assert!(size_of::<Large>() == at::LARGE_BYTES && offset_of!(Large, address) == at::LARGE_ADDRESS);
-    assert!(offset_of!(Large, size) == at::LARGE_SIZE);
-    assert!(size_of::<Cell>() == at::CELL_BYTES && offset_of!(Cell, allocated_objects) == at::ALLOCATED_OBJECTS);
-    assert!(offset_of!(Cell, allocated_bytes) == at::ALLOCATED_BYTES);
-    assert!(offset_of!(Cell, freed_objects) == at::FREED_OBJECTS && offset_of!(Cell, freed_bytes) == at::FREED_BYTES);
+    assert!(offset_of!(Large, size) == at::LARGE_SIZE && offset_of!(File, of_allocator) == at::MAPPINGS_AT);
     assert!(size_of::<Sample>() == at::SAMPLE_BYTES && offset_of!(Sample, address) == at::SAMPLE_ADDRESS);
     assert!(offset_of!(Sample, size) == at::SAMPLE_SIZE && offset_of!(Sample, stack) == at::SAMPLE_STACK);
     assert!(offset_of!(Sample, birth) == at::SAMPLE_BIRTH && offset_of!(Sample, check) == at::SAMPLE_CHECK);
@@ -119,106 +108,28 @@ const _: () = {
     assert!(offset_of!(Stack, timed_frees) == at::STACK_TIMED_FREES);
 };
 
-/// As many bytes as no program allocates.
-const OUT_OF_REACH: u64 = u64::MAX;
-
 /// An entry of the index that leads to no stack yet.
 const BEING_WRITTEN: u32 = u32::MAX;
 
 /// An address that no block has: the sample is being written.
 const NO_ADDRESS: usize = 1;
 
-/// Adds in a cell that only this thread writes.
-#[inline(always)]
-fn add(to: &AtomicU64, what: u64) -> u64 {
-    let sum = to.load(Ordering::Relaxed).wrapping_add(what);
-    to.store(sum, Ordering::Relaxed);
-    sum
-}
-
-impl Cell {
-    pub const fn new() -> Self {
-        Self {
-            allocated_objects: AtomicU64::new(0),
-            allocated_bytes: AtomicU64::new(0),
-            freed_objects: AtomicU64::new(0),
-            freed_bytes: AtomicU64::new(0),
-            sample_at: AtomicU64::new(OUT_OF_REACH),
-            random: AtomicU64::new(0),
-            taken: AtomicU64::new(0),
-        }
-    }
-
-    /// Counts a block, in the thread that has the cell: whether it is to be sampled.
-    #[inline(always)]
-    pub fn allocated(&self, size: u64) -> bool {
-        add(&self.allocated_objects, 1);
-        add(&self.allocated_bytes, size) >= self.sample_at.load(Ordering::Relaxed)
-    }
-
-    /// Whether a block of `asked` bytes may be one to be sampled, before it is there: glibc gives at most so much more.
-    #[inline(always)]
-    pub fn may_sample(&self, asked: u64) -> bool {
-        const MORE: u64 = 24;
-        let bytes = self.allocated_bytes.load(Ordering::Relaxed);
-        bytes.wrapping_add(asked).wrapping_add(MORE) >= self.sample_at.load(Ordering::Relaxed)
-    }
-
-    /// Counts a block that is freed, in the thread that has the cell.
-    #[inline(always)]
-    pub fn freed(&self, size: u64) {
-        add(&self.freed_objects, 1);
-        add(&self.freed_bytes, size);
-    }
-
-    /// Counts a block in a cell that other threads use as well: whether this thread is to sample it.
-    pub fn allocated_by_one_of_many(&self, size: u64) -> bool {
-        self.allocated_objects.fetch_add(1, Ordering::Relaxed);
-        let bytes = self.allocated_bytes.fetch_add(size, Ordering::Relaxed) + size;
-        bytes >= self.sample_at.load(Ordering::Relaxed)
-            && self.sample_at.swap(OUT_OF_REACH, Ordering::Relaxed) != OUT_OF_REACH
-    }
-
-    /// Counts a block that is freed in a cell that other threads use as well.
-    pub fn freed_by_one_of_many(&self, size: u64) {
-        self.freed_objects.fetch_add(1, Ordering::Relaxed);
-        self.freed_bytes.fetch_add(size, Ordering::Relaxed);
-    }
-
-    /// Nothing is sampled until [`File::begin_gap`].
-    pub fn hold_samples(&self) {
-        self.sample_at.store(OUT_OF_REACH, Ordering::Relaxed);
-    }
-
-    /// The thread that had it has ended.
-    pub fn give_back(&self) {
-        self.taken.store(0, Ordering::Release);
-    }
-
-    fn take(&self) -> bool {
-        self.taken.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    }
-
-    /// Adds what `other` counted.
-    pub fn take_over(&self, other: &Cell) {
-        let pairs = [
-            (&self.allocated_objects, &other.allocated_objects),
-            (&self.allocated_bytes, &other.allocated_bytes),
-            (&self.freed_objects, &other.freed_objects),
-            (&self.freed_bytes, &other.freed_bytes),
-        ];
-        for (to, from) in pairs {
-            to.fetch_add(from.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
-    }
-}
-
-/// Where an address stands in the filter, and where its window in the samples begins.
+/// Where an address stands in the filter.
 #[inline(always)]
 fn place(address: usize) -> usize {
-    ((address as u64 >> 4).wrapping_mul(at::STEP) >> 48) as usize
+    (spread(address) >> 48) as usize
 }
-const _: () = assert!(at::FILTER_BYTES == 1 << 16 && at::SAMPLES == 1 << 16);
+
+/// Where its window in the samples begins.
+fn home(address: usize) -> usize {
+    (spread(address) >> 47) as usize
+}
+const _: () = assert!(at::FILTER_BYTES == 1 << 16 && at::SAMPLES == 1 << 17);
+
+#[inline(always)]
+fn spread(address: usize) -> u64 {
+    (address as u64 >> 4).wrapping_mul(at::STEP)
+}
 
 impl File {
     /// An empty file, for tests: elsewhere it is what the kernel maps, which is zeros.
@@ -247,6 +158,7 @@ impl File {
             index: [const { AtomicU32::new(0) }; at::INDEX],
             stacks: [const { Stack::new() }; at::STACKS],
             large: [const { Large { address: AtomicUsize::new(0), size: AtomicU64::new(0) } }; at::LARGE],
+            of_allocator: Mappings::new(),
         }
     }
 
@@ -332,6 +244,7 @@ impl File {
         self.break_bytes.store(parent.break_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         self.shared.take_over(&parent.shared);
         parent.cells.iter().for_each(|cell| self.shared.take_over(cell));
+        self.of_allocator.take_over(&parent.of_allocator);
         for (own, of_parent) in self.large.iter().zip(&parent.large) {
             let address = of_parent.address.load(Ordering::Relaxed);
             if address > NO_ADDRESS {
@@ -428,7 +341,7 @@ impl File {
     }
 
     fn window(&self, address: usize) -> impl Iterator<Item = &Sample> {
-        let from = place(address);
+        let from = home(address);
         (0..at::SAMPLE_WINDOW).map(move |step| &self.samples[(from + step) % at::SAMPLES])
     }
 

@@ -8,7 +8,7 @@ use core::mem::transmute;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering::*};
 
-use super::{Pointer, counted, dlsym, uncounted};
+use super::{Pointer, counted, dlsym, in_allocator, uncounted};
 
 /// Of each function how it is found in the program, where it is looked for with its first call.
 macro_rules! linked {
@@ -34,7 +34,7 @@ macro_rules! wrapped {
      move: [$($move:ident / $move_as:literal ($($rest:ident: $type:ty),*);)*]) => {
         $(#[unsafe(export_name = $give_as)]
         pub unsafe extern "C" fn $give($($in: $of),*) -> Pointer {
-            let block = real::$give($($in),*);
+            let block = in_allocator(|| real::$give($($in),*));
             if !block.is_null() {
                 counted(block, real::$size(block) as u64);
             }
@@ -45,14 +45,14 @@ macro_rules! wrapped {
             if !block.is_null() {
                 _ = uncounted(block, real::$size(block) as u64);
             }
-            real::$free(block, $($more),*);
+            in_allocator(|| real::$free(block, $($more),*));
         })*
         $(#[unsafe(export_name = $move_as)]
         pub unsafe extern "C" fn $move(block: Pointer, size: usize, $($rest: $type),*) -> Pointer {
             if !block.is_null() {
                 _ = uncounted(block, real::$size(block) as u64);
             }
-            let new = real::$move(block, size, $($rest),*);
+            let new = in_allocator(|| real::$move(block, size, $($rest),*));
             // Nothing became of it, and the old one lives on; but where no bytes are asked for it is freed.
             let alive = if new.is_null() && size != 0 { block } else { new };
             if !alive.is_null() {
@@ -126,7 +126,7 @@ wrapped! {
 #[unsafe(export_name = "__wrap__rjem_xallocx")]
 pub unsafe extern "C" fn rjem_xallocx(block: Pointer, size: usize, extra: usize, flags: c_int) -> usize {
     _ = uncounted(block, real::rjem_malloc_usable_size(block) as u64);
-    let new = real::rjem_xallocx(block, size, extra, flags);
+    let new = in_allocator(|| real::rjem_xallocx(block, size, extra, flags));
     counted(block, real::rjem_malloc_usable_size(block) as u64);
     new
 }

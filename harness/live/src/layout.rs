@@ -23,14 +23,14 @@ pub const CELL_BYTES: usize = 64;
 /// Bytes of the filter that says whether an address may have been sampled.
 pub const FILTER_BYTES: usize = 1 << 16;
 
-/// Live samples that fit. At the default rate this is a heap of 32 GiB.
-pub const SAMPLES: usize = 1 << 16;
+/// Live samples that fit. At the default rate this is a heap of 64 GiB; up to a quarter of it each finds room.
+pub const SAMPLES: usize = 1 << 17;
 
 /// Bytes of a sample.
 pub const SAMPLE_BYTES: usize = 32;
 
 /// How far from its place a sample may stand.
-pub const SAMPLE_WINDOW: usize = 16;
+pub const SAMPLE_WINDOW: usize = 32;
 
 /// Entries of the index of the stacks: twice as many as stacks, so that it is never more than half full.
 pub const INDEX: usize = 2 * STACKS;
@@ -60,6 +60,18 @@ pub const LARGE: usize = 1 << 12;
 /// Bytes of a large block.
 pub const LARGE_BYTES: usize = 16;
 
+/// Mappings that are followed, those of the program and those of an allocator each.
+pub const STRETCHES: usize = 1 << 12;
+
+/// Bytes of a mapping that is followed.
+pub const STRETCH_BYTES: usize = 16;
+
+/// Where the first stands: a lock and how many are in use come before.
+pub const STRETCHES_IN_MAPPINGS: usize = 16;
+
+/// Bytes of all that are followed.
+pub const MAPPINGS_BYTES: usize = (STRETCHES_IN_MAPPINGS + STRETCHES * STRETCH_BYTES).next_multiple_of(CELL_BYTES);
+
 /// Where the cells begin.
 pub const CELLS_AT: usize = HEADER_BYTES;
 /// Where the filter begins.
@@ -72,8 +84,10 @@ pub const INDEX_AT: usize = SAMPLES_AT + SAMPLES * SAMPLE_BYTES;
 pub const STACKS_AT: usize = INDEX_AT + INDEX * INDEX_BYTES;
 /// Where the large blocks begin.
 pub const LARGE_AT: usize = STACKS_AT + STACKS * STACK_BYTES;
+/// Where the mappings of an allocator begin.
+pub const MAPPINGS_AT: usize = LARGE_AT + LARGE * LARGE_BYTES;
 /// Bytes of the file.
-pub const FILE_BYTES: usize = LARGE_AT + LARGE * LARGE_BYTES;
+pub const FILE_BYTES: usize = MAPPINGS_AT + MAPPINGS_BYTES;
 
 /// Header: the magic, 8 bytes.
 pub const MAGIC_AT: usize = 0;
@@ -165,6 +179,11 @@ pub const STACK_FRAMES: usize = 80;
 pub const LARGE_ADDRESS: usize = 0;
 /// Large block: bytes.
 pub const LARGE_SIZE: usize = 8;
+
+/// Mapping: where it begins.
+pub const STRETCH_START: usize = 0;
+/// Mapping: where it ends; no later than its beginning where there is none.
+pub const STRETCH_END: usize = 8;
 
 /// What one object is counted as in the counters of a stack: one sample stands for a fraction of objects as well.
 pub const OBJECT_PARTS: u64 = 256;

@@ -17,6 +17,10 @@ mod reading;
 // The safe half of the library, whose other half cannot be loaded into its own tests.
 #[cfg(test)]
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::pedantic)]
+#[path = "../preload/cells.rs"]
+mod cells;
+#[cfg(test)]
+#[allow(dead_code, missing_docs, unreachable_pub, clippy::pedantic)]
 #[path = "../preload/mappings.rs"]
 mod mappings;
 #[cfg(test)]
@@ -26,7 +30,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use reading::{Counts, LargeBlock, NotRead, Snapshot, Stack, Survivor};
+pub use reading::{Counts, LargeBlock, Mapping, NotRead, Snapshot, Stack, Survivor};
 
 /// The library; empty where there is none for the target: it needs Linux with glibc, on x86-64 or aarch64.
 pub const LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libsteep_live.so"));

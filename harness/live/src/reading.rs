@@ -131,6 +131,32 @@ impl LargeBlock {
     }
 }
 
+/// Where an allocator that is not glibc's has its memory: what it mapped for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapping {
+    /// Where it begins.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+}
+
+impl Mapping {
+    /// Where in a file they stand.
+    pub const AT: u64 = (at::MAPPINGS_AT + at::STRETCHES_IN_MAPPINGS) as u64;
+    /// How many bytes of it are to be read for [`Mapping::read`].
+    pub const TABLE_BYTES: usize = at::STRETCHES * at::STRETCH_BYTES;
+
+    /// Those in a table, the bytes of a file from [`Mapping::AT`] on.
+    #[must_use]
+    pub fn read(table: &[u8]) -> Vec<Self> {
+        let fields = Fields(table);
+        let mapping =
+            |place| Self { start: fields.long(place + at::STRETCH_START), end: fields.long(place + at::STRETCH_END) };
+        let all = (0..table.len() / at::STRETCH_BYTES).map(|entry| mapping(entry * at::STRETCH_BYTES));
+        all.filter(|mapping| mapping.start < mapping.end).collect()
+    }
+}
+
 /// A sample that is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Survivor {

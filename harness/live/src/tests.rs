@@ -127,13 +127,13 @@ fn large_blocks_are_known_until_they_end_and_a_child_has_them() {
     assert!(file.large().len() <= LARGE);
 }
 
-/// A day of the clock of a service that is as large as what is sampled allows (half of the table, as steep chooses the
-/// rate by the memory limit) and turns all of it over, by 2,000 different stacks, 60 samples a second.
+/// A day of the clock of a service that is as large as what is sampled allows (a quarter of the table, as steep chooses
+/// the rate by the memory limit) and turns all of it over, by 2,000 different stacks, six samples a second.
 #[test]
 fn a_day_loses_no_sample_and_the_file_is_as_large_as_before() {
     const SECONDS: u64 = if cfg!(miri) { 1 } else { 24 * 3_600 };
-    const A_SECOND: u64 = 60;
-    const ALIVE: u64 = SAMPLES as u64 / 2;
+    const A_SECOND: u64 = 6;
+    const ALIVE: u64 = SAMPLES as u64 / 4;
     let file = empty_file!(1 << 16);
     let address = |number: u64| ((mixed(number) >> 20) as usize) << 4;
     for number in 0..SECONDS * A_SECOND {

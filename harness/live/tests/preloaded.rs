@@ -85,6 +85,9 @@ fn survivors_stand_for_what_is_alive_and_lead_to_who_allocated_it() {
     let alive = |stack: &steep_live::Stack| stack.allocated_bytes - stack.freed_bytes;
     let largest = found.stacks.iter().max_by_key(|stack| alive(stack)).expect("a stack");
     assert!(alive(largest) as f64 > 0.9 * live, "one stack keeps nearly all");
+    // Some calls were timed, and stand for all.
+    let timed = |stack: &steep_live::Stack| (1.0..1e5).contains(&(stack.allocator_ns / stack.allocated_objects));
+    assert!(timed(largest), "{} ns for {} objects", largest.allocator_ns, largest.allocated_objects);
     // The freed blocks of the same size are another stack, which keeps nothing.
     assert!(found.stacks.iter().any(|stack| stack.allocated_bytes > 10_000_000 && alive(stack) < 1_000_000));
     let is_of_program = |address: &u64| {

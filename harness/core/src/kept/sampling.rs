@@ -43,8 +43,8 @@ fn by_rate(phases: &[Phase]) -> u64 {
 /// Bytes between two samples of a cell that is profiled, where its limit does not ask for more.
 const FINE: u64 = 16 << 10;
 
-/// Samples that a service may have alive at its limit: half of what the table of samples holds, beyond which some find
-/// no room.
+/// Samples that a service may have alive at its limit: a quarter of what the table of samples holds, beyond which some
+/// find no room.
 const ALIVE_AT_LIMIT: u64 = 1 << 15;
 
 /// The same of a cell that is profiled: as finely as is sure to find room for all samples of a service with this

@@ -71,7 +71,7 @@ fn why_not(trace: &Trace) -> Option<String> {
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return None };
     if samples.iter().all(|sample| sample.live.is_none()) {
         let why = "the preloaded library counted nothing: a process of the service runs without it, or cannot make a \
-                   file of 7 MB (a full disk, ulimit -f)";
+                   file of 9 MB (a full disk, ulimit -f)";
         return Some(why.to_owned());
     }
     let requests = last.completed().saturating_sub(first.completed());
@@ -95,8 +95,9 @@ fn why_not(trace: &Trace) -> Option<String> {
         Line::through(&at, &bytes).map_or(f64::INFINITY, |line| (line.slope + ERRORS * line.error()) * seconds)
     };
     // Where nothing grows outside there is nothing to explain, however much live bytes move with what is in flight.
-    let outside: Vec<(f64, f64)> = samples.iter().filter_map(outside).collect();
-    let growth = at_most(&points).min(at_most(&outside) + filled(samples));
+    let filled = filled(samples);
+    let outside: Vec<(f64, f64)> = samples.iter().filter_map(|sample| outside(sample, filled.is_some())).collect();
+    let growth = at_most(&points).min(at_most(&outside) + filled.unwrap_or(0.0));
     let counts = trace.header.judge.min_growth_bytes_per_request.get() * requests as f64;
     (growth > (counts * SHARE).max(LEAST_GROWTH.as_f64())).then(|| {
         let heaps = trace.start.iter().flat_map(|start| &start.own_heaps);
@@ -118,20 +119,24 @@ fn allocated(samples: &[Sample]) -> Option<u64> {
     (counts.len() > 1).then_some(grown)
 }
 
-/// Seconds, and what lies outside of the arenas and of large blocks.
-fn outside(sample: &Sample) -> Option<(f64, f64)> {
+/// Seconds, and what lies outside of the arenas, and of large blocks if these `are_known`.
+fn outside(sample: &Sample, are_known: bool) -> Option<(f64, f64)> {
     sample.live?;
-    let large: f64 = sample.large_blocks.iter().map(|block| block.resident_bytes.as_f64()).sum();
+    let blocks = sample.large_blocks.iter().flatten().filter(|_| are_known);
+    let large: f64 = blocks.map(|block| block.resident_bytes.as_f64()).sum();
     Some((sample.t_s.as_secs_f64(), sample.heap.as_ref()?.outside_bytes.as_f64() - large))
 }
 
-/// What came to be resident of large blocks that were there all the time, none of which was grown.
-fn filled(samples: &[Sample]) -> f64 {
-    let mut looks = samples.iter().filter(|sample| sample.live.is_some() && sample.heap.is_some());
-    let (Some(first), Some(last)) = (looks.next(), looks.next_back()) else { return 0.0 };
-    let before = |block: &LargeBlock| first.large_blocks.iter().find(|other| other.is(block));
+/// What came to be resident of large blocks that were there all the time, none of which was grown; none where they are
+/// not known at each look.
+fn filled(samples: &[Sample]) -> Option<f64> {
+    let looks = samples.iter().filter(|sample| sample.live.is_some() && sample.heap.is_some());
+    let blocks: Option<Vec<&Vec<LargeBlock>>> = looks.map(|look| look.large_blocks.as_ref()).collect();
+    let blocks = blocks?;
+    let (first, last) = (blocks.first()?, blocks.last()?);
+    let before = |block: &LargeBlock| first.iter().find(|other| other.is(block));
     let more = |block: &LargeBlock| Some(block.resident_bytes.as_f64() - before(block)?.resident_bytes.as_f64());
-    last.large_blocks.iter().filter_map(more).map(|more| more.max(0.0)).sum()
+    Some(last.iter().filter_map(more).map(|more| more.max(0.0)).sum())
 }
 
 /// What lies outside of the arenas, less what is alive.
@@ -196,7 +201,7 @@ mod tests {
         for sample in trace.samples.iter_mut().filter(|sample| sample.heap.is_some()) {
             let t_s = sample.t_s.as_secs_f64();
             let (bytes, resident_bytes) = (Bytes::new(bytes(t_s)), Bytes::new(resident(t_s) as u64));
-            sample.large_blocks = vec![LargeBlock { pid: 7, address: 16, bytes, resident_bytes }];
+            sample.large_blocks = Some(vec![LargeBlock { pid: 7, address: 16, bytes, resident_bytes }]);
         }
         trace
     }
@@ -221,6 +226,10 @@ mod tests {
         let (judged_by, why) = source(&reserved);
         assert_eq!(judged_by, Some(MemorySource::Anonymous));
         assert!(why.is_some_and(|why| why.contains("outside of the allocator grew by up to")));
+        // Known from some moment on, what it holds seems to go away then.
+        let mut late = with_block(trace(0.0, |seconds| 9e6 + 50_000.0 * seconds), |_| 1 << 30, |_| 50e6);
+        late.samples.iter_mut().take(100).for_each(|sample| sample.large_blocks = None);
+        assert_eq!(source(&late).0, Some(MemorySource::Anonymous));
         // What is mapped beside it is seen all the same.
         let beside = with_block(trace(0.0, |seconds| 9e6 + 50_000.0 * seconds), |_| 1 << 20, |_| 1e6);
         assert_eq!(source(&beside).0, Some(MemorySource::Anonymous));

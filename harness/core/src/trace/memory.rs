@@ -64,7 +64,7 @@ pub struct Live {
 /// Where anonymous memory lies, which decides what live bytes can explain. Read on a slow cadence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heap {
-    /// Resident in the heap and the arenas of glibc.
+    /// Resident in the heap and the arenas of glibc, and in the memory of another allocator where that is known.
     pub arenas_bytes: Bytes,
     /// Resident outside of them: large blocks, stacks, and what the program maps for itself.
     pub outside_bytes: Bytes,
@@ -154,6 +154,17 @@ impl Heap {
         let own = own.min(self.arenas_bytes);
         let arenas_bytes = Bytes::new(self.arenas_bytes.get() - own.get());
         Self { arenas_bytes, outside_bytes: self.outside_bytes + own, ..self }
+    }
+}
+
+impl Heap {
+    /// The same where `resident` of what lies outside are the memory of another allocator: it holds what is alive, and
+    /// what is free, as glibc's arenas do.
+    #[must_use]
+    pub fn with(self, resident: Bytes) -> Self {
+        let resident = resident.min(self.outside_bytes);
+        let outside_bytes = self.outside_bytes.saturating_sub(resident);
+        Self { arenas_bytes: self.arenas_bytes + resident, outside_bytes, ..self }
     }
 }
 

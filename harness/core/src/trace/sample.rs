@@ -27,9 +27,9 @@ pub struct Sample {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heap: Option<Box<Heap>>,
     /// The blocks of glibc that lie outside of its heap and arenas, where a preloaded library knows them; with `heap`.
-    /// Empty where there are none, or too many.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub large_blocks: Vec<LargeBlock>,
+    /// None where nobody knows them, and where there are too many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large_blocks: Option<Vec<LargeBlock>>,
     /// Completed requests by name, counted from the start of the load.
     pub requests: BTreeMap<String, u64>,
     /// Threads, descriptors, faults and CPU of the tree.

@@ -62,6 +62,8 @@ pub struct Counting {
     preloaded: Preloaded,
     stacks: StackLog,
     has_been_steady: bool,
+    /// Whether it was known at each look what an allocator that is not glibc's has mapped.
+    knows_allocator: bool,
     /// What the stacks held when the service came close to its limit.
     at_limit: StackLog,
     limit: Option<Bytes>,
@@ -98,6 +100,7 @@ impl Counting {
             preloaded,
             stacks: StackLog::default(),
             has_been_steady: false,
+            knows_allocator: true,
             at_limit: StackLog::default(),
             limit,
             percent: 0,
@@ -118,6 +121,10 @@ impl Counting {
                 places.is_other_allocator = counted.has_other_allocator();
             }
             **heap = heap.without(counted.own_break());
+            // Once it was not known it stays so: what was counted as outside does not go away from one look to the next.
+            let of_allocator = self.preloaded.of_allocator(&sample.processes).filter(|_| self.knows_allocator);
+            self.knows_allocator = of_allocator.is_some();
+            **heap = heap.with(of_allocator.unwrap_or(Bytes::ZERO));
         }
         if is_steady && !self.has_been_steady {
             self.stacks = StackLog::default();

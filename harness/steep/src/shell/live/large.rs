@@ -1,4 +1,4 @@
-//! What is resident of the blocks for which glibc has made mappings of their own.
+//! What is resident of the blocks for which glibc has made mappings of their own, and of what another allocator mapped.
 //!
 //! Two of them that lie side by side are one mapping for the kernel, and so are one of them and what the program maps
 //! itself. So it is asked of the pages (`/proc/PID/pagemap`), eight bytes for each.
@@ -6,10 +6,12 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
+use steep_live::Mapping;
+
 use steep_core::trace::LargeBlock;
 use steep_judge::units::Bytes;
 
-/// Blocks of a service that are kept in its trace. Where it has more none is: as if nothing were known of them.
+/// Blocks of a service that are kept in its trace. Where it has more nothing is known of them.
 const MOST: usize = 48;
 
 /// Bytes of all blocks of a process whose pages are asked for: 8 MiB are read for them.
@@ -22,30 +24,56 @@ const OWN: u64 = 1 << 63 | 1 << 56;
 /// What is resident of the blocks of `pid`; none where that cannot be asked, or they are too large.
 #[must_use]
 pub fn resident(pid: u32, blocks: &[steep_live::LargeBlock]) -> Option<Vec<LargeBlock>> {
-    let page = rustix::param::page_size() as u64;
     let is_too_much = blocks.iter().map(|block| block.bytes).fold(0, u64::saturating_add) > MOST_BYTES;
     if is_too_much || blocks.len() > MOST {
         return None;
     }
-    let map = File::open(format!("/proc/{pid}/pagemap")).ok()?;
+    let pages = Pages::of(pid)?;
     let of = |block: &steep_live::LargeBlock| {
-        let (from, to) = (block.address / page, block.address.checked_add(block.bytes)?.div_ceil(page));
-        let mut words = vec![0_u8; usize::try_from(to - from).ok()? * 8];
-        map.read_exact_at(&mut words, from * 8).ok()?;
-        let words = words.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
-        let pages = words.filter(|word| word & OWN == OWN).count() as u64;
-        let (bytes, resident_bytes) = (Bytes::new(block.bytes), Bytes::new(pages * page));
-        Some(LargeBlock { pid, address: block.address, bytes, resident_bytes })
+        let resident_bytes = pages.resident(block.address, block.address.checked_add(block.bytes)?)?;
+        Some(LargeBlock { pid, address: block.address, bytes: Bytes::new(block.bytes), resident_bytes })
     };
     blocks.iter().map(of).collect()
 }
 
-/// Those of all processes, if they are not too many.
+/// What is resident in the `mappings` of an allocator; none where that cannot be asked, or they are too large.
 #[must_use]
-pub fn of_all(processes: impl Iterator<Item = Option<Vec<LargeBlock>>>) -> Vec<LargeBlock> {
+pub fn of_allocator(pid: u32, mappings: &[Mapping]) -> Option<Bytes> {
+    let length = |mapping: &Mapping| mapping.end - mapping.start;
+    if mappings.iter().map(length).fold(0, u64::saturating_add) > MOST_BYTES {
+        return None;
+    }
+    let pages = Pages::of(pid)?;
+    mappings.iter().map(|mapping| pages.resident(mapping.start, mapping.end)).sum()
+}
+
+/// The pages of a process.
+struct Pages {
+    map: File,
+    size: u64,
+}
+
+impl Pages {
+    fn of(pid: u32) -> Option<Self> {
+        let map = File::open(format!("/proc/{pid}/pagemap")).ok()?;
+        Some(Self { map, size: rustix::param::page_size() as u64 })
+    }
+
+    /// What is resident between two addresses.
+    fn resident(&self, from: u64, to: u64) -> Option<Bytes> {
+        let (from, to) = (from / self.size, to.div_ceil(self.size));
+        let mut words = vec![0_u8; usize::try_from(to - from).ok()? * 8];
+        self.map.read_exact_at(&mut words, from * 8).ok()?;
+        let words = words.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
+        Some(Bytes::new(words.filter(|word| word & OWN == OWN).count() as u64 * self.size))
+    }
+}
+
+/// Those of all processes; none where those of one are not known, or they are too many.
+#[must_use]
+pub fn of_all(processes: impl Iterator<Item = Option<Vec<LargeBlock>>>) -> Option<Vec<LargeBlock>> {
     let all: Option<Vec<Vec<LargeBlock>>> = processes.collect();
-    let all: Vec<LargeBlock> = all.unwrap_or_default().concat();
-    if all.len() > MOST { Vec::new() } else { all }
+    all.map(|all| all.concat()).filter(|all| all.len() <= MOST)
 }
 
 #[cfg(test)]
@@ -64,11 +92,16 @@ mod tests {
         // Huge pages, where this machine has them, are there as a whole.
         assert!((1 << 20..=4 << 20).contains(&resident_bytes), "{found:?}");
         assert!(found[0].is(&LargeBlock { resident_bytes: Bytes::ZERO, ..found[0] }));
+        let start = block.as_ptr() as u64;
+        let mapping = Mapping { start, end: start + (1 << 20) };
+        assert!(of_allocator(pid, &[mapping]).is_some_and(|found| found.get() >= 1 << 20));
+        assert_eq!(of_allocator(pid, &[Mapping { start: 0, end: 1 << 60 }]), None);
         assert_eq!(resident(0, &of), None);
         let endless = [steep_live::LargeBlock { address: 16, bytes: u64::MAX }];
         assert_eq!(resident(pid, &endless), None);
-        assert_eq!(of_all([Some(found.clone()), None].into_iter()), [], "of one process nothing is known");
-        assert_eq!(of_all((0..MOST + 1).map(|_| Some(found.clone()))), []);
+        assert_eq!(of_all([Some(found.clone()), None].into_iter()), None, "of one process nothing is known");
+        assert_eq!(of_all([Some(found.clone()), Some(Vec::new())].into_iter()), Some(found.clone()));
+        assert_eq!(of_all((0..=MOST).map(|_| Some(found.clone()))), None);
         drop(block);
     }
 }

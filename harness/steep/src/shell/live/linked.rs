@@ -60,7 +60,7 @@ mod tests {
     use std::io::{BufRead as _, BufReader};
     use std::process::{Command, Stdio};
 
-    use steep_live::{Counts, LIBRARY, LIBRARY_FILE, file_name};
+    use steep_live::{Counts, LIBRARY, LIBRARY_FILE, Mapping, file_name};
 
     use super::super::Preloaded;
     use super::*;
@@ -78,8 +78,8 @@ mod tests {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// What a process of `program` that keeps this many blocks has alive.
-    fn counted(program: &Path, folder: &Path, kept: u32) -> Counts {
+    /// What a process of `program` that keeps this many blocks has alive, and what its allocator mapped.
+    fn counted(program: &Path, folder: &Path, kept: u32) -> (Counts, Vec<Mapping>) {
         let preloaded = Preloaded::lay(folder, 64 * 1024).expect("it is laid");
         let mut env = BTreeMap::new();
         preloaded.add_to(&mut env, None);
@@ -93,7 +93,8 @@ mod tests {
         let file = fs::read(folder.join("live").join(file_name(child.id()))).expect("its file");
         child.kill().expect("it waits");
         child.wait().expect("it is ours");
-        Counts::read(&file).expect("of the library")
+        let mappings = Mapping::read(&file[usize::try_from(Mapping::AT).expect("64 bits")..][..Mapping::TABLE_BYTES]);
+        (Counts::read(&file).expect("of the library"), mappings)
     }
 
     #[test]
@@ -119,12 +120,16 @@ mod tests {
         assert_eq!(link_arguments(&path("linked"), &library), [""; 0], "once is enough");
 
         let of = |name: &str| [0, 5_000].map(|kept| counted(&path(name), folder.path(), kept));
-        let [none, some] = of("linked");
+        let [(none, _), (some, mappings)] = of("linked");
+        let lengths: Vec<u64> = mappings.iter().map(|mapping| mapping.end - mapping.start).collect();
+        assert_eq!(lengths, [64 << 20], "where it lies is the allocator's");
+        assert!(some.mapped_bytes < 64 << 20, "and nothing that the program mapped: {some:?}");
         assert_eq!(some.live_objects() - none.live_objects(), 5_000);
         assert_eq!(some.live_bytes() - none.live_bytes(), 5_000 * 1_000);
         // Each round allocates thrice, and grows a block.
         assert!(some.allocated_objects - none.allocated_objects >= 5_000 * 4, "{some:?}");
-        let [none, some] = of("plain");
+        let [(none, _), (some, mappings)] = of("plain");
         assert_eq!(some.live_objects(), none.live_objects(), "it is not seen");
+        assert!(mappings.is_empty() && some.mapped_bytes >= 64 << 20, "{some:?}");
     }
 }

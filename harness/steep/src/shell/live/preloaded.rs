@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use steep_live::layout::CHAINED;
-use steep_live::{Counts, FOLDER_VARIABLE, LIBRARY, LIBRARY_FILE, SAMPLE_EVERY_VARIABLE, file_name, pid_of};
+use steep_live::{Counts, FOLDER_VARIABLE, LIBRARY, LIBRARY_FILE, Mapping, SAMPLE_EVERY_VARIABLE, file_name, pid_of};
 use thiserror::Error;
 
 use super::large;
@@ -154,16 +154,36 @@ impl Preloaded {
         Counts::read(&bytes).ok()
     }
 
-    /// The blocks of `processes` that are mappings of their own; empty where that is not known of one.
+    /// A part of the file of a process.
+    fn table(&self, pid: u32, at: u64, bytes: usize) -> Option<Vec<u8>> {
+        let file = files::open(&self.folder.join(file_name(pid))).ok()?;
+        let mut table = vec![0; bytes];
+        file.read_exact_at(&mut table, at).ok()?;
+        Some(table)
+    }
+
+    /// The blocks of `processes` that are mappings of their own; none where that is not known of one.
     #[must_use]
-    pub fn large_blocks(&self, processes: &[ProcessId]) -> Vec<LargeBlock> {
+    pub fn large_blocks(&self, processes: &[ProcessId]) -> Option<Vec<LargeBlock>> {
         let of = |process: &ProcessId| {
-            let file = files::open(&self.folder.join(file_name(process.pid))).ok()?;
-            let mut table = vec![0; steep_live::LargeBlock::TABLE_BYTES];
-            file.read_exact_at(&mut table, steep_live::LargeBlock::AT).ok()?;
+            let table = self.table(process.pid, steep_live::LargeBlock::AT, steep_live::LargeBlock::TABLE_BYTES)?;
             large::resident(process.pid, &steep_live::LargeBlock::read(&table))
         };
         large::of_all(processes.iter().map(of))
+    }
+
+    /// What is resident of the memory of an allocator that is not glibc's, in all of `processes`; none where that is not
+    /// known of one.
+    #[must_use]
+    pub fn of_allocator(&self, processes: &[ProcessId]) -> Option<Bytes> {
+        let of = |process: &ProcessId| {
+            // What was lost sight of may be another's by now.
+            let is_whole = self.counts(process.pid)?.lost_mappings == 0;
+            let table = self.table(process.pid, Mapping::AT, Mapping::TABLE_BYTES).filter(|_| is_whole)?;
+            let mappings = Mapping::read(&table);
+            if mappings.is_empty() { Some(Bytes::ZERO) } else { large::of_allocator(process.pid, &mappings) }
+        };
+        processes.iter().map(of).sum()
     }
 
     /// Removes the files of processes that came and went, but those of `kept`, so that a service which starts programs

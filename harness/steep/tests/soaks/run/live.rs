@@ -80,6 +80,8 @@ fn a_profile_says_what_grows_what_is_allocated_and_how_old_it_is() {
     assert_eq!(output.status.code(), Some(if verdict["verdict"] == "leak" { 1 } else { 3 }), "{page}");
     let hot = verdict["hot_spots"][0]["allocated_bytes_per_request"].as_f64().unwrap();
     assert!((hot / f64::from(64 << 10) - 1.0).abs() < 0.2, "{hot}");
+    let share = verdict["allocator_cpu_share"].as_f64().unwrap_or_else(|| panic!("{verdict}"));
+    assert!(share > 0.0 && share < 1.0 && verdict["hot_spots"][0]["allocator_cpu_share"].is_f64(), "{share}");
     let growth = fs::read_to_string(place.path("out/baseline/growth.folded")).unwrap();
     assert!(growth.lines().next().unwrap().contains("keep_for_ever"), "{growth}");
     // A gzip file, as what reads profiles wants it.
