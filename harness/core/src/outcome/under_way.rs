@@ -51,8 +51,12 @@ impl UnderWay {
                 hit.for_each(|stretch| stretch.series.disturbed(at.as_secs_f64()));
             }
             // Whether what a preloaded library counts may decide is known at the end.
-            Record::LiveCount(_) => {}
-            Record::Header(_) | Record::Start(_) | Record::Phase(_) | Record::WorkerEnd(_) | Record::End(_) => {}
+            Record::LiveCount(_)
+            | Record::Header(_)
+            | Record::Start(_)
+            | Record::Phase(_)
+            | Record::WorkerEnd(_)
+            | Record::End(_) => {}
         }
     }
 

@@ -205,10 +205,9 @@ impl<'w> World<'w> {
                     self.recording.write(Record::Disturbance(Disturbance { t_s: now, ..disturbance }))?;
                 }
                 Action::Sample => self.sample(now)?,
-                // Live bytes of the simulated service come with its samples.
-                Action::Count => {}
                 Action::StopLoad => self.dispatch.stop(),
-                Action::StopService => {}
+                // Live bytes of the simulated service come with its samples.
+                Action::Count | Action::StopService => {}
                 Action::End(reason) => {
                     self.recording.write(Record::End(End { t_s: now, reason, ..End::default() }))?;
                 }

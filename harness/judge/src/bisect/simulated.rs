@@ -178,7 +178,7 @@ impl<'t> SampledService<'t> {
         let halves = [earlier, later].map(|half| estimate(half, self.sampled.error(half, seconds / 2.0)));
         let halves = (shape != Shape::Flat).then_some(halves);
         let (calls, place) = (vec![name.to_owned()], name.to_owned());
-        (whole > 0.0).then(|| ChainGrowth { calls, place, growth, shape, halves })
+        (whole > 0.0).then_some(ChainGrowth { calls, place, growth, shape, halves })
     }
 
     /// A search that knows the cells so far.

@@ -155,7 +155,9 @@ pub(super) fn together(flags: usize, of_rest: &[Explanation], stacks: &[Stack]) 
             *with.entry(culprits).or_default() += likelier * one.posterior * other.posterior;
         }
         let sum: f64 = with.values().sum();
-        with.values_mut().for_each(|posterior| *posterior /= sum);
+        for posterior in with.values_mut() {
+            *posterior /= sum;
+        }
         all = with.into_iter().map(|(culprits, posterior)| Explanation { culprits, posterior }).collect();
         all.sort_by(|a, b| b.posterior.total_cmp(&a.posterior));
         all.truncate(CARRIED);

@@ -128,6 +128,6 @@ mod tests {
         let cell = halves(20.0, 16.0);
         let with = |sum| kept([(&cell, Some(sum))].into_iter());
         assert!(with(still) > 0.95, "{}", with(still));
-        assert!((with(slows) - alone(&[cell.clone()])).abs() < 1e-6);
+        assert!((with(slows) - alone(std::slice::from_ref(&cell))).abs() < 1e-6);
     }
 }

@@ -139,7 +139,9 @@ pub async fn soak(
     };
     match prepared {
         Ok(prepared) => {
-            CellUnderLoad::begin(soaking, prepared, writer, &header)?.run(progress, interrupted).await?;
+            let loaded = CellUnderLoad::begin(soaking, prepared, writer, &header)?;
+            // What a soak holds is large, and whoever waits for it would have it on the stack.
+            Box::pin(loaded.run(progress, interrupted)).await?;
         }
         Err(NotLoaded { reason, message }) => {
             writer.write(&Record::End(End { reason, message, ..End::default() }))?;

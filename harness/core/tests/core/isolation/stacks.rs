@@ -148,7 +148,8 @@ fn a_flag_without_a_stack_and_a_stack_without_a_flag_are_both_said() {
 fn halved(flags: &[&str], halves: [f64; 2]) -> Outcome {
     let whole = f64::midpoint(halves[0], halves[1]);
     let grows = flags.contains(&"views");
-    let mut outcome = with(flags, if grows { &[("views.rs", whole)] } else { &[] });
+    let kept = [("views.rs", whole)];
+    let mut outcome = with(flags, if grows { &kept } else { &[] });
     for chain in &mut outcome.stacks.as_mut().expect("stacks").chains {
         chain.growth = estimate(chain.growth.value.get(), 1.0);
         chain.halves = Some(halves.map(|half| estimate(half, 1.4)));
