@@ -1,6 +1,7 @@
 //! A report for programs: the whole model as one JSON document, and the schema of that.
 
 use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
 
 use super::Report;
 
@@ -16,5 +17,22 @@ pub(super) fn json(report: &Report) -> Result<String, serde_json::Error> {
 #[expect(clippy::expect_used, reason = "a schema is JSON")]
 pub fn schema() -> String {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    serde_json::to_string_pretty(&generator.into_root_schema_for::<Report>()).expect("a schema is JSON") + "\n"
+    let mut schema = generator.into_root_schema_for::<Report>().to_value();
+    allow_not_finite(&mut schema);
+    serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
+}
+
+/// JSON has no infinity: what is not finite, as a time that is never reached, is written as `null`.
+fn allow_not_finite(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            let is_float = fields.get("format").is_some_and(|format| format == "double");
+            if is_float && fields.get("type").is_some_and(|kind| kind == "number") {
+                fields.insert("type".to_owned(), json!(["number", "null"]));
+            }
+            fields.values_mut().for_each(allow_not_finite);
+        }
+        Value::Array(items) => items.iter_mut().for_each(allow_not_finite),
+        _ => {}
+    }
 }

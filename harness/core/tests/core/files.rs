@@ -73,21 +73,21 @@ fn made() -> Report {
 /// The same, with `text` wherever somebody else may write.
 fn hostile(text: &str) -> Report {
     let mut report = report();
-    report.name = text.to_owned();
-    report.started = text.to_owned();
-    report.sentence = text.to_owned();
-    report.missing[0].reason = text.to_owned();
+    text.clone_into(&mut report.name);
+    text.clone_into(&mut report.started);
+    text.clone_into(&mut report.sentence);
+    text.clone_into(&mut report.missing[0].reason);
     for flag in &mut report.flags {
         flag.flag = format!("{}{text}", flag.flag);
-        flag.finding.reason = text.to_owned();
+        text.clone_into(&mut flag.finding.reason);
         for kept in &mut flag.finding.kept_by {
             kept.places = vec![format!("{text}.rs:7")];
         }
     }
     for cell in &mut report.cells {
         cell.flags = cell.flags.iter().map(|flag| format!("{flag}{text}")).collect();
-        cell.judgement.reason = text.to_owned();
-        cell.message = text.to_owned();
+        text.clone_into(&mut cell.judgement.reason);
+        text.clone_into(&mut cell.message);
         cell.failures = Some(text.to_owned());
         for cause in &mut cell.kept_by {
             cause.frame = Frame { function: text.to_owned(), file: text.to_owned(), line: 7, is_own: true };
@@ -145,6 +145,22 @@ fn case<'a>(junit: &'a quick_junit::Report, name: &str) -> &'a TestCaseStatus {
 }
 
 #[test]
+fn what_is_not_finite_is_null_and_in_no_other_form() {
+    let mut report = report();
+    for cell in &mut report.cells {
+        cell.seconds_to_limit = Some(Estimate { value: 60.0, low: 30.0, high: f64::INFINITY });
+    }
+    report.flags[0].finding.posterior = Some(f64::NAN);
+    let schema: Value = serde_json::from_str(&schema()).expect("JSON");
+    let read = valid(&schema, &rendered(&report, Format::Json));
+    assert_eq!(read["cells"][0]["seconds_to_limit"], json!({"value": 60.0, "low": 30.0, "high": null}));
+    for format in [Format::Junit, Format::Bencher, Format::Openmetrics] {
+        let text = rendered(&report, format);
+        assert!(!text.contains("inf\"") && !text.contains("NaN") && !text.contains("null"), "{text}");
+    }
+}
+
+#[test]
 fn junit_has_a_case_for_each_cell_and_flag_with_its_figures() {
     let text = rendered(&report(), Format::Junit);
     let junit = quick_junit::Report::deserialize_from_str(&text).expect("JUnit");
@@ -166,7 +182,9 @@ fn junit_has_a_case_for_each_cell_and_flag_with_its_figures() {
 #[test]
 fn what_is_open_is_skipped_and_what_is_filed_fails_nobody() {
     let mut report = report();
-    report.cell_statuses.values_mut().for_each(|status| *status = Status::Clean);
+    for status in report.cell_statuses.values_mut() {
+        *status = Status::Clean;
+    }
     report.flags[1].finding.guilt = Guilt::Undecided;
     let junit = quick_junit::Report::deserialize_from_str(&rendered(&report, Format::Junit)).expect("JUnit");
     assert!(matches!(case(&junit, "flag sessions"), TestCaseStatus::Success { .. }));
@@ -182,7 +200,7 @@ fn tables(markdown: &str) -> (Vec<usize>, String) {
     for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
         match event {
             Event::Start(Tag::TableRow | Tag::TableHead) => rows.push(0),
-            Event::Start(Tag::TableCell) => rows.last_mut().into_iter().for_each(|row| *row += 1),
+            Event::Start(Tag::TableCell) => *rows.last_mut().expect("a row") += 1,
             Event::Text(part) => text.push_str(&part),
             Event::Html(part) | Event::InlineHtml(part) => assert!(is_ours(&part), "{part}"),
             Event::Start(Tag::Link { .. } | Tag::Image { .. } | Tag::Emphasis | Tag::Strong) | Event::Code(_) => {

@@ -6,7 +6,7 @@ use super::case::{Case, cases};
 use crate::exit::Status;
 use crate::visible::visible;
 
-/// GitHub keeps so many errors, and so many warnings, of a step, and drops the others without a word.
+/// The errors, and the warnings, that GitHub keeps of a step; it drops the others without a word.
 const KEPT: usize = 10;
 
 /// A line for each finding, the worst first, and the run in one sentence.

@@ -42,8 +42,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// That of `sessions.rs:118`; none where the text is no line of a file below the service's folder: a library's
-    /// source has an absolute path, and a function without debug information has none.
+    /// That of `sessions.rs:118`; none where the text is not a line of a file below the service's folder: a
+    /// library's source has an absolute path, and a function without debug information has none.
     fn parse(text: &str, root: &str) -> Option<Self> {
         let (file, line) = text.rsplit_once(':')?;
         let line: u32 = line.parse().ok().filter(|line| *line > 0)?;

@@ -3,7 +3,7 @@
 use crate::outcome::Outcome;
 use crate::trace::Percentiles;
 use steep_judge::isolation::Finding;
-use steep_judge::units::{BytesPerHour, BytesPerRequest, Estimate, HALF_WIDTH};
+use steep_judge::units::{Bytes, BytesPerHour, BytesPerRequest, Estimate, HALF_WIDTH};
 
 /// One figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,11 +57,11 @@ pub(super) fn of_cell(outcome: &Outcome) -> Vec<Figure> {
             growth.map(|growth| growth.seen_at_least.get()),
         ),
         plain("settled_anon_bytes", "Anonymous memory over the second half of what is judged: the median.", settled),
-        plain("peak_bytes", "The highest resident memory.", outcome.peak_bytes.map(|peak| peak.as_f64())),
+        plain("peak_bytes", "The highest resident memory.", outcome.peak_bytes.map(Bytes::as_f64)),
         plain(
             "memory_limit_bytes",
             "What production gives the service.",
-            outcome.memory_limit_bytes.map(|limit| limit.as_f64()),
+            outcome.memory_limit_bytes.map(Bytes::as_f64),
         ),
         outcome.seconds_to_limit.and_then(|seconds| {
             estimated(

@@ -1,6 +1,6 @@
 //! `JUnit`: a case for each flag, value of an axis and cell, which every CI shows.
 //!
-//! Each case is a suite of its own: schemas of JUnit know properties of suites, and few know those of cases.
+//! Each case is a suite of its own: schemas of `JUnit` know properties of suites, and few know those of cases.
 
 use quick_junit::{NonSuccessKind, Property, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
@@ -63,8 +63,8 @@ fn status(case: &Case) -> TestCaseStatus {
     status
 }
 
-/// The root has a count of its own for what is skipped, which the schemas of JUnit do not know there; it is the sum of
-/// those of the suites.
+/// The root has a count of its own for what is skipped, which the schemas of `JUnit` do not know there; it is the sum
+/// of those of the suites.
 fn without_skipped(xml: &str) -> String {
     let Some((head, rest)) = xml.split_once("<testsuites ") else { return xml.to_owned() };
     let Some((root, suites)) = rest.split_once('>') else { return xml.to_owned() };

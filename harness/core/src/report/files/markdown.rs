@@ -1,4 +1,7 @@
-//! Markdown for a comment on a pull request, or the summary of a job: one sentence, what is named, and the cells folded.
+//! Markdown for a comment on a pull request, or the summary of a job: one sentence, what is named, and the cells
+//! folded.
+
+use std::collections::BTreeMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -8,7 +11,7 @@ use super::case::{Case, Kind, cases};
 use crate::exit::Status;
 use crate::outcome::Outcome;
 use crate::visible::visible;
-use steep_judge::units::Bytes;
+use steep_judge::units::{Bytes, Estimate, counted};
 
 /// GitHub refuses the summary of a step above 1 MiB.
 const LONGEST: usize = 900_000;
@@ -45,7 +48,9 @@ pub(in crate::report) fn markdown(report: &Report) -> String {
     let (cells, named): (Vec<Case>, Vec<Case>) = cases(report).into_iter().partition(|case| case.kind == Kind::Cell);
     if !named.is_empty() {
         page.line("| | flag | posterior | adds per request | adds per hour | kept by |\n|---|---|---|---|---|---|");
-        named.iter().for_each(|case| page.line(&named_row(case)));
+        for case in &named {
+            page.line(&named_row(case));
+        }
         page.line("");
     }
     folded_cells(&mut page, report, &cells);
@@ -64,12 +69,14 @@ fn folded_cells(page: &mut Page, report: &Report, cells: &[Case]) {
     let failing = if failing == 0 { String::new() } else { format!(", {failing} with findings") };
     page.text.push_str(&format!(
         "<details><summary>{} soaked or planned{failing}</summary>\n\n",
-        count(cells.len(), "cell")
+        counted(cells.len(), "cell")
     ));
     page.line("| | cell | verdict | growth per request | growth per hour | memory |\n|---|---|---|---|---|---|");
-    let outcomes: std::collections::BTreeMap<&str, &Outcome> =
+    let outcomes: BTreeMap<&str, &Outcome> =
         report.cells.iter().map(|outcome| (outcome.cell.as_str(), outcome)).collect();
-    cells.iter().for_each(|case| page.line(&cell_row(case, outcomes.get(case.name.as_str()).copied())));
+    for case in cells {
+        page.line(&cell_row(case, outcomes.get(case.name.as_str()).copied()));
+    }
     page.text.push_str("\n</details>\n");
 }
 
@@ -85,10 +92,6 @@ fn folded_notes(page: &mut Page, cells: &[Case]) {
         page.line(&format!("- {}: {}", code(&case.name), prose(&shortened(&details))));
     }
     page.text.push_str("\n</details>\n");
-}
-
-fn count(count: usize, what: &str) -> String {
-    steep_judge::units::counted(count, what)
 }
 
 fn shortened(text: &str) -> String {
@@ -111,7 +114,7 @@ const fn mark(status: Status) -> &'static str {
 fn figure(case: &Case, name: &str) -> String {
     let Some(figure) = case.figures.iter().find(|figure| figure.name == name) else { return "–".to_owned() };
     let (low, high) = figure.bounds.unwrap_or((figure.value, figure.value));
-    steep_judge::units::Estimate { value: figure.value, low, high }.compact_bytes()
+    Estimate { value: figure.value, low, high }.compact_bytes()
 }
 
 fn named_row(case: &Case) -> String {
@@ -160,16 +163,14 @@ fn bars(course: &[Bytes]) -> String {
 
 /// A name or a place, as it is: no character of it means anything.
 fn code(text: &str) -> String {
-    let text = visible(text);
-    let escaped: String = text.chars().map(|c| if c.is_alphanumeric() { c.to_string() } else { entity(c) }).collect();
-    format!("<code>{escaped}</code>")
+    format!("<code>{}</code>", escaped(text, "-./+=:"))
 }
 
 /// What is between backticks in a sentence is a name.
 fn prose(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     // An odd one out belongs to a name that has one.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return plain(text);
     }
     let is_name = |place: usize| place % 2 == 1;
@@ -178,19 +179,20 @@ fn prose(text: &str) -> String {
 
 /// Words, as they are. A reference to a person or an issue would tell somebody of it.
 fn plain(text: &str) -> String {
-    let keeps = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || " .,;:()%'/=+-?".contains(c);
-    visible(text).chars().map(|c| if keeps(c) { c.to_string() } else { entity(c) }).collect()
+    escaped(text, " .,;:()%'/=+-?")
 }
 
-fn entity(c: char) -> String {
-    match c {
-        '\n' | '\r' | '\t' | ' ' => " ".to_owned(),
-        '-' | '.' => c.to_string(),
+/// `text` with entities for what is neither a letter, a digit, nor in `kept`. An address is not made a link.
+fn escaped(text: &str, kept: &str) -> String {
+    let written = |c: char| match c {
+        c if c.is_alphanumeric() || kept.contains(c) => c.to_string(),
+        c if c.is_whitespace() => " ".to_owned(),
         '@' => "@<!-- -->".to_owned(),
         '#' => "#<!-- -->".to_owned(),
         c if c.is_ascii() => format!("&#{};", u32::from(c)),
         c => c.to_string(),
-    }
+    };
+    visible(text).chars().map(written).collect::<String>().replace("://", "&#58;//")
 }
 
 #[cfg(test)]
@@ -202,7 +204,8 @@ mod tests {
         assert_eq!(code("a|b`c<d>\n*e*"), "<code>a&#124;b&#96;c&#60;d&#62; &#42;e&#42;</code>");
         assert_eq!(prose("`a_b` leaks | 3 B"), "<code>a&#95;b</code> leaks &#124; 3 B");
         assert_eq!(prose("odd ` one"), "odd &#96; one");
-        assert_eq!(plain("@team #12"), "@<!-- -->team #<!-- -->12");
+        assert_eq!(plain("@team #12 http://a.example"), "@<!-- -->team #<!-- -->12 http&#58;//a.example");
+        assert_eq!(code("src/a.rs:7 cache+lru=2"), "<code>src/a.rs:7 cache+lru=2</code>");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! OpenMetrics text with the time of the run at each value, so that Prometheus can be filled from reports of the past.
+//! `OpenMetrics` text with the time of the run at each value, so that Prometheus can be filled from reports of the
+//! past.
 
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
