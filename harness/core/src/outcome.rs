@@ -7,6 +7,7 @@ mod advice;
 mod by_request;
 mod counters;
 mod course;
+mod cut_short;
 mod delivery;
 mod figures;
 mod held;
@@ -41,6 +42,7 @@ use serde::Serialize;
 pub use self::by_request::ByRequest;
 use self::by_request::by_request;
 use self::course::course;
+use self::cut_short::cut_short;
 use self::delivery::{completed, connections_note, failures, is_worth_repeating, short, standstill_note, totals};
 pub use self::figures::{Figures, MemoryEnds, Start};
 use self::figures::{figures, memory_ends};
@@ -69,18 +71,14 @@ use crate::kept;
 use crate::scenario::{Code, LiveFrom, Metric};
 use crate::threshold::{ThresholdOutcome, Watch};
 use crate::trace::{
-    Connections, Counts, DisturbanceKind, EndReason, ExternalLoad, FlowCounts, LimitedBy, Own, Percentiles, Repeated,
-    Sample, Trace,
+    Connections, Counts, DisturbanceKind, ExternalLoad, FlowCounts, LimitedBy, Own, Percentiles, Repeated, Sample,
+    Trace,
 };
 use steep_judge::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 use steep_judge::ids::{CellId, FlagSet, History};
 use steep_judge::isolation::{CellStacks, JudgedCell, PhasesSeen};
-use steep_judge::units::{Bytes, BytesPerRequest, Estimate, SinceStart};
+use steep_judge::units::{Bytes, BytesPerRequest, Estimate};
 use steep_judge::verdict::{Judgement, Verdict};
-
-/// A program that makes the load may be done by this share of the soak before it: `--duration 10m` and a start of its
-/// own do not fit to the second.
-const LOAD_ENDS_EARLY: f64 = 0.05;
 
 /// What is said of a cell. Derived: it can be made again from the trace at any time.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -460,20 +458,6 @@ fn at_the_end(
 #[must_use]
 pub fn series(trace: &Trace) -> Series {
     Stretch::fitted(trace).map(|fitted| fitted.series(trace)).unwrap_or_default()
-}
-
-fn cut_short(trace: &Trace) -> Option<String> {
-    match trace.end.as_ref() {
-        None => Some(format!("steep was stopped after {}", trace.last_moment())),
-        Some(end) if end.reason == EndReason::Interrupted => Some(format!("interrupted after {}", end.t_s)),
-        Some(end) if end.reason == EndReason::ThresholdBroken => Some(end.message.clone()),
-        Some(end) if end.reason == EndReason::LoadEnded => {
-            let planned = trace.header.phases.last().map_or(SinceStart::ZERO, |phase| phase.end_s);
-            let is_early = end.t_s.as_secs_f64() < (1.0 - LOAD_ENDS_EARLY) * planned.as_secs_f64();
-            is_early.then(|| format!("the load was over after {} of {planned}", end.t_s))
-        }
-        Some(_) => None,
-    }
 }
 
 /// What was not seen, as of the beginning and of the end.
