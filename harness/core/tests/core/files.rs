@@ -66,6 +66,7 @@ fn made() -> Report {
         share_of_function: 1.0,
         kept_in: Some("Vec<u8>".to_owned()),
         age: None,
+        asked_by: None,
     });
     report
 }

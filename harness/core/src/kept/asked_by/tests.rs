@@ -62,7 +62,7 @@ impl Soaked {
         let edges_s = edges.map(|edge| SinceStart::from_secs_f64(f64::from(edge) * width_s)).collect();
         let samples: u32 = born_samples.iter().map(|(_, samples)| samples).sum();
         let born_bytes = vec![0.0, 65_536.0 * f64::from(samples)];
-        let stack = Stack { born_samples, born_bytes, ..Stack::default() };
+        let stack = Stack { born_bytes, born_samples, ..Stack::default() };
         Series { bins: Some(Bins { edges_s, requests }), stacks: vec![stack], ..Series::default() }
     }
 
