@@ -161,7 +161,8 @@ const fn word(guilt: &Guilt) -> &'static str {
 /// `sessions leaks 3.23 (2.67 to 3.79) KiB per request, kept by src/sessions.rs:118 (posterior 0.999)`.
 fn described(name: &str, finding: &Finding) -> String {
     let amount = finding.effect.as_ref().map(amount).map_or_else(String::new, |amount| format!(" {amount}"));
-    let posterior = finding.posterior.map_or_else(String::new, |posterior| format!(" (posterior {posterior:.3})"));
+    let posterior = finding.posterior.filter(|posterior| posterior.is_finite());
+    let posterior = posterior.map_or_else(String::new, |posterior| format!(" (posterior {posterior:.3})"));
     let kept = finding.kept_by.first().and_then(|kept| kept.places.first());
     let kept = kept.map_or_else(String::new, |place| format!(", kept by {place}"));
     let what = match &finding.guilt {
