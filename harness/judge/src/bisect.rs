@@ -20,7 +20,7 @@ use serde::Serialize;
 use self::candidates::{candidates, information, neighbourhoods};
 pub use self::rehearsal::{Rehearsal, Tally};
 pub use self::stacks::Sampled;
-use self::stacks::{Stack, together};
+use self::stacks::{Stack, only_may_fill, together};
 pub use self::truth::Truth;
 use crate::ids::FlagSet;
 use crate::isolation::StackLevel;
@@ -224,8 +224,8 @@ impl Bisect {
         let posterior = self.posterior();
         let stacks = self.stacks();
         let of_rest = self.explanations(&posterior);
-        let all = std::iter::once(&posterior).chain(stacks.iter().map(|stack| &stack.posterior));
-        let program_posterior = all.map(|posterior| posterior.share(Term::Program)).fold(0.0, f64::max);
+        let grows = |posterior: &Posterior| posterior.share(Term::Program);
+        let program_posterior = stacks.iter().map(|stack| grows(&stack.posterior)).fold(grows(&posterior), f64::max);
         let explanations = together(self.flags.len(), &of_rest, &stacks);
         let next = self.next(&posterior, &stacks, (&of_rest, &explanations), is_feasible, left);
         SearchState { explanations, flags: self.likelihoods(&posterior, &stacks), program_posterior, next }
@@ -297,10 +297,8 @@ impl Bisect {
     ) -> Next {
         let is_likely = of_rest.first().is_some_and(|best| best.posterior >= SURE);
         let unsure = || stacks.iter().filter(|stack| !stack.is_sure());
-        // What may fill is told by what is left of it later.
-        let is_longer = is_likely && unsure().next().is_some() && unsure().all(Stack::may_fill);
+        let is_longer = is_likely && only_may_fill(stacks);
         let length = self.rules.length(self.in_question(posterior, stacks), is_longer);
-        // Too little for another cell makes this one longer.
         let shortest = self.rules.sampled.map_or(SHORTEST, |_| Sampled::SHORTEST);
         let may_be_last = self.rules.fixed_length.is_none() && left >= self.rules.warm_up + shortest;
         let length = if may_be_last && left < length.mul_f64(LAST) { left } else { length };

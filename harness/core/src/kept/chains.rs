@@ -193,8 +193,8 @@ impl Kept<'_> {
         (between > 0.0).then(|| Line { slope: (last - first) / between, error })
     }
 
-    /// Growth in at least two steps of which each is larger than the one before, and the next of which is not overdue: a
-    /// container that doubles. None if it does not: the table of a cache that has filled stands where it doubled last.
+    /// Growth in at least two steps of which each is larger than the one before, and the next of which is not overdue:
+    /// a container that doubles. None if it does not: the table of a full cache stands where it doubled last.
     fn stairs(&self) -> Option<f64> {
         let (first, last) = (*self.live.first()?, *self.live.last()?);
         let rise = last - first;

@@ -1,5 +1,5 @@
-//! A simulated service that a library counts inside of: live bytes exactly, once a second, and stacks with the chance of
-//! their samples. What a cell says of it goes through the judge and through isolation, as that of a real one.
+//! A simulated service that a library counts inside of: live bytes exactly, once a second, and stacks with the chance
+//! of their samples. What a cell says of it goes through the judge and through isolation, as that of a real one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

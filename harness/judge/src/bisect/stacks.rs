@@ -71,7 +71,7 @@ impl Stack {
     }
 
     /// Whether it is known what makes it grow, and open only whether that fills.
-    pub(super) fn may_fill(&self) -> bool {
+    fn may_fill(&self) -> bool {
         let leaks = self.explanations.iter().find(|best| !best.culprits.is_empty());
         !self.is_sure() && leaks.is_some_and(|best| best.posterior >= SURE * self.posterior.kept())
     }
@@ -88,6 +88,12 @@ impl Stack {
         let settles = SETTLES * is_open * grows * others_off;
         information(&self.posterior.hypotheses, on, self.error, STACK_CREEP) + settles
     }
+}
+
+/// Whether of all stacks that are open only that is: what may fill is told by what is left of it later.
+pub(super) fn only_may_fill(stacks: &[Stack]) -> bool {
+    let mut open = stacks.iter().filter(|stack| !stack.is_sure()).peekable();
+    open.peek().is_some() && open.all(Stack::may_fill)
 }
 
 /// A cell in which a stack grows alone tells this share of whether it fills; the more flags are on beside, the less of

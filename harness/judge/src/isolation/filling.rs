@@ -32,8 +32,8 @@ pub(crate) struct Slowdown {
 }
 
 impl Slowdown {
-    /// Of a cell, where `worth` bytes for each request are worth finding; none where its sum holds an allocator's noise,
-    /// or is no curve.
+    /// Of a cell, where `worth` bytes for each request are worth finding; none where its sum holds the noise of an
+    /// allocator, or is no curve.
     pub(crate) fn of(growth: &Growth, worth: f64) -> Option<Self> {
         let is_curve = growth.given_back.is_none() && growth.jumps.total.as_f64() <= IN_JUMPS * growth.risen.abs();
         if !growth.is_exact() || !is_curve || growth.seconds <= 0.0 || growth.rate.get() <= 0.0 {

@@ -112,15 +112,23 @@ impl<'o> Readings<'o> {
     }
 }
 
-/// Takes what the signals account for out of what a cell says. Where live bytes decide, what is left is known by the
-/// other stacks; where they do not, something beside them may grow.
+/// Takes what the signals account for out of what a cell says. Where live bytes decide, what is left is known twice: by
+/// the other stacks, which count what filled early in the cell as well, and as what the exact sum is more than the
+/// signals, which are samples. Where they do not, something beside the stacks may grow.
 fn leave_out(signals: &Signals, cell: usize, is_live: bool, said: [&mut Reading; 2]) {
     let Some((rest, (taken, its_error))) = signals.rest[cell].zip(signals.at(cell)) else { return };
     for reading in said {
-        let by_difference = ((reading.growth - taken).max(0.0), reading.error.hypot(its_error));
-        let by_others = Some(rest).filter(|rest| is_live && rest.1 <= by_difference.1);
-        (reading.growth, reading.error) = by_others.unwrap_or(by_difference);
+        let by_difference = (reading.growth - taken, reading.error.hypot(its_error));
+        let (growth, error) = if is_live { of_both(rest, by_difference) } else { by_difference };
+        (reading.growth, reading.error) = (growth.max(0.0), error);
     }
+}
+
+/// What two say of one figure, each by its weight.
+fn of_both(one: (f64, f64), other: (f64, f64)) -> (f64, f64) {
+    let [weight, its_weight] = [one.1, other.1].map(|error| error.max(f64::MIN_POSITIVE.sqrt()).powi(-2));
+    let both = weight + its_weight;
+    ((weight * one.0 + its_weight * other.0) / both, both.powf(-0.5))
 }
 
 fn in_unit(growth: &Growth, per_hour: BytesPerHour, is_per_request: bool) -> f64 {

@@ -153,31 +153,35 @@ impl CellStacks {
     pub(super) fn rest(&self, is_apart: impl Fn(&ChainGrowth) -> bool, worth: f64) -> (f64, f64) {
         let others = (self.others.value.get() / worth, error_of(self.others) / worth);
         let rest = self.chains.iter().filter(|chain| !is_apart(chain)).map(|chain| chain.careful(worth));
-        let (growth, square) = rest.fold((others.0, others.1 * others.1), |(growth, square), level| {
-            (growth + level.growth, square + level.error * level.error)
+        let (growth, square) = rest.fold((others.0, others.1 * others.1), |(growth, square), (more, error)| {
+            (growth + more, square + error * error)
         });
         (growth.max(0.0), square.sqrt())
     }
 }
 
 impl ChainGrowth {
-    /// What it keeps, where it may be something that fills.
-    fn careful(&self, worth: f64) -> Level {
+    /// What it keeps, where nothing tells whether it fills: all of its growth may, and all may be kept.
+    fn careful(&self, worth: f64) -> (f64, f64) {
         let (growth, error) = (self.growth.value.get() / worth, error_of(self.growth) / worth);
         match self.shape {
-            Shape::Grows => Level { growth, error: error.hypot(SPREAD * growth), grows: true },
-            Shape::Flat => Level { growth, error, grows: false },
-            // All of it may be something that fills, and all of it may be kept.
-            Shape::Slows => {
-                let growth = growth.max(0.0);
-                Level { growth, error: error.max(growth / HALF_WIDTH), grows: false }
-            }
+            Shape::Flat => (growth, error),
+            Shape::Grows | Shape::Slows => (growth.max(0.0), error.max(growth / HALF_WIDTH)),
         }
     }
 
     /// What it grows by, whether it is kept or fills: which of both all cells together tell.
     fn level(&self, worth: f64) -> Level {
-        let Some([earlier, later]) = self.halves else { return self.careful(worth) };
+        let Some([earlier, later]) = self.halves else {
+            let (growth, error) = match self.shape {
+                Shape::Grows => {
+                    let growth = self.growth.value.get() / worth;
+                    (growth, (error_of(self.growth) / worth).hypot(SPREAD * growth))
+                }
+                Shape::Slows | Shape::Flat => self.careful(worth),
+            };
+            return Level { growth, error, grows: self.shape == Shape::Grows };
+        };
         let growth = f64::midpoint(earlier.value.get(), later.value.get()) / worth;
         let error = error_of(earlier).hypot(error_of(later)) / 2.0 / worth;
         Level { growth, error: error.hypot(SPREAD * growth), grows: growth > HALF_WIDTH * error }

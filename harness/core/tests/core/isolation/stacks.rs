@@ -1,6 +1,7 @@
 //! What is said of flags where the stacks of each cell were looked at.
 
 use steep_core::outcome::Outcome;
+use steep_core::report::{Layout, Report, Results, terminal};
 use steep_judge::isolation::{CellStacks, ChainGrowth, Guilt, Shape};
 use steep_judge::units::{BytesPerRequest, Estimate};
 
@@ -142,6 +143,47 @@ fn a_flag_without_a_stack_and_a_stack_without_a_flag_are_both_said() {
     let isolation = said(&["a", "b", "c"], &[with(&[], &[]), with(&["a", "b"], &[LABELS]), with(&["c"], &[])]);
     assert!(!isolation.stacks[0].is_sure && isolation.stacks[0].causes.len() >= 2, "{:?}", isolation.stacks);
     insta::assert_snapshot!(isolation.sentence);
+}
+
+/// What people read, and what programs do.
+fn reported(flags: &[&str], outcomes: Vec<Outcome>) -> (String, serde_json::Value) {
+    let report = Report::new(Results {
+        name: "shop".to_owned(),
+        started: "2026-01-01T00:00:00Z".to_owned(),
+        flags: flags.iter().map(ToString::to_string).collect(),
+        fail_on: Vec::new(),
+        known: Vec::new(),
+        axes: Vec::new(),
+        overnight: None,
+        missing: Vec::new(),
+        not_asked: Vec::new(),
+        outcomes,
+    });
+    let text = terminal(&report, Layout::default());
+    (text.split_whitespace().collect::<Vec<_>>().join(" "), serde_json::to_value(&report).expect("JSON"))
+}
+
+/// In the terminal and in JSON.
+#[test]
+fn both_formats_say_a_flag_without_a_stack_and_a_stack_without_a_flag() {
+    let mapped = || {
+        let mut outcome = cell(&["mapped"], 64.0, 2.0);
+        outcome.stacks = with(&["mapped"], &[]).stacks;
+        outcome
+    };
+    let cells = vec![with(&[], &[]), mapped(), mapped(), with(&["b"], &[])];
+    let (text, report) = reported(&["mapped", "b"], cells);
+    let said = "no single stack shows what `mapped` keeps";
+    assert!(text.contains(said) && report["sentence"].as_str().is_some_and(|all| all.contains(said)), "{text}");
+    assert_eq!((&report["flags"][0]["guilt"], report["flags"][0].get("kept_by")), (&"leaks".into(), None));
+
+    let cells = vec![with(&[], &[]), with(&["a", "b"], &[LABELS]), with(&["c"], &[])];
+    let (text, report) = reported(&["a", "b", "c"], cells);
+    let said = "what labels.rs:1 keeps (30 (27 to 33) B per request) has no sure cause";
+    assert!(text.contains(said) && report["sentence"].as_str().is_some_and(|all| all.contains(said)), "{text}");
+    let stack = &report["stacks"][0];
+    assert_eq!((&stack["is_sure"], &stack["places"][0]), (&false.into(), &"labels.rs:1".into()), "{stack}");
+    assert!(stack["causes"].as_array().is_some_and(|causes| causes.len() >= 2), "{stack}");
 }
 
 /// A cell in which a stack of `views` grows so in its halves, and the sum with it.
