@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::age::{Age, Births};
 pub use self::asked_by::{AskedBy, Asker, Survival};
+pub(crate) use self::asked_by::{TOGETHER, named};
 pub use self::causes::{Cause, causes};
 pub use self::chains::chains;
 pub use self::ending::{Course, Ending, Holder, each_moment, ending};

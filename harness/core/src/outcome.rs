@@ -253,6 +253,9 @@ pub struct Outcome {
     /// Judged memory over the whole soak: the median of each of up to 32 parts of equally many samples.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub memory_course_bytes: Vec<Bytes>,
+    /// The flow of each request that is a step of one flow, and was sent in no other way.
+    #[serde(skip)]
+    pub flow_of_steps: BTreeMap<String, String>,
     /// Memory at the beginning and at the end, for people: the traces hold every sample.
     #[serde(skip)]
     pub memory: Option<MemoryEnds>,
@@ -371,6 +374,7 @@ impl Outcome {
             coded: header.coded.clone(),
             certificate_unchecked: header.certificate_unchecked,
             memory_course_bytes: course(trace),
+            flow_of_steps: header.flow_of_steps.clone(),
             memory: memory_ends(trace),
         }
     }

@@ -22,9 +22,22 @@ const TREND: f64 = 2.58;
 /// Every request is told from any one of them when the births are likelier by this much, as a logarithm: twenty times.
 const LIKELIER: f64 = 3.0;
 
+/// Bins as they are, and ten of them as one: a request that takes longer than a bin is completed in a later one than what
+/// it asked for was born in.
+const WIDTHS: [usize; 2] = [1, 10];
+
 /// The births may scatter around what one rate for all requests expects with this probability at least, or it is not the
 /// same for all.
 const SAME_FOR_ALL: f64 = 0.05;
+
+/// Between names of requests that cannot be told apart.
+pub(crate) const TOGETHER: &str = " + ";
+
+/// A request in a sentence, with the flow that it is a step of.
+pub(crate) fn named(name: &str, flow: Option<&str>) -> String {
+    let steps = if name.contains(TOGETHER) { "steps" } else { "a step" };
+    flow.map_or_else(|| format!("`{name}`"), |flow| format!("`{name}`, {steps} of `{flow}`"))
+}
 
 /// Which requests ask for what a place keeps.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -62,6 +75,9 @@ pub enum Survival {
 pub struct Asker {
     /// Its name; of several that always come in the same proportion, as steps of a flow do, all of them.
     pub name: String,
+    /// The flow that it is a step of, or all of them are, where it is sent in no other way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<String>,
     /// Bytes kept for each, with a 95 % interval.
     pub bytes_per_request: Estimate<BytesPerRequest>,
     /// Its share of all births.
@@ -78,7 +94,12 @@ impl AskedBy {
         if survivors < SURVIVORS_MIN as f64 {
             return None;
         }
-        let found = sources(&births, &asked.activities)?;
+        let fits = WIDTHS.into_iter().filter_map(|width| {
+            let (asked, births) = (asked.merged(width), merged(&births, width));
+            let found = sources(&births, &asked.activities)?;
+            Some((asked, births, found))
+        });
+        let (asked, births, found) = fits.max_by(|one, other| surest(&one.2).total_cmp(&surest(&other.2)))?;
         let mut asked_by = Self {
             survivors: survivors as u64,
             survival: survival(found.trend),
@@ -89,11 +110,12 @@ impl AskedBy {
         if asked_by.survival != Survival::Even {
             return Some(asked_by);
         }
-        let surely = normal_quantile(1.0 - FALSE_NAMES / (places.max(1) * asked.activities.len()) as f64);
+        let surely =
+            normal_quantile(1.0 - FALSE_NAMES / (places.max(1) * asked.activities.len() * WIDTHS.len()) as f64);
         let asker = |name: &str, part: &Source, activity: &[f64]| {
             let bytes = Estimate::normal(part.rate, part.error).map(|rate| BytesPerRequest::new(rate * bytes_each));
             let share = part.rate * activity.iter().sum::<f64>() / survivors;
-            Asker { name: name.to_owned(), bytes_per_request: bytes, share }
+            Asker { name: name.to_owned(), flow: None, bytes_per_request: bytes, share }
         };
         let (time, requests) = found.parts.split_last()?;
         if let Some((part, all)) = asked.same_for_all(&births, &found).filter(|(part, _)| part.surety > surely) {
@@ -120,7 +142,7 @@ impl AskedBy {
                     .to_owned(),
             ),
             Survival::Even => {
-                let named = self.requests.iter().map(|asker| asker.phrase(&format!("`{}`", asker.name)));
+                let named = self.requests.iter().map(|asker| asker.phrase(&named(&asker.name, asker.flow.as_deref())));
                 let every = self.every_request.iter().map(|asker| asker.phrase("every request, whichever it is"));
                 let time = self.share_of_time.map(|share| format!("time, whatever is asked ({})", percent(share)));
                 let parts: Vec<String> = named.chain(every).chain(time).collect();
@@ -161,6 +183,12 @@ struct Asked {
 }
 
 impl Asked {
+    /// The same with this many bins as one.
+    fn merged(&self, width: usize) -> Self {
+        let activities = self.activities.iter().map(|activity| merged(activity, width)).collect();
+        Self { bins: self.bins.div_ceil(width), names: self.names.clone(), activities }
+    }
+
     fn of(series: &Series) -> Option<Self> {
         let bins = series.bins.as_ref()?;
         let seconds: Vec<f64> = bins.edges_s.windows(2).map(|edge| edge[1].since(edge[0]).as_secs_f64()).collect();
@@ -170,7 +198,8 @@ impl Asked {
         let (all, asked): (Vec<&String>, Vec<Vec<f64>>) = asked.map(|(name, asked)| (name, counts(asked))).unzip();
         let risen: Vec<Vec<f64>> = asked.iter().map(|counts| risen(counts)).collect();
         let groups = together(&risen);
-        let named = |group: &Vec<usize>| group.iter().map(|place| all[*place].as_str()).collect::<Vec<_>>().join(" + ");
+        let named =
+            |group: &Vec<usize>| group.iter().map(|place| all[*place].as_str()).collect::<Vec<_>>().join(TOGETHER);
         let names: Vec<String> = groups.iter().map(named).collect();
         let of_groups = groups.iter().map(|group| asked[group[0]].clone());
         let activities = of_groups.chain([seconds.clone()]).collect();
@@ -197,6 +226,17 @@ impl Asked {
         let is_better = together.likelihood - single > LIKELIER * each.dispersion;
         (is_as_good && is_better).then(|| (together.parts[0], all))
     }
+}
+
+/// The sums of each `width` of `counts`.
+fn merged(counts: &[f64], width: usize) -> Vec<f64> {
+    counts.chunks(width).map(|counts| counts.iter().sum()).collect()
+}
+
+/// The surety of the request that is the surest.
+fn surest(found: &Sources) -> f64 {
+    let requests = found.parts.split_last().map_or(&[][..], |(_, requests)| requests);
+    requests.iter().map(|part| part.surety).fold(0.0, f64::max)
 }
 
 /// The sum of `counts` until each.

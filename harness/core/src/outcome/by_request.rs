@@ -3,6 +3,8 @@
 
 mod excursions;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -10,6 +12,7 @@ use self::excursions::without_excursions;
 
 use super::counters::{Counter, Of, grouped};
 use super::stretches::{LiveReading, live_before, samples_in};
+use crate::kept::{TOGETHER, named};
 use crate::scenario::Role;
 use crate::trace::{Sample, Trace};
 use steep_judge::growth::Layer;
@@ -61,6 +64,9 @@ pub struct ByRequest {
 pub struct Part {
     /// Its name; of several that always come in the same proportion, as steps of a flow do, all of them.
     pub name: String,
+    /// The flow that it is a step of, or all of them are, where it is sent in no other way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<String>,
     /// Bytes for each, with a 95 % interval.
     pub bytes_per_request: Estimate<BytesPerRequest>,
     /// Whether it keeps anything for sure, all names taken together.
@@ -87,7 +93,8 @@ pub(super) fn by_request(trace: &Trace) -> Option<ByRequest> {
     let mut requests = Vec::new();
     let mut connections = None;
     for (place, counter) in counters.into_iter().enumerate() {
-        let part = shares.part(place, counter.name);
+        let flow = flow_of(&trace.header.flow_of_steps, &counter.name);
+        let part = Part { flow, ..shares.part(place, counter.name) };
         match counter.of {
             Of::Requests => requests.push(part),
             Of::Connections => connections = Some(part),
@@ -135,7 +142,7 @@ impl Shares {
         let part = &self.found.of_counters[place];
         let is_sure = self.is_sure(part);
         let fades = is_sure && self.fading.get(place).copied().unwrap_or_default();
-        Part { name, bytes_per_request: self.interval(part).map(BytesPerRequest::new), is_sure, fades }
+        Part { name, flow: None, bytes_per_request: self.interval(part).map(BytesPerRequest::new), is_sure, fades }
     }
 
     fn interval(&self, part: &Contribution) -> Estimate<f64> {
@@ -249,12 +256,20 @@ fn is_even(samples: &[&Sample]) -> bool {
     steps().all(|step| (step - mean).abs() <= UNEVEN * mean)
 }
 
+/// The flow that all requests of a name are steps of, which may be several names.
+pub(super) fn flow_of(flows: &BTreeMap<String, String>, name: &str) -> Option<String> {
+    let mut of_names = name.split(TOGETHER).map(|name| flows.get(name));
+    let first = of_names.next()??;
+    of_names.all(|flow| flow == Some(first)).then(|| first.clone())
+}
+
 impl ByRequest {
     /// What a person should know of it; none where nothing is sure.
     #[must_use]
     pub fn note(&self) -> Option<String> {
         let sure: Vec<&Part> = self.requests.iter().filter(|part| part.is_sure).collect();
-        let mut parts: Vec<String> = sure.iter().map(|part| part.phrase(&format!("`{}`", part.name))).collect();
+        let mut parts: Vec<String> =
+            sure.iter().map(|part| part.phrase(&named(&part.name, part.flow.as_deref()))).collect();
         parts.extend(self.every_request.as_ref().map(|part| part.phrase("request, whichever it is")));
         parts.extend(self.connections.as_ref().filter(|part| part.is_sure).map(|part| part.phrase("new connection")));
         if self.time_is_sure {

@@ -1,5 +1,6 @@
 //! What rises beside memory: completed requests by name, connections. Those that rise together cannot be told apart.
 
+use crate::kept::TOGETHER;
 use steep_judge::stats::together::together;
 
 /// Something that is counted, at each sample.
@@ -30,7 +31,7 @@ pub(super) fn grouped(counters: Vec<Counter>) -> Vec<Counter> {
     let counts: Vec<Vec<f64>> = requests.iter().map(|counter| counter.counts.clone()).collect();
     let named = |group: Vec<usize>| {
         let names: Vec<&str> = group.iter().map(|place| requests[*place].name.as_str()).collect();
-        Counter { name: names.join(" + "), ..requests[group[0]].clone() }
+        Counter { name: names.join(TOGETHER), ..requests[group[0]].clone() }
     };
     together(&counts).into_iter().map(named).chain(others).collect()
 }

@@ -1,6 +1,7 @@
 //! What the stacks of a cell add to its outcome.
 
 use super::Outcome;
+use super::by_request::flow_of;
 use crate::kept;
 use steep_judge::verdict::Verdict;
 
@@ -12,7 +13,9 @@ impl Outcome {
     pub fn with_stacks(mut self, series: Option<&kept::Series>) -> Self {
         let Some(series) = series else { return self };
         if self.live_not_believed.is_none() {
-            let causes = kept::causes(series, &kept::growth(series));
+            let mut causes = kept::causes(series, &kept::growth(series));
+            let askers = causes.iter_mut().filter_map(|cause| cause.asked_by.as_mut()).flat_map(|by| &mut by.requests);
+            askers.for_each(|asker| asker.flow = flow_of(&self.flow_of_steps, &asker.name));
             self.stacks = kept::chains(series, &causes);
             // What fills and stops is not accused; what is undecided is named as what grew so far.
             if matches!(self.verdict(), Verdict::Leak | Verdict::Step | Verdict::Inconclusive | Verdict::Crashed) {

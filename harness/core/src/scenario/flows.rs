@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Request, ThinkTime};
+use super::{Request, Scenario, ThinkTime};
 
 /// A session of several requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,23 @@ pub struct Flow {
     pub think_time: ThinkTime,
     /// Whether its user keeps cookies.
     pub cookies: bool,
+}
+
+impl Scenario {
+    /// The flow of each request that is a step of one flow, and sent in no other way.
+    #[must_use]
+    pub fn flow_of_steps(&self) -> BTreeMap<String, String> {
+        let is_sent_alone = |request: &&Request| {
+            let weights = self.phases.iter().filter_map(|phase| phase.weights.get(&request.name));
+            request.weight > 0.0 || weights.into_iter().any(|weight| *weight > 0.0)
+        };
+        let flow_of = |request: &Request| {
+            let mut flows = self.flows.iter().filter(|flow| flow.steps.contains(&request.name));
+            let flow = flows.next().filter(|_| flows.next().is_none())?;
+            Some((request.name.clone(), flow.name.clone()))
+        };
+        self.requests.iter().filter(|request| !is_sent_alone(request)).filter_map(flow_of).collect()
+    }
 }
 
 /// Where each request stands, by its name; of requests with the same name the last.
@@ -48,4 +65,21 @@ pub fn unset<'n>(
         set.extend(requests[request].capture.keys().map(String::as_str));
     }
     unset
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{decoded, sound};
+
+    #[test]
+    fn a_step_of_one_flow_that_is_sent_in_no_other_way_belongs_to_it() {
+        let request = |name: &str, more: &str| format!("[[requests]]\nname = \"{name}\"\npath = \"/{name}\"\n{more}");
+        let requests =
+            ["login", "browse", "buy"].map(|name| request(name, "")).concat() + &request("help", "weight = 1\n");
+        let flows = "[[flows]]\nname = \"shopping\"\nsteps = [\"login\", \"browse\", \"buy\", \"help\"]\n\
+                     [[flows]]\nname = \"looking\"\nsteps = [\"browse\"]\n";
+        let flows = decoded(&sound("5m", &(requests + flows))).flow_of_steps();
+        let steps: Vec<(&str, &str)> = flows.iter().map(|(step, flow)| (step.as_str(), flow.as_str())).collect();
+        assert_eq!(steps, [("buy", "shopping"), ("login", "shopping")]);
+    }
 }

@@ -31,6 +31,7 @@ pub(super) fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         schedule_hash: String::new(),
         begun: String::new(),
         phases,
+        flow_of_steps: scenario.flow_of_steps(),
         sampling_every_s: scenario.sampling.every.as_secs_f64(),
         judge: scenario.judge.clone(),
         without_load: scenario.load.model == Model::None,

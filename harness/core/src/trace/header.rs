@@ -90,6 +90,9 @@ pub struct Header {
     /// The code after which weights swung; none: they did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coded: Option<Code>,
+    /// The flow of each request that is a step of one flow, and was sent in no other way.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flow_of_steps: BTreeMap<String, String>,
     /// The program that made the load; none: steep did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalLoad>,

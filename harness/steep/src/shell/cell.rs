@@ -476,6 +476,7 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         thresholds: scenario.thresholds.clone(),
         tolerate: scenario.tolerate.clone(),
         coded: scenario.code(),
+        flow_of_steps: scenario.flow_of_steps(),
         connections: Header::kept_connections(scenario),
         external: ExternalLoad::of(scenario),
         memory_limit_bytes: scenario.service.memory_limit_bytes,

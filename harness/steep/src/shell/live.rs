@@ -24,7 +24,7 @@ pub use self::preloaded::{LiveError, Preloaded};
 pub use self::profiles::write_profiles;
 use self::stacks::StackLog;
 use crate::shell::loopback::Client;
-use crate::shell::probe;
+use crate::shell::{clock, probe};
 use steep_core::kept::{Moment, Series};
 use steep_core::scenario::Scenario;
 use steep_core::trace::{Live, LiveCount, ProcessId, Sample};
@@ -60,6 +60,8 @@ async fn of_probe(scenario: &Scenario, client: &Client, within: Duration) -> Opt
 #[derive(Debug)]
 pub struct Counting {
     preloaded: Preloaded,
+    /// When the cell's clock began.
+    origin: clock::Moment,
     stacks: StackLog,
     has_been_steady: bool,
     /// Whether it was known at each look what an allocator that is not glibc's has mapped.
@@ -93,15 +95,17 @@ pub struct Kept {
 const CLOSE_TO_LIMIT: [u64; 2] = [90, 80];
 
 impl Counting {
-    /// By `preloaded`, which the service was started with; `limit` is what production gives it.
+    /// By `preloaded`, which the service was started with; `limit` is what production gives it, and the cell's clock
+    /// began at `origin`.
     #[must_use]
-    pub fn new(preloaded: Preloaded, limit: Option<Bytes>) -> Self {
+    pub fn new(preloaded: Preloaded, limit: Option<Bytes>, origin: clock::Moment) -> Self {
         Self {
             preloaded,
-            stacks: StackLog::default(),
+            stacks: StackLog::since(origin),
             has_been_steady: false,
             knows_allocator: true,
-            at_limit: StackLog::default(),
+            at_limit: StackLog::since(origin),
+            origin,
             limit,
             percent: 0,
             last: Last::default(),
@@ -109,8 +113,9 @@ impl Counting {
     }
 
     /// Puts down in `sample` what is counted. What the stacks kept while it warmed up is dropped once a phase
-    /// `is_steady`: caches that fill would be named. Until then it is kept for a crash.
-    pub fn count(&mut self, sample: &mut Sample, is_steady: bool) {
+    /// `is_steady`: caches that fill would be named. Until then it is kept for a crash. The requests of the sample were
+    /// read at `read_at`.
+    pub fn count(&mut self, sample: &mut Sample, read_at: SinceStart, is_steady: bool) {
         self.preloaded.tidy(&self.last.processes);
         let counted = self.preloaded.read(&sample.processes);
         sample.live = counted.live();
@@ -127,12 +132,13 @@ impl Counting {
             **heap = heap.with(of_allocator.unwrap_or(Bytes::ZERO));
         }
         if is_steady && !self.has_been_steady {
-            self.stacks = StackLog::default();
+            self.stacks = StackLog::since(self.origin);
             self.has_been_steady = true;
         }
         self.last = Last { processes: sample.processes.clone(), completed: sample.completed(), is_steady };
         let moment = Moment { t_s: sample.t_s, completed: self.last.completed };
         if is_steady || !self.has_been_steady {
+            self.stacks.mark(read_at, &sample.requests);
             self.stacks.tick(&self.preloaded, sample, moment);
         }
         if let Some(percent) = self.is_close_to_limit(sample) {

@@ -109,6 +109,23 @@ fn ordinary_traffic_names_it_as_well_where_there_are_more_survivors() {
 }
 
 #[test]
+fn a_request_that_is_completed_three_bins_later_is_named_as_well() {
+    let mut named = 0;
+    for seed in 0..20 {
+        let mut series = CODED.series(seed, by_r1(0.03));
+        let bins = series.bins.as_mut().expect("bins");
+        bins.requests.values_mut().for_each(|counts| {
+            counts.rotate_right(3);
+            counts[..3].fill(0);
+        });
+        let found = AskedBy::of(&series, &[0], 1).expect("survivors");
+        assert!(found.requests.iter().all(|asker| asker.name == "r1"), "{found:?}");
+        named += found.requests.len();
+    }
+    assert!(named >= 18, "{named} of 20");
+}
+
+#[test]
 fn without_thirty_survivors_nobody_is_named() {
     assert_eq!(CODED.asked(1, by_r1(0.003)), None);
     assert_eq!(AskedBy::of(&Series::default(), &[], 1), None);

@@ -33,6 +33,14 @@ fn the_request_that_keeps_is_named_and_the_other_is_not() {
     let part = found.requests[0].bytes_per_request;
     assert!(part.low.get() < 1_024.0 && part.high.get() > 1_024.0 && part.low.get() > 512.0, "{part:?}");
     assert!(!found.requests[1].is_sure && !found.time_is_sure, "{found:?}");
+    let mut of_flow = trace(1_024.0, 0.0);
+    of_flow.header.flow_of_steps.insert("login".to_owned(), "buy".to_owned());
+    let found_of_flow = by_request(&of_flow).and_then(|found| found.note()).expect("it is sure");
+    assert!(found_of_flow.contains("for each `login`, a step of `buy`; no other"), "{found_of_flow}");
+    let flows = BTreeMap::from(["login", "pay"].map(|step| (step.to_owned(), "buy".to_owned())));
+    let of = |name: &str| flow_of(&flows, name).map(|flow| named(name, Some(&flow)));
+    assert_eq!(of("login + pay").as_deref(), Some("`login + pay`, steps of `buy`"));
+    assert_eq!((of("login + get"), of("get")), (None, None));
     let note = found.note().expect("it is sure");
     assert!(note.contains("KiB for each `login`; no other request keeps anything for sure"), "{note}");
 }

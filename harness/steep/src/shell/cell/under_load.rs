@@ -96,12 +96,14 @@ impl<'r> CellUnderLoad<'r> {
         let following = Following::new(&phases, materiality(&scenario.judge), scenario.soak_duration());
         let looks = EarlyStopChecks::new(&scenario.judge, phases, scenario.soak_duration());
         writer.write(&Record::Start(load_start(&sampler, &service, &arranged)))?;
-        let origin = Instant::now();
+        let (origin, clock) = (Instant::now(), Moment::now());
         source.begin(origin);
         Ok(Self {
             soaking,
             service,
-            counting: arranged.preloaded.map(|library| Counting::new(library, scenario.service.memory_limit_bytes)),
+            counting: arranged
+                .preloaded
+                .map(|library| Counting::new(library, scenario.service.memory_limit_bytes, clock)),
             heap: HeapLooks::default(),
             source,
             sampler,
@@ -111,7 +113,7 @@ impl<'r> CellUnderLoad<'r> {
             watch: Watch::new(header),
             looks,
             origin,
-            clock: Moment::now(),
+            clock,
             phase: "",
             samples: 0,
             following,
@@ -313,7 +315,7 @@ impl<'r> CellUnderLoad<'r> {
             }
             Action::Disturb(disturbance) => self.record(&Record::Disturbance(disturbance))?,
             Action::Sample => self.sample(now, progress).await?,
-            Action::Count => self.count(now).await?,
+            Action::Count => self.count().await?,
             Action::StopLoad => self.source.stop(),
             Action::StopService => self.stop_service(interrupted).await,
             Action::End(reason) => return Ok(Some(reason)),
@@ -325,13 +327,14 @@ impl<'r> CellUnderLoad<'r> {
         // None: the service is gone, and its end is on the way.
         let Some(mut sample) = self.sampler.sample(now) else { return Ok(()) };
         sample.requests = self.source.completed(&self.service.client, LIVE_TIMEOUT).await;
+        let read_at = self.now();
         let scenario = self.soaking.scenario;
         sample.heap = self.heap.tick(sample.t_s, &sample.processes).map(Box::new);
         match &mut self.counting {
             Some(counting) => {
                 let mut phases = scenario.phases.iter();
                 let is_steady = phases.any(|phase| phase.name == self.phase && phase.role == Role::Steady);
-                counting.count(&mut sample, is_steady);
+                counting.count(&mut sample, read_at, is_steady);
             }
             None => live::count(&mut sample, scenario, &self.service.client, LIVE_TIMEOUT).await,
         }
@@ -346,9 +349,10 @@ impl<'r> CellUnderLoad<'r> {
     }
 
     /// Live bytes between two samples.
-    async fn count(&mut self, now: SinceStart) -> Result<(), CellError> {
+    async fn count(&mut self) -> Result<(), CellError> {
         let requests = self.source.completed(&self.service.client, LIVE_TIMEOUT).await;
-        if let Some(count) = self.counting.as_mut().and_then(|counting| counting.between(now, requests)) {
+        let read_at = self.now();
+        if let Some(count) = self.counting.as_mut().and_then(|counting| counting.between(read_at, requests)) {
             self.record(&Record::LiveCount(count))?;
         }
         Ok(())

@@ -13,8 +13,9 @@ use self::calendar::{Calendar, counted};
 use self::survivors::{Birthdays, Survivors, survivors};
 use super::preloaded::Preloaded;
 use super::symbols::{Located, Symbols, places};
-use crate::shell::{clock, files};
-use steep_core::kept::{Call, Frame, Module, Moment, SCHEMA, Series, Stack};
+use crate::shell::clock::Moment;
+use crate::shell::files;
+use steep_core::kept::{self, Call, Frame, Module, SCHEMA, Series, Stack};
 use steep_core::trace::{ProcessId, Sample};
 use steep_judge::units::SinceStart;
 
@@ -44,7 +45,7 @@ struct Sizes {
 }
 
 /// All stacks at one moment.
-type Sight = (Moment, BTreeMap<Key, Sizes>);
+type Sight = (kept::Moment, BTreeMap<Key, Sizes>);
 
 /// What is known of a process, as of the last snapshot.
 #[derive(Debug, Default)]
@@ -58,6 +59,8 @@ struct Process {
 /// The snapshots of a cell.
 #[derive(Debug)]
 pub struct StackLog {
+    /// When the cell's clock began, by the clock that births are counted by.
+    origin_ns: u128,
     snapshots: Vec<Sight>,
     /// What was seen after the last of them.
     fresh: Option<Sight>,
@@ -76,9 +79,12 @@ pub struct StackLog {
     lost_samples: u64,
 }
 
-impl Default for StackLog {
-    fn default() -> Self {
+impl StackLog {
+    /// None yet, of a cell whose clock began at this moment.
+    #[must_use]
+    pub fn since(origin: Moment) -> Self {
         Self {
+            origin_ns: origin.monotonic.as_nanos(),
             snapshots: Vec::new(),
             fresh: None,
             alive: BTreeMap::new(),
@@ -92,12 +98,9 @@ impl Default for StackLog {
             lost_samples: 0,
         }
     }
-}
 
-impl StackLog {
     /// Takes a snapshot if one is due. To be called with each sample that is judged.
-    pub fn tick(&mut self, preloaded: &Preloaded, sample: &Sample, moment: Moment) {
-        self.mark(moment.t_s, &sample.requests);
+    pub fn tick(&mut self, preloaded: &Preloaded, sample: &Sample, moment: kept::Moment) {
         self.seen += 1;
         let is_due = self.seen.is_multiple_of(self.stride);
         if !is_due && !self.seen.is_multiple_of(FRESH) {
@@ -117,14 +120,14 @@ impl StackLog {
     }
 
     /// Takes a snapshot.
-    pub fn take(&mut self, preloaded: &Preloaded, processes: &[ProcessId], moment: Moment) {
+    pub fn take(&mut self, preloaded: &Preloaded, processes: &[ProcessId], moment: kept::Moment) {
         if let Some(sight) = self.look(preloaded, processes, moment) {
             self.keep(sight);
         }
     }
 
     /// What the stacks have alive now; none where nobody counts.
-    fn look(&mut self, preloaded: &Preloaded, processes: &[ProcessId], moment: Moment) -> Option<Sight> {
+    fn look(&mut self, preloaded: &Preloaded, processes: &[ProcessId], moment: kept::Moment) -> Option<Sight> {
         let mut found = BTreeMap::new();
         let mut alive = BTreeMap::new();
         let mut lost = 0;
@@ -145,7 +148,7 @@ impl StackLog {
                 };
                 found.insert((id.0, id.1, number), sizes);
             }
-            let birthdays = Birthdays { begun, now: moment.t_s, now_ns: clock::Moment::now().monotonic.as_nanos() };
+            let birthdays = Birthdays { begun, now: moment.t_s, origin_ns: self.origin_ns };
             for (number, of_stack) in survivors(&snapshot, &birthdays) {
                 alive.insert((id.0, id.1, number), of_stack);
             }
@@ -335,12 +338,13 @@ mod tests {
         let preloaded = Preloaded::lay(folder.path(), 64 * 1024).expect("it is laid");
         let own = ProcessId { pid: std::process::id(), start_ticks: 0 };
         fs::write(preloaded.folder.join(file_name(own.pid)), file()).expect("a file");
-        let mut log = StackLog::default();
+        let mut log = StackLog::since(Moment::now());
         for second in 1..=500 {
             let t_s = SinceStart::new(Duration::from_secs(second));
             let requests = BTreeMap::from([("get".to_owned(), second)]);
             let sample = Sample { processes: vec![own], requests, ..Sample::default() };
-            log.tick(&preloaded, &sample, Moment { t_s, completed: second });
+            log.mark(t_s, &sample.requests);
+            log.tick(&preloaded, &sample, kept::Moment { t_s, completed: second });
         }
         let series = log.finish().expect("snapshots");
         let count = series.snapshots.len();
@@ -352,6 +356,6 @@ mod tests {
         assert_eq!(bins.edges_s.last().copied(), Some(SinceStart::new(Duration::from_secs(last))));
         assert_eq!(bins.requests["get"], vec![1; last as usize - 1]);
         assert_eq!(series.frames_of(&series.stacks[0]), [&Frame::default()], "nothing is at that address");
-        assert!(StackLog::default().finish().is_none());
+        assert!(StackLog::since(Moment::now()).finish().is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! What is alive at one moment, stack by stack, by its birth.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use steep_live::Snapshot;
 
@@ -33,33 +34,34 @@ impl Survivors {
     }
 }
 
-/// How a birth becomes a part of the time between the first look and this one.
+/// How a birth becomes a moment of the cell, and a part of the time between the first look and this one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Birthdays {
     /// The first look.
     pub(super) begun: SinceStart,
     /// This one.
     pub(super) now: SinceStart,
-    /// The same moment by the clock that births are counted by.
-    pub(super) now_ns: u128,
+    /// When the cell's clock began, by the clock that births are counted by.
+    pub(super) origin_ns: u128,
 }
 
 impl Birthdays {
-    /// Milliseconds on the cell's clock.
-    fn on_the_cells_clock(&self, born_ns: u128) -> u32 {
-        let age_ms = self.now_ns.saturating_sub(born_ns) / 1_000_000;
-        u32::try_from(self.now.elapsed().as_millis().saturating_sub(age_ms)).unwrap_or(u32::MAX)
+    /// The birth on the cell's clock; none before that began.
+    fn on_the_cells_clock(&self, born_ns: u128) -> Option<SinceStart> {
+        let nanos = u64::try_from(born_ns.checked_sub(self.origin_ns)?).ok()?;
+        Some(SinceStart::new(Duration::from_nanos(nanos)))
     }
 
     /// 0 for what was born before the first look, else the part, from 1.
-    fn part(&self, born_ns: u128) -> usize {
-        let age_s = self.now_ns.saturating_sub(born_ns) as f64 / 1e9;
+    fn part(&self, born: Option<SinceStart>) -> usize {
         let watched_s = self.now.since(self.begun).as_secs_f64();
-        if age_s > watched_s || watched_s <= 0.0 {
-            return 0;
+        match born.filter(|born| *born >= self.begun && watched_s > 0.0) {
+            Some(born) => {
+                let part = born.since(self.begun).as_secs_f64() / watched_s * PARTS as f64;
+                (part as usize).min(PARTS - 1) + 1
+            }
+            None => 0,
         }
-        let part = (1.0 - age_s / watched_s) * PARTS as f64;
-        (part as usize).min(PARTS - 1) + 1
     }
 }
 
@@ -70,11 +72,11 @@ pub(super) fn survivors(snapshot: &Snapshot, birthdays: &Birthdays) -> BTreeMap<
         let of_stack = found.entry(survivor.stack).or_default();
         let objects = snapshot.objects(survivor);
         let born_ns = u128::from(snapshot.start_ns) + u128::from(survivor.birth_ms) * 1_000_000;
-        let part = birthdays.part(born_ns);
+        let born = birthdays.on_the_cells_clock(born_ns);
+        let part = birthdays.part(born);
         of_stack.bytes[part] += objects * survivor.size as f64;
-        if part > 0 {
-            of_stack.births_ms.push(birthdays.on_the_cells_clock(born_ns));
-        }
+        let since = born.filter(|_| part > 0).map(|born| born.elapsed().as_millis());
+        of_stack.births_ms.extend(since.and_then(|born_ms| u32::try_from(born_ms).ok()));
         of_stack.objects += objects;
         of_stack.largest = of_stack.largest.max(survivor.size);
     }
@@ -83,15 +85,13 @@ pub(super) fn survivors(snapshot: &Snapshot, birthdays: &Birthdays) -> BTreeMap<
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use steep_live::{Counts, Survivor};
 
     #[test]
     fn survivors_are_told_apart_by_their_birth() {
         let at = |seconds: u64| SinceStart::new(Duration::from_secs(seconds));
-        let birthdays = Birthdays { begun: at(10), now: at(130), now_ns: 1_000_000_000_000 };
+        let birthdays = Birthdays { begun: at(10), now: at(130), origin_ns: 870_000_000_000 };
         // Counting began 200 s before this look.
         let alive = |born_s_ago: u32, size: u64| Survivor { size, stack: 1, birth_ms: (200 - born_s_ago) * 1_000 };
         let snapshot = Snapshot {
@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn at_the_first_look_all_was_born_before() {
-        let birthdays = Birthdays { begun: SinceStart::ZERO, now: SinceStart::ZERO, now_ns: 5 };
-        assert_eq!([0, 5, 9].map(|born_ns| birthdays.part(born_ns)), [0, 0, 0]);
+        let birthdays = Birthdays { begun: SinceStart::ZERO, now: SinceStart::ZERO, origin_ns: 5 };
+        let part = |born_ns| birthdays.part(birthdays.on_the_cells_clock(born_ns));
+        assert_eq!([0, 5, 9].map(part), [0, 0, 0]);
     }
 }
