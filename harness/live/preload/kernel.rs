@@ -44,6 +44,11 @@ pub const ANONYMOUS: i32 = 0x20;
 /// `CLOCK_MONOTONIC_COARSE`: to some milliseconds, which is enough for births. The exact clock reads the processor's
 /// counter, which strict seccomp forbids: it ended such a program by SIGSEGV.
 pub const MONOTONIC: i32 = 6;
+/// `CLOCK_MONOTONIC`, for times that are asked for.
+pub const EXACT: i32 = 1;
+/// `PR_SET_SECCOMP` and `PR_SET_TSC`: after them the exact clock may end the thread.
+pub const SET_SECCOMP: i32 = 22;
+pub const SET_TSC: i32 = 26;
 /// `RTLD_LAZY` and `RTLD_NOW`.
 pub const LAZY: i32 = 1;
 pub const NOW: i32 = 2;

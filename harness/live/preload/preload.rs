@@ -35,7 +35,7 @@ use core::arch::{asm, global_asm};
 use core::ffi::{c_char, c_int, c_long, c_void};
 use core::mem::transmute;
 use core::ptr::{null, null_mut, replace};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
 
 use cells::Cell;
 use kernel::Folder;
@@ -152,10 +152,12 @@ static FRAME_OF: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 /// The key whose destructor ends a thread here.
 static END_OF_THREAD: AtomicU32 = AtomicU32::new(u32::MAX);
 
-/// Nanoseconds that it takes to ask the clock.
-static CLOCK_TAKES: AtomicU64 = AtomicU64::new(0);
+/// Whether calls are timed: where the environment asks for it, until the program gives up the clock of the processor.
+static TIMES: AtomicBool = AtomicBool::new(false);
 /// Longer calls count as this long: the thread did not run all the time, or the kernel gave it a mapping.
 const LONGEST_CALL: u64 = 100_000;
+/// The clock takes 20 to 60 ns; what is much longer was an interruption.
+const LONGEST_CLOCK: u64 = 200;
 
 /// What a thread has of its own.
 #[repr(C)]
@@ -165,7 +167,7 @@ struct Thread {
     no_cell: usize,
     /// The block that came of the last call whose time was taken, and that time in nanoseconds.
     timed: Pointer,
-    took: u64,
+    took: i64,
     /// It is inside of an allocator that is not glibc's: what it maps now is the allocator's.
     in_allocator: usize,
 }
@@ -282,25 +284,38 @@ unsafe fn may_be_sampled(asked: usize) -> bool {
 #[cold]
 #[inline(never)]
 unsafe fn timed(call: impl FnOnce() -> Pointer) -> Pointer {
-    let begun = now();
+    if !TIMES.load(Relaxed) {
+        return call();
+    }
+    let begun = begun();
     let block = call();
     let took = took_since(begun);
     ((*thread()).timed, (*thread()).took) = (block, took);
     block
 }
 
-/// Nanoseconds since `begun`, less what the clock itself takes; a thread that was interrupted for long did not use the
-/// time.
-unsafe fn took_since(begun: u64) -> u64 {
-    let took = now().saturating_sub(begun);
-    took.saturating_sub(CLOCK_TAKES.load(Relaxed)).clamp(1, LONGEST_CALL)
+/// Now, and how long it takes to ask the clock: that is measured each time, because it is as long as a `malloc`, and
+/// depends on what the caches hold and how fast the CPU is.
+unsafe fn begun() -> (u64, u64) {
+    let before = nanoseconds(kernel::EXACT);
+    let begun = nanoseconds(kernel::EXACT);
+    (begun, begun.saturating_sub(before).min(LONGEST_CLOCK))
+}
+
+/// Nanoseconds since `begun`, less what the clock takes: less than none in some calls, so that the sum is right. A
+/// thread that was interrupted for long did not use the time.
+unsafe fn took_since((begun, clock): (u64, u64)) -> i64 {
+    nanoseconds(kernel::EXACT).saturating_sub(begun).min(LONGEST_CALL) as i64 - clock as i64
 }
 
 /// Frees a block that was sampled, and counts how long that took.
 #[cold]
 #[inline(never)]
 unsafe fn free_sampled(block: Pointer, sampled: Sampled) {
-    let begun = now();
+    if !TIMES.load(Relaxed) {
+        return behind::free(block);
+    }
+    let begun = begun();
     behind::free(block);
     let took = took_since(begun);
     if let Some(file) = FILE.load(Acquire).as_ref() {
@@ -372,11 +387,12 @@ unsafe fn sample(cell: &Cell, block: Pointer, size: u64) {
     let error = *__errno_location();
     if let Some(file) = FILE.load(Acquire).as_ref() {
         let thread = thread();
-        let took = if (*thread).timed == block { replace(&raw mut (*thread).took, 0) } else { 0 };
+        let took = ((*thread).timed == block).then_some((*thread).took);
+        (*thread).timed = null_mut();
         let (frames, now) = (frames_here(file), now());
         let stack = file.stack(frames.kept(), now);
         if file.remember(block as usize, size, stack, now)
-            && let Some(stack) = stack
+            && let (Some(stack), Some(took)) = (stack, took)
         {
             file.took_to_allocate(Sampled { stack, size }, took);
         }
@@ -404,10 +420,14 @@ unsafe fn frames_here(file: &File) -> Frames {
     frames
 }
 
-/// Nanoseconds of the monotonic clock.
+/// Nanoseconds of the monotonic clock, to some milliseconds.
 unsafe fn now() -> u64 {
+    nanoseconds(kernel::MONOTONIC)
+}
+
+unsafe fn nanoseconds(clock: c_int) -> u64 {
     let mut time = [0, 0];
-    clock_gettime(kernel::MONOTONIC, &raw mut time);
+    clock_gettime(clock, &raw mut time);
     time[0] as u64 * 1_000_000_000 + time[1] as u64
 }
 

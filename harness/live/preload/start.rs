@@ -93,10 +93,7 @@ unsafe extern "C" fn start() {
     if pthread_key_create(END_OF_THREAD.as_ptr(), end_of_thread) != 0 {
         END_OF_THREAD.store(u32::MAX, Relaxed);
     }
-    if every > 0 {
-        let between = (0..16).map(|_| now()).map(|before| now().saturating_sub(before)).min();
-        CLOCK_TAKES.store(between.unwrap_or(0), Relaxed);
-    }
+    TIMES.store(number_of(c"STEEP_LIVE_TIMES", 0) > 0, Relaxed);
     let depth = number_of(c"STEEP_LIVE_DEPTH", u64::from(at::DEFAULT_DEPTH)).min(at::FRAMES_MAX as u64) as u32;
     let file = open(every, depth, flags);
     if let Some(file) = file.as_ref() {
@@ -117,4 +114,15 @@ unsafe fn sizes_are_in_place() -> bool {
         behind::free(block);
         same
     })
+}
+
+/// From strict seccomp on, or where it says so, the processor's clock ends the thread that asks it (`PR_SET_TSC`). A
+/// program that does it by a raw call of the kernel is not seen.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int {
+    if matches!(option, kernel::SET_SECCOMP | kernel::SET_TSC) {
+        TIMES.store(false, Relaxed);
+    }
+    let next = dlsym(NEXT, c"prctl".as_ptr());
+    transmute::<Pointer, unsafe extern "C" fn(c_int, usize, usize, usize, usize) -> c_int>(next)(option, a, b, c, d)
 }

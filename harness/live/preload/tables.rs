@@ -279,23 +279,23 @@ impl File {
         entered
     }
 
-    /// Counts that the call which made a sampled block took so long; 0: nobody knows.
-    pub fn took_to_allocate(&self, of: Sampled, took: u64) {
-        if let Some(stack) = self.stacks.get(of.stack as usize).filter(|_| took > 0) {
+    /// Counts that the call which made a sampled block took so many nanoseconds.
+    pub fn took_to_allocate(&self, of: Sampled, took: i64) {
+        if let Some(stack) = self.stacks.get(of.stack as usize) {
             self.count_time(of.size, took, &stack.allocating_ns, &stack.timed_objects);
         }
     }
 
     /// Counts that the call which freed a sampled block took so long.
-    pub fn took_to_free(&self, of: Sampled, took: u64) {
+    pub fn took_to_free(&self, of: Sampled, took: i64) {
         if let Some(stack) = self.stacks.get(of.stack as usize) {
             self.count_time(of.size, took, &stack.freeing_ns, &stack.timed_frees);
         }
     }
 
-    fn count_time(&self, size: u64, took: u64, nanoseconds: &AtomicU64, objects: &AtomicU64) {
+    fn count_time(&self, size: u64, took: i64, nanoseconds: &AtomicU64, objects: &AtomicU64) {
         let stands_for = gaps::objects(size, self.sample_every.load(Ordering::Relaxed));
-        nanoseconds.fetch_add((stands_for * took as f64) as u64, Ordering::Relaxed);
+        nanoseconds.fetch_add((stands_for * took as f64) as i64 as u64, Ordering::Relaxed);
         objects.fetch_add((stands_for * at::OBJECT_PARTS as f64) as u64, Ordering::Relaxed);
     }
 

@@ -164,11 +164,11 @@ pub const STACK_SAMPLES: usize = 32;
 pub const STACK_DEPTH: usize = 40;
 /// Stack: its first sample, milliseconds since the start, 4 bytes.
 pub const STACK_FIRST: usize = 44;
-/// Stack: nanoseconds that it takes to allocate the objects of which that is known.
+/// Stack: nanoseconds that it takes to allocate the objects of which that is known, with their sign.
 pub const STACK_ALLOCATING_NS: usize = 48;
 /// Stack: those objects, in [`OBJECT_PARTS`].
 pub const STACK_TIMED_OBJECTS: usize = 56;
-/// Stack: nanoseconds that it takes to free the objects of which that is known.
+/// Stack: nanoseconds that it takes to free the objects of which that is known, with their sign.
 pub const STACK_FREEING_NS: usize = 64;
 /// Stack: those objects, in [`OBJECT_PARTS`].
 pub const STACK_TIMED_FREES: usize = 72;

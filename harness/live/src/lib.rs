@@ -48,6 +48,9 @@ pub const SAMPLE_EVERY_VARIABLE: &str = "STEEP_LIVE_SAMPLE_EVERY";
 /// Frames that are kept of a stack, [`layout::DEFAULT_DEPTH`] where it is not set.
 pub const DEPTH_VARIABLE: &str = "STEEP_LIVE_DEPTH";
 
+/// Whether sampled calls of the allocator are timed: a number above 0.
+pub const TIMES_VARIABLE: &str = "STEEP_LIVE_TIMES";
+
 /// The process whose file has this name.
 #[must_use]
 pub fn pid_of(name: &str) -> Option<u32> {

@@ -261,7 +261,9 @@ impl<'a> Fields<'a> {
         let objects = |field: usize| self.long(at + field) as f64 / parts;
         let time = |nanoseconds: usize, timed: usize, all: usize| {
             let timed = objects(timed);
-            if timed > 0.0 { self.long(at + nanoseconds) as f64 / timed * objects(all) } else { 0.0 }
+            // What the clock takes was taken off, of short calls too much now and then.
+            let nanoseconds = self.long(at + nanoseconds).cast_signed().max(0) as f64;
+            if timed > 0.0 { nanoseconds / timed * objects(all) } else { 0.0 }
         };
         let allocating = time(at::STACK_ALLOCATING_NS, at::STACK_TIMED_OBJECTS, at::STACK_ALLOCATED_OBJECTS);
         let freeing = time(at::STACK_FREEING_NS, at::STACK_TIMED_FREES, at::STACK_FREED_OBJECTS);

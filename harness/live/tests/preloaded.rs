@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use steep_live::{
-    Counts, DEPTH_VARIABLE, FOLDER_VARIABLE, LIBRARY, LargeBlock, SAMPLE_EVERY_VARIABLE, Snapshot, file_name, layout,
+    Counts, DEPTH_VARIABLE, FOLDER_VARIABLE, LIBRARY, LargeBlock, SAMPLE_EVERY_VARIABLE, Snapshot, TIMES_VARIABLE,
+    file_name, layout,
 };
 use tempfile::TempDir;
 
@@ -22,6 +23,7 @@ fn laid() -> (TempDir, PathBuf) {
 fn preloaded(program: impl AsRef<std::ffi::OsStr>, folder: &Path, library: &Path) -> Command {
     let mut command = Command::new(program);
     command.env("LD_PRELOAD", library).env(FOLDER_VARIABLE, folder).env(SAMPLE_EVERY_VARIABLE, "4096");
+    command.env(TIMES_VARIABLE, "1");
     command
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use steep_live::{Counts, FOLDER_VARIABLE, LIBRARY, SAMPLE_EVERY_VARIABLE, layout};
+use steep_live::{Counts, FOLDER_VARIABLE, LIBRARY, SAMPLE_EVERY_VARIABLE, TIMES_VARIABLE, layout};
 use tempfile::TempDir;
 
 /// A place where each run has a folder of its own.
@@ -39,7 +39,8 @@ impl Place {
             command
                 .env("LD_PRELOAD", &self.library)
                 .env(FOLDER_VARIABLE, self.live())
-                .env(SAMPLE_EVERY_VARIABLE, "4096");
+                .env(SAMPLE_EVERY_VARIABLE, "4096")
+                .env(TIMES_VARIABLE, "1");
         }
         command.output().expect("bash")
     }

@@ -39,7 +39,7 @@ pub(super) fn chains(series: &Series, stacks: impl IntoIterator<Item = usize>) -
 /// The calls of the program's own code, the innermost first. Where none is known to be, as in a program that is not
 /// built from a package, those that are not Rust's own; else all.
 pub(super) fn own<'s>(whole: &[&'s Frame]) -> Vec<&'s Frame> {
-    let own: Vec<&Frame> = whole.iter().copied().filter(|frame| frame.is_own).collect();
+    let own: Vec<&Frame> = whole.iter().copied().filter(|frame| frame.is_own && !is_start(frame)).collect();
     if !own.is_empty() {
         return own;
     }
@@ -48,7 +48,7 @@ pub(super) fn own<'s>(whole: &[&'s Frame]) -> Vec<&'s Frame> {
 }
 
 /// Whether a call is where a thread or the program begins, in the C library: it is above every stack, and says nothing of
-/// any.
+/// any. With debug information of Debian's it looks as if it were of a package, for its file has no folder.
 fn is_start(frame: &Frame) -> bool {
     const STARTS: [&str; 8] = [
         "start_thread",
@@ -108,5 +108,7 @@ mod tests {
         let whole: Vec<&Frame> = frames.iter().collect();
         assert_eq!(own(&whole), whole[..2]);
         assert_eq!(own(&whole[2..]), whole[2..], "nothing else is known");
+        let start = Frame { is_own: true, file: "nptl/pthread_create.c".to_owned(), ..named("start_thread") };
+        assert_eq!(own(&[whole[0], &start]), whole[..1]);
     }
 }

@@ -122,7 +122,7 @@ fn allocated(samples: &[Sample]) -> Option<u64> {
 /// Seconds, and what lies outside of the arenas, and of large blocks if these `are_known`.
 fn outside(sample: &Sample, are_known: bool) -> Option<(f64, f64)> {
     sample.live?;
-    let blocks = sample.large_blocks.iter().flatten().filter(|_| are_known);
+    let blocks = sample.heap.as_ref()?.large_blocks.iter().flatten().filter(|_| are_known);
     let large: f64 = blocks.map(|block| block.resident_bytes.as_f64()).sum();
     Some((sample.t_s.as_secs_f64(), sample.heap.as_ref()?.outside_bytes.as_f64() - large))
 }
@@ -131,7 +131,7 @@ fn outside(sample: &Sample, are_known: bool) -> Option<(f64, f64)> {
 /// not known at each look.
 fn filled(samples: &[Sample]) -> Option<f64> {
     let looks = samples.iter().filter(|sample| sample.live.is_some() && sample.heap.is_some());
-    let blocks: Option<Vec<&Vec<LargeBlock>>> = looks.map(|look| look.large_blocks.as_ref()).collect();
+    let blocks: Option<Vec<&Vec<LargeBlock>>> = looks.map(|look| look.heap.as_ref()?.large_blocks.as_ref()).collect();
     let blocks = blocks?;
     let (first, last) = (blocks.first()?, blocks.last()?);
     let before = |block: &LargeBlock| first.iter().find(|other| other.is(block));
@@ -198,10 +198,11 @@ mod tests {
 
     /// The same trace with one large block, of these bytes at each second, resident as far as that.
     fn with_block(mut trace: Trace, bytes: impl Fn(f64) -> u64, resident: impl Fn(f64) -> f64) -> Trace {
-        for sample in trace.samples.iter_mut().filter(|sample| sample.heap.is_some()) {
+        for sample in &mut trace.samples {
+            let Some(heap) = &mut sample.heap else { continue };
             let t_s = sample.t_s.as_secs_f64();
             let (bytes, resident_bytes) = (Bytes::new(bytes(t_s)), Bytes::new(resident(t_s) as u64));
-            sample.large_blocks = Some(vec![LargeBlock { pid: 7, address: 16, bytes, resident_bytes }]);
+            heap.large_blocks = Some(vec![LargeBlock { pid: 7, address: 16, bytes, resident_bytes }]);
         }
         trace
     }
@@ -228,7 +229,8 @@ mod tests {
         assert!(why.is_some_and(|why| why.contains("outside of the allocator grew by up to")));
         // Known from some moment on, what it holds seems to go away then.
         let mut late = with_block(trace(0.0, |seconds| 9e6 + 50_000.0 * seconds), |_| 1 << 30, |_| 50e6);
-        late.samples.iter_mut().take(100).for_each(|sample| sample.large_blocks = None);
+        let early = late.samples.iter_mut().take(100).filter_map(|sample| sample.heap.as_mut());
+        early.for_each(|heap| heap.large_blocks = None);
         assert_eq!(source(&late).0, Some(MemorySource::Anonymous));
         // What is mapped beside it is seen all the same.
         let beside = with_block(trace(0.0, |seconds| 9e6 + 50_000.0 * seconds), |_| 1 << 20, |_| 1e6);

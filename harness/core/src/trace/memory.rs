@@ -62,7 +62,7 @@ pub struct Live {
 }
 
 /// Where anonymous memory lies, which decides what live bytes can explain. Read on a slow cadence.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heap {
     /// Resident in the heap and the arenas of glibc, and in the memory of another allocator where that is known.
     pub arenas_bytes: Bytes,
@@ -71,6 +71,10 @@ pub struct Heap {
     /// The same in its parts; none in older traces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub places: Option<Places>,
+    /// The blocks of glibc that lie outside, where a preloaded library knows them. None where nobody does, and where
+    /// there are too many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large_blocks: Option<Vec<LargeBlock>>,
 }
 
 /// The places of anonymous resident memory. Of a page that several processes share each has its part, so that the sum
@@ -174,6 +178,8 @@ impl std::iter::Sum for Heap {
             arenas_bytes: sum.arenas_bytes + heap.arenas_bytes,
             outside_bytes: sum.outside_bytes + heap.outside_bytes,
             places: sum.places.zip(heap.places).map(|(one, other)| one.with(other)),
+            // They are asked for afterwards.
+            large_blocks: None,
         };
         each.reduce(sum).unwrap_or_default()
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cpu::HostCpu;
 use super::held::Held;
-use super::memory::{Heap, LargeBlock, Live, Memory, Own, Rollup};
+use super::memory::{Heap, Live, Memory, Own, Rollup};
 use steep_judge::growth::{Layer, MemorySource};
 use steep_judge::units::{Bytes, SinceStart};
 
@@ -26,10 +26,6 @@ pub struct Sample {
     /// Older traces have it only where a preloaded library counts live bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heap: Option<Box<Heap>>,
-    /// The blocks of glibc that lie outside of its heap and arenas, where a preloaded library knows them; with `heap`.
-    /// None where nobody knows them, and where there are too many.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub large_blocks: Option<Vec<LargeBlock>>,
     /// Completed requests by name, counted from the start of the load.
     pub requests: BTreeMap<String, u64>,
     /// Threads, descriptors, faults and CPU of the tree.

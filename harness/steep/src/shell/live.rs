@@ -120,16 +120,16 @@ impl Counting {
         let counted = self.preloaded.read(&sample.processes);
         sample.live = counted.live();
         if let Some(heap) = &mut sample.heap {
-            sample.large_blocks = self.preloaded.large_blocks(&sample.processes);
+            heap.large_blocks = self.preloaded.large_blocks(&sample.processes);
             if let Some(places) = &mut heap.places {
                 places.own_mappings_bytes = counted.mapped();
                 places.is_other_allocator = counted.has_other_allocator();
             }
-            **heap = heap.without(counted.own_break());
             // Once it was not known it stays so: what was counted as outside does not go away from one look to the next.
             let of_allocator = self.preloaded.of_allocator(&sample.processes).filter(|_| self.knows_allocator);
             self.knows_allocator = of_allocator.is_some();
-            **heap = heap.with(of_allocator.unwrap_or(Bytes::ZERO));
+            let whole = std::mem::take(&mut **heap);
+            **heap = whole.without(counted.own_break()).with(of_allocator.unwrap_or(Bytes::ZERO));
         }
         if is_steady && !self.has_been_steady {
             self.stacks = StackLog::since(self.origin);

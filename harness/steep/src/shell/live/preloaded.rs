@@ -9,7 +9,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use steep_live::layout::CHAINED;
-use steep_live::{Counts, FOLDER_VARIABLE, LIBRARY, LIBRARY_FILE, Mapping, SAMPLE_EVERY_VARIABLE, file_name, pid_of};
+use steep_live::{
+    Counts, FOLDER_VARIABLE, LIBRARY, LIBRARY_FILE, Mapping, SAMPLE_EVERY_VARIABLE, TIMES_VARIABLE, file_name, pid_of,
+};
 use thiserror::Error;
 
 use super::large;
@@ -92,6 +94,10 @@ impl Counted {
     }
 }
 
+/// Where samples are as fine as a profile's, calls are timed too. The clock costs next to nothing; but it is one more
+/// thing that a strict program may have given up, and `run` does not need it.
+const TIMED: u64 = 32 << 10;
+
 /// The library in a cell, and what it writes.
 #[derive(Debug, Clone)]
 pub struct Preloaded {
@@ -132,6 +138,8 @@ impl Preloaded {
         env.insert(VARIABLE.to_owned(), Some(all.unwrap_or(library)));
         env.insert(FOLDER_VARIABLE.to_owned(), Some(self.folder.display().to_string()));
         env.insert(SAMPLE_EVERY_VARIABLE.to_owned(), Some(self.sample_every.to_string()));
+        let are_timed = self.sample_every <= TIMED;
+        env.insert(TIMES_VARIABLE.to_owned(), are_timed.then(|| "1".to_owned()));
     }
 
     /// The library, as it stands in the maps of a process.
