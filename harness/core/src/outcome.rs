@@ -39,8 +39,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use self::by_request::ByRequest;
 use self::by_request::by_request;
+pub use self::by_request::{ByRequest, Part as RequestPart};
 use self::course::course;
 use self::cut_short::cut_short;
 use self::delivery::{completed, connections_note, failures, is_worth_repeating, short, standstill_note, totals};

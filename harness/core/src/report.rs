@@ -13,6 +13,7 @@ mod json;
 mod layout;
 mod model;
 mod not_run;
+mod page;
 mod settling;
 mod terminal;
 
@@ -22,4 +23,5 @@ pub use self::json::schema;
 pub use self::layout::Layout;
 pub use self::model::{Missing, Report, Results};
 pub use self::not_run::{NotJudged, NotRun};
+pub use self::page::{Course, Page};
 pub use self::terminal::{cells, outline_text, plan_table, profile, rehearsed, terminal};

@@ -12,6 +12,7 @@ mod init;
 mod night;
 mod outcomes;
 mod output;
+mod page;
 mod plan;
 mod profile;
 mod rendered;

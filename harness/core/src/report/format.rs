@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::files::{annotations, bencher, code_quality, junit, markdown, openmetrics};
 use super::json::json;
 use super::terminal::terminal;
-use super::{Layout, Report};
+use super::{Layout, Page, Report};
 use crate::scenario::FileFormat;
 
 /// A format that reports are printed in. A new one is a variant here, an entry in [`Format::ALL`], and a file beside
@@ -16,6 +16,8 @@ pub enum Format {
     Terminal,
     /// All that the model holds: `report/json.rs`.
     Json,
+    /// A page with figures: `report/page.rs`.
+    Html,
     /// A case for each cell and flag: `report/files/junit.rs`.
     Junit,
     /// For a pull request, or the summary of a job: `report/files/markdown.rs`.
@@ -43,9 +45,10 @@ pub enum RenderError {
 
 impl Format {
     /// All formats, in the order in which `--help` lists them; the first is the default.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Terminal,
         Self::Json,
+        Self::Html,
         Self::Junit,
         Self::Markdown,
         Self::Annotations,
@@ -60,6 +63,7 @@ impl Format {
         match self {
             Self::Terminal => "terminal",
             Self::Json => "json",
+            Self::Html => "html",
             Self::Junit => "junit",
             Self::Markdown => "markdown",
             Self::Annotations => "annotations",
@@ -75,6 +79,7 @@ impl Format {
         match self {
             Self::Terminal => "For people",
             Self::Json => "For programs: everything, with a schema (steep report --schema)",
+            Self::Html => "For browsers: one file with figures, without network",
             Self::Junit => "JUnit: a case for each cell and flag, for any CI",
             Self::Markdown => "For a comment on a pull request, or a job summary",
             Self::Annotations => "For GitHub Actions: findings beside the line that keeps memory",
@@ -90,6 +95,7 @@ impl Format {
         match self {
             Self::Terminal => "report.txt",
             Self::Json => "report.json",
+            Self::Html => "report.html",
             Self::Junit => "junit.xml",
             Self::Markdown => "report.md",
             Self::Annotations => "annotations.txt",
@@ -105,6 +111,7 @@ impl Format {
         match self {
             Self::Terminal => true,
             Self::Json
+            | Self::Html
             | Self::Junit
             | Self::Markdown
             | Self::Annotations
@@ -122,6 +129,8 @@ impl Format {
         match self {
             Self::Terminal => Ok(terminal(report, layout)),
             Self::Json => Ok(json(report)?),
+            // Without the traces: what is drawn over time is left out.
+            Self::Html => Ok(Page { report, folder: "", scenario_folder: "", courses: &[] }.html()),
             Self::Junit => Ok(junit(report)?),
             Self::Markdown => Ok(markdown(report)),
             Self::Annotations => Ok(annotations(report)),

@@ -24,7 +24,10 @@ use std::collections::BTreeSet;
 use self::allocators::allocators;
 pub use self::cells::cells;
 use self::flags::flags;
+pub(super) use self::flags::guilt;
+pub(super) use self::kept::{described as described_place, percent};
 use self::known::known;
+pub(super) use self::known::note as known_note;
 use self::layers::layers;
 use self::levels::{described, levels};
 use self::loads::loads;
@@ -124,7 +127,7 @@ pub(super) fn sentence(report: &Report) -> String {
 }
 
 /// The growth of the decided cell that could have hidden most.
-fn blindest(cells: &[Outcome]) -> Option<&Growth> {
+pub(super) fn blindest(cells: &[Outcome]) -> Option<&Growth> {
     let decided = cells.iter().filter(|cell| cell.verdict().is_decided()).filter_map(Outcome::growth);
     decided.max_by(|a, b| a.seen_at_least.get().total_cmp(&b.seen_at_least.get()))
 }

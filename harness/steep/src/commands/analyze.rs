@@ -104,7 +104,7 @@ fn judged_run(input: &Path, explain: bool) -> Result<Judged, anyhow::Error> {
     let (mut analyses, mut outcomes, mut unknown_cells) = (Vec::new(), Vec::new(), Vec::new());
     for cell in &run.plan.cells {
         let source = input.join(cell.id.as_str()).display().to_string();
-        match folder.trace(&cell.id) {
+        match folder.trace::<Recorded>(&cell.id) {
             Ok(Some(recorded)) => {
                 let outcome = recorded.outcome_by(explanations.of(&source));
                 analyses.push(Analysis::new(source, &outcome.judgement));

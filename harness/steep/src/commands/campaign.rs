@@ -238,7 +238,9 @@ impl<'l> Campaign<'l> {
         let kept = status_of(kept);
         let text = match self.page {
             Page::Profile if format.format.has_layout() => Ok(profile(&report, layout(format.wide))),
-            Page::Report | Page::Profile => rendered(&report, format),
+            Page::Report | Page::Profile => {
+                rendered(&report, &self.so_far.folder, &self.so_far.run, format.format, layout(format.wide))
+            }
         };
         let status = printed(text, report.status);
         tell_left_out(&self.so_far.run.plan);

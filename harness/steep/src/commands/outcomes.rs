@@ -15,7 +15,7 @@ pub(super) fn judged(recorded: Recorded, folder: &RunFolder) -> Outcome {
     let outcome = recorded.outcome().with_stacks(read_stacks(&own).as_ref());
     let outcome = outcome.with_stacks_at_limit(read_stacks_at_limit(&own).as_ref());
     // One that cannot be read is not there: it adds to what the cell itself tells.
-    let Some(again) = folder.confirming(&id).trace(&id).ok().flatten() else { return outcome };
+    let Some(again) = folder.confirming(&id).trace::<Recorded>(&id).ok().flatten() else { return outcome };
     let env = again.header().added_env.clone();
     outcome.with_confirmation(&again.outcome(), &env)
 }
@@ -40,7 +40,7 @@ impl Outcomes {
     /// Its trace cannot be read.
     pub(super) fn of(&mut self, folder: &RunFolder, id: &CellId) -> Result<Option<&Outcome>, StoreError> {
         if !self.judged.contains_key(id) {
-            let Some(recorded) = folder.trace(id)? else { return Ok(None) };
+            let Some(recorded) = folder.trace::<Recorded>(id)? else { return Ok(None) };
             self.saw(judged(recorded, folder));
         }
         Ok(self.judged.get(id))

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::outcomes::Outcomes;
 use super::output::{layout, print, status_of};
+use super::page::page;
 use crate::cli::ReportFormat;
 use crate::shell::store::{RunFolder, RunRecord, StoreError};
 use steep_core::exit::Status;
@@ -21,7 +22,7 @@ pub fn report(path: &Path, format: ReportFormat, file: Option<&Path>) -> Status 
         let report = assemble(&folder, &run, &mut Outcomes::default());
         // A file is as wide whatever window stands beside it.
         let layout = if file.is_some() { Layout::new(None, format.wide) } else { layout(format.wide) };
-        print(&format.format.render(&report, layout)?, file)?;
+        print(&rendered(&report, &folder, &run, format.format, layout)?, file)?;
         Ok(Status::Clean)
     };
     status_of(print())
@@ -33,14 +34,24 @@ pub fn report_schema(file: Option<&Path>) -> Status {
     status_of(print(&schema(), file).map(|()| Status::Clean))
 }
 
-/// `report` as it is printed to stdout.
-pub(super) fn rendered(report: &Report, format: ReportFormat) -> Result<String, anyhow::Error> {
-    Ok(format.format.render(report, layout(format.wide))?)
+/// `report` on the run in `folder`, in a format.
+pub(super) fn rendered(
+    report: &Report,
+    folder: &RunFolder,
+    run: &RunRecord,
+    format: Format,
+    layout: Layout,
+) -> Result<String, anyhow::Error> {
+    match format {
+        Format::Html => Ok(page(report, folder, run)),
+        format => Ok(format.render(report, layout)?),
+    }
 }
 
-/// Keeps `report` in its folder, and beside it each form that the scenario asks for.
+/// Keeps `report` in its folder, its page, and beside them each form that the scenario asks for.
 pub(super) fn keep(folder: &RunFolder, run: &RunRecord, report: &Report) -> Result<(), anyhow::Error> {
     folder.write_json("report.json", report)?;
+    folder.write_text(Format::Html.file_name(), &page(report, folder, run))?;
     for format in run.scenario.report.formats.iter().copied().map(Format::from) {
         folder.write_text(format.file_name(), &format.render(report, Layout::default())?)?;
     }

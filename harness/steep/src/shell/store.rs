@@ -17,7 +17,6 @@ use thiserror::Error;
 
 use crate::shell::{files, remains};
 use steep_core::kept::{SCHEMA, Series};
-use steep_core::outcome::Recorded;
 use steep_core::plan::Plan;
 use steep_core::scenario::{Scenario, Supplies};
 use steep_core::trace::{EndReason, FromRecords, Provenance, Record, TraceError, TraceReader};
@@ -310,7 +309,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// It cannot be read, or is not a trace.
-    pub fn trace(&self, cell: &CellId) -> Result<Option<Recorded>, StoreError> {
+    pub fn trace<T: FromRecords>(&self, cell: &CellId) -> Result<Option<T>, StoreError> {
         let path = self.cell(cell).join(TRACE_FILE);
         if !path.exists() {
             return Ok(None);

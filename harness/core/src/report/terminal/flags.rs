@@ -73,7 +73,8 @@ fn seen_in(finding: &Finding) -> String {
     }
 }
 
-const fn guilt(finding: &Finding) -> &'static str {
+/// What is said of a flag or value, in a word or two.
+pub(in crate::report) const fn guilt(finding: &Finding) -> &'static str {
     match finding.guilt {
         Guilt::Leaks => "LEAKS",
         Guilt::LeaksWith(_) => "LEAKS WITH",

@@ -87,7 +87,7 @@ pub(super) fn lost_note(outcome: &Outcome) -> Option<String> {
 }
 
 /// `open at src/sessions.rs:118`, or what there is of it.
-pub(super) fn described(frame: &Frame) -> String {
+pub(in crate::report) fn described(frame: &Frame) -> String {
     let place = frame.place();
     if frame.file.is_empty() || frame.function.is_empty() { place } else { format!("{} at {place}", called(frame)) }
 }
@@ -101,7 +101,8 @@ fn called(frame: &Frame) -> String {
     }
 }
 
-pub(super) fn percent(share: f64) -> String {
+/// A share in whole percent.
+pub(in crate::report) fn percent(share: f64) -> String {
     match (share * 100.0).round() {
         0.0 => "< 1 %".to_owned(),
         whole => format!("{whole} %"),

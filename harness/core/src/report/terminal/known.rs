@@ -11,7 +11,8 @@ pub(super) fn known(all: &[KnownGrowth], layout: Layout) -> String {
     all.iter().map(|known| wrapped(&format!("known: {}", note(known)), layout)).collect()
 }
 
-fn note(known: &KnownGrowth) -> String {
+/// What became of growth that is filed.
+pub(in crate::report) fn note(known: &KnownGrowth) -> String {
     let names = known.flags.iter().map(|flag| format!("`{flag}`")).collect::<Vec<_>>().join(" with ");
     let KnownGrowth { issue, expires, .. } = known;
     let filed = limits(known);

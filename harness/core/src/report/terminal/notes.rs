@@ -163,6 +163,7 @@ fn ending_notes(ending: &Ending) -> Vec<String> {
     ending.holders.iter().take(HOLDERS_SHOWN).map(said).collect()
 }
 
+/// All that is to be said of one cell beside its figures.
 pub(in crate::report) fn cell_notes(outcome: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
     if !outcome.verdict().is_clear() {
