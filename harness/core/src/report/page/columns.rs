@@ -210,7 +210,9 @@ fn differences(values: impl Iterator<Item = u64>, bytes: &mut Vec<u8>) {
 /// All `tables` as one text.
 pub(super) fn embedded(tables: &[&Table]) -> String {
     let mut bytes = Vec::new();
-    tables.iter().for_each(|table| table.write(&mut bytes));
+    for table in tables {
+        table.write(&mut bytes);
+    }
     let mut encoder = DeflateEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::default());
     // Writing into a vector does not fail.
     let packed = encoder.write_all(&bytes).and_then(|()| encoder.finish()).unwrap_or_default();

@@ -34,7 +34,7 @@ pub(super) fn fit(course: &Course, outcome: &Outcome, values: &[f64]) -> Option<
     if rows.len() < 2 {
         return None;
     }
-    let middle = (along[rows[0]] + along[rows[rows.len() - 1]]) / 2.0;
+    let middle = f64::midpoint(along[rows[0]], along[rows[rows.len() - 1]]);
     let rests: Vec<f64> = rows.iter().map(|row| values[*row] - slope.value * (along[*row] - middle)).collect();
     let level = median(&rests);
     let shown: Vec<usize> = (0..POINTS).map(|point| rows[point * (rows.len() - 1) / (POINTS - 1)]).collect();
@@ -50,16 +50,12 @@ pub(super) fn fit(course: &Course, outcome: &Outcome, values: &[f64]) -> Option<
 
 /// What growth goes along with, by how much, and in words.
 fn sloped(growth: &Growth, seconds: &[f64], completed: &[f64]) -> (Vec<f64>, Estimate<f64>, String) {
-    match growth.per_request.filter(|_| growth.follows == Follows::Requests) {
-        Some(each) => {
-            let said = format!("growth by {} per request", each.compact());
-            (completed.to_vec(), each.map(BytesPerRequest::get), said)
-        }
-        None => {
-            let said = format!("growth by {} per hour", growth.per_hour.compact());
-            (seconds.to_vec(), growth.per_hour.map(BytesPerHour::get_per_second), said)
-        }
+    if let Some(each) = growth.per_request.filter(|_| growth.follows == Follows::Requests) {
+        let said = format!("growth by {} per request", each.compact());
+        return (completed.to_vec(), each.map(BytesPerRequest::get), said);
     }
+    let said = format!("growth by {} per hour", growth.per_hour.compact());
+    (seconds.to_vec(), growth.per_hour.map(BytesPerHour::get_per_second), said)
 }
 
 /// The time that was fitted.
@@ -72,7 +68,7 @@ fn fitted_span(course: &Course, outcome: &Outcome, growth: &Growth) -> Option<(f
     let whole = || {
         let mut fitted = course.header.phases.iter().filter(|phase| phase.is_fitted());
         let first = fitted.next()?;
-        let last = fitted.last().unwrap_or(first);
+        let last = fitted.next_back().unwrap_or(first);
         Some((first.start_s.as_secs_f64(), last.end_s.as_secs_f64()))
     };
     let (from, to) = of_phases.map(|phase| (phase.start_s.as_secs_f64(), phase.end_s.as_secs_f64())).or_else(whole)?;

@@ -25,9 +25,10 @@ pub(super) fn flags(report: &Report) -> Markup {
         if by_request { "What each adds per request, by all cells together" } else { "What each adds per hour" };
     let row = |(name, finding): &(String, &Finding)| {
         let effect = finding.effect.as_ref();
-        let estimate = match by_request {
-            true => effect.and_then(|effect| effect.per_request).map(|each| each.map(BytesPerRequest::get)),
-            false => effect.map(|effect| effect.per_hour.map(BytesPerHour::get)),
+        let estimate = if by_request {
+            effect.and_then(|effect| effect.per_request).map(|each| each.map(BytesPerRequest::get))
+        } else {
+            effect.map(|effect| effect.per_hour.map(BytesPerHour::get))
         };
         let said = estimate.map_or_else(|| "not known".to_owned(), |each| each.compact_bytes());
         Row { name: format!("{name} {}", guilt(finding)), estimate, is_sure: is_cause(finding), said }

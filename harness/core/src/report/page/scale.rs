@@ -84,7 +84,7 @@ pub(super) fn microseconds(value: f64) -> String {
         millis if millis >= 999.5 => (millis / 1e3, "ms"),
         micros => (micros, "µs"),
     };
-    let decimals = if value >= 99.5 || value.fract().abs() < 0.05 { 0 } else { 1 };
+    let decimals = usize::from(value < 99.5 && value.fract().abs() >= 0.05);
     format!("{value:.decimals$} {unit}")
 }
 
