@@ -28,6 +28,7 @@ pub use self::age::{Age, Births};
 pub use self::asked_by::{AskedBy, Asker, Survival};
 pub(crate) use self::asked_by::{TOGETHER, named};
 pub use self::causes::{Cause, causes};
+pub(crate) use self::chains::called;
 pub use self::chains::chains;
 pub use self::ending::{Course, Ending, Holder, each_moment, ending};
 pub use self::folded::{Folded, folded};

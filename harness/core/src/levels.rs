@@ -13,7 +13,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::factors::{Factor, factors};
-use self::readings::{Reading, readings};
+use self::readings::readings;
+pub(crate) use self::readings::{FREEDOM, Reading, is_ratio, matters_from, reading};
 pub use self::sentence::sentence;
 use crate::outcome::{Measure, Outcome};
 use crate::scenario::Axis;
@@ -156,7 +157,7 @@ impl<'o> Fitted<'o> {
         let (factors, columns): (Vec<Factor>, Vec<Vec<f64>>) = columns.into_iter().unzip();
         let values: Vec<f64> = cells.iter().map(|(_, reading)| reading.value).collect();
         let variances: Vec<f64> = cells.iter().map(|(_, reading)| reading.variance).collect();
-        let effects = effects(&columns, &values, &variances, readings::FREEDOM);
+        let effects = effects(&columns, &values, &variances, FREEDOM);
         Some(Self { measure, cells, factors, effects })
     }
 
@@ -173,8 +174,8 @@ impl<'o> Fitted<'o> {
             median(&cells.iter().map(|(_, reading)| self.figure(reading.value)).collect::<Vec<f64>>())
         };
         let base = typical(&without);
-        let added = |effect: f64| if readings::is_ratio(self.measure) { base * effect.exp_m1() } else { effect };
-        let matters_from = readings::matters_from(self.measure, base.min(typical(&with)));
+        let added = |effect: f64| if is_ratio(self.measure) { base * effect.exp_m1() } else { effect };
+        let matters_from = matters_from(self.measure, base.min(typical(&with)));
         // What is left of it for those who doubt it most; nothing if that has another sign.
         let least = added(if value > 0.0 { (value - sure).max(0.0) } else { (value + sure).min(0.0) });
         Some(Level {
@@ -188,7 +189,7 @@ impl<'o> Fitted<'o> {
 
     /// What was measured, of a value on the scale on which effects add up.
     fn figure(&self, value: f64) -> f64 {
-        if readings::is_ratio(self.measure) { value.exp() } else { value }
+        if is_ratio(self.measure) { value.exp() } else { value }
     }
 
     /// The cell that is farthest from the sum of effects, where they do not add up by more than matters.
@@ -196,8 +197,7 @@ impl<'o> Fitted<'o> {
         let residuals = self.effects.residuals.iter().zip(&self.cells);
         let (left, (outcome, reading)) = residuals.max_by(|(one, _), (other, _)| one.abs().total_cmp(&other.abs()))?;
         let (own, sum) = (self.figure(reading.value), self.figure(reading.value - left));
-        let is_strange =
-            self.effects.adds_up < STRANGE && (own - sum).abs() > readings::matters_from(self.measure, sum);
+        let is_strange = self.effects.adds_up < STRANGE && (own - sum).abs() > matters_from(self.measure, sum);
         is_strange.then(|| NotAdditive { measure: self.measure, cell: outcome.cell.clone(), above: own - sum })
     }
 }

@@ -3,9 +3,12 @@
 
 pub mod alike;
 pub mod allocators;
+pub mod compare;
+pub mod conditions;
 pub mod exit;
 pub mod exposition;
 pub mod following;
+pub mod history;
 pub mod import;
 pub mod kept;
 pub mod known;

@@ -24,4 +24,4 @@ pub use self::layout::Layout;
 pub use self::model::{Missing, Report, Results};
 pub use self::not_run::{NotJudged, NotRun};
 pub use self::page::{Course, Page};
-pub use self::terminal::{cells, outline_text, plan_table, profile, rehearsed, terminal};
+pub use self::terminal::{cells, compared, history, outline_text, plan_table, profile, rehearsed, terminal};

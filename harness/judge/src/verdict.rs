@@ -14,7 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::early_stop::{EarlyStop, looks};
 pub use self::explain::{Explanation, explain};
@@ -25,7 +25,7 @@ use self::words::estimate;
 use crate::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 
 /// What is said about a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Sustained growth.

@@ -102,7 +102,7 @@ fn by_calls(series: &Series) -> impl Iterator<Item = Chain<'_>> {
 
 /// A function by its file and name. Lines differ between revisions, and the numbers of closures between sets of
 /// features.
-fn called(frame: &Frame) -> String {
+pub(crate) fn called(frame: &Frame) -> String {
     let is_number = |letter: char| letter.is_ascii_digit();
     let mut name = String::new();
     let mut parts = frame.function.split('#');

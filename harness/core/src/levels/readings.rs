@@ -7,9 +7,11 @@ use steep_judge::verdict::Verdict;
 
 /// A figure of one cell, on the scale on which effects add up.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Reading {
-    pub(super) value: f64,
-    pub(super) variance: f64,
+pub(crate) struct Reading {
+    pub(crate) value: f64,
+    pub(crate) variance: f64,
+    /// What of the variance is the soak's own error: the rest is from soak to soak.
+    pub(crate) own: f64,
 }
 
 /// How far a figure moves from soak to soak of the same service, before anything is known of this one.
@@ -32,7 +34,7 @@ struct Spread {
 }
 
 /// How many observations that is worth: this many services it rests on.
-pub(super) const FREEDOM: f64 = 8.0;
+pub(crate) const FREEDOM: f64 = 8.0;
 
 const KIB: f64 = 1024.0;
 const SETTLED: Spread = Spread { least: 64.0 * KIB, share: 0.03, within: 0.6 };
@@ -64,14 +66,14 @@ impl Spread {
 
 /// Whether what a factor does to a figure is reported as a ratio: of latency and CPU time, which chance moves by shares
 /// of themselves.
-pub(super) const fn is_ratio(measure: Measure) -> bool {
+pub(crate) const fn is_ratio(measure: Measure) -> bool {
     matches!(measure, Measure::P50Us | Measure::P99Us | Measure::CpuUsPerRequest)
 }
 
 /// A level that differs by less does not matter: of memory 1 MiB, which is the growth of an hour that is worth finding
 /// by default, and 2 %; of latency 1 ms, from which on its growth is worth a word ([`crate::outcome::OtherSeries`]),
 /// and 10 %; of CPU time 5 %, from which on regression detectors of services speak of one (the effect floor of SMP).
-pub(super) fn matters_from(measure: Measure, typical: f64) -> f64 {
+pub(crate) fn matters_from(measure: Measure, typical: f64) -> f64 {
     let (share, least) = match measure {
         Measure::P50Us | Measure::P99Us => (0.1, 1000.0),
         Measure::CpuUsPerRequest | Measure::RequestsPerS | Measure::ResidentOverLive => (0.05, 0.0),
@@ -88,12 +90,12 @@ pub(super) fn readings<'o>(measure: Measure, whole: &[&'o Outcome]) -> Vec<(&'o 
 }
 
 /// The figure of a cell; none where it is not defined: memory that grows does not settle.
-fn reading(measure: Measure, outcome: &Outcome) -> Option<Reading> {
+pub(crate) fn reading(measure: Measure, outcome: &Outcome) -> Option<Reading> {
     let figures = outcome.figures.as_ref();
     let figure = measure.of(outcome)?;
     let of = |value: f64, deviation: f64, error: f64| {
         let variance = Spread::of(measure).variance(value, deviation, error);
-        Some(Reading { value, variance })
+        Some(Reading { value, variance, own: error.powi(2) })
     };
     let moved = figures.map_or(0.0, |figures| figures.settled_anon_deviation_bytes.as_f64());
     match measure {
@@ -109,7 +111,7 @@ fn reading(measure: Measure, outcome: &Outcome) -> Option<Reading> {
             let error = figures.and_then(|figures| figures.cpu_error_us_per_request).unwrap_or_default();
             let error = if measure == Measure::CpuUsPerRequest { error / figure } else { 0.0 };
             let variance = Spread::of(measure).variance(1.0, 0.0, error);
-            (figure > 0.0).then(|| Reading { value: figure.ln(), variance })
+            (figure > 0.0).then(|| Reading { value: figure.ln(), variance, own: error.powi(2) })
         }
         _ => of(figure, 0.0, 0.0),
     }

@@ -3,7 +3,9 @@
 
 mod allocators;
 mod cells;
+mod compared;
 mod flags;
+mod history;
 mod kept;
 mod known;
 mod layers;
@@ -23,9 +25,11 @@ use std::collections::BTreeSet;
 
 use self::allocators::allocators;
 pub use self::cells::cells;
+pub use self::compared::compared;
 use self::flags::flags;
 pub(super) use self::flags::guilt;
 pub(super) use self::kept::{described as described_place, percent};
+pub use self::history::history;
 use self::known::known;
 pub(super) use self::known::note as known_note;
 use self::layers::layers;

@@ -68,6 +68,17 @@ impl FromRecords for Trace {
     }
 }
 
+/// What was soaked, and nothing of what came of it.
+impl FromRecords for Header {
+    fn begin(header: Header) -> Result<Self, TraceError> {
+        Trace::begin(header).map(|trace| trace.header)
+    }
+
+    fn push(&mut self, _: Record) {}
+
+    fn broken_line(&mut self) {}
+}
+
 impl<T> Default for TraceReader<T> {
     fn default() -> Self {
         Self(None)

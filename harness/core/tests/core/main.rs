@@ -2,10 +2,12 @@
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
 mod allocators;
+mod compare;
 mod designs;
 mod factors;
 mod files;
 mod foldover;
+mod history;
 mod isolation;
 mod known;
 mod levels;

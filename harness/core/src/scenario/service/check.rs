@@ -8,8 +8,9 @@ use crate::template::Template;
 use steep_judge::units::Bytes;
 
 /// What steep writes into a cell's folder.
-const OWN_FILES: [&str; 13] = [
+const OWN_FILES: [&str; 14] = [
     "trace.jsonl",
+    "trace.jsonl.zst",
     "verdict.json",
     "service.log",
     "driver.log",
