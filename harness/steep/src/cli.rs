@@ -1,5 +1,7 @@
 //! The command line: types only.
 
+mod help;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +10,12 @@ use bytesize::ByteSize;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
+use self::help::{
+    ACCESS_LOG_HELP, ANALYZE_HELP, BISECT_HELP, CLEAN_HELP, COMPARE_HELP, COMPLETIONS_HELP, EXIT_STATUS, HISTORY_HELP,
+    MAN_HELP, PROFILE_HELP, REPORT_HELP, RUN_HELP,
+};
 use steep_core::night::Until;
 use steep_core::recorded::Columns;
 use steep_core::report::Format;
@@ -21,17 +28,6 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
-
-const EXIT_STATUS: &str = "\
-Exit status:
-  0  clean: nothing was found
-  1  finding: a verdict in fail_on (leak, step, crashed, headroom unless the scenario says otherwise)
-  2  the command line or the scenario is wrong
-  3  undecided: nothing was found, and at least one cell is inconclusive, or --until left a flag unjudged
-  4  could not be done: a build failed, the service was never ready, the load was not delivered, interrupted
-Where several apply, the first of 2, 1, 4, 3, 0 counts.
-
-Results go to stdout, progress and messages to stderr.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -85,8 +81,31 @@ pub enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Hold a run against another, cell by cell: what got worse, what is fixed, what is new
+    #[command(after_help = COMPARE_HELP)]
+    Compare(CompareOptions),
+    /// Print a line for each night of a scenario, and what changed between which nights
+    #[command(after_help = HISTORY_HELP)]
+    History(HistoryOptions),
+    /// Delete old runs, after saying which; compress traces and share equal binaries of the others
+    #[command(after_help = CLEAN_HELP)]
+    Clean(CleanOptions),
+    /// Print the completions of a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page of steep, or of one of its commands, as roff
+    #[command(after_help = MAN_HELP)]
+    Man {
+        /// The command, such as `run` or `import openapi` [default: steep itself]
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
     /// Write a first scenario from an access log or an OpenAPI description
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  steep import openapi openapi.yaml -o soak.toml")]
     Import(Import),
     /// Keeps a service and all its descendants; steep starts it by itself
     #[command(hide = true)]
@@ -215,6 +234,78 @@ pub struct AnalyzeOptions {
     pub columns: Option<Columns>,
 }
 
+/// Options of `steep compare`.
+#[derive(Debug, Args)]
+pub struct CompareOptions {
+    /// Folders of two runs of one scenario; with --baseline of the one that is compared
+    #[arg(required = true, num_args = 1..=2, value_names = ["BASE", "RUN"])]
+    pub runs: Vec<PathBuf>,
+    /// Compare with this run of the same scenario in the same folder
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub baseline: Option<Baseline>,
+    /// Compare although machine, toolchain or schedule differ
+    #[arg(long)]
+    pub anyway: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+    pub format: ResultFormat,
+    /// Print every column of the table, each row on one line
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// With which run another is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Baseline {
+    /// The last one before it that was clean
+    LatestClean,
+}
+
+/// Options of `steep history`.
+#[derive(Debug, Args)]
+pub struct HistoryOptions {
+    /// Name of the scenario
+    pub name: String,
+    /// Folder with history.jsonl, which `steep run` adds a line to beside the folder of each run
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// Show the nights of this cell [default: one that changed, or else the first]
+    #[arg(long, value_name = "ID")]
+    pub cell: Option<String>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+    pub format: ResultFormat,
+    /// Print all nights and every column, each row on one line
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// Options of `steep clean`.
+#[derive(Debug, Args)]
+pub struct CleanOptions {
+    /// Folder with the folders of runs
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// Keep this many runs of each scenario, the latest ones
+    #[arg(long, value_name = "N", value_parser = keep())]
+    pub keep: u32,
+    /// Keep every run that ended with a finding, however old
+    #[arg(long)]
+    pub keep_findings: bool,
+    /// Only the runs of this scenario
+    #[arg(long, value_name = "SCENARIO")]
+    pub name: Option<String>,
+    /// Say what would be deleted, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Delete without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
+    pub format: ResultFormat,
+}
+
 /// What `steep import` reads.
 #[derive(Debug, Subcommand)]
 pub enum Import {
@@ -249,59 +340,10 @@ pub struct ImportTarget {
     pub url: String,
 }
 
-const ACCESS_LOG_HELP: &str = "\
-Ids in paths become parameters, requests are weighted by how often they came, and the rates go into
-a CSV file beside the scenario. On stdout, or for a log of less than two minutes, the mean rate is
-held instead.
-
-Examples:
-  steep import access-log /var/log/nginx/access.log -o soak.toml
-  zcat access.log.*.gz | steep import access-log - -o soak.toml";
-
-const RUN_HELP: &str = "\
-A package is built into `steep` below cargo's target folder; CARGO_TARGET_DIR moves it (docs/builds.md).
-
-With --until the night is the plan: each cell is the one that tells most after those before it, no
-cell is begun that would not be over in time, and what was not soaked is reported and never counted as
-clean. With --resume such a run goes on in another night.
-
-Examples:
-  steep run scenarios/quickstart.toml
-  steep run soak.toml --cell baseline --cell sessions
-  steep run soak.toml --until 07:00
-  steep run soak.toml --resume results/checkout-20261122T220000Z
-  steep run soak.toml --resume results/checkout-20261122T220000Z --cell cache+sessions";
-
-const PROFILE_HELP: &str = "\
-The cell is soaked as `run` soaks it, with service.live = \"preload\" whatever the scenario says: the
-program itself is not changed. Beside its trace are heap.pb.gz (for go tool pprof and others),
-heap.folded (what was alive at the end) and growth.folded (what came to it), for flame graphs.
-
-Examples:
-  steep profile soak.toml
-  steep profile soak.toml --cell sessions --sample 4KiB";
-
-const BISECT_HELP: &str = "\
-Each cell is as long as the phases of the scenario. Of [plan] only the exclusions are followed, and
-axes have their first values. A search ends when one answer has a posterior of 0.97. Its folder is
-that of a run: report and analyze read it.
-
-Examples:
-  steep bisect soak.toml --plan-only 50
-  steep bisect soak.toml --max-hours 3
-  steep bisect soak.toml --resume results/checkout-20261122T220000Z";
-
-const REPORT_HELP: &str = "\
-Examples:
-  steep report results/quickstart-20261122T220000Z --format json -o report.json
-  steep report --schema -o report.schema.json";
-
-const ANALYZE_HELP: &str = "\
-Examples:
-  steep analyze results/quickstart-20261122T220000Z
-  steep analyze results/quickstart-20261122T220000Z/sessions/trace.jsonl --format json
-  steep analyze results/quickstart-20261122T220000Z/sessions --explain
-  steep analyze node.csv --columns time=timestamp,memory=rss";
+/// How many runs are kept: with none left there is nothing to compare with.
+fn keep() -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..)
+}
 
 /// Hours as a number.
 fn hours(text: &str) -> Result<Duration, String> {
@@ -340,6 +382,17 @@ fn report_format() -> impl TypedValueParser<Value = Format> {
     })
 }
 
+impl CompareOptions {
+    /// Why there are too few runs, or too many; none if there are not.
+    fn disagreement(&self) -> Option<&'static str> {
+        match (self.baseline, self.runs.len()) {
+            (None, 1) => Some("a run is compared with another: give both folders, or --baseline latest-clean"),
+            (Some(_), 2..) => Some("--baseline finds the run to compare with: leave BASE out, or --baseline"),
+            _ => None,
+        }
+    }
+}
+
 impl Cli {
     /// The same, if its options agree.
     ///
@@ -348,14 +401,25 @@ impl Cli {
     pub fn agreeing(self) -> Result<Self, clap::Error> {
         let (wide, has_tables) = match &self.command {
             Command::Plan(PlanOptions { format, wide, .. }) => (*wide, *format == PlanFormat::Table),
-            Command::Analyze(AnalyzeOptions { format, wide, .. }) => (*wide, *format == ResultFormat::Terminal),
+            Command::Analyze(AnalyzeOptions { format, wide, .. })
+            | Command::History(HistoryOptions { format, wide, .. }) => (*wide, *format == ResultFormat::Terminal),
+            Command::Compare(options) => {
+                if let Some(message) = options.disagreement() {
+                    return Err(Self::command().error(ErrorKind::WrongNumberOfValues, message));
+                }
+                (options.wide, options.format == ResultFormat::Terminal)
+            }
             Command::Run(RunOptions { format, .. })
             | Command::Bisect(BisectOptions { format, .. })
             | Command::Profile(ProfileOptions { format, .. })
             | Command::Report { format, .. } => (format.wide, format.format.has_layout()),
-            Command::Init { .. } | Command::Check { .. } | Command::Import(_) | Command::Supervise { .. } => {
-                (false, false)
-            }
+            Command::Init { .. }
+            | Command::Check { .. }
+            | Command::Clean(_)
+            | Command::Completions { .. }
+            | Command::Man { .. }
+            | Command::Import(_)
+            | Command::Supervise { .. } => (false, false),
         };
         if wide && !has_tables {
             let message = "--wide is for tables, and this --format has none: leave one of them out";

@@ -25,6 +25,11 @@ fn main() -> ExitCode {
         Command::Analyze(options) => commands::analyze(&options),
         Command::Report { run: Some(run), format, output, .. } => commands::report(&run, format, output.as_deref()),
         Command::Report { run: None, output, .. } => commands::report_schema(output.as_deref()),
+        Command::Clean(options) => commands::clean(&options),
+        Command::Completions { shell } => commands::completions(shell),
+        Command::Man { command } => commands::man(&command),
+        Command::Compare(options) => commands::compare(&options),
+        Command::History(options) => commands::history(&options),
         Command::Import(import) => commands::import(&import),
         Command::Supervise { args } => return steep::shell::supervisor::supervise(args),
     };

@@ -8,6 +8,7 @@ use super::output::{layout, printed, tell};
 use super::report::in_full;
 use crate::cli::{AnalyzeOptions, ResultFormat};
 use crate::shell::recording::read_recording;
+use crate::shell::store::packed::{is_trace_name, trace_in};
 use crate::shell::store::{RUN_FILE, RunFolder, TRACE_FILE, read_trace};
 use steep_core::exit::Status;
 use steep_core::known::weigh;
@@ -74,8 +75,8 @@ fn judged(input: &Path, columns: &Columns, explain: bool) -> Result<Judged, anyh
     }
     let source = input.display().to_string();
     let mut explanations = Explanations::new(explain);
-    if input.is_dir() || input.extension().is_some_and(|extension| extension == "jsonl") {
-        if input.is_dir() && !input.join(TRACE_FILE).is_file() {
+    if input.is_dir() || is_trace_name(input) {
+        if input.is_dir() && !trace_in(input).is_file() {
             bail!("a folder with neither {RUN_FILE} nor {TRACE_FILE}: give that of a run or of a cell");
         }
         let recorded: Recorded = read_trace(input)?;

@@ -27,6 +27,8 @@ pub(super) use self::planned::Planned;
 use self::repeats::Repeats;
 pub(super) use self::search::Search;
 use self::so_far::SoFar;
+use super::clean::tidy;
+use super::history::keep_night;
 use super::outcomes::judged;
 use super::output::{layout, printed, status_of, tell};
 use super::report::{assemble, keep, rendered};
@@ -55,6 +57,8 @@ pub(super) struct Campaign<'l> {
     page: Page,
     /// Mean bytes between two samples of stacks.
     sample_every: u64,
+    /// Whether it is one of the nights of its scenario.
+    is_night: bool,
 }
 
 /// What is printed at the end of a campaign, for people.
@@ -76,12 +80,18 @@ impl<'l> Campaign<'l> {
     ) -> Result<Self, Refused> {
         let so_far = SoFar::open(loaded, plan, out, resume)?;
         let sample_every = sample_every(&loaded.scenario.phases, loaded.scenario.service.memory_limit_bytes);
-        Ok(Self { so_far, page: Page::Report, sample_every })
+        Ok(Self { so_far, page: Page::Report, sample_every, is_night: false })
     }
 
     /// The same, with stacks sampled once in this number of bytes, and what they tell in place of the report.
     pub(super) fn profiling(mut self, sample_every: u64) -> Self {
-        (self.page, self.sample_every) = (Page::Profile, sample_every);
+        (self.page, self.sample_every, self.is_night) = (Page::Profile, sample_every, false);
+        self
+    }
+
+    /// The same, kept among the nights of its scenario.
+    pub(super) fn in_history(mut self) -> Self {
+        self.is_night = true;
         self
     }
 
@@ -244,6 +254,12 @@ impl<'l> Campaign<'l> {
         };
         let status = printed(text, report.status);
         tell_left_out(&self.so_far.run.plan);
+        if self.is_night {
+            keep_night(&self.so_far.folder, &self.so_far.run, &report);
+        }
+        if kept == Status::Clean {
+            tidy(&self.so_far.folder, &self.so_far.run);
+        }
         if kept == Status::Clean && !self.so_far.is_quiet {
             tell(&format!("\nEverything is in {}", self.so_far.folder.path().display()));
         }

@@ -67,7 +67,7 @@ pub(super) fn run(loaded: &LoadedScenario, options: &RunOptions, until: Until) -
         Err(error) => return Refused::usage(error).said(),
     };
     match begun(loaded, &choice, options, until) {
-        Ok((campaign, watch)) => campaign.quietly(options.quiet).carry_out(watch, options.format),
+        Ok((campaign, watch)) => campaign.in_history().quietly(options.quiet).carry_out(watch, options.format),
         Err(refused) => refused.said(),
     }
 }

@@ -20,7 +20,7 @@ pub fn run(options: &RunOptions) -> Status {
     }
     let shortened = shorten(&mut loaded, options).map_err(Refused::usage);
     match shortened.and_then(|()| begun(&loaded, options)) {
-        Ok((campaign, chooser)) => campaign.quietly(options.quiet).carry_out(chooser, options.format),
+        Ok((campaign, chooser)) => campaign.in_history().quietly(options.quiet).carry_out(chooser, options.format),
         Err(refused) => refused.said(),
     }
 }

@@ -1,6 +1,6 @@
 //! stdout and stderr: the only place that writes to them, so that no text of others reaches a terminal as it is.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use steep_core::visible::{visible, visible_styled};
 
@@ -23,6 +23,21 @@ pub fn columns() -> Option<usize> {
     let stdout = io::stdout();
     let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout))?.ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// Asks the user on stderr, and whether the answer is yes; none where nobody is at a terminal.
+#[must_use]
+pub fn asked(question: &str) -> Option<bool> {
+    // The longest answer that is read: a word.
+    const LONGEST: u64 = 64;
+    let stdin = io::stdin();
+    if !stdin.is_terminal() || !io::stderr().is_terminal() {
+        return None;
+    }
+    let _ = write!(io::stderr().lock(), "{}", visible(question));
+    let mut answer = String::new();
+    stdin.lock().take(LONGEST).read_line(&mut answer).ok()?;
+    Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Tells the user something on stderr.

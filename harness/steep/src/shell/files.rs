@@ -2,7 +2,7 @@
 //! never blocks steep, fills its memory, or leads it to write elsewhere.
 
 use std::fs::{self, DirBuilder, File, FileType, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -48,8 +48,16 @@ fn too_large(most: u64) -> io::Error {
 ///
 /// # Errors
 /// As of [`read`].
-pub fn each_line(path: &Path, most: u64, mut goes_on: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
-    let mut lines = BufReader::new(open(path)?.take(most + 1));
+pub fn each_line(path: &Path, most: u64, goes_on: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    each_line_of(open(path)?, most, goes_on)
+}
+
+/// The same of what `text` gives.
+///
+/// # Errors
+/// As of [`read`].
+pub fn each_line_of(text: impl io::Read, most: u64, mut goes_on: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    let mut lines = BufReader::new(text.take(most + 1));
     let (mut line, mut seen) = (Vec::new(), 0);
     while lines.read_until(b'\n', &mut line)? > 0 {
         seen += line.len() as u64;
@@ -108,6 +116,27 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// Appends `line` to steep's own file at `path`, which is made if it is not there, as a line of its own: also where
+/// what was written last was cut off. It is handed to the kernel whole.
+///
+/// # Errors
+/// Something is there that is not a regular file, or it cannot be written.
+pub fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    refuse_special(path)?;
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).custom_flags(flags.bits().cast_signed());
+    let mut file = options.open(path)?;
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let torn = if last == [b'\n'] { "" } else { "\n" };
+    file.write_all(format!("{torn}{line}").as_bytes())?;
+    file.sync_data()
 }
 
 /// The file that is locked at `path`: what is in it stays.

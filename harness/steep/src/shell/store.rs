@@ -3,6 +3,10 @@
 //! Everything is appended or replaced whole, so that a run that was killed at any moment can be read.
 
 mod ending;
+pub mod nights;
+pub mod packed;
+pub mod runs;
+pub mod sharing;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,11 +19,12 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use self::packed::{PACKED_TRACE_FILE, trace_in};
 use crate::shell::{files, remains};
 use steep_core::kept::{SCHEMA, Series};
 use steep_core::plan::Plan;
 use steep_core::scenario::{Scenario, Supplies};
-use steep_core::trace::{EndReason, FromRecords, Provenance, Record, TraceError, TraceReader};
+use steep_core::trace::{EndReason, FromRecords, Header, Provenance, Record, TraceError, TraceReader};
 use steep_core::visible::visible;
 use steep_judge::ids::CellId;
 
@@ -50,6 +55,8 @@ pub const STACKS_AT_LIMIT_FILE: &str = "stacks-at-limit.json";
 /// Of 8,192 stacks of 58 frames with 24 snapshots.
 const LARGEST_STACKS: u64 = 256 << 20;
 
+/// In the folder of a run: the programs that it built.
+const BUILDS: &str = "builds";
 /// The largest trace: a line a second of 1 KiB, for three weeks.
 const LARGEST_TRACE: u64 = 2 << 30;
 /// Lines of a trace between two times that the disk is waited for: a machine that dies loses at most this.
@@ -254,7 +261,7 @@ impl RunFolder {
     /// Where the binary of the build `index` is copied to.
     #[must_use]
     pub fn build(&self, index: usize) -> PathBuf {
-        self.path.join("builds").join(index.to_string())
+        self.path.join(BUILDS).join(index.to_string())
     }
 
     /// The folder of a cell.
@@ -310,7 +317,7 @@ impl RunFolder {
     /// # Errors
     /// It cannot be read, or is not a trace.
     pub fn trace<T: FromRecords>(&self, cell: &CellId) -> Result<Option<T>, StoreError> {
-        let path = self.cell(cell).join(TRACE_FILE);
+        let path = trace_in(&self.cell(cell));
         if !path.exists() {
             return Ok(None);
         }
@@ -323,7 +330,7 @@ impl RunFolder {
     /// Why the soak of `cell` ended; none if it was never begun, or not ended.
     #[must_use]
     pub fn end_reason(&self, cell: &CellId) -> Option<EndReason> {
-        ending::end_reason(&self.cell(cell).join(TRACE_FILE))
+        ending::end_reason(&trace_in(&self.cell(cell)))
     }
 
     /// Writes `value` as the JSON file `name`, whole or not at all.
@@ -353,17 +360,33 @@ impl RunFolder {
 /// # Errors
 /// It cannot be read, or is broken.
 pub fn read_trace<T: FromRecords>(path: &Path) -> Result<T, StoreError> {
-    let path = if path.is_dir() { path.join(TRACE_FILE) } else { path.to_owned() };
+    read_records(path, usize::MAX)
+}
+
+/// The same of the first lines.
+fn read_records<T: FromRecords>(path: &Path, most_lines: usize) -> Result<T, StoreError> {
+    let mut lines = 0;
+    let path = if path.is_dir() { trace_in(path) } else { path.to_owned() };
     let mut reading = TraceReader::default();
     let mut wrong = None;
-    let read = files::each_line(&path, LARGEST_TRACE, |line| {
+    let text = packed::open(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+    let read = files::each_line_of(text, LARGEST_TRACE, |line| {
         // A machine that died may leave anything in the last line.
         wrong = reading.line(&String::from_utf8_lossy(line)).err();
-        wrong.is_none()
+        lines += 1;
+        wrong.is_none() && lines < most_lines
     });
     read.map_err(|source| StoreError::File { path: path.clone(), source })?;
     let trace = wrong.map_or_else(|| reading.finish(), Err);
     trace.map_err(|source| StoreError::Trace { path, source })
+}
+
+/// What the cell in `folder` was soaked as: the first line of its trace.
+///
+/// # Errors
+/// It cannot be read, or is broken.
+pub fn read_header(folder: &Path) -> Result<Header, StoreError> {
+    read_records(folder, 1)
 }
 
 /// What the stacks of the cell in `folder` kept; none where nobody counted, or the file cannot be read: it adds to what
@@ -400,9 +423,11 @@ fn move_away(folder: &Path) -> io::Result<u32> {
         return Ok(last + 1);
     }
     // The trace goes first: where it is gone already, steep was killed while it moved the others, which belong to it.
-    left.sort_by_key(|name| name != TRACE_FILE);
-    let is_half_moved = left[0] != TRACE_FILE
-        && files::is_there(&place(last).join(TRACE_FILE))
+    let is_trace = |name: &OsString| name == TRACE_FILE || name == PACKED_TRACE_FILE;
+    left.sort_by_key(|name| !is_trace(name));
+    let has_trace = |folder: PathBuf| files::is_there(&trace_in(&folder));
+    let is_half_moved = !is_trace(&left[0])
+        && has_trace(place(last))
         && left.iter().all(|name| !files::is_there(&place(last).join(name)));
     let attempt = if is_half_moved { last } else { last + 1 };
     files::own_folder(&attempts)?;

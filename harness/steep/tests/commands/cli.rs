@@ -3,6 +3,8 @@
 use std::fs;
 
 use assert_cmd::Command;
+use clap::{CommandFactory as _, Parser as _};
+use steep::cli::Cli;
 use steep_core::testing::sound;
 
 fn steep(args: &[&str]) -> std::process::Output {
@@ -16,7 +18,8 @@ fn stdout(args: &[&str]) -> String {
 #[test]
 fn help_texts() {
     insta::assert_snapshot!("help", stdout(&["--help"]));
-    for command in ["init", "check", "plan", "run", "profile", "bisect", "analyze", "report", "import"] {
+    let all = ["init", "check", "plan", "run", "profile", "bisect", "analyze", "report", "compare", "history", "clean"];
+    for command in all.iter().chain(&["completions", "man", "import"]) {
         insta::assert_snapshot!(format!("help-{command}"), stdout(&[command, "--help"]));
     }
 }
@@ -26,6 +29,56 @@ fn help_texts_of_imports() {
     for source in ["access-log", "openapi"] {
         insta::assert_snapshot!(format!("help-import-{source}"), stdout(&["import", source, "--help"]));
     }
+}
+
+/// The examples of a command's help: what follows `steep` up to what a shell takes.
+fn examples(command: &clap::Command) -> Vec<Vec<String>> {
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let of_shell = |word: &str| matches!(word, ">" | "|" | "<" | ">>");
+    let lines = help.lines().filter_map(|line| {
+        let line = line.strip_prefix("  ")?;
+        let words: Vec<&str> = line.split_whitespace().skip_while(|word| *word != "steep").collect();
+        let is_command = line.starts_with("steep ") || line.contains("| steep ");
+        let own = words.into_iter().take_while(|word| !of_shell(word)).map(str::to_owned).collect();
+        is_command.then_some(own)
+    });
+    lines.collect()
+}
+
+/// All commands that users see, with what leads to them.
+fn commands(command: &clap::Command, path: &[String]) -> Vec<(Vec<String>, clap::Command)> {
+    let seen = command.get_subcommands().filter(|next| !next.is_hide_set() && next.get_name() != "help");
+    let below = seen.flat_map(|next| commands(next, &[path, &[next.get_name().to_owned()]].concat()));
+    std::iter::once((path.to_vec(), command.clone())).chain(below).collect()
+}
+
+#[test]
+fn every_help_has_an_example_of_its_command_and_each_is_a_command_line() {
+    let whole = Cli::command();
+    for (path, command) in commands(&whole, &["steep".to_owned()]) {
+        let examples = examples(&command);
+        assert!(!examples.is_empty(), "{path:?} has no example");
+        for example in examples {
+            let parsed = Cli::try_parse_from(&example).and_then(Cli::agreeing);
+            assert!(parsed.is_ok(), "{example:?}: {}", parsed.unwrap_err());
+            assert!(example.starts_with(&path), "{example:?} is none of {path:?}");
+        }
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_know_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let text = stdout(&["completions", shell]);
+        for command in ["compare", "history", "bisect"] {
+            assert!(text.contains(command), "{shell} does not know {command}");
+        }
+    }
+    let page = stdout(&["man"]);
+    assert!(page.contains(".TH steep") && page.contains("history"), "{page}");
+    let page = stdout(&["man", "import", "openapi"]);
+    assert!(page.contains("openapi") && page.contains("steep import openapi openapi.yaml"), "{page}");
+    assert_eq!(steep(&["man", "frobnicate"]).status.code(), Some(2));
 }
 
 #[test]

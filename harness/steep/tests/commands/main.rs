@@ -9,3 +9,4 @@ mod fuzz;
 mod grpc;
 mod import;
 mod known;
+mod results;

@@ -11,6 +11,7 @@ mod held;
 mod live;
 mod load;
 mod night;
+mod nights;
 mod ports;
 mod repeat;
 mod report_files;

@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use super::LARGEST_TRACE;
+use super::packed::{self, PACKED_SUFFIX};
 use crate::shell::files;
 use steep_core::trace::{EndReason, Record, Trace};
 
@@ -20,6 +21,9 @@ pub(super) fn end_reason(path: &Path) -> Option<EndReason> {
 
 /// The same, with this many bytes of a `tail` at first.
 fn by_tail(path: &Path, tail: u64) -> Option<EndReason> {
+    if path.extension().is_some_and(|extension| extension == PACKED_SUFFIX) {
+        return of_packed(path);
+    }
     let mut file = files::open(path).ok()?;
     let length = file.metadata().ok()?.len();
     if length > LARGEST_TRACE || !has_header(&file)? {
@@ -36,12 +40,40 @@ fn by_tail(path: &Path, tail: u64) -> Option<EndReason> {
     }
 }
 
+/// The same of a compressed trace, which has no end that could be read by itself.
+fn of_packed(path: &Path) -> Option<EndReason> {
+    let (mut lines, mut last, mut is_sound) = (0, Vec::new(), true);
+    files::each_line_of(packed::open(path).ok()?, LARGEST_TRACE, |line| {
+        if lines == 0 {
+            is_sound = is_header(line);
+        } else if is_end(line) {
+            last = line.to_vec();
+        }
+        lines += 1;
+        is_sound
+    })
+    .ok()?;
+    match serde_json::from_slice(&last).ok().filter(|_| is_sound)? {
+        Record::End(end) => Some(end.reason),
+        _ => None,
+    }
+}
+
+/// Whether a line is that of an end, without reading all of it: only whole lines of ended soaks are compressed.
+fn is_end(line: &[u8]) -> bool {
+    line.starts_with(b"{\"record\":\"end\"")
+}
+
 /// Whether the first line is the header of a trace that this steep reads.
 fn has_header(file: &File) -> Option<bool> {
     let mut line = Vec::new();
     BufReader::new(file.take(LARGEST_TRACE)).read_until(b'\n', &mut line).ok()?;
-    let Ok(Record::Header(header)) = serde_json::from_str(&String::from_utf8_lossy(&line)) else { return Some(false) };
-    Some(Trace::begin(*header).is_ok())
+    Some(is_header(&line))
+}
+
+fn is_header(line: &[u8]) -> bool {
+    let Ok(Record::Header(header)) = serde_json::from_str(&String::from_utf8_lossy(line)) else { return false };
+    Trace::begin(*header).is_ok()
 }
 
 /// The last line that is a record, of the whole ones in the `length` bytes from there on. What a machine that died left
@@ -66,6 +98,32 @@ mod tests {
         let scenario = steep_core::testing::decoded(&steep_core::testing::sound("1m", ""));
         let trace = steep_core::sim::soak(&scenario, &steep_core::sim::SimService::default(), &[]).expect("a trace");
         line(&Record::Header(Box::new(trace.header)))
+    }
+
+    #[test]
+    fn a_compressed_trace_says_what_it_said_and_is_read_as_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("trace.jsonl");
+        let text = header() + &line(&Record::Sample(Sample::default())).repeat(20_000) + &end(EndReason::Completed, "");
+        std::fs::write(&path, &text).expect("a trace");
+        let whole: Trace = crate::shell::store::read_trace(folder.path()).expect("a trace");
+        assert_eq!(packed::pack(folder.path(), text.len() as u64 + 1).ok(), Some(0));
+        let saved = packed::pack(folder.path(), 0).expect("a disk");
+        assert!(saved > text.len() as u64 / 2 && !path.exists(), "{saved} of {}", text.len());
+        let packed = packed::trace_in(folder.path());
+        assert!(packed.ends_with(packed::PACKED_TRACE_FILE) && packed::is_trace_name(&packed));
+        assert_eq!(end_reason(&packed), Some(EndReason::Completed));
+        assert_eq!(crate::shell::store::read_trace::<Trace>(folder.path()).expect("a trace"), whole);
+        assert_eq!(crate::shell::store::read_header(folder.path()).expect("a header"), whole.header);
+        // Killed before the trace was removed: it counts, and is compressed once more.
+        std::fs::write(&path, &text).expect("a trace");
+        assert_eq!(packed::trace_in(folder.path()), path);
+        assert_eq!(packed::pack(folder.path(), 0).ok(), Some(saved));
+        assert_eq!(packed::pack(folder.path(), 0).ok(), Some(0));
+        // A torn or foreign file has no end.
+        std::fs::write(&packed, "no zstd").expect("a file");
+        assert_eq!(end_reason(&packed), None);
+        assert!(crate::shell::store::read_trace::<Trace>(folder.path()).is_err());
     }
 
     fn line(record: &Record) -> String {

@@ -32,8 +32,17 @@ const PLACES_MAX: usize = 32;
 const LEAST_UNASCRIBED: Bytes = Bytes::kib(64);
 
 /// What steep writes into a cell's folder and may have closed again.
-const OWN_NAMES: [&str; 8] =
-    ["trace.jsonl", "verdict.json", "attempts", "heap.pb.gz", "heap.folded", "growth.folded", "live", "stacks.json"];
+const OWN_NAMES: [&str; 9] = [
+    "trace.jsonl",
+    "trace.jsonl.zst",
+    "verdict.json",
+    "attempts",
+    "heap.pb.gz",
+    "heap.folded",
+    "growth.folded",
+    "live",
+    "stacks.json",
+];
 
 /// All tmpfs that the service can write to.
 #[derive(Debug, Default)]
