@@ -12,7 +12,7 @@ use crate::shell::files;
 pub const PACKED_TRACE_FILE: &str = "trace.jsonl.zst";
 /// What a trace is called that was compressed.
 pub(super) const PACKED_SUFFIX: &str = "zst";
-/// The level of zstd: of the trace of a minute 3 leaves 12 %, as much as gzip, at ten times the speed.
+/// The level of zstd: of the trace of a minute 3 leaves 12 %, as much as gzip does.
 const LEVEL: i32 = 3;
 /// A run compresses traces from this length on when it ends, that of a quarter of an hour; shorter ones are looked at
 /// by hand more often than they are in the way, and `steep clean` compresses them.
