@@ -6,6 +6,7 @@ use super::changes::{ChangePoint, Point, Rules, change_points};
 use super::{Figure, Night, NightCell, Taken};
 use crate::exit::Status;
 use crate::levels::{is_ratio, matters_from};
+use crate::sparkline::sparkline;
 use steep_judge::ids::CellId;
 use steep_judge::stats::order::median;
 use steep_judge::units::Estimate;
@@ -143,7 +144,7 @@ impl Course {
                 growth: figure(growth).map(|Taken(value, error)| Estimate::normal(value, error)),
                 settled_bytes: figure(Figure::SettledAnonBytes).map(|taken| taken.0),
                 p99_us: figure(Figure::P99Us).map(|taken| taken.0),
-                sparkline: sparkline(&growths, place, least),
+                sparkline: sparkline(growths[(place + 1).saturating_sub(SPARKS)..=place].iter().copied(), least),
                 other_conditions: place > 0 && own[place - 1].0.conditions != night.conditions,
             }
         };
@@ -285,19 +286,4 @@ fn commits(before: &str, after: &str) -> String {
 /// `2026-11-22T22:00:00Z` to the minute.
 fn day(started: &str) -> String {
     started.get(..16).unwrap_or(started).replace('T', " ")
-}
-
-/// The figures up to `place`, each as high as it is among all of them and zero; what is worth finding is the least that
-/// has the highest bar.
-fn sparkline(figures: &[Option<f64>], place: usize, least: f64) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let known = || figures.iter().flatten().copied();
-    let (low, high) = (known().fold(0.0, f64::min), known().fold(least, f64::max));
-    let bar = |figure: &Option<f64>| {
-        figure.map_or('·', |figure| {
-            let share = (figure - low) / (high - low).max(f64::MIN_POSITIVE);
-            BARS[((share * BARS.len() as f64) as usize).min(BARS.len() - 1)]
-        })
-    };
-    figures[(place + 1).saturating_sub(SPARKS)..=place].iter().map(bar).collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! Everything is appended or replaced whole, so that a run that was killed at any moment can be read.
 
+mod attempts;
 mod ending;
 pub mod nights;
 pub mod packed;
@@ -9,7 +10,6 @@ pub mod runs;
 pub mod sharing;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -19,7 +19,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use self::packed::{PACKED_TRACE_FILE, trace_in};
+use self::packed::trace_in;
 use crate::shell::{files, remains};
 use steep_core::kept::{SCHEMA, Series};
 use steep_core::plan::Plan;
@@ -43,8 +43,6 @@ pub const TRACE_FILE: &str = "trace.jsonl";
 const CONFIRM: &str = "confirm";
 /// Cells that were soaked beside the plan, to find a line.
 const RERUNS: &str = "reruns";
-/// What earlier attempts at a cell left, in its folder.
-const ATTEMPTS: &str = "attempts";
 /// The largest `run.json`: a scenario of at most 16 MiB with its plan.
 const LARGEST_RECORD: u64 = 256 << 20;
 /// In the folder of a cell: what its stacks kept, where a preloaded library counted.
@@ -309,7 +307,7 @@ impl RunFolder {
     /// It cannot be written.
     pub fn begin_attempt(&self, cell: &CellId) -> Result<u32, StoreError> {
         let folder = self.cell(cell);
-        move_away(&folder).map_err(|source| StoreError::File { path: folder, source })
+        attempts::move_away(&folder).map_err(|source| StoreError::File { path: folder, source })
     }
 
     /// The trace of `cell`; none if it was never begun, or steep was killed before the first line.
@@ -405,37 +403,6 @@ pub fn read_stacks_at_limit(folder: &Path) -> Option<Series> {
 fn read_series(file: &Path) -> Option<Series> {
     let bytes = files::read(file, LARGEST_STACKS).ok()?;
     serde_json::from_slice(&bytes).ok().filter(|series: &Series| series.schema == SCHEMA)
-}
-
-/// Moves what is in the folder of a cell away, and gives the number of the attempt that begins.
-fn move_away(folder: &Path) -> io::Result<u32> {
-    files::own_folder(folder)?;
-    let attempts = folder.join(ATTEMPTS);
-    let mut left: Vec<OsString> =
-        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<_>>()?;
-    left.retain(|name| name != ATTEMPTS);
-    let place = |attempt: u32| attempts.join(attempt.to_string());
-    let mut last = 0;
-    while files::is_there(&place(last + 1)) {
-        last += 1;
-    }
-    if left.is_empty() {
-        return Ok(last + 1);
-    }
-    // The trace goes first: where it is gone already, steep was killed while it moved the others, which belong to it.
-    let is_trace = |name: &OsString| name == TRACE_FILE || name == PACKED_TRACE_FILE;
-    left.sort_by_key(|name| !is_trace(name));
-    let has_trace = |folder: PathBuf| files::is_there(&trace_in(&folder));
-    let is_half_moved = !is_trace(&left[0])
-        && has_trace(place(last))
-        && left.iter().all(|name| !files::is_there(&place(last).join(name)));
-    let attempt = if is_half_moved { last } else { last + 1 };
-    files::own_folder(&attempts)?;
-    files::own_folder(&place(attempt))?;
-    for name in left {
-        fs::rename(folder.join(&name), place(attempt).join(&name))?;
-    }
-    Ok(attempt + 1)
 }
 
 /// A folder below `results` for a run called `name` that began at `started`; runs that begin in the same second get
