@@ -108,6 +108,7 @@ fn kept(line: u32, bytes: f64) -> Cause {
         chain: vec![frame],
         kept_in: None,
         age: None,
+        asked_by: None,
     }
 }
 
