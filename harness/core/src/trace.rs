@@ -32,7 +32,6 @@ pub use self::second::Second;
 use steep_judge::units::SinceStart;
 
 /// One line of a trace.
-#[expect(clippy::large_enum_variant, reason = "nearly all lines of a trace are samples, and one is held at a time")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum Record {

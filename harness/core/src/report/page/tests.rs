@@ -40,7 +40,7 @@ fn course(trace: &Trace) -> Course {
     let records = records.chain(trace.traffic.iter().cloned().map(Record::Traffic));
     let records = records.chain(trace.disturbances.iter().cloned().map(Record::Disturbance));
     let records = records.chain(trace.worker_ends.iter().cloned().map(Record::WorkerEnd));
-    records.chain(trace.end.clone().map(|end| Record::End(end))).for_each(|record| course.push(record));
+    records.chain(trace.end.clone().map(Record::End)).for_each(|record| course.push(record));
     course
 }
 
@@ -180,6 +180,7 @@ fn page_with(text: &str) -> String {
         chain: vec![frame.clone(), frame],
         kept_in: Some(text.to_owned()),
         age: None,
+        asked_by: None,
     }];
     outcome.stacks = Some(steep_judge::isolation::CellStacks {
         chains: vec![steep_judge::isolation::ChainGrowth {
@@ -187,6 +188,7 @@ fn page_with(text: &str) -> String {
             place: text.to_owned(),
             growth: each,
             shape: steep_judge::isolation::Shape::Grows,
+            halves: None,
         }],
         others: each,
         unseen: steep_judge::units::BytesPerRequest::new(1.0),
