@@ -19,15 +19,16 @@ const FALSE_NAMES: f64 = 0.001;
 /// place in a hundred does.
 const TREND: f64 = 2.58;
 
-/// Every request is told from any one of them when the births are likelier by this much, as a logarithm: twenty times.
+/// Every request is distinguished from any one of them when the births are likelier by this much, as a logarithm:
+/// twenty times.
 const LIKELIER: f64 = 3.0;
 
-/// Bins as they are, and ten of them as one: a request that takes longer than a bin is completed in a later one than what
-/// it asked for was born in.
+/// Bins as they are, and ten of them as one: a request that takes longer than a bin is completed in a later one than
+/// what it asked for was born in.
 const WIDTHS: [usize; 2] = [1, 10];
 
-/// The births may scatter around what one rate for all requests expects with this probability at least, or it is not the
-/// same for all.
+/// The births may scatter around what one rate for all requests expects with this probability at least, or it is not
+/// the same for all.
 const SAME_FOR_ALL: f64 = 0.05;
 
 /// Between names of requests that cannot be told apart.
@@ -65,8 +66,8 @@ pub enum Survival {
     Even,
     /// Less of the old: they are freed, sooner or later.
     OfTheYoung,
-    /// More of the old: less and less is kept for each request. A cache that still fills does so, and so does a leak that
-    /// slows; births cannot tell which.
+    /// More of the old: less and less is kept for each request. A cache that still fills does so, and so does a leak
+    /// that slows; births cannot tell which.
     OfTheOld,
 }
 
@@ -176,7 +177,7 @@ const fn survival(trend: f64) -> Survival {
 /// What was asked in each bin.
 struct Asked {
     bins: usize,
-    /// Of each group of requests that can be told from the others.
+    /// Of each group of requests that can be distinguished from the others.
     names: Vec<String>,
     /// Requests of each group in each bin, and last the seconds of each bin.
     activities: Vec<Vec<f64>>,
@@ -215,8 +216,8 @@ impl Asked {
         let together = of(&all)?;
         let single = requests.iter().filter_map(of).map(|found| found.likelihood).fold(f64::NEG_INFINITY, f64::max);
         let lost = (each.likelihood - together.likelihood) / each.dispersion;
-        // A rate for each loses half a unit for each more of them, as a rule; by the normal approximation to chi-squared
-        // (Wilson and Hilferty, 1931).
+        // A rate for each loses half a unit for each more of them, as a rule; by the normal approximation to
+        // chi-squared (Wilson and Hilferty, 1931).
         let freedom = requests.len().saturating_sub(1) as f64;
         let is_as_good = freedom > 0.0 && {
             let ninth = 2.0 / (9.0 * freedom);

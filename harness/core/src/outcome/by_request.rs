@@ -208,8 +208,8 @@ fn counters(trace: &Trace, samples: &[&Sample], moments: &[Moment<'_>]) -> Optio
     (counters.len() >= 2).then_some(counters)
 }
 
-/// Connections that were opened by each moment, by lines between the seconds of which they are known; none where next to
-/// none were.
+/// Connections that were opened by each moment, by lines between the seconds of which they are known; none where next
+/// to none were.
 fn opened(trace: &Trace, moments: &[Moment<'_>]) -> Option<Counter> {
     let seconds: Vec<(f64, f64)> =
         trace.seconds().map(|second| (second.t_s.as_secs_f64(), second.connections as f64)).collect();

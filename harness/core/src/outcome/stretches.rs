@@ -116,8 +116,8 @@ pub(super) struct LiveReading<'t> {
     pub(super) requests: &'t BTreeMap<String, u64>,
 }
 
-/// What was read of live bytes between the sample `before` and this one: nothing before the first, nor where one of both
-/// has none.
+/// What was read of live bytes between the sample `before` and this one: nothing before the first, nor where one of
+/// both has none.
 pub(super) fn live_before<'t>(
     trace: &'t Trace,
     before: Option<&'t Sample>,

@@ -21,8 +21,8 @@ pub struct Sampling {
     pub is_given: bool,
 }
 
-/// Time between two counts of live bytes in a short soak: they say in 120 s at 500 requests/s of 84 % of leaks of 4 B per
-/// request that they are some, and each second of 71 % (METHOD.md, live bytes).
+/// Time between two counts of live bytes in a short soak: they say in 120 s at 500 requests/s of 84 % of leaks of 4 B
+/// per request that they are some, and each second of 71 % (METHOD.md, live bytes).
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 
 /// Longer soaks have enough of them at one a second: this one has 6,000.
@@ -30,8 +30,8 @@ const COUNTED_UP_TO: Duration = Duration::from_mins(10);
 
 impl Scenario {
     /// How often live bytes are counted between samples, where a preloaded library counts them and its counters can be
-    /// read for next to nothing; none: with samples only, as where the scenario says how often, where a soak is long, and
-    /// where another program would have to be asked how many requests there were.
+    /// read for next to nothing; none: with samples only, as where the scenario says how often, where a soak is long,
+    /// and where another program would have to be asked how many requests there were.
     #[must_use]
     pub fn count_every(&self) -> Option<Duration> {
         let Sampling { every, is_given } = self.sampling;

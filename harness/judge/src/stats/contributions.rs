@@ -43,9 +43,9 @@ const PLAUSIBLE: f64 = 3.0;
 /// Counters whose steps vary by less than this share of their mean, squared, rise evenly.
 const EVEN: f64 = 1e-6;
 
-/// The contributions of `counters` to `levels`, where this `work` was done until each, by generalised least squares. Which noise it is cannot be known from so
-/// few levels, so that of all plausible ones that is taken under which a contribution is the least sure: with the best
-/// one alone 5 of 200 calm series named somebody where one should. None
+/// The contributions of `counters` to `levels`, where this `work` was done until each, by generalised least squares.
+/// Which noise it is cannot be known from so few levels, so that of all plausible ones that is taken under which a
+/// contribution is the least sure: with the best one alone 5 of 200 calm series named somebody where one should. None
 /// where there are too few levels, or a counter says no more than the others do.
 #[must_use]
 pub fn contributions(levels: &[f64], counters: &[Vec<f64>], work: &[f64]) -> Option<Contributions> {

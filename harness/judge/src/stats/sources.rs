@@ -44,8 +44,8 @@ const HALVINGS: usize = 30;
 /// Expected events below this are taken for it: no activity, no event.
 const LEAST: f64 = 1e-12;
 
-/// The sources of `events`, by how active each was in each bin; none where there are too few bins, or a source was never
-/// active.
+/// The sources of `events`, by how active each was in each bin; none where there are too few bins, or a source was
+/// never active.
 #[must_use]
 pub fn sources(events: &[f64], activities: &[Vec<f64>]) -> Option<Sources> {
     let freedom = events.len().checked_sub(activities.len()).filter(|freedom| *freedom > activities.len())?;

@@ -7,8 +7,8 @@ use super::cholesky::dot;
 /// early do throughout.
 const TOGETHER: f64 = 0.97;
 
-/// The places of `counts`, those in one group that always rise in the same proportion; groups and places in the order of
-/// the counts.
+/// The places of `counts`, those in one group that always rise in the same proportion; groups and places in the order
+/// of the counts.
 #[must_use]
 pub fn together(counts: &[Vec<f64>]) -> Vec<Vec<usize>> {
     let swings: Vec<Vec<f64>> = counts.iter().map(|counts| swing(counts)).collect();

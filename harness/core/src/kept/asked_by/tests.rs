@@ -165,7 +165,7 @@ fn two_requests_that_ask_for_it_are_both_named() {
 fn of_what_fills_or_turns_over_nobody_is_named() {
     let fills = CODED.asked(1, |who, at_s| by_r1(0.1)(who, at_s) * (-at_s / 40.0).exp()).expect("survivors");
     assert_eq!((fills.survival, fills.requests.len()), (Survival::OfTheOld, 0));
-    let words = fills.in_words().expect("it cannot be told");
+    let words = fills.in_words().expect("nobody can say");
     assert!(words.contains("a cache that still fills or a leak that slows"), "{words}");
     let turns = CODED.asked(1, |who, at_s| by_r1(0.1)(who, at_s) * ((at_s - 120.0) / 30.0).exp()).expect("survivors");
     assert_eq!((turns.survival, turns.requests.len(), turns.in_words()), (Survival::OfTheYoung, 0, None));

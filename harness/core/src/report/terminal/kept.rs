@@ -37,8 +37,8 @@ pub(super) fn rerun_notes(rerun: &Rerun) -> Vec<String> {
     }
 }
 
-/// `kept by open at src/sessions.rs:118, as String: 3.17 (2.50 to 3.62) KiB per request, 98 % of what grows; asked for by
-/// login (16.1 (15.2 to 17.0) KiB each, 99 % of it); what it has now was born all through the soak; called by:
+/// `kept by open at src/sessions.rs:118, as String: 3.17 (2.50 to 3.62) KiB per request, 98 % of what grows; asked for
+/// by login (16.1 (15.2 to 17.0) KiB each, 99 % of it); what it has now was born all through the soak; called by:
 /// src/prose.rs:7 < src/sessions.rs:118 < …`
 fn kept_note(cause: &Cause, how: &str) -> String {
     let Cause { frame, per_request, share, share_of_function, chain, kept_in, age, asked_by } = cause;

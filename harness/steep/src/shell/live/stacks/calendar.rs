@@ -77,8 +77,8 @@ fn halve<T: Copy>(values: &mut Vec<T>) {
     *values = values.iter().step_by(2).copied().collect();
 }
 
-/// How many of `births_ms`, milliseconds on the cell's clock, fall into each of `bins`: the numbers of those in which any
-/// do.
+/// How many of `births_ms`, milliseconds on the cell's clock, fall into each of `bins`: the numbers of those in which
+/// any do.
 pub(super) fn counted(births_ms: &[u32], bins: &Bins) -> BTreeMap<u32, u32> {
     let mut counted = BTreeMap::new();
     let last = bins.edges_s.len().saturating_sub(1);
