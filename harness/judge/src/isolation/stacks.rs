@@ -32,7 +32,7 @@ pub struct ChainGrowth {
     /// How it grows.
     pub shape: Shape,
     /// Growth in the earlier and in the later half of the cell, which tell what is kept from what fills; none of what
-    /// does not grow for sure, begins to late, or grows in steps.
+    /// does not grow for sure, begins too late, or grows in steps.
     #[serde(rename = "halves_bytes_per_request", skip_serializing_if = "Option::is_none")]
     pub halves: Option<[Estimate<BytesPerRequest>; 2]>,
 }
