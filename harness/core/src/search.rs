@@ -60,7 +60,7 @@ pub fn rehearsed_rules(scenario: &Scenario) -> Rules {
     Rules { warm_up, sampled: Some(Sampled { every, rate, fills }), ..usual }
 }
 
-/// Caches of a simulated service fill so many time constants in the warm-up: what it is for.
+/// Caches of a simulated service fill for this many time constants in the warm-up: what it is for.
 const WARM_UP_FILLS: u32 = 3;
 
 /// What a cell of a run told of growth.

@@ -279,7 +279,7 @@ impl File {
         entered
     }
 
-    /// Counts that the call which made a sampled block took so many nanoseconds.
+    /// Counts that the call which made a sampled block took this many nanoseconds.
     pub fn took_to_allocate(&self, of: Sampled, took: i64) {
         if let Some(stack) = self.stacks.get(of.stack as usize) {
             self.count_time(of.size, took, &stack.allocating_ns, &stack.timed_objects);

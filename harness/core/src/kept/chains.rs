@@ -153,7 +153,7 @@ impl Kept<'_> {
         let (Some(earlier), Some(later)) = (part(0, half), part(half, self.requests.len())) else {
             return (whole.estimate(), Shape::Flat, None);
         };
-        // What grows late, or once, is no fill that halves could tell.
+        // What grows late, or once, is not a fill that halves could tell.
         let begins_early = earlier.slope + earlier.error >= EARLIER * whole.slope;
         let goes_on = later.slope + later.error >= Shape::LATER * whole.slope;
         let halves = begins_early.then(|| [earlier.estimate(), later.estimate()]);

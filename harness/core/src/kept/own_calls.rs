@@ -47,8 +47,8 @@ pub(super) fn own<'s>(whole: &[&'s Frame]) -> Vec<&'s Frame> {
     if others.is_empty() { whole.to_vec() } else { others }
 }
 
-/// Whether a call is where a thread or the program begins, in the C library: it is above every stack, and says nothing of
-/// any. With debug information of Debian's it looks as if it were of a package, for its file has no folder.
+/// Whether a call is where a thread or the program begins, in the C library: it is above every stack, and says nothing
+/// of any. With debug information of Debian's it looks as if it were of a package, for its file has no folder.
 fn is_start(frame: &Frame) -> bool {
     const STARTS: [&str; 8] = [
         "start_thread",

@@ -7,7 +7,7 @@ use crate::scenario::package::Features;
 use crate::scenario::{AxisKind, SYSTEM, Scenario};
 
 /// What a cell with these `axes` has in place of the system's allocator, and the same axes with that; none where it has
-/// the system's, or the allocator is no axis.
+/// the system's, or the allocator is not an axis.
 #[must_use]
 pub fn with_system<'s>(
     scenario: &'s Scenario,

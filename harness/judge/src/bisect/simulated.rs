@@ -37,7 +37,7 @@ const HELD_BESIDE: f64 = 3e6;
 /// See [`BASE`].
 const CHUNK: f64 = 135_168.0;
 
-/// A stack that grows: by so many bytes for each request at first, and less and less where it fills.
+/// A stack that grows: by this many bytes for each request at first, and less and less where it fills.
 struct Source {
     name: String,
     at_first: f64,

@@ -90,7 +90,7 @@ impl Stack {
     }
 }
 
-/// Whether of all stacks that are open only that is: what may fill is told by what is left of it later.
+/// Whether of all stacks that are open only that is: what may fill is known by what is left of it later.
 pub(super) fn only_may_fill(stacks: &[Stack]) -> bool {
     let mut open = stacks.iter().filter(|stack| !stack.is_sure()).peekable();
     open.peek().is_some() && open.all(Stack::may_fill)
@@ -100,7 +100,7 @@ pub(super) fn only_may_fill(stacks: &[Stack]) -> bool {
 /// it: what they fill slows down as well.
 const SETTLES: f64 = 0.3;
 
-/// The same where what grows is kept with this probability: what fills is no leak.
+/// The same where what grows is kept with this probability: what fills is not a leak.
 fn if_kept(explanations: Vec<Explanation>, kept: f64) -> Vec<Explanation> {
     let scaled = explanations.into_iter().map(|each| Explanation { posterior: kept * each.posterior, ..each });
     let (innocent, mut all): (Vec<Explanation>, Vec<Explanation>) = scaled.partition(|each| each.culprits.is_empty());

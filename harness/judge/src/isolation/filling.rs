@@ -1,7 +1,7 @@
 //! Whether what a stack grows by is kept, or fills something and stops.
 //!
 //! What is kept for ever grows in the later half of a cell as it did in the earlier one; of what fills with a time
-//! constant of so many cells the later half has less. A cell of a minute has too few samples to tell, and so those of
+//! constant of this many cells the later half has less. A cell of a minute has too few samples to tell, and so those of
 //! all cells are counted together. Where the sum is known exactly, it says more: what the sum did not slow down by,
 //! none of its stacks did.
 
@@ -33,7 +33,7 @@ pub(crate) struct Slowdown {
 
 impl Slowdown {
     /// Of a cell, where `worth` bytes for each request are worth finding; none where its sum holds the noise of an
-    /// allocator, or is no curve.
+    /// allocator, or is not a curve.
     pub(crate) fn of(growth: &Growth, worth: f64) -> Option<Self> {
         let is_curve = growth.given_back.is_none() && growth.jumps.total.as_f64() <= IN_JUMPS * growth.risen.abs();
         if !growth.is_exact() || !is_curve || growth.seconds <= 0.0 || growth.rate.get() <= 0.0 {

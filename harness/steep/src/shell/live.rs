@@ -125,7 +125,8 @@ impl Counting {
                 places.own_mappings_bytes = counted.mapped();
                 places.is_other_allocator = counted.has_other_allocator();
             }
-            // Once it was not known it stays so: what was counted as outside does not go away from one look to the next.
+            // Once it was not known it stays so: what was counted as outside does not go away from one look to the
+            // next.
             let of_allocator = self.preloaded.of_allocator(&sample.processes).filter(|_| self.knows_allocator);
             self.knows_allocator = of_allocator.is_some();
             let whole = std::mem::take(&mut **heap);

@@ -30,11 +30,6 @@ pub(super) struct Drawing {
     pub(super) is_open: bool,
 }
 
-/// The right edge of its figures, in seconds.
-pub(super) fn end_of(course: &Course) -> f64 {
-    course.last().as_secs_f64().max(1.0)
-}
-
 /// The section of a cell.
 pub(super) fn cell(drawing: &Drawing, outcome: &Outcome, course: Option<&Course>) -> Markup {
     let id = drawing.anchor.as_str();

@@ -1,12 +1,9 @@
 //! Columns of numbers over time, and how they are embedded: differences as varints, deflated, in base64. The script of
 //! the page reads them back.
 
-use std::io::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
 use serde::Serialize;
 
 use steep_judge::units::SinceStart;
@@ -16,6 +13,9 @@ const PER_SECOND: f64 = 100.0;
 
 /// A rate over less than this share of the usual span is that of a line that was written at the end, and says nothing.
 const LEAST_SPAN: f64 = 0.3;
+
+/// Room for the last block of what is deflated, in bytes.
+const ROOM: usize = 1024;
 
 /// What a number is, by which it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -213,10 +213,18 @@ pub(super) fn embedded(tables: &[&Table]) -> String {
     for table in tables {
         table.write(&mut bytes);
     }
-    let mut encoder = DeflateEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::default());
-    // Writing into a vector does not fail.
-    let packed = encoder.write_all(&bytes).and_then(|()| encoder.finish()).unwrap_or_default();
-    STANDARD.encode(packed)
+    let mut packer = Compress::new(Compression::default(), false);
+    let mut packed = Vec::new();
+    let mut read = 0;
+    // It fills the room that there is, and is done when it says so.
+    loop {
+        packed.reserve(bytes.len() / 2 + ROOM);
+        let status = packer.compress_vec(&bytes[read..], &mut packed, FlushCompress::Finish);
+        read = usize::try_from(packer.total_in()).unwrap_or(bytes.len());
+        if !matches!(status, Ok(Status::Ok | Status::BufError)) {
+            return STANDARD.encode(packed);
+        }
+    }
 }
 
 #[cfg(test)]

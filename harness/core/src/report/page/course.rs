@@ -80,6 +80,11 @@ impl Course {
         self.last
     }
 
+    /// The right edge of its figures, in seconds.
+    pub(super) fn end_s(&self) -> f64 {
+        self.last.as_secs_f64().max(1.0)
+    }
+
     /// Takes in what is drawn of `record`.
     pub fn see(&mut self, record: &Record) {
         match record {

@@ -48,7 +48,7 @@ pub(super) fn judged(id: &str, course: &Course, outcome: &Outcome, columns: usiz
     let fitted = fit(course, outcome, &values);
     let ends = fitted.iter().flat_map(|fit| [fit.middle[0], fit.middle[fit.middle.len() - 1]]);
     let scale = Scale::around(Axis::Bytes, values.iter().copied().chain(ends))?;
-    let plane = Plane { from: 0.0, to: super::cell::end_of(course), scale };
+    let plane = Plane { from: 0.0, to: course.end_s(), scale };
     let label = match layer {
         Layer::Live => "live bytes, with shared memory",
         Layer::Resident => "anonymous memory, swapped and shared included",
@@ -95,7 +95,7 @@ pub(super) fn layers(id: &str, course: &Course, outcome: &Outcome, columns: usiz
     let limit = outcome.memory_limit_bytes.map(Bytes::as_f64);
     let shown = limit.filter(|limit| *limit <= LIMIT_SHOWN * highest);
     let scale = Scale::from_zero(Axis::Bytes, shown.map_or(highest, |limit| limit.max(highest)));
-    let plane = Plane { from: 0.0, to: super::cell::end_of(course), scale };
+    let plane = Plane { from: 0.0, to: course.end_s(), scale };
     let is_there = |name: &str| {
         let column = samples.column(name);
         column.is_some_and(|column| column.recorded().iter().any(|value| value.is_some_and(|value| value > 0)))

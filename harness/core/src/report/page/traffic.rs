@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use super::cell::end_of;
 use super::chart::{Chart, Series};
 use super::columns::{Column, Table};
 use super::course::Course;
@@ -70,7 +69,7 @@ fn rates(id: &str, course: &Course, columns: usize) -> Markup {
         |name: &str| traffic.column(name).and_then(|column| column.recorded().last().copied().flatten()).unwrap_or(0);
     let described = format!(
         "Requests each second over {}: {} due, {} sent, {} missed or dropped, {} failed in all.",
-        seconds_text(end_of(course)),
+        seconds_text(course.end_s()),
         last("due"),
         last("sent"),
         last("unsent"),
@@ -97,7 +96,7 @@ fn times(id: &str, course: &Course, columns: usize) -> Markup {
     let Some(scale) = Scale::around(Axis::Times, all) else { return html! {} };
     let described = format!(
         "Time from due to answered over {}, on a logarithmic axis: at worst {}.",
-        seconds_text(end_of(course)),
+        seconds_text(course.end_s()),
         Axis::Times.text(highest(&series))
     );
     let title = "Time from due to answered";
@@ -108,7 +107,7 @@ fn completed(id: &str, course: &Course, columns: usize) -> Markup {
     let values = course.samples.drawn("completed");
     let series =
         vec![Series { columns: &["completed"], label: "completed".to_owned(), class: "sent", is_area: false, values }];
-    let described = format!("Completed requests each second over {}.", seconds_text(end_of(course)));
+    let described = format!("Completed requests each second over {}.", seconds_text(course.end_s()));
     let scale = Scale::from_zero(Axis::Numbers, highest(&series));
     let chart = Chart {
         table: "samples",
@@ -127,7 +126,7 @@ fn of_traffic<'c>(
     series: Vec<Series<'c>>,
     height: f64,
 ) -> Chart<'c> {
-    let plane = Plane { from: 0.0, to: end_of(course), scale };
+    let plane = Plane { from: 0.0, to: course.end_s(), scale };
     let at = course.traffic.seconds();
     let (over, over_legend) = (html! {}, Vec::new());
     Chart { id, title, described, plane, height, table: "traffic", at, series, over, over_legend, fits: false }

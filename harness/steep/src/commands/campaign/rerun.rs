@@ -1,5 +1,5 @@
-//! A leaking cell whose allocator no stacks could be sampled of: the same features are soaked once more with the system's
-//! allocator, as `steep profile` does it, so that the line is known.
+//! A leaking cell whose allocator no stacks could be sampled of: the same features are soaked once more with the
+//! system's allocator, as `steep profile` does it, so that the line is known.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -180,8 +180,8 @@ impl Preloaded {
         large::of_all(processes.iter().map(of))
     }
 
-    /// What is resident of the memory of an allocator that is not glibc's, in all of `processes`; none where that is not
-    /// known of one.
+    /// What is resident of the memory of an allocator that is not glibc's, in all of `processes`; none where that is
+    /// not known of one.
     #[must_use]
     pub fn of_allocator(&self, processes: &[ProcessId]) -> Option<Bytes> {
         let of = |process: &ProcessId| {

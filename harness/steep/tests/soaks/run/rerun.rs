@@ -57,7 +57,7 @@ fn a_leak_under_another_allocator_is_soaked_once_more_with_the_system_s_and_has_
     assert_eq!((&rerun["cell"], &rerun["in_place_of"]), (&Value::from("baseline@system"), &Value::from("other")));
     let frame = &rerun["kept_by"][0]["frame"]["function"];
     assert!(frame.as_str().is_some_and(|name| name.ends_with("keep_for_ever")), "{rerun}");
-    assert_eq!(ran.report["cells"].as_array().map(Vec::len), Some(1), "it is no cell of the plan");
+    assert_eq!(ran.report["cells"].as_array().map(Vec::len), Some(1), "it is not a cell of the plan");
     assert!(cell["kept_by"].is_null(), "{cell}");
     let verdict: Value = serde_json::from_slice(&fs::read(place.path("out/baseline/verdict.json")).unwrap()).unwrap();
     assert_eq!(&verdict["rerun"], rerun);
