@@ -1,7 +1,7 @@
 //! Whether what a stack grows by is kept, or fills something and stops.
 //!
 //! What is kept for ever grows in the later half of a cell as it did in the earlier one; of what fills with a time
-//! constant of this many cells the later half has less. A cell of a minute has too few samples to tell, and so those of
+//! constant of a few cells the later half has less. A cell of a minute has too few samples to tell, and so those of
 //! all cells are counted together. Where the sum is known exactly, it says more: what the sum did not slow down by,
 //! none of its stacks did.
 
