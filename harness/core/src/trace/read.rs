@@ -114,7 +114,7 @@ impl<T: FromRecords> TraceReader<T> {
 }
 
 /// What a line holds. Nearly all lines are samples and traffic, and begin as steep writes them: what they are is known
-/// before they are parsed, and no value is held aside until its tag is seen. That is twice as fast.
+/// before they are parsed, and no value is held aside until its tag is seen.
 fn record(line: &str) -> serde_json::Result<Record> {
     if line.starts_with(r#"{"record":"sample","#) {
         return serde_json::from_str(line).map(Record::Sample);

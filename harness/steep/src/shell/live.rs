@@ -20,7 +20,7 @@ use tokio::time::timeout;
 pub use self::arranged::Arranged;
 pub use self::heap::HeapLooks;
 pub use self::linked::link_arguments;
-pub use self::preloaded::{LiveError, Preloaded};
+pub use self::preloaded::{Counted, LiveError, Preloaded};
 pub use self::profiles::write_profiles;
 use self::stacks::StackLog;
 use crate::shell::loopback::Client;
@@ -112,12 +112,18 @@ impl Counting {
         }
     }
 
-    /// Puts down in `sample` what is counted. What the stacks kept while it warmed up is dropped once a phase
+    /// What is counted of these processes now. It is read as soon as the requests are: what a request keeps is laid on
+    /// it by how both rise together.
+    #[must_use]
+    pub fn read(&self, processes: &[ProcessId]) -> Counted {
+        self.preloaded.read(processes)
+    }
+
+    /// Puts down in `sample` what was `counted`. What the stacks kept while it warmed up is dropped once a phase
     /// `is_steady`: caches that fill would be named. Until then it is kept for a crash. The requests of the sample were
     /// read at `read_at`.
-    pub fn count(&mut self, sample: &mut Sample, read_at: SinceStart, is_steady: bool) {
+    pub fn count(&mut self, sample: &mut Sample, counted: &Counted, read_at: SinceStart, is_steady: bool) {
         self.preloaded.tidy(&self.last.processes);
-        let counted = self.preloaded.read(&sample.processes);
         sample.live = counted.live();
         if let Some(heap) = &mut sample.heap {
             heap.large_blocks = self.preloaded.large_blocks(&sample.processes);

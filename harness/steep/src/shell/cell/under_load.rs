@@ -328,13 +328,14 @@ impl<'r> CellUnderLoad<'r> {
         let Some(mut sample) = self.sampler.sample(now) else { return Ok(()) };
         sample.requests = self.source.completed(&self.service.client, LIVE_TIMEOUT).await;
         let read_at = self.now();
+        let counted = self.counting.as_ref().map(|counting| counting.read(&sample.processes));
         let scenario = self.soaking.scenario;
         sample.heap = self.heap.tick(sample.t_s, &sample.processes).map(Box::new);
-        match &mut self.counting {
-            Some(counting) => {
+        match self.counting.as_mut().zip(counted) {
+            Some((counting, counted)) => {
                 let mut phases = scenario.phases.iter();
                 let is_steady = phases.any(|phase| phase.name == self.phase && phase.role == Role::Steady);
-                counting.count(&mut sample, read_at, is_steady);
+                counting.count(&mut sample, &counted, read_at, is_steady);
             }
             None => live::count(&mut sample, scenario, &self.service.client, LIVE_TIMEOUT).await,
         }
