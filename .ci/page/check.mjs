@@ -99,7 +99,10 @@ const use = async (file) => {
   await tab.keyboard.press("0");
   await until(tab, (was) => document.activeElement.parentElement.querySelector(".plot").getAttribute("viewBox") === was,
     "0 does not show the whole again", check, before.window);
-  const box = await (await tab.$("details[open] .track")).boundingBox();
+  const track = await tab.$("details[open] .track");
+  // A mouse is where the window is.
+  await track.scrollIntoView();
+  const box = await track.boundingBox();
   await tab.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
   await tab.mouse.down();
   await tab.mouse.move(box.x + box.width * 0.5, box.y + box.height / 2, { steps: 4 });
