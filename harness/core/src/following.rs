@@ -116,11 +116,7 @@ impl Following {
         };
         let mut text = format!("{} {now} ({grown})", self.course.drawn());
         if let Some(growth) = &self.growth {
-            let grows = match &growth.per_request {
-                Some(per_request) => format!("{} per request", per_request.compact()),
-                None => format!("{} per hour", growth.per_hour.compact()),
-            };
-            let _ = write!(text, ", so far {grows}");
+            let _ = write!(text, ", so far {}", growth.amount());
         }
         text
     }

@@ -174,7 +174,25 @@ pub struct Growth {
     pub since_s: Option<f64>,
 }
 
+/// Growth as people say it: per request where requests are known, else per hour.
+#[must_use]
+pub(crate) fn growth_text(
+    per_request: Option<&Estimate<BytesPerRequest>>,
+    per_hour: &Estimate<BytesPerHour>,
+) -> String {
+    match per_request {
+        Some(per_request) => format!("{} per request", per_request.compact()),
+        None => format!("{} per hour", per_hour.compact()),
+    }
+}
+
 impl Growth {
+    /// How much it is, per request where requests are known: `3.23 (2.67 to 3.79) KiB per request`.
+    #[must_use]
+    pub fn amount(&self) -> String {
+        growth_text(self.per_request.as_ref(), &self.per_hour)
+    }
+
     /// Growth over the whole run at the fitted rate, in bytes.
     #[must_use]
     pub fn over_run(&self) -> f64 {

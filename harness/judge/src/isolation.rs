@@ -178,6 +178,14 @@ pub enum Guilt {
     Undecided,
 }
 
+impl Guilt {
+    /// Whether it is said to make memory grow, or the service end.
+    #[must_use]
+    pub const fn is_named(&self) -> bool {
+        !matches!(self, Self::Innocent | Self::Undecided)
+    }
+}
+
 /// What turning something on adds to growth, and the two cells on which the eye can follow it, where there are such. If
 /// they differ in more than that, the ids tell.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -192,6 +200,14 @@ pub struct Effect {
     /// Per request.
     #[serde(rename = "growth_bytes_per_request")]
     pub per_request: Option<Estimate<BytesPerRequest>>,
+}
+
+impl Effect {
+    /// What is added, per request where that is known: `3.23 (2.67 to 3.79) KiB per request`.
+    #[must_use]
+    pub fn amount(&self) -> String {
+        crate::growth::growth_text(self.per_request.as_ref(), &self.per_hour)
+    }
 }
 
 /// What is said of each of `flags`, and of the axes.

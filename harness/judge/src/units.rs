@@ -328,6 +328,12 @@ impl Estimate<f64> {
         0.5 * (self.high - self.low) / HALF_WIDTH
     }
 
+    /// The same of the opposite: what is less, as what is more.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        Self { value: -self.value, low: -self.high, high: -self.low }
+    }
+
     /// A number of bytes and its interval in one unit: `4.20 (4.11 to 4.29) MiB`.
     #[must_use]
     pub fn compact_bytes(&self) -> String {

@@ -83,6 +83,12 @@ impl Verdict {
         matches!(self, Self::Leak | Self::Step | Self::Plateau | Self::Stable | Self::Retention)
     }
 
+    /// Whether memory was found to grow, whoever holds it.
+    #[must_use]
+    pub const fn grows(self) -> bool {
+        matches!(self, Self::Leak | Self::Step | Self::Retention)
+    }
+
     /// Whether this verdict clears the service.
     #[must_use]
     pub const fn is_clear(self) -> bool {

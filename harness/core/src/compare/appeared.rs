@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Side;
-use super::pair::{Pair, grows};
+use super::pair::Pair;
 use crate::kept::{Cause, called};
 use crate::outcome::{ByRequest, Outcome};
 use steep_judge::growth::Layer;
@@ -105,10 +105,6 @@ fn note(all: &mut Vec<Appeared>, seen: Seen, is_new: bool, cell: &CellId) {
     }
 }
 
-fn is_guilty(guilt: &Guilt) -> bool {
-    !matches!(guilt, Guilt::Innocent | Guilt::Undecided)
-}
-
 fn of_flags(base: &[FlagFinding], run: &[FlagFinding]) -> Vec<Appeared> {
     let other = |flags: &[FlagFinding], name: &str| {
         flags.iter().find(|flag| flag.flag == name).map(|flag| flag.finding.guilt.clone())
@@ -121,13 +117,13 @@ fn of_flags(base: &[FlagFinding], run: &[FlagFinding]) -> Vec<Appeared> {
         cells: Vec::new(),
     };
     let new =
-        run.iter().filter(|flag| is_guilty(&flag.finding.guilt)).filter_map(|flag| match other(base, &flag.flag) {
-            Some(guilt) if is_guilty(&guilt) => None,
+        run.iter().filter(|flag| flag.finding.guilt.is_named()).filter_map(|flag| match other(base, &flag.flag) {
+            Some(guilt) if guilt.is_named() => None,
             Some(Guilt::Innocent) => Some(of(flag, Some(true))),
             _ => Some(of(flag, None)),
         });
     let is_cleared = |flag: &&FlagFinding| matches!(other(run, &flag.flag), Some(Guilt::Innocent));
-    let gone = base.iter().filter(|flag| is_guilty(&flag.finding.guilt)).filter(is_cleared);
+    let gone = base.iter().filter(|flag| flag.finding.guilt.is_named()).filter(is_cleared);
     let gone = gone.map(|flag| of(flag, Some(false)));
     new.chain(gone).collect()
 }
@@ -161,12 +157,12 @@ fn endpoints(pair: &Pair<'_>) -> Vec<Seen> {
 /// place is known by its file and function.
 fn lines(pair: &Pair<'_>) -> Vec<Seen> {
     // What a cache fills is kept as well; a line is named where the cell was found to grow.
-    if !grows(pair.run.verdict()) {
+    if !pair.run.verdict().grows() {
         return Vec::new();
     }
     let seen = |cause: &Cause| {
         let is_here = |known: &&Cause| called(&known.frame) == called(&cause.frame);
-        if grows(pair.base.verdict()) && pair.base.kept_by.iter().any(|known| is_here(&known)) {
+        if pair.base.verdict().grows() && pair.base.kept_by.iter().any(|known| is_here(&known)) {
             return None;
         }
         let is_sure = kept_at_most(pair.base, cause).is_some_and(|most| most < cause.per_request.low.get());

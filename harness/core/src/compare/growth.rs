@@ -1,7 +1,7 @@
 //! Growth of both runs.
 
 use super::level::{FigureChange, Shift, becomes};
-use super::pair::{Pair, grows};
+use super::pair::Pair;
 use super::spread::Known;
 use super::{Becomes, words};
 use crate::history::Figure;
@@ -31,7 +31,7 @@ pub(super) fn change(pair: &Pair<'_>, known: &Known, share: f64) -> Option<Figur
     };
     let (was, is) = (estimate(figure, base), estimate(figure, run));
     let worth = worth_finding(figure, base).max(worth_finding(figure, run));
-    let of_both = if grows(pair.base.verdict()) && grows(pair.run.verdict()) { was.value.min(is.value) } else { 0.0 };
+    let of_both = if pair.base.verdict().grows() && pair.run.verdict().grows() { was.value.min(is.value) } else { 0.0 };
     let matters_from = worth.max(OF_A_LEAK * of_both);
     let others = (CREEP * worth).hypot(OF_GROWTH * was.value.abs().max(is.value.abs()));
     let spread = known.spread(&pair.run.cell, figure, others);
@@ -58,8 +58,8 @@ fn by_verdicts(pair: &Pair<'_>, by_figures: Becomes) -> Becomes {
     let (base, run) = (pair.base.verdict(), pair.run.verdict());
     match by_figures {
         _ if base.is_clear() && run.is_clear() => Becomes::Same,
-        Becomes::Worse if !grows(run) => Becomes::Unknown,
-        Becomes::Better if !grows(base) || !run.is_decided() => Becomes::Unknown,
+        Becomes::Worse if !run.grows() => Becomes::Unknown,
+        Becomes::Better if !base.grows() || !run.is_decided() => Becomes::Unknown,
         // Of what is not decided in both nobody knows that it is the same.
         Becomes::Same if !base.is_decided() || !run.is_decided() => Becomes::Unknown,
         other => other,

@@ -78,27 +78,18 @@ pub(super) struct Known {
     nights: BTreeMap<(CellId, Figure), Moved>,
 }
 
-const FIGURES: [Figure; 6] = [
-    Figure::GrowthBytesPerRequest,
-    Figure::GrowthBytesPerHour,
-    Figure::SettledAnonBytes,
-    Figure::PeakBytes,
-    Figure::P99Us,
-    Figure::CpuUsPerRequest,
-];
-
 impl Known {
     /// By the replicates of both runs, and these nights, the oldest first.
     pub(super) fn of(base: &[Outcome], run: &[Outcome], nights: &[Night]) -> Self {
         let mut known = Self::default();
-        for figure in FIGURES {
+        for figure in Figure::ALL {
             let mut moved = Moved::default();
             [base, run].into_iter().flat_map(|cells| of_replicates(figure, cells)).for_each(|one| moved.add(one));
             known.replicates.insert(figure, moved);
         }
         let nights = &nights[nights.len().saturating_sub(NIGHTS)..];
         for cell in run.iter().map(|outcome| &outcome.cell) {
-            for figure in FIGURES {
+            for figure in Figure::ALL {
                 known.nights.insert((cell.clone(), figure), of_nights(figure, cell, nights));
             }
         }

@@ -1,6 +1,6 @@
 //! A comparison in sentences.
 
-use super::pair::{Pair, grows};
+use super::pair::Pair;
 use super::{Becomes, Comparison};
 use crate::exit::Status;
 use crate::history::Figure;
@@ -19,14 +19,14 @@ pub(super) fn growth(
     let at_most = |growth: &Estimate<f64>| format!("at most {}", figure.plain(growth.high.max(0.0)));
     let amount = |growth: &Estimate<f64>| figure.shown(growth);
     match becomes {
-        Becomes::Worse if grows(base) => {
+        Becomes::Worse if base.grows() => {
             format!("grows by {}, was {}: {}", amount(is), amount(was), more(figure, difference))
         }
         Becomes::Worse if base.is_clear() => format!("new: grows by {}, was {}", amount(is), at_most(was)),
         Becomes::Worse => format!("grows by {}, and was {base} before with {}", amount(is), amount(was)),
         Becomes::Better if run.is_clear() => format!("fixed: {}, was {}", at_most(is), amount(was)),
         Becomes::Better => format!("grows by {}, was {}: {}", amount(is), amount(was), more(figure, difference)),
-        Becomes::Same if grows(run) => {
+        Becomes::Same if run.grows() => {
             format!(
                 "still grows by {}, was {}: the same within {}",
                 amount(is),
@@ -67,9 +67,8 @@ pub(super) fn level(
 
 /// `412 (398 to 426) B/request more`.
 fn more(figure: Figure, difference: &Estimate<f64>) -> String {
-    let Estimate { value, low, high } = *difference;
-    if value < 0.0 {
-        format!("{} less", figure.shown(&Estimate { value: -value, low: -high, high: -low }))
+    if difference.value < 0.0 {
+        format!("{} less", figure.shown(&difference.negated()))
     } else {
         format!("{} more", figure.shown(difference))
     }

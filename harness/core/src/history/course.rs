@@ -235,12 +235,7 @@ fn said(figure: Figure, scale: Scale, change: &ChangePoint, nights: &[&Night]) -
     let between = &nights[change.from - 1..=change.until];
     let other_conditions = between.windows(2).any(|pair| pair[0].conditions != pair[1].conditions);
     let commits = commits(&last_before.commit, &first_after.commit);
-    let (more, size) = if difference.value >= 0.0 {
-        ("more", difference)
-    } else {
-        let Estimate { value, low, high } = difference;
-        ("less", Estimate { value: -value, low: -high, high: -low })
-    };
+    let (more, size) = if difference.value >= 0.0 { ("more", difference) } else { ("less", difference.negated()) };
     let range = match commits.as_str() {
         "" => String::new(),
         commits => format!(", commits {commits}"),

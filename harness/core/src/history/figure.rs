@@ -24,6 +24,16 @@ pub enum Figure {
 }
 
 impl Figure {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::GrowthBytesPerRequest,
+        Self::GrowthBytesPerHour,
+        Self::SettledAnonBytes,
+        Self::PeakBytes,
+        Self::P99Us,
+        Self::CpuUsPerRequest,
+    ];
+
     /// What it is called in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -231,8 +231,10 @@ fn grown(outcome: &Outcome) -> Option<&Growth> {
 }
 
 fn is_finding(outcome: &Outcome) -> bool {
-    let grows = matches!(outcome.verdict(), Verdict::Leak | Verdict::Step | Verdict::Retention | Verdict::Crashed);
-    grows || outcome.headroom_exceeded || outcome.thresholds.iter().any(|kept| kept.broken)
+    outcome.verdict().grows()
+        || outcome.verdict() == Verdict::Crashed
+        || outcome.headroom_exceeded
+        || outcome.thresholds.iter().any(|kept| kept.broken)
 }
 
 /// To four digits, which no interval of a soak is narrower than.

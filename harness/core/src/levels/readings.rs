@@ -99,8 +99,10 @@ pub(crate) fn reading(measure: Measure, outcome: &Outcome) -> Option<Reading> {
     };
     let moved = figures.map_or(0.0, |figures| figures.settled_anon_deviation_bytes.as_f64());
     match measure {
-        Measure::SettledAnonBytes if grows(outcome) || drift(outcome) > matters_from(measure, figure) => None,
-        Measure::PeakBytes if grows(outcome) => None,
+        Measure::SettledAnonBytes if outcome.verdict().grows() || drift(outcome) > matters_from(measure, figure) => {
+            None
+        }
+        Measure::PeakBytes if outcome.verdict().grows() => None,
         Measure::SettledAnonBytes | Measure::PeakBytes => of(figure, moved, 0.0),
         Measure::StartAnonBytes => {
             let start = figures?.start?;
@@ -115,10 +117,6 @@ pub(crate) fn reading(measure: Measure, outcome: &Outcome) -> Option<Reading> {
         }
         _ => of(figure, 0.0, 0.0),
     }
-}
-
-fn grows(outcome: &Outcome) -> bool {
-    matches!(outcome.verdict(), Verdict::Leak | Verdict::Step | Verdict::Retention)
 }
 
 /// What memory may have moved by over the second half of a soak that was not cleared.

@@ -2,7 +2,6 @@
 
 use super::{FactorLevels, Level};
 use crate::outcome::Measure;
-use steep_judge::units::Estimate;
 
 /// A level that is there from the start has this share of the settled one then.
 const FROM_THE_START: f64 = 0.8;
@@ -55,9 +54,8 @@ fn part(factor: &FactorLevels, measure: Measure, what: &str) -> Option<(bool, St
 
 /// Whether it is more, and how much.
 fn amount(measure: Measure, level: &Level, what: &str) -> (bool, String) {
-    let Estimate { value, low, high } = level.estimate;
-    let adds = value > 0.0;
-    let size = if adds { level.estimate } else { Estimate { value: -value, low: -high, high: -low } };
+    let adds = level.estimate.value > 0.0;
+    let size = if adds { level.estimate } else { level.estimate.negated() };
     (adds, format!("{} {what}", measure.shown(&size)))
 }
 

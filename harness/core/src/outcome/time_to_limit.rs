@@ -6,7 +6,7 @@ use steep_judge::verdict::{Judgement, Verdict};
 
 /// Only for growth that was found: an interval around none says nothing about a limit.
 pub(super) fn seconds_to_limit(limit: Bytes, last: &Sample, judgement: &Judgement) -> Option<Estimate<f64>> {
-    if !matches!(judgement.verdict, Verdict::Leak | Verdict::Step | Verdict::Retention) {
+    if !judgement.verdict.grows() {
         return None;
     }
     let resident = last.memory.resident();

@@ -10,7 +10,6 @@ use crate::outcome::Outcome;
 use crate::scenario::decode::decode;
 use crate::trace::{Counts, EndReason};
 use steep_judge::units::{Bytes, SinceStart};
-use steep_judge::verdict::Verdict;
 
 /// How requests are made: an open load, users who wait, or flows of two steps.
 #[derive(Debug, Clone, Copy)]
@@ -171,8 +170,7 @@ proptest! {
     fn faults_alone_are_no_growth(made in made(), minutes in 20..90_u64, faults in faults()) {
         let soaked = soak_through(&scenario(made, minutes), &SimService::default(), &faults).expect("a schedule");
         let outcome = Outcome::of(&soaked.trace);
-        let grows = matches!(outcome.verdict(), Verdict::Leak | Verdict::Step | Verdict::Retention);
-        prop_assert!(!grows, "{}: {}", outcome.verdict(), outcome.judgement.reason);
+        prop_assert!(!outcome.verdict().grows(), "{}: {}", outcome.verdict(), outcome.judgement.reason);
         prop_assert!(outcome.peak_bytes.is_none_or(|peak| peak == Bytes::mib(20)));
     }
 }

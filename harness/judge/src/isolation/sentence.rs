@@ -19,7 +19,7 @@ pub(super) fn sentence(isolation: &Isolation) -> String {
     parts.extend(suspects.map(Suspects::described));
     parts.extend(one_without_the_other(isolation, &said));
     if let Some(program) = program.filter(|program| program.posterior >= NAMED) {
-        let growth = program.effect.as_ref().map_or_else(String::new, |effect| format!(" by {}", growth(effect)));
+        let growth = program.effect.as_ref().map_or_else(String::new, |effect| format!(" by {}", effect.amount()));
         let posterior = probability_text(program.posterior);
         parts.push(format!("the program itself grows{growth} whatever is on (posterior {posterior})"));
     }
@@ -149,7 +149,7 @@ fn together(said: &[(String, &Finding)]) -> Vec<String> {
 }
 
 fn described(finding: &Finding) -> String {
-    let growth = finding.effect.as_ref().map_or_else(String::new, growth);
+    let growth = finding.effect.as_ref().map_or_else(String::new, Effect::amount);
     let places: Vec<String> = finding.kept_by.iter().filter_map(|kept| kept.places.first().cloned()).collect();
     let kept = if places.is_empty() { String::new() } else { format!(", kept by {}", listed(&places)) };
     format!("{growth}{kept} (posterior {})", probability_text(finding.posterior.unwrap_or_default()))
@@ -181,13 +181,6 @@ fn one_without_the_other(isolation: &Isolation, said: &[(String, &Finding)]) -> 
         format!("what {place} keeps ({} per request) has no sure cause{may}", growth.compact())
     });
     flags.into_iter().chain(open).collect()
-}
-
-fn growth(effect: &Effect) -> String {
-    match &effect.per_request {
-        Some(per_request) => format!("{} per request", per_request.compact()),
-        None => format!("{} per hour", effect.per_hour.compact()),
-    }
 }
 
 /// `a`, `a and b`, `a, b and c`.

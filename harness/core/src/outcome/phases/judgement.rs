@@ -74,7 +74,7 @@ impl PhaseJudgement {
     }
 
     pub(super) fn grows(&self) -> bool {
-        matches!(self.judgement.verdict, Verdict::Leak | Verdict::Step | Verdict::Retention)
+        self.judgement.verdict.grows()
     }
 
     pub(super) fn lasted(&self) -> Duration {
@@ -93,11 +93,7 @@ impl PhaseJudgement {
 
     /// Growth per hour; per request where there were any.
     pub(super) fn amount(&self) -> String {
-        let Some(growth) = self.growth() else { return "an unknown amount".to_owned() };
-        growth.per_request.map_or_else(
-            || format!("{} per hour", growth.per_hour.compact()),
-            |per_request| format!("{} per request", per_request.compact()),
-        )
+        self.growth().map_or_else(|| "an unknown amount".to_owned(), Growth::amount)
     }
 
     /// `` phase `cooldown`, without requests ``.

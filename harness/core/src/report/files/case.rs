@@ -142,7 +142,7 @@ fn found(report: &Report, kind: Kind, name: String, finding: &Finding, is_at_wor
 
 /// Whether a verdict says that memory grows, or the service ended.
 const fn fails_itself(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Leak | Verdict::Step | Verdict::Retention | Verdict::Crashed)
+    verdict.grows() || matches!(verdict, Verdict::Crashed)
 }
 
 const fn word(guilt: &Guilt) -> &'static str {
@@ -160,7 +160,7 @@ const fn word(guilt: &Guilt) -> &'static str {
 
 /// `sessions leaks 3.23 (2.67 to 3.79) KiB per request, kept by src/sessions.rs:118 (posterior 0.999)`.
 fn described(name: &str, finding: &Finding) -> String {
-    let amount = finding.effect.as_ref().map(amount).map_or_else(String::new, |amount| format!(" {amount}"));
+    let amount = finding.effect.as_ref().map(Effect::amount).map_or_else(String::new, |amount| format!(" {amount}"));
     let posterior = finding.posterior.filter(|posterior| posterior.is_finite());
     let posterior = posterior.map_or_else(String::new, |posterior| format!(" (posterior {posterior:.3})"));
     let kept = finding.kept_by.first().and_then(|kept| kept.places.first());
@@ -176,14 +176,6 @@ fn described(name: &str, finding: &Finding) -> String {
         Guilt::Undecided => return format!("{name} is undecided{posterior}: {}", finding.reason),
     };
     format!("{name} {what}{kept}{posterior}")
-}
-
-/// What is added, per request where that is known.
-pub(super) fn amount(effect: &Effect) -> String {
-    match &effect.per_request {
-        Some(per_request) => format!("{} per request", per_request.compact()),
-        None => format!("{} per hour", effect.per_hour.compact()),
-    }
 }
 
 fn of_outcome(report: &Report, outcome: &Outcome) -> Case {
@@ -217,13 +209,12 @@ fn of_outcome(report: &Report, outcome: &Outcome) -> Case {
 
 /// Whether a flag, or value of an axis, that is on in a cell was named.
 fn has_named(report: &Report, outcome: &Outcome) -> bool {
-    let is_named = |finding: &Finding| !matches!(finding.guilt, Guilt::Innocent | Guilt::Undecided);
     let flag = report
         .flags
         .iter()
-        .filter(|flag| is_named(&flag.finding))
+        .filter(|flag| flag.finding.guilt.is_named())
         .any(|flag| outcome.flags.contains(&flag.flag) != (flag.finding.guilt == Guilt::LeaksOff));
-    let axes = report.axes.iter().filter(|axis| is_named(&axis.finding));
+    let axes = report.axes.iter().filter(|axis| axis.finding.guilt.is_named());
     flag || axes.into_iter().any(|axis| outcome.axes.get(&axis.axis).is_some_and(|on| *on == axis.value))
 }
 

@@ -10,6 +10,7 @@ use super::super::terminal::sentence;
 use super::case::{Case, Kind, cases};
 use crate::exit::Status;
 use crate::outcome::Outcome;
+use crate::sparkline::sparkline;
 use crate::visible::visible;
 use steep_judge::units::{Bytes, Estimate, counted};
 
@@ -154,11 +155,9 @@ fn cell_row(case: &Case, outcome: Option<&Outcome>) -> String {
 /// of the largest value.
 fn bars(course: &[Bytes]) -> String {
     const LEAST_SPAN: f64 = 0.1;
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let values = || course.iter().map(|bytes| bytes.as_f64());
-    let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
-    let span = (most - least).max(LEAST_SPAN * most).max(1.0);
-    values().map(|value| BARS[((value - least) / span * 7.0).round().clamp(0.0, 7.0) as usize]).collect()
+    let most = values().fold(0.0, f64::max);
+    sparkline(values().map(Some), (LEAST_SPAN * most).max(1.0))
 }
 
 /// A name or a place, as it is: no character of it means anything.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::flags::{in_words, is_cause};
+use super::flags::in_words;
 use super::order::worst_first;
 use super::prose::prose;
 use super::scale::seconds_text;
@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::report::terminal::{blindest, percent};
 use steep_judge::growth::Growth;
 use steep_judge::isolation::{Effect, Finding};
-use steep_judge::units::{BytesPerHour, BytesPerRequest, counted};
+use steep_judge::units::{BytesPerHour, BytesPerRequest, Estimate, counted};
 use steep_judge::verdict::Verdict;
 
 /// What the page says first.
@@ -36,7 +36,7 @@ fn causes(report: &Report) -> Vec<Cause<'_>> {
     let axes = report.axes.iter().map(|axis| (axis.name(), &axis.finding));
     let mut causes: Vec<Cause<'_>> = flags
         .chain(axes)
-        .filter(|(_, finding)| is_cause(finding))
+        .filter(|(_, finding)| finding.guilt.is_named())
         .map(|(name, finding)| Cause { name, finding })
         .collect();
     let adds = |cause: &Cause<'_>| cause.finding.effect.as_ref().map_or(0.0, |effect| effect.per_hour.value.get());
@@ -72,8 +72,8 @@ impl Answer {
             .unwrap_or(worst);
         let speed = first
             .and_then(|cause| cause.finding.effect.as_ref())
-            .map(by_effect)
-            .or_else(|| shown.growth().map(by_growth))
+            .map(Effect::amount)
+            .or_else(|| shown.growth().map(Growth::amount))
             .unwrap_or_else(|| "by an unknown amount".to_owned());
         let which = first.map(|cause| html! { " with " code { (cause.name) } });
         let request = sure_requests(shown).next();
@@ -125,7 +125,7 @@ impl Answer {
         let sentence = html! { strong { "The service crashed" } " in " code { (worst.cell) } ": " (reason) "." };
         let facts = vec![
             ("Does it leak?", html! { "Not decided in " code { (worst.cell) } ": the service ended by itself" }),
-            ("How fast?", html! { (worst.growth().map_or_else(|| "not known".to_owned(), by_growth)) }),
+            ("How fast?", html! { (worst.growth().map_or_else(|| "not known".to_owned(), Growth::amount)) }),
             ("Which flag?", which_flags(&causes(report), report)),
             ("Which endpoint?", endpoint(worst)),
             (
@@ -142,7 +142,7 @@ impl Answer {
     }
 
     fn retaining(report: &Report, worst: &Outcome) -> Self {
-        let speed = worst.growth().map_or_else(|| "an unknown amount".to_owned(), by_growth);
+        let speed = worst.growth().map_or_else(|| "an unknown amount".to_owned(), Growth::amount);
         let sentence = html! {
             strong { "No leak, but resident memory keeps growing" } " in " code { (worst.cell) }
             ": the program gives back what it takes, and its allocator holds it. "
@@ -184,7 +184,7 @@ impl Answer {
             ("Does it leak?", html! { "Not decided; no cell is sure to leak" }),
             (
                 "How fast?",
-                html! { (first.and_then(|cell| cell.growth()).map_or_else(|| "not known".to_owned(), by_growth)) },
+                html! { (first.and_then(|cell| cell.growth()).map_or_else(|| "not known".to_owned(), Growth::amount)) },
             ),
             ("Which flag?", which_flags(&causes(report), report)),
             ("Which endpoint?", html! { "not known" }),
@@ -247,20 +247,6 @@ fn broken(report: &Report) -> Markup {
     }
 }
 
-fn by_effect(effect: &Effect) -> String {
-    effect.per_request.map_or_else(
-        || format!("{} per hour", effect.per_hour.compact()),
-        |each| format!("{} per request", each.compact()),
-    )
-}
-
-fn by_growth(growth: &Growth) -> String {
-    growth.per_request.map_or_else(
-        || format!("{} per hour", growth.per_hour.compact()),
-        |each| format!("{} per request", each.compact()),
-    )
-}
-
 /// Growth over time, as it is for each request where requests are known.
 fn of_hour(growth: &Growth, per_hour: BytesPerHour) -> String {
     let rate = growth.rate.get();
@@ -301,14 +287,16 @@ fn line(cause: Option<&Cause<'_>>, outcome: &Outcome) -> Option<(String, Option<
     }
 }
 
+fn rounded(seconds: &Estimate<f64>) -> [String; 3] {
+    [seconds.value, seconds.low, seconds.high].map(|seconds| seconds_text(seconds.round()))
+}
+
 fn until(outcome: &Outcome) -> String {
     match (&outcome.seconds_to_limit, outcome.memory_limit_bytes) {
-        (Some(until), Some(limit)) => format!(
-            "{} after the soak ({} to {}) it reaches the limit of {limit}, at this load",
-            seconds_text(until.value.round()),
-            seconds_text(until.low.round()),
-            seconds_text(until.high.round())
-        ),
+        (Some(until), Some(limit)) => {
+            let [value, low, high] = rounded(until);
+            format!("{value} after the soak ({low} to {high}) it reaches the limit of {limit}, at this load")
+        }
         (None, Some(limit)) => format!("the limit of {limit} is not reached for sure"),
         _ => "not known: the scenario has no memory_limit".to_owned(),
     }
@@ -316,12 +304,10 @@ fn until(outcome: &Outcome) -> String {
 
 fn until_words(outcome: &Outcome) -> String {
     match (&outcome.seconds_to_limit, outcome.memory_limit_bytes) {
-        (Some(until), Some(limit)) => format!(
-            "the limit of {limit} lasts for {} ({} to {}) more",
-            seconds_text(until.value.round()),
-            seconds_text(until.low.round()),
-            seconds_text(until.high.round())
-        ),
+        (Some(until), Some(limit)) => {
+            let [value, low, high] = rounded(until);
+            format!("the limit of {limit} lasts for {value} ({low} to {high}) more")
+        }
         _ => "how long memory lasts is not known, for there is no limit".to_owned(),
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn flags(report: &Report) -> Markup {
             effect.map(|effect| effect.per_hour.map(BytesPerHour::get))
         };
         let said = estimate.map_or_else(|| "not known".to_owned(), |each| each.compact_bytes());
-        Row { name: format!("{name} {}", guilt(finding)), estimate, is_sure: is_cause(finding), said }
+        Row { name: format!("{name} {}", guilt(finding)), estimate, is_sure: finding.guilt.is_named(), said }
     };
     let rows: Vec<Row> = findings.iter().map(row).collect();
     html! {
@@ -55,11 +55,6 @@ pub(super) fn in_words(finding: &Finding) -> String {
     }
 }
 
-/// Whether it is said to make memory grow, or the service crash.
-pub(super) fn is_cause(finding: &Finding) -> bool {
-    !matches!(finding.guilt, Guilt::Innocent | Guilt::Undecided)
-}
-
 fn listed(findings: &[(String, &Finding)]) -> Markup {
     let heads = [
         Head::Words("flag"),
@@ -80,7 +75,7 @@ fn listed(findings: &[(String, &Finding)]) -> Markup {
         };
         vec![
             html! { code { (name) } },
-            html! { span class=(if is_cause(finding) { "bad" } else { "calm" }) { (in_words(finding)) } },
+            html! { span class=(if finding.guilt.is_named() { "bad" } else { "calm" }) { (in_words(finding)) } },
             text(or_dash(finding.posterior.map(|posterior| format!("{posterior:.3}")))),
             text(or_dash(effect.and_then(|effect| effect.per_request).map(|each| each.compact()))),
             text(or_dash(effect.map(|effect| effect.per_hour.compact()))),

@@ -51,19 +51,18 @@ fn highest(series: &[Series<'_>]) -> f64 {
     series.iter().flat_map(|series| &series.values).copied().filter(|value| value.is_finite()).fold(0.0, f64::max)
 }
 
+/// A column of `table` as a line.
+fn line<'s>(table: &Table, columns: &'s [&'static str], label: &str, class: &'static str) -> Series<'s> {
+    Series { columns, label: label.to_owned(), class, is_area: false, values: table.drawn(columns[0]) }
+}
+
 fn rates(id: &str, course: &Course, columns: usize) -> Markup {
     let traffic = &course.traffic;
     let is_seen = |name: &str| name == "due" || name == "sent" || traffic.drawn(name).iter().any(|rate| *rate > 0.0);
     let series: Vec<Series<'_>> = RATES
         .iter()
         .filter(|(columns, ..)| is_seen(columns[0]))
-        .map(|(columns, label, class)| Series {
-            columns,
-            label: (*label).to_owned(),
-            class,
-            is_area: false,
-            values: traffic.drawn(columns[0]),
-        })
+        .map(|(columns, label, class)| line(traffic, columns, label, class))
         .collect();
     let last =
         |name: &str| traffic.column(name).and_then(|column| column.recorded().last().copied().flatten()).unwrap_or(0);
@@ -81,17 +80,8 @@ fn rates(id: &str, course: &Course, columns: usize) -> Markup {
 }
 
 fn times(id: &str, course: &Course, columns: usize) -> Markup {
-    let traffic = &course.traffic;
-    let series: Vec<Series<'_>> = TIMES
-        .iter()
-        .map(|(columns, label, class)| Series {
-            columns,
-            label: (*label).to_owned(),
-            class,
-            is_area: false,
-            values: traffic.drawn(columns[0]),
-        })
-        .collect();
+    let series: Vec<Series<'_>> =
+        TIMES.iter().map(|(columns, label, class)| line(&course.traffic, columns, label, class)).collect();
     let all = series.iter().flat_map(|series| series.values.iter().copied());
     let Some(scale) = Scale::around(Axis::Times, all) else { return html! {} };
     let described = format!(
@@ -104,9 +94,7 @@ fn times(id: &str, course: &Course, columns: usize) -> Markup {
 }
 
 fn completed(id: &str, course: &Course, columns: usize) -> Markup {
-    let values = course.samples.drawn("completed");
-    let series =
-        vec![Series { columns: &["completed"], label: "completed".to_owned(), class: "sent", is_area: false, values }];
+    let series = vec![line(&course.samples, &["completed"], "completed", "sent")];
     let described = format!("Completed requests each second over {}.", seconds_text(course.end_s()));
     let scale = Scale::from_zero(Axis::Numbers, highest(&series));
     let chart = Chart {

@@ -3,7 +3,6 @@
 use super::super::Layout;
 use super::prose::wrapped;
 use crate::known::{KnownGrowth, State};
-use steep_judge::isolation::Effect;
 use steep_judge::units::{BytesPerHour, BytesPerRequest};
 
 /// One paragraph for each entry; empty where nothing is filed.
@@ -17,7 +16,7 @@ pub(in crate::report) fn note(known: &KnownGrowth) -> String {
     let KnownGrowth { issue, expires, .. } = known;
     let filed = limits(known);
     let grows =
-        known.effect.as_ref().map_or_else(|| "grows".to_owned(), |effect| format!("grows by {}", described(effect)));
+        known.effect.as_ref().map_or_else(|| "grows".to_owned(), |effect| format!("grows by {}", effect.amount()));
     match known.state {
         State::Seen => format!("{names} {grows}; filed are {filed} until {expires}: {issue}{}", excused(known)),
         State::MayHaveWorsened => format!(
@@ -42,13 +41,6 @@ fn limits(known: &KnownGrowth) -> String {
     let per_request = known.max_growth_bytes_per_request.as_ref().map(BytesPerRequest::to_string);
     let per_hour = known.max_growth_bytes_per_hour.as_ref().map(BytesPerHour::to_string);
     per_request.into_iter().chain(per_hour).collect::<Vec<_>>().join(" and ")
-}
-
-fn described(effect: &Effect) -> String {
-    match &effect.per_request {
-        Some(per_request) => format!("{} per request", per_request.compact()),
-        None => format!("{} per hour", effect.per_hour.compact()),
-    }
 }
 
 /// Cells are said by name as long as a line holds them.
