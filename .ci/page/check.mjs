@@ -9,6 +9,7 @@ import puppeteer from "puppeteer-core";
 
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const PAGE_WAITS_MS = 60_000;
+const NARROW = 420;
 
 const given = process.argv.slice(2);
 const at = given.indexOf("--pictures");
@@ -23,7 +24,7 @@ const wrong = [];
 const browser = await puppeteer.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"], timeout: PAGE_WAITS_MS });
 
 // A tab in which `file` is open, and in which nothing may go wrong.
-const open = async (file, { dark = false, scripts = true } = {}) => {
+const open = async (file, { dark = false, scripts = true, width = 1280 } = {}) => {
   const tab = await browser.newPage();
   tab.setDefaultTimeout(PAGE_WAITS_MS);
   const own = pathToFileURL(file).href;
@@ -32,9 +33,11 @@ const open = async (file, { dark = false, scripts = true } = {}) => {
   tab.on("pageerror", (error) => fail(`error: ${error.message}`));
   tab.on("dialog", (dialog) => { fail(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
   tab.on("request", (request) => { if (request.url() !== own) fail(`asked for ${request.url().slice(0, 200)}`); });
-  await tab.setViewport({ width: 1280, height: 900 });
+  await tab.setViewport({ width, height: 900 });
   await tab.setJavaScriptEnabled(scripts);
-  await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]);
+  // Without motion: a page that still scrolls is not where it was measured.
+  await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: dark ? "dark" : "light" },
+    { name: "prefers-reduced-motion", value: "reduce" }]);
   await tab.goto(own, { waitUntil: "load", timeout: PAGE_WAITS_MS });
   const check = (is, what) => { if (!is) fail(what); };
   return { tab, check, fail };
@@ -47,29 +50,30 @@ const until = (tab, is, what, check, ...rest) =>
   tab.waitForFunction(is, { timeout: 20_000 }, ...rest).catch(() => check(false, what));
 
 // The first screen, and the rules of axe-core with all that is folded opened.
-const look = async (file, dark) => {
-  const { tab, check } = await open(file, { dark });
+const look = async (file, { dark = false, width } = {}) => {
+  const { tab, check } = await open(file, { dark, width });
   const { loaded } = await tab.evaluate(() => ({ loaded: performance.getEntriesByType("navigation")[0].loadEventEnd }));
   const parts = await tab.evaluate(() => [".sentence", "caption", ".trust", ".command"].map((part) =>
     document.querySelector(`#answer ${part}`)?.getBoundingClientRect().top ?? -1));
   const found = parts.filter((top) => top >= 0);
   check(found.length > 0 && found.every((top, place) => place === 0 || top > found[place - 1]),
     `the first screen is out of order: ${parts}`);
-  await picture(tab, file, dark ? "dark" : "light");
+  const kind = `${dark ? "dark" : "light"}${width ? `-${width}` : ""}`;
+  await picture(tab, file, kind);
   await tab.evaluate(() => document.querySelectorAll("details").forEach((details) => { details.open = true; }));
   await frame(tab);
   await tab.evaluate(axe.source);
   const { violations } = await tab.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   for (const { id, help, nodes } of violations) {
-    check(false, `axe-core, ${dark ? "dark" : "light"}: ${id}: ${help}: ${nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
+    check(false, `axe-core, ${kind}: ${id}: ${help}: ${nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
   }
   await tab.close();
   return loaded;
 };
 
 // Tab to a figure, read values with the arrows, zoom and come back; then the same with the mouse.
-const use = async (file) => {
-  const { tab, check } = await open(file);
+const use = async (file, width) => {
+  const { tab, check } = await open(file, { width });
   if (!(await tab.$("details[open] .track"))) { await tab.close(); return undefined; }
   for (let presses = 0; presses < 200; presses += 1) {
     await tab.keyboard.press("Tab");
@@ -102,8 +106,16 @@ const use = async (file) => {
   const track = await tab.$("details[open] .track");
   // A mouse is where the window is.
   await track.scrollIntoView();
+  await frame(tab);
+  // The values of the moment are written above the figure, and may move it.
+  const near = await track.boundingBox();
+  await tab.mouse.move(near.x + near.width * 0.3, near.y + near.height / 2);
+  await frame(tab);
+  await frame(tab);
   const box = await track.boundingBox();
   await tab.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
+  check(await tab.evaluate(() => [...document.querySelectorAll(":hover")].some((part) => part.classList.contains("track"))),
+    `the mouse is not over the figure at ${JSON.stringify(box)}`);
   await tab.mouse.down();
   await tab.mouse.move(box.x + box.width * 0.5, box.y + box.height / 2, { steps: 4 });
   await tab.mouse.up();
@@ -139,9 +151,12 @@ const bare = async (file) => {
 
 for (const file of pages) {
   const began = wrong.length;
-  const loaded = await look(file, false);
-  await look(file, true);
+  const loaded = await look(file);
+  await look(file, { dark: true });
+  // Where the window is narrow, tables scroll and texts take more lines, as they do with wider letters.
+  await look(file, { width: NARROW });
   const zoom = await use(file);
+  await use(file, NARROW);
   await print(file);
   await bare(file);
   const size = (fs.statSync(file).size / 1e6).toFixed(2);

@@ -176,7 +176,12 @@
       };
       const seconds = (part) => timeline.from + part * (timeline.to - timeline.from);
       let start;
-      layer.addEventListener("pointerdown", (event) => { if (event.button === 0) start = along(event); });
+      // A drag that leaves the figure goes on, and ends where the mouse is let go.
+      layer.addEventListener("pointerdown", (event) => {
+        if (event.button !== 0) return;
+        layer.setPointerCapture(event.pointerId);
+        start = along(event);
+      });
       layer.addEventListener("pointermove", (event) => {
         timeline.read(seconds(along(event)));
         if (start === undefined) return;
@@ -191,7 +196,7 @@
         this.chosen.hidden = true;
         if (right - left >= 0.01) timeline.zoom(seconds(left), seconds(right));
       });
-      layer.addEventListener("pointerleave", () => { start = undefined; this.chosen.hidden = true; });
+      layer.addEventListener("lostpointercapture", () => { start = undefined; this.chosen.hidden = true; });
       layer.addEventListener("dblclick", () => timeline.zoom(timeline.first, timeline.last));
       layer.addEventListener("keydown", (event) => timeline.key(event));
       layer.addEventListener("focus", () => timeline.read(timeline.now));

@@ -19,7 +19,8 @@ impl Head {
 /// A table; the first cell of each row is its head.
 pub(super) fn table(caption: &str, heads: &[Head], rows: &[Vec<Markup>]) -> Markup {
     html! {
-        div.table {
+        // A wide table scrolls, and what scrolls is reached by keys.
+        div.table role="group" aria-label=(caption) tabindex="0" {
             table {
                 caption { (caption) }
                 thead { tr {
