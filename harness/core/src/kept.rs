@@ -35,7 +35,7 @@ pub use self::folded::{Folded, folded};
 pub use self::growth::{StackGrowth, growth};
 pub use self::places::{HotSpot, LongLived, Place, allocator_us, hot_spots, long_lived};
 pub use self::pprof::pprof;
-pub use self::sampling::{finely, sample_every};
+pub use self::sampling::{finely, sample_every, sample_every_in_search};
 use steep_judge::units::SinceStart;
 
 /// Version of the file that holds a [`Series`].

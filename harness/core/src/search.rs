@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::kept::sample_every;
+use crate::kept::sample_every_in_search;
 use crate::outcome::{Outcome, judged_cells};
 use crate::plan::{Allowed, Cell};
 use crate::scenario::{Model, Phase, Role, Scenario, Shape};
@@ -56,7 +56,7 @@ pub fn rehearsed_rules(scenario: &Scenario) -> Rules {
     let fitted: Duration = steady().map(|phase| phase.duration).sum();
     let warm_up = scenario.soak_duration().saturating_sub(fitted);
     let fills = (warm_up / WARM_UP_FILLS).max(Duration::from_secs(1));
-    let every = sample_every(&scenario.phases, scenario.service.memory_limit_bytes) as f64;
+    let every = sample_every_in_search(&scenario.phases, scenario.service.memory_limit_bytes) as f64;
     Rules { warm_up, sampled: Some(Sampled { every, rate, fills }), ..usual }
 }
 

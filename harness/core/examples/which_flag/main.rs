@@ -73,8 +73,7 @@ const OF_STACKS: [Case; 6] = [
 ];
 
 /// How stacks are sampled in these searches unless the command line says otherwise: each 16 KiB at 500 requests/s, as
-/// finely as `steep profile`; steep itself takes one each 128 KiB at that rate. Caches have filled to 5 % when the
-/// warm-up is over.
+/// `steep bisect` does in cells of at most ten minutes. Caches have filled to 5 % when the warm-up is over.
 const SAMPLED: Sampled = Sampled { every: 16_384.0, rate: 500.0, fills: Duration::from_secs(40) };
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {

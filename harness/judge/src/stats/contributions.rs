@@ -5,10 +5,15 @@
 //! it happened to be ahead of its rate or behind it, as Poisson arrivals are by themselves and coded ones on purpose.
 //! So each counter enters as its deviation from a straight rise, and what grows by time alone is what is left of the
 //! line. What is held while requests are under way, and given back, goes with the work that was done since the level
-//! before; it is a part of the model, so that it is laid on nobody, and not of the answer.
+//! before; it is a part of the model, so that it is laid on nobody, and not of the answer. So is a shift: a level that
+//! changes at once and stays there, as when something is freed that was needed at the start. No counter did that, and
+//! what it adds over the run is a part of what time does.
 
+mod shifts;
+
+use self::shifts::shift;
 use super::cholesky::{Triangle, dot};
-use super::noise::Noise;
+use super::noise::{Noise, Whitening};
 
 /// What one unit of something adds, and its standard error.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,6 +45,13 @@ pub struct Contributions {
 /// Noises are plausible whose likelihood is below that of the best by no more than this, as a logarithm.
 const PLAUSIBLE: f64 = 3.0;
 
+/// Levels that shift more often do so by what the service does. What is freed within seconds is a shift in each of
+/// them.
+const SHIFTS_MAX: usize = 4;
+
+/// A shift makes the levels likelier by this factor, as a logarithm: one of six standard errors by 14 among 50 levels.
+const LIKELIER: f64 = 10.0;
+
 /// Counters whose steps vary by less than this share of their mean, squared, rise evenly.
 const EVEN: f64 = 1e-6;
 
@@ -51,9 +63,6 @@ const EVEN: f64 = 1e-6;
 pub fn contributions(levels: &[f64], counters: &[Vec<f64>], work: &[f64]) -> Option<Contributions> {
     let count = levels.len();
     let under_way = under_way(work);
-    let width = counters.len() + 2 + usize::from(under_way.is_some());
-    // Two more are spent on the noise.
-    let freedom = count.checked_sub(width + 2).filter(|freedom| *freedom > width)? as f64;
     let rises: Vec<f64> = counters.iter().map(|counter| counter[count - 1] - counter[0]).collect();
     let deviations: Vec<Vec<f64>> =
         counters.iter().zip(&rises).map(|(counter, rise)| deviation(counter, *rise)).collect();
@@ -61,22 +70,22 @@ pub fn contributions(levels: &[f64], counters: &[Vec<f64>], work: &[f64]) -> Opt
     if scales.iter().any(|scale| *scale <= 0.0) {
         return None;
     }
-    let row = |at: usize| {
-        let line = [1.0, at as f64 / (count - 1) as f64];
-        let scaled = deviations.iter().zip(&scales).map(move |(column, scale)| column[at] / scale);
-        line.into_iter().chain(scaled).chain(under_way.as_ref().map(|column| column[at])).chain([levels[at]])
-    };
-    let plain: Vec<f64> = (0..count).flat_map(row).collect();
-    let fits: Vec<Fitted> =
-        Noise::family().filter_map(|noise| Fitted::of(&plain, width, count, noise, freedom)).collect();
-    let best = fits.iter().map(|fit| fit.likelihood).max_by(f64::total_cmp)?;
-    let plausible: Vec<&Fitted> = fits.iter().filter(|fit| fit.likelihood >= best - PLAUSIBLE).collect();
+    let line = [vec![1.0; count], (0..count).map(|at| at as f64 / (count - 1) as f64).collect()];
+    let scaled = deviations
+        .into_iter()
+        .zip(&scales)
+        .map(|(column, scale)| column.into_iter().map(|value| value / scale).collect());
+    let columns = line.into_iter().chain(scaled).chain(under_way).collect();
+    let explained = Explained::of(levels, columns)?;
+    let (best, freedom, width) = (explained.likelihood(), explained.freedom, explained.columns.len());
+    let plausible: Vec<&Fitted> = explained.fits.iter().filter(|fit| fit.likelihood >= best - PLAUSIBLE).collect();
     let scaled = |weights: &[f64], scale: f64| {
         let parts = plausible.iter().map(|fit| fit.contribution(weights, scale));
         parts.min_by(|one, other| one.surety().total_cmp(&other.surety()))
     };
     // The line holds what all counters add at their rates.
     let mut of_time = unit(1, width);
+    of_time[width - explained.shifts..].fill(1.0);
     rises.iter().zip(&scales).enumerate().for_each(|(index, (rise, scale))| of_time[index + 2] = -rise / scale);
     Some(Contributions {
         of_counters: (0..counters.len())
@@ -85,6 +94,63 @@ pub fn contributions(levels: &[f64], counters: &[Vec<f64>], work: &[f64]) -> Opt
         of_time: scaled(&of_time, 1.0)?,
         freedom,
     })
+}
+
+/// What columns say of levels.
+struct Explained {
+    columns: Vec<Vec<f64>>,
+    /// How many of them, the last ones, are shifts.
+    shifts: usize,
+    /// Under each noise.
+    fits: Vec<Fitted>,
+    /// All columns and the levels, a row for each level.
+    plain: Vec<f64>,
+    freedom: f64,
+}
+
+impl Explained {
+    /// `levels` by `columns` and by shifts, as long as there is one; none where there are too few levels.
+    fn of(levels: &[f64], columns: Vec<Vec<f64>>) -> Option<Self> {
+        let mut explained = Self::by(levels, columns, 0)?;
+        while explained.shifts < SHIFTS_MAX && levels.len() > 2 * explained.columns.len() + 4 {
+            let Some(at) = explained.shift(levels.len()) else { break };
+            let shift = (0..levels.len()).map(|level| if level < at { 0.0 } else { 1.0 }).collect();
+            let columns = explained.columns.iter().cloned().chain([shift]).collect();
+            match Self::by(levels, columns, explained.shifts + 1) {
+                Some(more) if more.likelihood() > explained.likelihood() + LIKELIER => explained = more,
+                Some(_) | None => break,
+            }
+        }
+        Some(explained)
+    }
+
+    fn by(levels: &[f64], columns: Vec<Vec<f64>>, shifts: usize) -> Option<Self> {
+        let (count, width) = (levels.len(), columns.len());
+        // Two more are spent on the noise.
+        let freedom = count.checked_sub(width + 2).filter(|freedom| *freedom > width)? as f64;
+        let row = |at: usize| columns.iter().map(move |column| column[at]).chain([levels[at]]);
+        let plain: Vec<f64> = (0..count).flat_map(row).collect();
+        let fits: Vec<Fitted> =
+            Noise::family().filter_map(|noise| Fitted::of(&plain, width, count, noise, freedom)).collect();
+        (!fits.is_empty()).then_some(Self { columns, shifts, fits, plain, freedom })
+    }
+
+    fn best(&self) -> &Fitted {
+        let mut fits = self.fits.iter();
+        let first = fits.next().expect("some fit, or there is nothing explained");
+        fits.fold(first, |best, fit| if fit.likelihood > best.likelihood { fit } else { best })
+    }
+
+    fn likelihood(&self) -> f64 {
+        self.best().likelihood
+    }
+
+    /// Where levels shift for sure. A shift that is not in the model yet makes noise look white; to a walk it is one
+    /// step among many.
+    fn shift(&self, count: usize) -> Option<usize> {
+        let walk = self.fits.iter().find(|fit| fit.noise == Noise { correlation: 1.0, white: 0.0 });
+        walk.and_then(|walk| shift(walk, &self.plain, count)).or_else(|| shift(self.best(), &self.plain, count))
+    }
 }
 
 fn deviation(counter: &[f64], rise: f64) -> Vec<f64> {
@@ -113,7 +179,9 @@ fn unit(index: usize, width: usize) -> Vec<f64> {
 
 /// Least squares under one noise.
 struct Fitted {
+    noise: Noise,
     likelihood: f64,
+    whitening: Whitening,
     coefficients: Vec<f64>,
     normal: Triangle,
     variance: f64,
@@ -132,7 +200,7 @@ impl Fitted {
         let coefficients = normal.back_substituted(right);
         let variance = (rest / freedom).max(f64::MIN_POSITIVE);
         let likelihood = -0.5 * count as f64 * variance.ln() - whitening.half_log_determinant;
-        Some(Self { likelihood, coefficients, normal, variance })
+        Some(Self { noise, likelihood, whitening, coefficients, normal, variance })
     }
 
     /// A sum of coefficients, each `weights` times, over `scale`.
@@ -224,6 +292,39 @@ mod tests {
             });
             // One in two hundred is what is asked for; five are beyond chance.
             assert!(wrong.count() < 5, "{noise:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_freed_once_is_laid_on_time_and_disturbs_nobody() {
+        let (mut disturbed, mut errors) = (0, (0.0, 0.0));
+        for seed in 0..100 {
+            let (mut levels, counters) = simulated(seed, 1_024.0, (5_000.0, 3_000.0));
+            let calm = contributions(&levels, &counters, &work(&counters)).expect("enough levels");
+            // At once, or within three seconds.
+            let (at, parts) = (20 + seed as usize % 80, if seed % 2 == 0 { 1 } else { 3 });
+            for part in 0..parts {
+                levels[at + part..].iter_mut().for_each(|level| *level -= 210_000.0 / parts as f64);
+            }
+            let found = contributions(&levels, &counters, &work(&counters)).expect("enough levels");
+            let (one, other) = (&found.of_counters[2], &calm.of_counters[2]);
+            disturbed += usize::from((one.value - other.value).abs() > other.error);
+            errors = (errors.0 + one.error, errors.1 + other.error);
+            assert!(
+                (found.of_time.value - calm.of_time.value + 210_000.0).abs() < 3.0 * found.of_time.error.max(30_000.0)
+            );
+        }
+        assert!(disturbed <= 2 && errors.0 < 1.1 * errors.1, "{disturbed} of 100, {errors:?}");
+    }
+
+    #[test]
+    fn what_only_wanders_does_not_shift() {
+        for noise in [(20_000.0, 0.0), (0.0, 20_000.0), (20_000.0, 5_000.0)] {
+            for seed in 0..100 {
+                let (levels, counters) = simulated(seed, 0.0, noise);
+                let found = contributions(&levels, &counters, &work(&counters)).expect("enough levels");
+                assert!(found.freedom >= (SECONDS - RATES.len() - 5) as f64, "seed {seed}, {noise:?}: {found:?}");
+            }
         }
     }
 

@@ -32,7 +32,7 @@ pub fn bisect(options: &BisectOptions) -> Status {
     match Campaign::open(&loaded, &plan, options.out.as_deref(), options.resume.as_deref()) {
         Ok(campaign) => {
             let search = Search::new(loaded.features(), allowed, budget);
-            campaign.quietly(options.quiet).carry_out(search, options.format)
+            campaign.searching(&loaded.scenario).quietly(options.quiet).carry_out(search, options.format)
         }
         Err(refused) => refused.said(),
     }

@@ -40,7 +40,7 @@ use crate::shell::progress::Progress;
 use crate::shell::runtime;
 use crate::shell::supervisor::become_subreaper;
 use steep_core::exit::Status;
-use steep_core::kept::sample_every;
+use steep_core::kept::{sample_every, sample_every_in_search};
 use steep_core::outcome::Outcome;
 use steep_core::plan::{Cell, Plan};
 use steep_core::report::profile;
@@ -86,6 +86,12 @@ impl<'l> Campaign<'l> {
     /// The same, with stacks sampled once in this number of bytes, and what they tell in place of the report.
     pub(super) fn profiling(mut self, sample_every: u64) -> Self {
         (self.page, self.sample_every, self.is_night) = (Page::Profile, sample_every, false);
+        self
+    }
+
+    /// The same, with stacks sampled as finely as a search for the flags that leak wants them.
+    pub(super) fn searching(mut self, scenario: &Scenario) -> Self {
+        self.sample_every = sample_every_in_search(&scenario.phases, scenario.service.memory_limit_bytes);
         self
     }
 
