@@ -2,6 +2,7 @@
 //! half and the effects.
 
 mod analyze;
+mod at_once;
 mod bisect;
 mod campaign;
 mod check;

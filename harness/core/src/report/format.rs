@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::files::{annotations, bencher, code_quality, junit, markdown, openmetrics};
 use super::json::json;
 use super::terminal::terminal;
-use super::{Layout, Page, Report};
+use super::{Layout, Report};
 use crate::scenario::FileFormat;
 
 /// A format that reports are printed in. A new one is a variant here, an entry in [`Format::ALL`], and a file beside
@@ -121,16 +121,15 @@ impl Format {
         }
     }
 
-    /// `report` in this format.
+    /// `report` in this format. What is drawn of its traces is on `page`, which is made where it is asked for.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub fn render(self, report: &Report, layout: Layout) -> Result<String, RenderError> {
+    pub fn render(self, report: &Report, layout: Layout, page: impl FnOnce() -> String) -> Result<String, RenderError> {
         match self {
             Self::Terminal => Ok(terminal(report, layout)),
             Self::Json => Ok(json(report)?),
-            // Without the traces: what is drawn over time is left out.
-            Self::Html => Ok(Page { report, folder: "", scenario_folder: "", courses: &[] }.html()),
+            Self::Html => Ok(page()),
             Self::Junit => Ok(junit(report)?),
             Self::Markdown => Ok(markdown(report)),
             Self::Annotations => Ok(annotations(report)),

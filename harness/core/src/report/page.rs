@@ -13,11 +13,13 @@ mod columns;
 mod course;
 mod curve;
 mod decision;
+mod embedded;
 mod endpoints;
 mod fit;
 mod flags;
 mod icicle;
 mod intervals;
+mod levels;
 mod memory;
 mod order;
 mod overview;
@@ -80,6 +82,30 @@ impl Page<'_> {
     /// The page.
     #[must_use]
     pub fn html(&self) -> String {
+        let cells: Vec<String> = (0..self.report.cells.len()).map(|place| self.cell(place)).collect();
+        self.with_cells(&cells)
+    }
+
+    /// The section of the cell that stands at `place`, the worst first; several may be drawn at once.
+    #[must_use]
+    pub fn cell(&self, place: usize) -> String {
+        let cells = worst_first(&self.report.cells);
+        let Some(outcome) = cells.get(place) else { return String::new() };
+        let rows: usize = self.courses.iter().map(|course| course.samples.rows() + course.traffic.rows()).sum();
+        let is_worse = !matches!(outcome.verdict(), Verdict::Plateau | Verdict::Stable);
+        let drawing = Drawing {
+            anchor: anchor(self.report, outcome),
+            columns: (COLUMNS_OF_ALL / cells.len().max(1)).clamp(LEAST_COLUMNS, MOST_COLUMNS),
+            nth: rows.div_ceil(MOST_ROWS).max(1),
+            is_open: place == 0 || place < CELLS_OPEN && is_worse,
+        };
+        let course = self.courses.iter().find(|course| course.header.cell == outcome.cell);
+        cell(&drawing, outcome, course).into_string()
+    }
+
+    /// The page, with the sections of its cells as [`Page::cell`] draws them, in their order.
+    #[must_use]
+    pub fn with_cells(&self, cells: &[String]) -> String {
         let report = self.report;
         let title = format!("{} – {}", report.name, report.started);
         let page = html! {
@@ -103,8 +129,13 @@ impl Page<'_> {
                     main {
                         (self.first_screen())
                         (flags::flags(report))
+                        (levels::levels(report))
                         (allocators::allocators(report))
-                        (self.cells())
+                        (overview::notes(report))
+                        section #cells aria-labelledby="cells-head" {
+                            h2 #cells-head { "Cells" }
+                            @for cell in cells { (PreEscaped(cell)) }
+                        }
                     }
                     footer { p { "Written by steep " (report.steep) ". This page asks nothing of any network." } }
                     script { (PreEscaped(SCRIPT)) }
@@ -121,27 +152,6 @@ impl Page<'_> {
                 (overview::cells(self.report))
                 (overview::trust(self.report))
                 (overview::reproduce(self))
-            }
-        }
-    }
-
-    fn cells(&self) -> Markup {
-        let cells = worst_first(&self.report.cells);
-        let rows: usize = self.courses.iter().map(|course| course.samples.rows() + course.traffic.rows()).sum();
-        let is_worse = |cell: &Outcome| !matches!(cell.verdict(), Verdict::Plateau | Verdict::Stable);
-        let drawing = |place: usize, outcome: &Outcome| Drawing {
-            anchor: anchor(self.report, outcome),
-            columns: (COLUMNS_OF_ALL / cells.len().max(1)).clamp(LEAST_COLUMNS, MOST_COLUMNS),
-            nth: rows.div_ceil(MOST_ROWS).max(1),
-            is_open: place == 0 || place < CELLS_OPEN && is_worse(outcome),
-        };
-        html! {
-            section #cells aria-labelledby="cells-head" {
-                h2 #cells-head { "Cells" }
-                @for (place, outcome) in cells.iter().enumerate() {
-                    @let course = self.courses.iter().find(|course| course.header.cell == outcome.cell);
-                    (cell(&drawing(place, outcome), outcome, course))
-                }
             }
         }
     }

@@ -19,6 +19,7 @@ mod plan;
 mod profile;
 mod prose;
 mod rehearsed;
+mod run_notes;
 mod table;
 
 use std::collections::BTreeSet;
@@ -33,9 +34,12 @@ pub(super) use self::kept::{described as described_place, percent};
 use self::known::known;
 pub(super) use self::known::note as known_note;
 use self::layers::layers;
-use self::levels::{described, levels};
+use self::levels::levels;
+pub(super) use self::levels::{described as described_levels, level_figure, level_label, level_notes, shown_measures};
+pub(super) use self::live::notes as live_notes;
 use self::loads::loads;
 use self::not_run::not_run;
+pub(super) use self::not_run::not_run_notes;
 pub(super) use self::notes::cell_notes;
 use self::notes::notes;
 pub use self::outline::outline_text;
@@ -43,6 +47,7 @@ pub use self::plan::plan_table;
 pub use self::profile::profile;
 pub(super) use self::prose::wrapped;
 pub use self::rehearsed::rehearsed;
+pub(super) use self::run_notes::run_notes;
 use super::{Layout, Report};
 use crate::exit::Status;
 use crate::outcome::Outcome;
@@ -122,7 +127,7 @@ pub(super) fn sentence(report: &Report) -> String {
         if excused.is_empty() { String::new() } else { format!(", of which growth is known in {}", excused.len()) };
     let broken = report.cells.iter().flat_map(|cell| &cell.thresholds).filter(|kept| kept.broken).count();
     let broken = if broken == 0 { String::new() } else { format!(", {}", counted(broken, "broken threshold")) };
-    let costs = described(&report.levels, &report.flags, &report.axes);
+    let costs = described_levels(&report.levels, &report.flags, &report.axes);
     let not_asked = match report.not_asked.len() {
         0 => String::new(),
         count => format!(", {} not asked for", counted(count, "cell")),

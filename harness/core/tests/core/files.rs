@@ -101,7 +101,7 @@ fn hostile(text: &str) -> Report {
 const HOSTILE: &str = "a|b`c``<d>&\"'\\\n\r\n::error::x%0A,:\u{1b}[31m\u{0}\u{fffe}]]>-->\t@team #1 {x=\"y\"}\n# EOF\n";
 
 fn rendered(report: &Report, format: Format) -> String {
-    format.render(report, Layout::default()).expect("a text")
+    format.render(report, Layout::default(), String::new).expect("a text")
 }
 
 /// The schema, and that nothing else stands in a report.

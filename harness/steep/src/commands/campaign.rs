@@ -31,7 +31,7 @@ use super::clean::tidy;
 use super::history::keep_night;
 use super::outcomes::judged;
 use super::output::{layout, printed, status_of, tell};
-use super::report::{assemble, keep, rendered};
+use super::report::{assemble, drawn, keep};
 use super::scenario_file::LoadedScenario;
 use crate::cli::ReportFormat;
 use crate::shell::cell::{self, Soaking};
@@ -249,13 +249,14 @@ impl<'l> Campaign<'l> {
     /// being tried, and what was found is found.
     fn report(&mut self, format: ReportFormat) -> Status {
         let report = assemble(&self.so_far.folder, &self.so_far.run, &mut self.so_far.outcomes);
-        let kept =
-            keep(&self.so_far.folder, &self.so_far.run, &report).context("keep the report").map(|()| Status::Clean);
+        let kept = keep(&self.so_far.folder, &self.so_far.run, &report).context("keep the report");
+        let (kept, page) = kept.map_or_else(|error| (Err(error), None), |page| (Ok(Status::Clean), Some(page)));
         let kept = status_of(kept);
         let text = match self.page {
             Page::Profile if format.format.has_layout() => Ok(profile(&report, layout(format.wide))),
             Page::Report | Page::Profile => {
-                rendered(&report, &self.so_far.folder, &self.so_far.run, format.format, layout(format.wide))
+                let anew = || drawn(&self.so_far.folder, &self.so_far.run, &report);
+                format.format.render(&report, layout(format.wide), || page.unwrap_or_else(anew)).map_err(Into::into)
             }
         };
         let status = printed(text, report.status);

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::at_once::at_once;
 use crate::shell::store::{RunFolder, RunRecord, StoreError, read_stacks, read_stacks_at_limit};
 use steep_core::outcome::{Outcome, Recorded};
 use steep_core::plan::{Cell, cell_id, with_system};
-use steep_core::trace::Repeated;
+use steep_core::report::Course;
+use steep_core::trace::{FromRecords, Header, Record, Repeated, TraceError};
 use steep_judge::ids::CellId;
 
 /// What came of the cell that `recorded` is of, with what else is in its folder.
@@ -27,13 +29,67 @@ fn rerun(folder: &RunFolder, id: &CellId) -> Option<Outcome> {
     reruns.trace(id).ok().flatten().map(|recorded| judged(recorded, &reruns))
 }
 
+/// A trace that is read once for what came of its cell and for what a page draws of it.
+struct Seen {
+    recorded: Recorded,
+    course: Course,
+}
+
+impl FromRecords for Seen {
+    fn begin(header: Header) -> Result<Self, TraceError> {
+        Ok(Self { course: Course::begin(header.clone())?, recorded: Recorded::begin(header)? })
+    }
+
+    fn push(&mut self, record: Record) {
+        self.course.see(&record);
+        self.recorded.push(record);
+    }
+
+    fn broken_line(&mut self) {
+        self.recorded.broken_line();
+    }
+}
+
 /// The outcomes of the cells of a run that were asked for so far.
 #[derive(Debug, Default)]
 pub(super) struct Outcomes {
     judged: BTreeMap<CellId, Outcome>,
+    /// What a page draws of those that were read ahead; none where no page is made.
+    courses: Option<Vec<Course>>,
 }
 
 impl Outcomes {
+    /// None so far, of cells that a page is made of.
+    pub(super) fn with_courses() -> Self {
+        Self { courses: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// What a page draws of the cells that were read ahead.
+    pub(super) fn into_courses(self) -> Vec<Course> {
+        self.courses.unwrap_or_default()
+    }
+
+    /// Reads and judges the cells of `run` that are not known at once, on all CPUs. One that cannot be read stays
+    /// unknown: who asks for it is told why.
+    pub(super) fn read_ahead(&mut self, folder: &RunFolder, run: &RunRecord) {
+        let ids = run.plan.cells.iter().map(|cell| &cell.id);
+        let unknown: Vec<&CellId> = ids.filter(|id| !self.judged.contains_key(*id)).collect();
+        let draws = self.courses.is_some();
+        let read = at_once(&unknown, |id| {
+            if draws {
+                let seen = folder.trace::<Seen>(id).ok().flatten()?;
+                return Some((judged(seen.recorded, folder), Some(seen.course)));
+            }
+            Some((judged(folder.trace::<Recorded>(id).ok().flatten()?, folder), None))
+        });
+        for (outcome, course) in read.into_iter().flatten() {
+            self.saw(outcome);
+            if let (Some(courses), Some(course)) = (&mut self.courses, course) {
+                courses.push(course);
+            }
+        }
+    }
+
     /// What came of a cell of `folder`; none if it was not soaked.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::outcomes::Outcomes;
 use super::output::{layout, print, status_of};
-use super::page::page;
+use super::page::{courses, page};
 use crate::cli::ReportFormat;
 use crate::shell::store::{RunFolder, RunRecord, StoreError};
 use steep_core::exit::Status;
@@ -19,10 +19,13 @@ use steep_core::scenario::Flag;
 pub fn report(path: &Path, format: ReportFormat, file: Option<&Path>) -> Status {
     let print = || -> Result<Status, anyhow::Error> {
         let (folder, run) = RunFolder::open(path).context("this is not a folder of a run")?;
-        let report = assemble(&folder, &run, &mut Outcomes::default());
+        let draws = format.format == Format::Html;
+        let mut outcomes = if draws { Outcomes::with_courses() } else { Outcomes::default() };
+        let report = assemble(&folder, &run, &mut outcomes);
         // A file is as wide whatever window stands beside it.
         let layout = if file.is_some() { Layout::new(None, format.wide) } else { layout(format.wide) };
-        print(&rendered(&report, &folder, &run, format.format, layout)?, file)?;
+        let page = || page(&report, &folder, &run, &courses(&report, &folder, outcomes.into_courses()));
+        print(&format.format.render(&report, layout, page)?, file)?;
         Ok(Status::Clean)
     };
     status_of(print())
@@ -34,32 +37,25 @@ pub fn report_schema(file: Option<&Path>) -> Status {
     status_of(print(&schema(), file).map(|()| Status::Clean))
 }
 
-/// `report` on the run in `folder`, in a format.
-pub(super) fn rendered(
-    report: &Report,
-    folder: &RunFolder,
-    run: &RunRecord,
-    format: Format,
-    layout: Layout,
-) -> Result<String, anyhow::Error> {
-    match format {
-        Format::Html => Ok(page(report, folder, run)),
-        format => Ok(format.render(report, layout)?),
+/// Keeps `report` in its folder, its page, and beside them each form that the scenario asks for. Returns the page.
+pub(super) fn keep(folder: &RunFolder, run: &RunRecord, report: &Report) -> Result<String, anyhow::Error> {
+    folder.write_json("report.json", report)?;
+    let page = drawn(folder, run, report);
+    folder.write_text(Format::Html.file_name(), &page)?;
+    for format in run.scenario.report.formats.iter().copied().map(Format::from) {
+        folder.write_text(format.file_name(), &format.render(report, Layout::default(), || page.clone())?)?;
     }
+    Ok(page)
 }
 
-/// Keeps `report` in its folder, its page, and beside them each form that the scenario asks for.
-pub(super) fn keep(folder: &RunFolder, run: &RunRecord, report: &Report) -> Result<(), anyhow::Error> {
-    folder.write_json("report.json", report)?;
-    folder.write_text(Format::Html.file_name(), &page(report, folder, run))?;
-    for format in run.scenario.report.formats.iter().copied().map(Format::from) {
-        folder.write_text(format.file_name(), &format.render(report, Layout::default())?)?;
-    }
-    Ok(())
+/// The page of `report`, with what is in the traces of its folder.
+pub(super) fn drawn(folder: &RunFolder, run: &RunRecord, report: &Report) -> String {
+    page(report, folder, run, &courses(report, folder, Vec::new()))
 }
 
 /// The report on all that `folder` holds; what came of the cells that are `known` is not found anew.
 pub(super) fn assemble(folder: &RunFolder, run: &RunRecord, known: &mut Outcomes) -> Report {
+    known.read_ahead(folder, run);
     known.add_reruns(folder, run);
     let mut outcomes = Vec::new();
     let (mut missing, mut not_asked) = (Vec::new(), Vec::new());

@@ -76,7 +76,7 @@ impl Answer {
             .or_else(|| shown.growth().map(Growth::amount))
             .unwrap_or_else(|| "by an unknown amount".to_owned());
         let which = first.map(|cause| html! { " with " code { (cause.name) } });
-        let request = sure_requests(shown).next();
+        let requests = requests(shown);
         let line = line(first, shown);
         let until = until(shown);
         let sure = sureness(first, shown);
@@ -84,7 +84,7 @@ impl Answer {
         let sentence = html! {
             strong { "Memory leaks" } (which.unwrap_or_else(|| html! { " in " code { (shown.cell) } }))
             ": it grows by " strong { (speed) }
-            @if let Some(part) = request { ", for each " code { (part.name) } }
+            @if let Some((name, _)) = requests.first() { ", for each " code { (name) } }
             @if let Some((place, _)) = &line { ", kept at " code { (place) } }
             "; " (until_words(shown)) "; " (sure) "."
             @if others > 0 { " " (counted(others, "more cause")) " below." }
@@ -257,17 +257,33 @@ fn sure_requests(outcome: &Outcome) -> impl Iterator<Item = &RequestPart> {
     outcome.by_request.iter().flat_map(|found| &found.requests).filter(|part| part.is_sure)
 }
 
+/// The requests that it grows by for sure, each with how much: by growth itself, or else by the births of what is kept.
+fn requests(outcome: &Outcome) -> Vec<(&str, String)> {
+    let sure =
+        sure_requests(outcome).map(|part| (part.name.as_str(), format!("{} each", part.bytes_per_request.compact())));
+    let mut requests: Vec<(&str, String)> = sure.collect();
+    if requests.is_empty() {
+        for cause in &outcome.kept_by {
+            for asker in cause.asked_by.iter().flat_map(|asked| &asked.requests) {
+                let how = format!("{} each, at {}", asker.bytes_per_request.compact(), cause.frame.place());
+                requests.push((asker.name.as_str(), how));
+            }
+        }
+    }
+    requests
+}
+
 fn endpoint(outcome: &Outcome) -> Markup {
-    let sure: Vec<&RequestPart> = sure_requests(outcome).collect();
+    let requests = requests(outcome);
     html! {
-        @if let Some(found) = outcome.by_request.as_ref().filter(|_| sure.is_empty()) {
+        @if let Some(found) = outcome.by_request.as_ref().filter(|_| requests.is_empty()) {
             @match found.note() { Some(note) => (prose(&note)), None => "not sure: none stands out" }
-        } @else if sure.is_empty() {
+        } @else if requests.is_empty() {
             "not known: it takes live bytes, and several requests"
         } @else {
-            @for (place, part) in sure.iter().enumerate() {
+            @for (place, (name, how)) in requests.iter().enumerate() {
                 @if place > 0 { ", " }
-                code { (part.name) } " (" (part.bytes_per_request.compact()) " each)"
+                code { (name) } " (" (how) ")"
             }
         }
     }

@@ -4,8 +4,9 @@
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
-use super::columns::{Described, Table, embedded};
+use super::columns::Table;
 use super::course::{Course, Mark};
+use super::embedded::{Described, Embedded};
 use super::endpoints::endpoints;
 use super::icicle::stacks;
 use super::order::class;
@@ -93,9 +94,12 @@ struct Columns<'t> {
 
 /// Every row for the script. Where a run is too long for a page each `nth` only, which is said.
 fn series(drawing: &Drawing, course: &Course) -> Markup {
-    let thin = |table: &Table| if drawing.nth > 1 { table.thinned(drawing.nth) } else { table.clone() };
-    let (samples, traffic) = (thin(&course.samples), thin(&course.traffic));
-    let head = Columns { samples: &samples.described(), traffic: &traffic.described() };
+    let thinned = |table: &Table| (drawing.nth > 1).then(|| table.thinned(drawing.nth));
+    let (samples, traffic) = (thinned(&course.samples), thinned(&course.traffic));
+    let tables = [samples.as_ref().unwrap_or(&course.samples), traffic.as_ref().unwrap_or(&course.traffic)];
+    let Embedded { described, text } = Embedded::of(&tables);
+    let [samples, traffic] = described.as_slice() else { return html! {} };
+    let head = Columns { samples, traffic };
     // No word in it is of others, and none can end the element.
     let head = serde_json::to_string(&head).unwrap_or_default().replace('<', "\\u003c");
     html! {
@@ -107,7 +111,7 @@ fn series(drawing: &Drawing, course: &Course) -> Markup {
         }
         script type="application/json" data-head=(drawing.anchor) { (PreEscaped(head)) }
         script type="application/octet-stream" data-series=(drawing.anchor) {
-            (PreEscaped(embedded(&[&samples, &traffic])))
+            (PreEscaped(text))
         }
     }
 }

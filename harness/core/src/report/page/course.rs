@@ -4,6 +4,7 @@ use super::columns::{Column, Kind, Table, Unit};
 use crate::trace::{
     Counts, Disturbance, EndReason, FromRecords, Header, Record, Sample, TraceError, Traffic, WorkerEnd,
 };
+use steep_judge::ids::CellId;
 use steep_judge::units::{Bytes, SinceStart};
 
 /// Marks that are kept of a soak. More than these are a service that is restarted all the time, which is said.
@@ -75,6 +76,12 @@ const OF_TRAFFIC: [(&str, &str, Unit, Kind); 7] = [
 ];
 
 impl Course {
+    /// Whose course it is.
+    #[must_use]
+    pub fn cell(&self) -> &CellId {
+        &self.header.cell
+    }
+
     /// The last moment that anything is known of.
     pub(super) fn last(&self) -> SinceStart {
         self.last
@@ -174,13 +181,16 @@ const fn early(reason: EndReason) -> Option<&'static str> {
 
 impl FromRecords for Course {
     fn begin(header: Header) -> Result<Self, TraceError> {
-        let table = |columns: &[(&'static str, &'static str, Unit, Kind)]| {
-            Table::new(columns.iter().map(|(name, label, unit, kind)| Column::new(name, label, *unit, *kind)).collect())
+        let columns = |of: &[(&'static str, &'static str, Unit, Kind)]| -> Vec<Column> {
+            of.iter().map(|(name, label, unit, kind)| Column::new(name, label, *unit, *kind)).collect()
         };
+        let traffic = columns(&OF_TRAFFIC).into_iter();
+        let traffic =
+            traffic.map(|column| if column.name == "sent" { column.rest_of(["due", "unsent"]) } else { column });
         Ok(Self {
             header,
-            samples: table(&OF_SAMPLES),
-            traffic: table(&OF_TRAFFIC),
+            samples: Table::new(columns(&OF_SAMPLES)),
+            traffic: Table::new(traffic.collect()),
             marks: Vec::new(),
             unmarked: 0,
             end: None,

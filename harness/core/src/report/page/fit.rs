@@ -25,8 +25,7 @@ pub(super) struct Fit {
 pub(super) fn fit(course: &Course, outcome: &Outcome, values: &[f64]) -> Option<Fit> {
     let growth = outcome.growth()?;
     let seconds = course.samples.seconds();
-    let completed: Vec<f64> =
-        course.samples.column("completed")?.recorded().iter().map(|n| n.unwrap_or(0) as f64).collect();
+    let completed: Vec<f64> = course.samples.column("completed")?.recorded().map(|n| n.unwrap_or(0) as f64).collect();
     let (from, to) = fitted_span(course, outcome, growth)?;
     let rows: Vec<usize> =
         (0..seconds.len()).filter(|row| (from..=to).contains(&seconds[*row]) && values[*row].is_finite()).collect();

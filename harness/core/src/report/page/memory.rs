@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::chart::{Chart, Series};
+use super::columns::{Column, Unit};
 use super::course::Course;
 use super::curve::{HEIGHT, Plane, WIDTH, band, line};
 use super::fit::{Fit, fit};
@@ -96,10 +97,7 @@ pub(super) fn layers(id: &str, course: &Course, outcome: &Outcome, columns: usiz
     let shown = limit.filter(|limit| *limit <= LIMIT_SHOWN * highest);
     let scale = Scale::from_zero(Axis::Bytes, shown.map_or(highest, |limit| limit.max(highest)));
     let plane = Plane { from: 0.0, to: course.end_s(), scale };
-    let is_there = |name: &str| {
-        let column = samples.column(name);
-        column.is_some_and(|column| column.recorded().iter().any(|value| value.is_some_and(|value| value > 0)))
-    };
+    let is_there = |name: &str| samples.column(name).is_some_and(Column::is_there);
     // Those behind are drawn first.
     let series = LAYERS.iter().rev().filter(|(_, own, ..)| is_there(own)).map(|(columns, own, label, class)| {
         let label = if *own == "anon" && !is_there("live") { "anonymous memory" } else { label };
@@ -155,15 +153,15 @@ pub(super) fn moments(course: &Course) -> Markup {
     let columns: Vec<_> = ["live", "anon", "shared", "swap", "files", "threads", "fds"]
         .into_iter()
         .filter_map(|name| samples.column(name))
-        .filter(|column| column.recorded().iter().any(|value| value.is_some_and(|value| value > 0)))
+        .filter(|column| column.is_there())
         .collect();
     let heads = std::iter::once(Head::figures("after")).chain(columns.iter().map(|column| Head::figures(column.label)));
     let count = rows.min(MOMENTS);
     let row = |moment: usize| {
         let row = if count > 1 { moment * (rows - 1) / (count - 1) } else { 0 };
-        let value = |column: &&super::columns::Column| match column.recorded()[row] {
+        let value = |column: &&Column| match column.in_row(row) {
             None => text("–"),
-            Some(value) if column.unit == super::columns::Unit::Bytes => text(Bytes::new(value).to_string()),
+            Some(value) if column.unit == Unit::Bytes => text(Bytes::new(value).to_string()),
             Some(value) => text(value.to_string()),
         };
         std::iter::once(text(seconds_text(at[row].round()))).chain(columns.iter().map(value)).collect()

@@ -4,11 +4,12 @@ use maud::{Markup, html};
 
 use super::answer::seen;
 use super::order::{class, worst_first};
+use super::prose::prose;
 use super::tabular::{Head, table, text};
 use super::{Page, anchor};
 use crate::outcome::Outcome;
 use crate::report::Report;
-use crate::report::terminal::percent;
+use crate::report::terminal::{live_notes, not_run_notes, percent, run_notes};
 use steep_judge::units::counted;
 
 /// The cells, worst first.
@@ -44,6 +45,20 @@ pub(super) fn cells(report: &Report) -> Markup {
     html! {
         @if !rows.is_empty() { (table("Cells, the worst first", &heads, &rows)) }
         @for missing in &report.missing { p.note { code { (missing.cell) } ": " (missing.reason) } }
+    }
+}
+
+/// What holds for the whole run, and what a night did not come to.
+pub(super) fn notes(report: &Report) -> Markup {
+    let notes = report.not_run.iter().flat_map(not_run_notes).chain(run_notes(report));
+    let notes: Vec<String> = notes.chain(live_notes(&report.cells)).collect();
+    html! {
+        @if !notes.is_empty() {
+            section #notes aria-labelledby="notes-head" {
+                h2 #notes-head { "Of the whole run" }
+                ul.notes { @for note in &notes { li { (prose(note)) } } }
+            }
+        }
     }
 }
 

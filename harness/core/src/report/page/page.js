@@ -49,6 +49,9 @@
   const written = { bytes, count: plain, thousandths: (v) => plain(v / 1000), per_second: (v) => `${plain(v)}/s`,
     microseconds: micros };
 
+  const LONGEST = { bytes: "999.9 MiB", count: "9999", thousandths: "99.99", per_second: "9999.99/s",
+    microseconds: "999.9 ms" };
+
   // Ticks, by the same rules as the page was written by.
   const decimal = (step) => {
     const power = 10 ** Math.floor(Math.log10(step > 0 && isFinite(step) ? step : 1));
@@ -88,31 +91,43 @@
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   };
+  // The lowest bytes of all differences stand first, then the next.
   const reader = (data) => {
     let at = 0;
-    return (rows) => {
+    return (rows, planes) => {
       const values = new Float64Array(rows);
       let before = 0;
       for (let row = 0; row < rows; row += 1) {
-        let number = 0, scale = 1, byte;
-        do { byte = data[at]; at += 1; number += (byte & 127) * scale; scale *= 128; } while (byte > 127);
+        let number = 0;
+        for (let plane = planes - 1; plane >= 0; plane -= 1) number = number * 256 + data[at + plane * rows + row];
         before += number % 2 === 1 ? -(number + 1) / 2 : number / 2;
         values[row] = before;
       }
+      at += planes * rows;
       return values;
     };
   };
+  // The longest time in a step of a histogram of two digits.
+  const top = (step) => {
+    const beyond = Math.max(0, Math.floor(step / 128) - 1);
+    return (step - 128 * beyond + 1) * 2 ** beyond - 1;
+  };
   const columnsOf = (head, read) => {
-    const at = read(head.rows).map((hundredths) => hundredths / 100);
+    const at = read(head.rows, head.planes).map((hundredths) => hundredths / 100);
     const usual = head.rows ? at[head.rows - 1] / head.rows : 0;
-    const columns = {};
-    for (const { name, label, unit, kind, step } of head.columns) {
-      const raw = read(head.rows).map((value) => value === 0 ? NaN : (value - 1) * step);
+    const raw = {}, columns = {};
+    for (const { name, planes, in_steps: inSteps, multiple_of: multiple } of head.columns) {
+      if (!planes) continue;
+      raw[name] = read(head.rows, planes)
+        .map((value) => value === 0 ? NaN : inSteps ? top(value - 1) : (value - 1) * multiple);
+    }
+    for (const { name, label, unit, kind, known, rest_of: of } of head.columns) {
+      const all = of ? raw[of[0]].map((value, row) => value - raw[of[1]][row]) : raw[name];
       const rate = (value, row) => {
         const seconds = at[row] - (row ? at[row - 1] : 0);
-        return seconds > 0.3 * usual ? Math.max(0, (value - (row ? raw[row - 1] : 0)) / seconds) : NaN;
+        return seconds > 0.3 * usual ? Math.max(0, (value - (row ? all[row - 1] : 0)) / seconds) : NaN;
       };
-      columns[name] = { label, unit, values: kind === "total" ? raw.map(rate) : raw, known: raw.some((v) => v === v) };
+      columns[name] = { label, unit, values: kind === "total" ? all.map(rate) : all, known };
     }
     return { at, columns };
   };
@@ -311,6 +326,29 @@
       this.figures = charts.map((chart) => new Figure(chart, this));
       [this.first, this.last] = [this.figures[0].from, this.figures[0].to];
       [this.from, this.to, this.now] = [this.first, this.last, this.first];
+      this.reserve();
+      addEventListener("resize", () => this.reserve());
+    }
+    // As high as the longest values make it: no figure moves from under the mouse when they are first read.
+    reserve() {
+      const shown = [...this.text.childNodes], name = this.text.className, hidden = this.whole.hidden;
+      const longest = [this.head.samples, this.head.traffic].flatMap(({ columns }) =>
+        columns.filter(({ known }) => known).map(({ label, unit }) => [label, LONGEST[unit]]));
+      this.bar.style.minHeight = "";
+      this.whole.hidden = false;
+      this.write([["after", time(this.last - 0.01)], ...longest]);
+      this.bar.style.minHeight = `${this.bar.offsetHeight}px`;
+      this.whole.hidden = hidden;
+      this.text.className = name;
+      this.text.replaceChildren(...shown);
+    }
+    write(parts) {
+      this.text.className = "now";
+      this.text.replaceChildren(...parts.map(([label, value]) => {
+        const part = html("span", "", `${label} `);
+        part.append(html("b", "", value));
+        return part;
+      }));
     }
     async data() {
       this.inflated ||= (async () => {
@@ -337,12 +375,11 @@
           if (value === value && column.known) parts.push([column.label, written[column.unit](value)]);
         }
       }
-      this.text.className = "now";
-      this.text.replaceChildren(...parts.map(([label, value]) => {
-        const part = html("span", "", `${label} `);
-        part.append(html("b", "", value));
-        return part;
-      }));
+      this.write(parts);
+      // What is longer than the longest that was thought of is given its room once.
+      if (this.bar.offsetHeight > parseFloat(this.bar.style.minHeight)) {
+        this.bar.style.minHeight = `${this.bar.offsetHeight}px`;
+      }
       const text = parts.map((part) => part.join(" ")).join(", ");
       this.figures.forEach((figure) => figure.point(moment, text));
     }

@@ -43,8 +43,7 @@ pub(super) fn traffic(id: &str, course: &Course, columns: usize) -> Markup {
 
 fn has_completed(samples: &Table) -> bool {
     let column = samples.column("completed");
-    samples.rows() > 1
-        && column.is_some_and(|column| column.recorded().iter().any(|value| value.is_some_and(|n| n > 0)))
+    samples.rows() > 1 && column.is_some_and(Column::is_there)
 }
 
 fn highest(series: &[Series<'_>]) -> f64 {
@@ -65,7 +64,7 @@ fn rates(id: &str, course: &Course, columns: usize) -> Markup {
         .map(|(columns, label, class)| line(traffic, columns, label, class))
         .collect();
     let last =
-        |name: &str| traffic.column(name).and_then(|column| column.recorded().last().copied().flatten()).unwrap_or(0);
+        |name: &str| traffic.column(name).and_then(|column| column.recorded().next_back().flatten()).unwrap_or(0);
     let described = format!(
         "Requests each second over {}: {} due, {} sent, {} missed or dropped, {} failed in all.",
         seconds_text(course.end_s()),
@@ -133,7 +132,7 @@ fn by_phase(course: &Course) -> Markup {
     let at = traffic.seconds();
     let until = |column: &Column, moment: f64| {
         let after = at.partition_point(|at| *at <= moment);
-        after.checked_sub(1).and_then(|row| column.recorded()[row]).unwrap_or(0)
+        after.checked_sub(1).and_then(|row| column.in_row(row)).unwrap_or(0)
     };
     let columns: Vec<&Column> =
         ["due", "sent", "unsent", "failed"].into_iter().filter_map(|name| traffic.column(name)).collect();

@@ -13,9 +13,13 @@ const MAX_SENTENCES: usize = 3;
 /// Cells that are left out are named up to this many.
 const LEFT_OUT_NAMED: usize = 3;
 
+/// What the tables show, and what their marks mean.
+const NOTE: &str = "What each adds by being on, beside its growth, by all cells together, with 95 % intervals. * more than chance and than what \
+                    matters (memory 1 MiB and 2 %, latency 1 ms and 10 %, CPU 5 %), at 1 % for all of it.";
+
 /// The tables of `levels`, and what is to be known of them; empty where nothing is varied.
 pub(super) fn levels(levels: &Levels, layout: Layout) -> String {
-    let shown: Vec<Measure> = MEASURES.into_iter().filter(|measure| has(levels, *measure)).collect();
+    let shown = shown_measures(levels);
     if shown.is_empty() {
         return String::new();
     }
@@ -27,11 +31,19 @@ pub(super) fn levels(levels: &Levels, layout: Layout) -> String {
         tables.push(table(&columns(levels, &rest[..count]), layout));
         rest = &rest[count..];
     }
-    let note = "What each adds by being on, beside its growth, by all cells together, with 95 % intervals. * more than chance and than what \
-                matters (memory 1 MiB and 2 %, latency 1 ms and 10 %, CPU 5 %), at 1 % for all of it.";
+    let described: String = level_notes(levels).iter().map(|note| wrapped(note, layout)).collect();
+    tables.join("\n") + &described
+}
+
+/// The measures that anything is known by.
+pub(in crate::report) fn shown_measures(levels: &Levels) -> Vec<Measure> {
+    MEASURES.into_iter().filter(|measure| has(levels, *measure)).collect()
+}
+
+/// What is to be known of the tables.
+pub(in crate::report) fn level_notes(levels: &Levels) -> Vec<String> {
     let described = levels.not_additive.iter().map(not_additive).chain(left_out(&levels.left_out));
-    let described: String = described.map(|note| wrapped(&note, layout)).collect();
-    tables.join("\n") + &wrapped(note, layout) + &described
+    std::iter::once(NOTE.to_owned()).chain(described).collect()
 }
 
 /// Memory at the start stands in the table where settled memory is not known of all.
@@ -43,20 +55,22 @@ fn has(levels: &Levels, measure: Measure) -> bool {
 }
 
 fn columns(levels: &Levels, measures: &[Measure]) -> Vec<Column> {
-    let figure = |factor: &FactorLevels, measure: Measure| {
-        let Some(level) = factor.level(measure) else { return "–".to_owned() };
-        let mark = if level.is_said { "* " } else { "" };
-        mark.to_owned() + &measure.shown(&level.estimate)
-    };
     let names = Column::words("adds", levels.factors.iter().map(FactorLevels::name));
     let figures = |measure: &Measure| {
-        Column::figures(label(*measure), levels.factors.iter().map(|factor| figure(factor, *measure)))
+        Column::figures(level_label(*measure), levels.factors.iter().map(|factor| level_figure(factor, *measure)))
     };
     std::iter::once(names).chain(measures.iter().map(figures)).collect()
 }
 
+/// What a factor adds by a measure, marked where it is said in words.
+pub(in crate::report) fn level_figure(factor: &FactorLevels, measure: Measure) -> String {
+    let Some(level) = factor.level(measure) else { return "–".to_owned() };
+    let mark = if level.is_said { "* " } else { "" };
+    mark.to_owned() + &measure.shown(&level.estimate)
+}
+
 /// What a measure is called here: what flags are on for, and not which kind of pages.
-const fn label(measure: Measure) -> &'static str {
+pub(in crate::report) const fn level_label(measure: Measure) -> &'static str {
     match measure {
         Measure::StartAnonBytes => "at the start",
         Measure::SettledAnonBytes => "settled memory",
@@ -69,7 +83,7 @@ fn not_additive(NotAdditive { measure, cell, above }: &NotAdditive) -> String {
     let side = if *above > 0.0 { "above" } else { "below" };
     format!(
         "{} does not add up: {cell} is {size} {side} the sum of what the other cells show; some cost together what neither costs alone",
-        label(*measure)
+        level_label(*measure)
     )
 }
 
@@ -84,7 +98,7 @@ fn left_out(cells: &[LeftOut]) -> Vec<String> {
         let names: Vec<&str> = cells.iter().filter(alike).map(|cell| cell.cell.as_str()).collect();
         let more = names.len().saturating_sub(LEFT_OUT_NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {}", counted(more, "more cell")) };
-        let of = measures.iter().map(|measure| label(*measure)).collect::<Vec<_>>().join(" and ");
+        let of = measures.iter().map(|measure| level_label(*measure)).collect::<Vec<_>>().join(" and ");
         let of = if of.is_empty() { String::new() } else { format!(" of {of}") };
         format!("left out{of}: {}{more}: {reason}", names[..names.len().min(LEFT_OUT_NAMED)].join(", "))
     };
@@ -92,7 +106,7 @@ fn left_out(cells: &[LeftOut]) -> Vec<String> {
 }
 
 /// What is said of levels beside what is said of growth, for the end of a report; empty where nothing is.
-pub(super) fn described(levels: &Levels, flags: &[FlagFinding], axes: &[AxisFinding]) -> String {
+pub(in crate::report) fn described(levels: &Levels, flags: &[FlagFinding], axes: &[AxisFinding]) -> String {
     let mut said: Vec<&FactorLevels> = levels.factors.iter().filter(|factor| factor.is_said()).collect();
     let weight = |factor: &FactorLevels| {
         let shares = MEASURES.into_iter().filter_map(|measure| factor.said(measure));

@@ -6,7 +6,7 @@ use crate::outcome::Outcome;
 use crate::scenario::LiveFrom;
 
 /// What is said of live bytes.
-pub(super) fn notes(cells: &[Outcome]) -> Vec<String> {
+pub(in crate::report) fn notes(cells: &[Outcome]) -> Vec<String> {
     let counted = |outcome: &Outcome| {
         let decides = outcome.live_from == Some(LiveFrom::Preload) && outcome.live_not_believed.is_none();
         let note = "live bytes are counted by a library that steep loads into the program, which is not changed \

@@ -1,19 +1,18 @@
 //! What stands behind each verdict that is not clear, and what else is to be known of a run.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::settling::settled_by;
 use super::super::{Layout, Report};
 use super::kept::{kept_notes, place_notes, rerun_notes};
 use super::prose::{command, wrapped};
+use super::run_notes::run_notes;
 use crate::kept::{Ending, Frame, Holder};
 use crate::outcome::{ByRequest, Confirmed, HeldMemory, OtherSeries, Outcome, PhaseJudgement, Retained, WorkerEnds};
 use crate::scenario::Code;
 use crate::threshold::ThresholdOutcome;
 use crate::trace::{ExternalLoad, FlowCounts};
 use steep_judge::growth::Layer;
-use steep_judge::ids::CellId;
 use steep_judge::isolation::{Finding, FlagFinding, Guilt, KeptBy};
 use steep_judge::units::{Estimate, duration_text};
 use steep_judge::verdict::Verdict;
@@ -41,47 +40,7 @@ pub(super) fn notes(report: &Report, layout: Layout) -> String {
             text.push_str(&wrapped(&format!("{}: {note}", outcome.cell), layout));
         }
     }
-    for alike in &report.alike {
-        let note = "they are not compared; does anything in the source ask for it?";
-        text.push_str(&wrapped(&format!("{}; {note}", alike.described()), layout));
-    }
-    let unverified: Vec<&str> =
-        report.flags.iter().filter(|flag| flag.unverified).map(|flag| flag.flag.as_str()).collect();
-    if !unverified.is_empty() {
-        let note = format!(
-            "? unverified: nothing showed that {} took effect; give the flag a `verify`",
-            unverified.join(", ")
-        );
-        text.push_str(&wrapped(&note, layout));
-    }
-    let allocators: BTreeSet<&str> =
-        report.cells.iter().filter_map(|outcome| outcome.unverified_allocator.as_deref()).collect();
-    if !allocators.is_empty() {
-        let names = allocators.into_iter().collect::<Vec<_>>().join(", ");
-        let note = format!("unverified: nothing showed that the allocator {names} is in use; give it a `verify`");
-        text.push_str(&wrapped(&note, layout));
-    }
-    if report.cells.iter().any(|outcome| outcome.users.is_some()) {
-        let note = "closed load: a slow service was asked less, and the latencies leave out what an open load would have \
-                    felt (coordinated omission)";
-        text.push_str(&wrapped(note, layout));
-    }
-    let not_counted: BTreeSet<&str> =
-        report.cells.iter().flat_map(|outcome| &outcome.not_counted).map(String::as_str).collect();
-    if !not_counted.is_empty() {
-        let list = not_counted.into_iter().collect::<Vec<_>>().join("; ");
-        text.push_str(&wrapped(&format!("not counted as memory of the service: {list}"), layout));
-    }
-    if report.cells.iter().any(|outcome| outcome.without_load) {
-        let note = "nothing was asked (load.model = \"none\"): growth is known per hour only";
-        text.push_str(&wrapped(note, layout));
-    }
-    if !report.not_asked.is_empty() {
-        let cells: Vec<&str> = report.not_asked.iter().map(CellId::as_str).collect();
-        let note = format!(
-            "not asked for, and nothing is known of: {} (steep run FILE --resume RUN soaks them)",
-            cells.join(", ")
-        );
+    for note in run_notes(report) {
         text.push_str(&wrapped(&note, layout));
     }
     for missing in &report.missing {
