@@ -273,11 +273,14 @@ pub struct HistoryOptions {
     #[arg(long, value_name = "ID")]
     pub cell: Option<String>,
     /// How to print the result
-    #[arg(long, value_enum, default_value_t = ResultFormat::Terminal)]
-    pub format: ResultFormat,
+    #[arg(long, value_enum, default_value_t = HistoryFormat::Terminal)]
+    pub format: HistoryFormat,
     /// Print all nights and every column, each row on one line
     #[arg(long)]
     pub wide: bool,
+    /// Write to this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Options of `steep clean`.
@@ -401,8 +404,8 @@ impl Cli {
     pub fn agreeing(self) -> Result<Self, clap::Error> {
         let (wide, has_tables) = match &self.command {
             Command::Plan(PlanOptions { format, wide, .. }) => (*wide, *format == PlanFormat::Table),
-            Command::Analyze(AnalyzeOptions { format, wide, .. })
-            | Command::History(HistoryOptions { format, wide, .. }) => (*wide, *format == ResultFormat::Terminal),
+            Command::Analyze(AnalyzeOptions { format, wide, .. }) => (*wide, *format == ResultFormat::Terminal),
+            Command::History(HistoryOptions { format, wide, .. }) => (*wide, *format == HistoryFormat::Terminal),
             Command::Compare(options) => {
                 if let Some(message) = options.disagreement() {
                     return Err(Self::command().error(ErrorKind::WrongNumberOfValues, message));
@@ -436,6 +439,17 @@ pub enum PlanFormat {
     Table,
     /// For programs
     Json,
+}
+
+/// How a history is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HistoryFormat {
+    /// For people
+    Terminal,
+    /// For programs
+    Json,
+    /// For browsers: one file with figures, without network
+    Html,
 }
 
 /// How a result is printed.

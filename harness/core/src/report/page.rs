@@ -13,14 +13,17 @@ mod columns;
 mod course;
 mod curve;
 mod decision;
+mod document;
 mod embedded;
 mod endpoints;
 mod fit;
 mod flags;
+mod history;
 mod icicle;
 mod intervals;
 mod levels;
 mod memory;
+mod nights;
 mod order;
 mod overview;
 mod prose;
@@ -29,22 +32,17 @@ mod scale;
 mod tabular;
 mod traffic;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest as _, Sha256};
+use maud::{Markup, PreEscaped, html};
 
 use self::answer::Answer;
 use self::cell::{Drawing, cell};
 pub use self::course::Course;
+use self::document::document;
+pub use self::history::history_page;
 use self::order::worst_first;
 use super::Report;
 use crate::outcome::Outcome;
-use crate::visible::visible;
 use steep_judge::verdict::Verdict;
-
-const STYLE: &str = include_str!("page/page.css");
-const SCRIPT: &str = include_str!("page/page.js");
 
 /// Columns of a curve, all curves of a page together bounded: a curve is narrower where there are many.
 const MOST_COLUMNS: usize = 480;
@@ -107,42 +105,25 @@ impl Page<'_> {
     #[must_use]
     pub fn with_cells(&self, cells: &[String]) -> String {
         let report = self.report;
-        let title = format!("{} – {}", report.name, report.started);
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta http-equiv="Content-Security-Policy" content=(policy());
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    meta name="generator" content=(format!("steep {}", report.steep));
-                    title { (title) }
-                    style { (PreEscaped(STYLE)) }
-                }
-                body {
-                    a.skip href="#cells" { "Skip to the cells" }
-                    header {
-                        h1 { (report.name) }
-                        (overview::headline(report))
-                    }
-                    main {
-                        (self.first_screen())
-                        (flags::flags(report))
-                        (levels::levels(report))
-                        (allocators::allocators(report))
-                        (overview::notes(report))
-                        section #cells aria-labelledby="cells-head" {
-                            h2 #cells-head { "Cells" }
-                            @for cell in cells { (PreEscaped(cell)) }
-                        }
-                    }
-                    footer { p { "Written by steep " (report.steep) ". This page asks nothing of any network." } }
-                    script { (PreEscaped(SCRIPT)) }
+        let body = html! {
+            a.skip href="#cells" { "Skip to the cells" }
+            header {
+                h1 { (report.name) }
+                (overview::headline(report))
+            }
+            main {
+                (self.first_screen())
+                (flags::flags(report))
+                (levels::levels(report))
+                (allocators::allocators(report))
+                (overview::notes(report))
+                section #cells aria-labelledby="cells-head" {
+                    h2 #cells-head { "Cells" }
+                    @for cell in cells { (PreEscaped(cell)) }
                 }
             }
         };
-        visible(&page.into_string()).into_owned()
+        document(&format!("{} – {}", report.name, report.started), &report.steep, &body)
     }
 
     fn first_screen(&self) -> Markup {
@@ -155,16 +136,6 @@ impl Page<'_> {
             }
         }
     }
-}
-
-/// What the page may do: show itself with its own style, and run its own script.
-fn policy() -> String {
-    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
-    format!(
-        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
-    )
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub use self::compared::compared;
 use self::flags::flags;
 pub(super) use self::flags::guilt;
 pub use self::history::history;
+pub(super) use self::history::night_status;
 pub(super) use self::kept::{described as described_place, percent};
 use self::known::known;
 pub(super) use self::known::note as known_note;

@@ -9,7 +9,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use steep_core::exit::Status;
 use steep_core::history::{Figure, History, LONGEST_LINE, Night, Recorded, Taken, names, nights};
 use steep_core::outcome::Outcome;
-use steep_core::report::{Layout, history};
+use steep_core::report::{Layout, history, history_page};
 use steep_core::scenario::Judge;
 use steep_core::sim::SimService;
 use steep_core::testing::{decoded, sound};
@@ -146,4 +146,26 @@ fn what_is_printed_for_people() {
     let nights = simulated(&mut ChaCha8Rng::seed_from_u64(7), 30, 30.0);
     let found = History::new("shop", &nights, 1);
     insta::assert_snapshot!(history(&found, None, Layout::new(Some(110), false)));
+}
+
+#[test]
+fn the_page_says_what_changed_and_has_a_line_and_a_point_for_each_night() {
+    let nights = simulated(&mut ChaCha8Rng::seed_from_u64(7), 30, 30.0);
+    let found = History::new("shop <b>", &nights, 1);
+    let change = found.cells[0].changes.last().expect("a change");
+    let page = history_page(&found, None);
+    let page = page.split("<script>").next().expect("a page");
+    assert!(page.contains("shop &lt;b&gt; – nights") && !page.contains("NaN"));
+    let sentence = page.find(&change.sentence).expect("what changed");
+    let first = page.find("<figure").expect("a figure");
+    assert!(sentence < first, "what changed stands first");
+    // A head row and 30 nights; a point each in three figures, and the change as a band in that of its figure.
+    let (rows, points) = (page.matches("<tr>").count(), page.matches("class=\"point").count());
+    assert_eq!((rows, points, page.matches("class=\"band\"").count()), (2 + 31, 3 * 30, 1));
+    assert!(page.contains("1 line of the file cannot be read"));
+
+    let other = history_page(&found, Some(&CellId::parse("sessions")));
+    assert!(!other.contains("<figure") && other.contains("No lasting change"));
+    let calm = simulated(&mut ChaCha8Rng::seed_from_u64(7), 1, 0.0);
+    assert!(history_page(&History::new("shop", &calm, 0), None).contains("No lasting change"));
 }

@@ -74,7 +74,8 @@ read here. Commit it, cache it, or keep it in a bucket: it outlives the folders 
 Examples:
   steep history checkout
   steep history checkout --cell sessions --wide
-  steep history checkout --results /srv/soaks --format json";
+  steep history checkout --results /srv/soaks --format json
+  steep history checkout --format html -o nights.html";
 
 pub(super) const CLEAN_HELP: &str = "\
 What is to be deleted is printed first, and then asked for, unless --yes or --dry-run is given. Only

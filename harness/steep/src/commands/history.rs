@@ -6,18 +6,18 @@ use anyhow::{Context as _, bail};
 
 use super::output::{json, layout, print, status_of, tell};
 use super::report::in_full;
-use crate::cli::{HistoryOptions, ResultFormat};
+use crate::cli::{HistoryFormat, HistoryOptions};
 use crate::shell::store::{RunFolder, RunRecord, nights, read_header};
 use steep_core::conditions::Conditions;
 use steep_core::exit::Status;
 use steep_core::history::{History, Night, Recorded, names};
-use steep_core::report::{self, Report};
+use steep_core::report::{self, Layout, Report};
 use steep_judge::ids::CellId;
 
 /// Prints the history of a scenario. One that was printed is a success whatever it says.
 #[must_use]
 pub fn history(options: &HistoryOptions) -> Status {
-    let HistoryOptions { name, results, cell, format, wide } = options;
+    let HistoryOptions { name, results, cell, format, wide, output } = options;
     let print = || -> Result<Status, anyhow::Error> {
         let lines =
             nights::lines(results).context("there is no history: `steep run` adds a line to it for each run")?;
@@ -35,10 +35,15 @@ pub fn history(options: &HistoryOptions) -> Status {
             bail!("no night has a cell \"{unknown}\"; they have {}", known.join(", "));
         }
         let text = match format {
-            ResultFormat::Json => json(&history)?,
-            ResultFormat::Terminal => report::history(&history, cell.as_ref(), layout(*wide)),
+            HistoryFormat::Json => json(&history)?,
+            HistoryFormat::Html => report::history_page(&history, cell.as_ref()),
+            HistoryFormat::Terminal => {
+                // A file is as wide whatever window stands beside it.
+                let layout = if output.is_some() { Layout::new(None, *wide) } else { layout(*wide) };
+                report::history(&history, cell.as_ref(), layout)
+            }
         };
-        print(&text, None)?;
+        print(&text, output.as_deref())?;
         Ok(Status::Clean)
     };
     status_of(print())

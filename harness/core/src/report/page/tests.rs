@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::document::{SCRIPT, STYLE, policy};
 use super::*;
 use crate::outcome::Outcome;
 use crate::report::Results;
@@ -13,6 +14,7 @@ use crate::sim::{SimService, soak};
 use crate::testing::{decoded, sound};
 use crate::trace::{Disturbance, DisturbanceKind, Exit, FromRecords as _, Percentiles, Record, Trace};
 use crate::trace::{WorkerCause, WorkerEnd};
+use crate::visible::visible;
 use steep_judge::units::SinceStart;
 
 fn at(seconds: u64) -> SinceStart {

@@ -63,7 +63,7 @@ fn nights(course: &Course, layout: Layout) -> String {
         figures("commit", &|night| Some(night.commit.clone()).filter(|commit| !commit.is_empty())),
     ];
     if layout.is_wide() {
-        columns.push(figures("run is", &|night| Some(status(night.status).to_owned())));
+        columns.push(figures("run is", &|night| Some(night_status(night.status).to_owned())));
     }
     columns.push(figures("14 nights", &|night| Some(night.sparkline.clone())));
     let mut text = table(&columns, layout);
@@ -81,7 +81,8 @@ fn changes(course: &Course, layout: Layout) -> String {
     course.changes.iter().map(|change| wrapped(&format!("{}: {}", course.cell, change.sentence), layout)).collect()
 }
 
-const fn status(status: Status) -> &'static str {
+/// What a run came to.
+pub(in crate::report) const fn night_status(status: Status) -> &'static str {
     match status {
         Status::Finding => "a finding",
         Status::NotDone => "not done",
