@@ -86,10 +86,20 @@ const use = async (file, width) => {
       curve: plot.querySelector("[data-columns]")?.getAttribute("d") };
   });
   const before = await state();
+  const top = () => tab.evaluate(() => document.activeElement.getBoundingClientRect().top + scrollY);
+  const stood = await top();
   await tab.keyboard.press("End");
   await until(tab, (text) => document.activeElement.getAttribute("aria-valuetext") !== text, "End reads nothing", check, before.text);
   const end = await state();
   check(/after .*(live bytes|anonymous memory) /.test(end.text), `the cursor reads: ${end.text}`);
+  check(Math.abs((await top()) - stood) < 1, `the figure moved by ${(await top()) - stood} pixels when it was read`);
+  // What was inflated is what the table says of the last moment.
+  const last = await tab.evaluate(() => {
+    const table = document.activeElement.closest("[data-timeline]").querySelector("details.twin table");
+    const [heads, cells] = ["thead th", "tbody tr:last-child > *"].map((part) => [...table.querySelectorAll(part)]);
+    return heads.slice(1).map((head, place) => `${head.textContent} ${cells[place + 1].textContent}`);
+  });
+  check(last.length > 0 && last.every((value) => end.text.includes(value)), `${end.text} is not ${last.join(", ")}`);
   for (let presses = 0; presses < 3; presses += 1) await tab.keyboard.press("ArrowLeft");
   await until(tab, (text) => document.activeElement.getAttribute("aria-valuetext") !== text, "an arrow reads nothing", check, end.text);
   await tab.keyboard.press("+");
@@ -107,7 +117,6 @@ const use = async (file, width) => {
   // A mouse is where the window is.
   await track.scrollIntoView();
   await frame(tab);
-  // The values of the moment are written above the figure, and may move it.
   const near = await track.boundingBox();
   await tab.mouse.move(near.x + near.width * 0.3, near.y + near.height / 2);
   await frame(tab);

@@ -11,6 +11,9 @@ use rustix::fs::OFlags;
 /// The largest text that people write: scenarios, configuration, certificates.
 pub const LARGEST_TEXT: u64 = 16 << 20;
 
+/// Bytes that are read at once of a file that is read line by line: a trace of a night has 80 MB.
+const READ_AT_ONCE: usize = 64 << 10;
+
 /// Opens the file at `path` to be read. Links are followed: the user named it.
 ///
 /// # Errors
@@ -57,7 +60,7 @@ pub fn each_line(path: &Path, most: u64, goes_on: impl FnMut(&[u8]) -> bool) -> 
 /// # Errors
 /// As of [`read`].
 pub fn each_line_of(text: impl io::Read, most: u64, mut goes_on: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
-    let mut lines = BufReader::new(text.take(most + 1));
+    let mut lines = BufReader::with_capacity(READ_AT_ONCE, text.take(most + 1));
     let (mut line, mut seen) = (Vec::new(), 0);
     while lines.read_until(b'\n', &mut line)? > 0 {
         seen += line.len() as u64;

@@ -9,6 +9,7 @@ pub mod packed;
 pub mod runs;
 pub mod sharing;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -370,7 +371,8 @@ fn read_records<T: FromRecords>(path: &Path, most_lines: usize) -> Result<T, Sto
     let text = packed::open(&path).map_err(|source| StoreError::File { path: path.clone(), source })?;
     let read = files::each_line_of(text, LARGEST_TRACE, |line| {
         // A machine that died may leave anything in the last line.
-        wrong = reading.line(&String::from_utf8_lossy(line)).err();
+        let line = str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
+        wrong = reading.line(&line).err();
         lines += 1;
         wrong.is_none() && lines < most_lines
     });

@@ -33,7 +33,7 @@ struct DescribedColumn {
     label: &'static str,
     unit: Unit,
     kind: Kind,
-    /// Whether any row has a value.
+    /// Whether any row has a value above zero: what is zero all the time is not read out.
     known: bool,
     #[serde(flatten)]
     written: Written,
@@ -75,7 +75,7 @@ fn describe(table: &Table, packer: &mut Packer) -> Described {
         label: column.label,
         unit: column.unit,
         kind: column.kind,
-        known: column.is_known(),
+        known: column.is_there(),
         written: write(column, table, packer),
     });
     Described { rows: table.rows(), planes, columns: columns.collect() }

@@ -55,6 +55,15 @@ pub(super) fn in_words(finding: &Finding) -> String {
     }
 }
 
+/// The class that colours it: what is undecided does not look like what is innocent.
+fn class(finding: &Finding) -> &'static str {
+    match &finding.guilt {
+        Guilt::Innocent => "calm",
+        guilt if guilt.is_named() => "bad",
+        _ => "open",
+    }
+}
+
 fn listed(findings: &[(String, &Finding)]) -> Markup {
     let heads = [
         Head::Words("flag"),
@@ -75,7 +84,7 @@ fn listed(findings: &[(String, &Finding)]) -> Markup {
         };
         vec![
             html! { code { (name) } },
-            html! { span class=(if finding.guilt.is_named() { "bad" } else { "calm" }) { (in_words(finding)) } },
+            html! { span class=(class(finding)) { (in_words(finding)) } },
             text(or_dash(finding.posterior.map(|posterior| format!("{posterior:.3}")))),
             text(or_dash(effect.and_then(|effect| effect.per_request).map(|each| each.compact()))),
             text(or_dash(effect.map(|effect| effect.per_hour.compact()))),
