@@ -14,6 +14,7 @@ mod container;
 mod ending;
 mod folded;
 mod growth;
+mod jemalloc;
 mod own_calls;
 mod places;
 mod pprof;
@@ -33,6 +34,9 @@ pub use self::chains::chains;
 pub use self::ending::{Course, Ending, Holder, each_moment, ending};
 pub use self::folded::{Folded, folded};
 pub use self::growth::{StackGrowth, growth};
+pub use self::jemalloc::{
+    HeapProfile, MalformedProfile, Profiling, expected_bytes_between, heap_profile, is_of_allocator, profiled_by,
+};
 pub use self::places::{HotSpot, LongLived, Place, allocator_us, hot_spots, long_lived};
 pub use self::pprof::pprof;
 pub use self::sampling::{finely, sample_every, sample_every_in_search};
@@ -49,6 +53,9 @@ pub const PARTS: usize = 12;
 pub struct Series {
     /// [`SCHEMA`].
     pub schema: u32,
+    /// Who sampled.
+    #[serde(default, skip_serializing_if = "SampledBy::is_library")]
+    pub sampled_by: SampledBy,
     /// Mean bytes between two samples.
     pub sample_every_bytes: u64,
     /// Samples for which there was no room.
@@ -68,6 +75,24 @@ pub struct Series {
     /// Bins of time, in which survivors are counted by their birth; none in older files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bins: Option<Bins>,
+}
+
+/// Who samples stacks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SampledBy {
+    /// The library that steep loads into the program.
+    #[default]
+    Preload,
+    /// jemalloc, which the program has, in its heap profiles: nothing is known of births.
+    Jemalloc,
+}
+
+impl SampledBy {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_library(&self) -> bool {
+        *self == Self::Preload
+    }
 }
 
 /// Bins of the time that was watched, and what was asked in each.

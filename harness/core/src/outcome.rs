@@ -227,6 +227,9 @@ pub struct Outcome {
     /// What each chain of calls keeps, by which cells are compared; none where no stacks were sampled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stacks: Option<CellStacks>,
+    /// Who sampled the stacks, where it was not the preloaded library.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stacks_sampled_by: Option<kept::SampledBy>,
     /// The places that allocate most for each request, whether it is kept or not, the largest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hot_spots: Vec<kept::HotSpot>,
@@ -369,6 +372,7 @@ impl Outcome {
             allocator_cpu_share: None,
             long_lived: Vec::new(),
             lost_samples: 0,
+            stacks_sampled_by: None,
             unverified_flags: header.unverified_flags.clone(),
             unverified_allocator: header.unverified_allocator.clone(),
             coded: header.coded.clone(),

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::by_request::flow_of;
-use crate::kept;
+use crate::kept::{self, SampledBy};
 use steep_judge::verdict::Verdict;
 
 impl Outcome {
@@ -12,7 +12,8 @@ impl Outcome {
     #[must_use]
     pub fn with_stacks(mut self, series: Option<&kept::Series>) -> Self {
         let Some(series) = series else { return self };
-        if self.live_not_believed.is_none() {
+        // What jemalloc says it holds is that, whoever counts beside it.
+        if self.live_not_believed.is_none() || series.sampled_by == SampledBy::Jemalloc {
             let mut causes = kept::causes(series, &kept::growth(series));
             let askers = causes.iter_mut().filter_map(|cause| cause.asked_by.as_mut()).flat_map(|by| &mut by.requests);
             askers.for_each(|asker| asker.flow = flow_of(&self.flow_of_steps, &asker.name));
@@ -27,6 +28,7 @@ impl Outcome {
         self.allocator_cpu_share = kept::allocator_us(series).zip(cpu_us).map(|(allocator, all)| allocator / all);
         self.long_lived = kept::long_lived(series);
         self.lost_samples = series.lost_samples;
+        self.stacks_sampled_by = Some(series.sampled_by).filter(|by| *by != SampledBy::Preload);
         if self.verdict() == Verdict::Crashed || self.headroom_exceeded {
             self.held_at_end = kept::ending(series).map(Box::new);
         }

@@ -243,11 +243,16 @@ struct WithCounting {
 fn counting(soaking: &Soaking<'_>, cell_folder: &Path) -> Result<WithCounting, NotLoaded> {
     let not_verified = |message: &dyn ToString| NotLoaded::new(EndReason::NotVerified, &message.to_string());
     let mut settings = settled(soaking).map_err(|error| not_verified(&error))?;
-    let env_without = settings.env.clone();
+    let mut env_without = settings.env.clone();
     let folders = (soaking.scenario_folder, cell_folder);
-    let (built, every) = (soaking.built(), soaking.sample_every);
-    let arranged = Arranged::before_start(soaking.scenario, folders, built.as_deref(), every, &mut settings)
+    let (scenario, built, every) = (soaking.scenario, soaking.built(), soaking.sample_every);
+    let arranged = Arranged::before_start(scenario, folders, built.as_deref(), every, &mut settings)
         .map_err(|error| not_verified(&asked_for(&error)))?;
+    let arranged = arranged.with_profiles(scenario, cell_folder, every, &whole_env(scenario, &settings));
+    if let Some(profiles) = &arranged.profiles {
+        profiles.add_to(&mut settings.env);
+        profiles.add_to(&mut env_without);
+    }
     Ok(WithCounting { settings, env_without, arranged })
 }
 

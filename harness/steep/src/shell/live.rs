@@ -3,6 +3,7 @@
 mod arenas;
 mod arranged;
 mod heap;
+mod jemalloc;
 mod large;
 mod linked;
 mod obstacle;
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 
 pub use self::arranged::Arranged;
 pub use self::heap::HeapLooks;
+pub use self::jemalloc::{HeapProfiles, ProfileLog};
 pub use self::linked::link_arguments;
 pub use self::preloaded::{Counted, LiveError, Preloaded};
 pub use self::profiles::write_profiles;
@@ -83,12 +85,27 @@ struct Last {
 }
 
 /// What the stacks kept.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Kept {
     /// While the cell was judged, and at the end of one that crashed; none where there was no time to look.
     pub series: Option<Series>,
     /// When the service came close to its limit; none where it did not.
     pub at_limit: Option<Series>,
+    /// What was wrong with heap profiles of the service's own.
+    pub flaw: Option<String>,
+}
+
+impl Kept {
+    /// By the library that was `counting`, and by what its own allocator wrote where the library sees nothing of it; of
+    /// a service that crashed until its end. Takes seconds.
+    #[must_use]
+    pub fn of(counting: Option<Counting>, profiles: Option<ProfileLog>, crashed_at: Option<SinceStart>) -> Self {
+        let counted = counting.map(|counting| counting.finish(crashed_at)).unwrap_or_default();
+        match profiles.map(ProfileLog::finish) {
+            Some(profiles) => Self { series: profiles.series, flaw: profiles.flaw, ..counted },
+            None => counted,
+        }
+    }
 }
 
 /// Percents of the limit at which a snapshot of the stacks is kept, the highest first.
@@ -176,13 +193,12 @@ impl Counting {
 
     /// What the stacks kept, of a service that crashed until its end: the files of its processes outlive them. Takes
     /// seconds.
-    #[must_use]
-    pub fn finish(mut self, crashed_at: Option<SinceStart>) -> Kept {
+    fn finish(mut self, crashed_at: Option<SinceStart>) -> Kept {
         if let Some(t_s) = crashed_at {
             let moment = Moment { t_s, completed: self.last.completed };
             self.stacks.take(&self.preloaded, &self.last.processes, moment);
         }
-        let kept = Kept { series: self.stacks.finish(), at_limit: self.at_limit.finish() };
+        let kept = Kept { series: self.stacks.finish(), at_limit: self.at_limit.finish(), flaw: None };
         self.preloaded.remove();
         kept
     }

@@ -13,6 +13,7 @@ mod load;
 mod night;
 mod nights;
 mod ports;
+mod profiled;
 mod repeat;
 mod report_files;
 mod rerun;

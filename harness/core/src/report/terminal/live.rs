@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::kept::SampledBy;
 use crate::outcome::Outcome;
 use crate::scenario::LiveFrom;
 
@@ -19,9 +20,13 @@ pub(in crate::report) fn notes(cells: &[Outcome]) -> Vec<String> {
     };
     let not_believed =
         |outcome: &Outcome| outcome.live_not_believed.as_ref().map(|why| format!("judged by anonymous memory: {why}"));
+    let profiled = |outcome: &Outcome| {
+        let note = "lines come from the heap profiles of its jemalloc (prof:true), not from what steep loads into it";
+        (outcome.stacks_sampled_by == Some(SampledBy::Jemalloc)).then(|| note.to_owned())
+    };
     let mut said: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for outcome in cells {
-        let notes = [counted(outcome), not_counted(outcome), not_believed(outcome)];
+        let notes = [counted(outcome), not_counted(outcome), not_believed(outcome), profiled(outcome)];
         for note in notes.into_iter().flatten() {
             said.entry(note).or_default().push(outcome.cell.as_str());
         }

@@ -14,7 +14,7 @@ use crate::shell::driver::{DriverEnd, DriverEvent};
 use crate::shell::external::{self, LoadEnd};
 use crate::shell::latency_log::LatencyLog;
 use crate::shell::listener::Stranger;
-use crate::shell::live::{self, Arranged, Counting, HeapLooks, write_profiles};
+use crate::shell::live::{self, Arranged, Counting, HeapLooks, Kept, ProfileLog, write_profiles};
 use crate::shell::progress::Progress;
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
@@ -43,6 +43,7 @@ pub(super) struct CellUnderLoad<'r> {
     soaking: &'r Soaking<'r>,
     service: RunningService,
     counting: Option<Counting>,
+    profiles: Option<ProfileLog>,
     heap: HeapLooks,
     source: Source,
     sampler: Sampler,
@@ -104,6 +105,7 @@ impl<'r> CellUnderLoad<'r> {
             counting: arranged
                 .preloaded
                 .map(|library| Counting::new(library, scenario.service.memory_limit_bytes, clock)),
+            profiles: arranged.profiles.map(|profiles| ProfileLog::new(profiles, clock)),
             heap: HeapLooks::default(),
             source,
             sampler,
@@ -331,12 +333,13 @@ impl<'r> CellUnderLoad<'r> {
         let counted = self.counting.as_ref().map(|counting| counting.read(&sample.processes));
         let scenario = self.soaking.scenario;
         sample.heap = self.heap.tick(sample.t_s, &sample.processes).map(Box::new);
+        let mut phases = scenario.phases.iter();
+        let is_steady = phases.any(|phase| phase.name == self.phase && phase.role == Role::Steady);
+        if let Some(profiles) = &mut self.profiles {
+            profiles.tick(&sample, is_steady);
+        }
         match self.counting.as_mut().zip(counted) {
-            Some((counting, counted)) => {
-                let mut phases = scenario.phases.iter();
-                let is_steady = phases.any(|phase| phase.name == self.phase && phase.role == Role::Steady);
-                counting.count(&mut sample, &counted, read_at, is_steady);
-            }
+            Some((counting, counted)) => counting.count(&mut sample, &counted, read_at, is_steady),
             None => live::count(&mut sample, scenario, &self.service.client, LIVE_TIMEOUT).await,
         }
         self.samples += 1;
@@ -383,10 +386,12 @@ impl<'r> CellUnderLoad<'r> {
     }
 
     /// What the stacks kept, with their places in the source; what a crash left of it as well.
-    async fn write_stacks(&mut self, crashed_at: Option<SinceStart>) -> Result<(), CellError> {
-        let Some(counting) = self.counting.take() else { return Ok(()) };
+    /// Gives what was wrong with profiles of the service's own.
+    async fn write_stacks(&mut self, crashed_at: Option<SinceStart>) -> Result<Option<String>, CellError> {
+        let (counting, profiles) = (self.counting.take(), self.profiles.take());
         // Debug information takes seconds to read, on a thread that may be late.
-        let Ok(kept) = tokio::task::spawn_blocking(move || counting.finish(crashed_at)).await else { return Ok(()) };
+        let kept = tokio::task::spawn_blocking(move || Kept::of(counting, profiles, crashed_at)).await;
+        let kept = kept.unwrap_or_default();
         let (folder, id) = (self.soaking.folder, &self.soaking.cell.id);
         if let Some(series) = &kept.series {
             folder.write_json(Path::new(id.as_str()).join(STACKS_FILE), series)?;
@@ -396,7 +401,7 @@ impl<'r> CellUnderLoad<'r> {
         if let Some(series) = &kept.at_limit {
             folder.write_json(Path::new(id.as_str()).join(STACKS_AT_LIMIT_FILE), series)?;
         }
-        Ok(())
+        Ok(kept.flaw)
     }
 
     /// Hears the driver out, ends what still runs, and writes the last line.
@@ -419,7 +424,7 @@ impl<'r> CellUnderLoad<'r> {
             reason = EndReason::Failed;
             self.message = why;
         }
-        self.write_stacks((reason == EndReason::Crashed).then_some(ended_at)).await?;
+        let flaw_of_profiles = self.write_stacks((reason == EndReason::Crashed).then_some(ended_at)).await?;
         let latency_log = self.latency_log.finish();
         let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
         let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));
@@ -444,7 +449,7 @@ impl<'r> CellUnderLoad<'r> {
             exit: self.exit,
             killed_after_grace: self.killed_after_grace,
             something_left: self.something_left,
-            limits: self.sampler.limits().into_iter().map(str::to_owned).collect(),
+            limits: self.sampler.limits().into_iter().map(str::to_owned).chain(flaw_of_profiles).collect(),
             ..End::default()
         };
         if let Some(driver) = self.driver_end {
@@ -467,7 +472,12 @@ fn load_start(sampler: &Sampler, service: &RunningService, arranged: &Arranged) 
         started: wall_clock(),
         started_unix_s: since_1970.as_secs_f64(),
         started_boot_s: Moment::now().since_boot.as_secs_f64(),
-        limits: sampler.limits().into_iter().map(str::to_owned).chain(service.unknown.iter().cloned()).collect(),
+        limits: sampler
+            .limits()
+            .into_iter()
+            .map(str::to_owned)
+            .chain(service.unknown.iter().chain(&arranged.unprofiled).cloned())
+            .collect(),
         not_counted: sampler.not_counted().into_iter().map(str::to_owned).collect(),
         cpus: sampler.cpus(),
         limit_enforced_by: service.process.limited_by(),

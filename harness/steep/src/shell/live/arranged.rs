@@ -1,6 +1,6 @@
 //! Whether the library counts in a cell: as far as it can be known before the start, and as it is seen after it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::obstacle::{Obstacle, in_path, obstacle};
 use super::own_heaps::own_heaps;
-use super::{LiveError, Preloaded};
+use super::{HeapProfiles, LiveError, Preloaded};
 use crate::shell::preload::{self, PreloadError, VARIABLE};
 use crate::shell::process_tree;
 use steep_core::plan::CellSettings;
@@ -28,6 +28,12 @@ pub struct Arranged {
     pub refused: Option<String>,
     /// Heaps that it knows nothing of.
     pub own_heaps: Vec<OwnHeap>,
+    /// What the service's own jemalloc writes, where it is asked to and the library sees nothing of it.
+    pub profiles: Option<HeapProfiles>,
+    /// Why it writes none, although it is asked to.
+    pub unprofiled: Option<String>,
+    /// Whether something is known that keeps the library from it.
+    has_obstacle: bool,
     /// Whether the scenario leaves it to the program.
     is_free: bool,
 }
@@ -51,15 +57,16 @@ impl Arranged {
         }
         let is_free = scenario.service.lets_program_decide();
         let program = binary.map(Path::to_owned).or_else(|| program(scenario, scenario_folder));
-        let obstacle = program.and_then(|program| obstacle(&program)).filter(Obstacle::harms);
-        let laid = match obstacle {
+        let obstacle = program.and_then(|program| obstacle(&program));
+        let has_obstacle = obstacle.is_some();
+        let laid = match obstacle.filter(Obstacle::harms) {
             None => Preloaded::lay(cell_folder, sample_every),
             Some(obstacle) => Err(LiveError::Obstacle(obstacle)),
         };
         let preloaded = match laid {
             Ok(preloaded) => preloaded,
             Err(error) if is_free => {
-                return Ok(Self { refused: Some(error.to_string()), is_free, ..Self::default() });
+                return Ok(Self { refused: Some(error.to_string()), is_free, has_obstacle, ..Self::default() });
             }
             Err(error) => return Err(error),
         };
@@ -67,7 +74,25 @@ impl Arranged {
         let inherited = || std::env::var(VARIABLE).ok();
         let behind = settings.env.get(VARIABLE).cloned().unwrap_or_else(|| of_scenario.or_else(inherited));
         preloaded.add_to(&mut settings.env, behind.as_deref());
-        Ok(Self { preloaded: Some(preloaded), is_free, ..Self::default() })
+        Ok(Self { preloaded: Some(preloaded), is_free, has_obstacle, ..Self::default() })
+    }
+
+    /// Has the service's own jemalloc write heap profiles into `cell_folder`, where `env`, all its variables, asks for
+    /// them and the library is not there, or sees nothing of it.
+    pub fn with_profiles(
+        mut self,
+        scenario: &Scenario,
+        cell_folder: &Path,
+        sample_every: u64,
+        env: &BTreeMap<String, Option<String>>,
+    ) -> Self {
+        if self.preloaded.is_none() || self.has_obstacle {
+            match HeapProfiles::lay(scenario, cell_folder, sample_every, env) {
+                Ok(profiles) => self.profiles = profiles,
+                Err(why) => self.unprofiled = Some(format!("heap profiles of jemalloc: {why}")),
+            }
+        }
+        self
     }
 
     /// Whether a service that ended before it was ready is started once more without the library.

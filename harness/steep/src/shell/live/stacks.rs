@@ -1,6 +1,7 @@
 //! Snapshots of the stacks while a cell is under load, and what they come to at its end.
 
 mod calendar;
+mod profiled;
 mod survivors;
 
 use std::collections::BTreeMap;
@@ -10,12 +11,13 @@ use steep_live::layout::FILE_BYTES;
 use steep_live::{Snapshot, file_name};
 
 use self::calendar::{Calendar, counted};
+pub use self::profiled::Profiled;
 use self::survivors::{Birthdays, Survivors, survivors};
 use super::preloaded::Preloaded;
 use super::symbols::{Located, Symbols, places};
 use crate::shell::clock::Moment;
 use crate::shell::files;
-use steep_core::kept::{self, Call, Frame, Module, SCHEMA, Series, Stack};
+use steep_core::kept::{self, Call, Frame, Module, SCHEMA, SampledBy, Series, Stack, is_of_allocator};
 use steep_core::trace::{ProcessId, Sample};
 use steep_judge::units::SinceStart;
 
@@ -54,6 +56,23 @@ struct Process {
     stacks: Vec<Vec<u64>>,
     /// Its mappings, as the kernel writes them.
     maps: String,
+    /// Whether the stacks begin inside of its allocator.
+    begin_in_allocator: bool,
+}
+
+/// Calls among which the allocator's own are looked for: jemalloc's are four to eight, with its unwinder.
+const OF_ALLOCATOR: usize = 16;
+
+impl Process {
+    /// How many calls of a stack are inside of the allocator.
+    fn calls_of_allocator(&self, stack: &[Located]) -> usize {
+        let is_inside = |call: &Located| {
+            let file = call.module.as_ref().map_or("", |module| &module.file);
+            call.frames.iter().any(|frame| is_of_allocator(file, &frame.function))
+        };
+        let first = stack.iter().take(OF_ALLOCATOR).rposition(is_inside).filter(|_| self.begin_in_allocator);
+        first.map_or(0, |last| last + 1)
+    }
 }
 
 /// The snapshots of a cell.
@@ -75,6 +94,7 @@ pub struct StackLog {
     stride: u64,
     seen: u64,
     processes: BTreeMap<(u32, u64), Process>,
+    sampled_by: SampledBy,
     sample_every: u64,
     lost_samples: u64,
 }
@@ -94,6 +114,7 @@ impl StackLog {
             stride: 1,
             seen: 0,
             processes: BTreeMap::new(),
+            sampled_by: SampledBy::Preload,
             sample_every: 0,
             lost_samples: 0,
         }
@@ -102,12 +123,20 @@ impl StackLog {
     /// Takes a snapshot if one is due. To be called with each sample that is judged.
     pub fn tick(&mut self, preloaded: &Preloaded, sample: &Sample, moment: kept::Moment) {
         self.seen += 1;
-        let is_due = self.seen.is_multiple_of(self.stride);
-        if !is_due && !self.seen.is_multiple_of(FRESH) {
+        if !self.is_due() && !self.seen.is_multiple_of(FRESH) {
             return;
         }
-        let Some(sight) = self.look(preloaded, &sample.processes, moment) else { return };
-        if is_due {
+        if let Some(sight) = self.look(preloaded, &sample.processes, moment) {
+            self.keep_if_due(sight);
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.seen.is_multiple_of(self.stride)
+    }
+
+    fn keep_if_due(&mut self, sight: Sight) {
+        if self.is_due() {
             self.keep(sight);
         } else {
             self.fresh = Some(sight);
@@ -208,8 +237,10 @@ impl StackLog {
         for ((pid, start), process) in &self.processes {
             let places = places(&process.maps);
             for (number, addresses) in process.stacks.iter().enumerate() {
-                let calls: Vec<usize> =
-                    addresses.iter().map(|address| naming.call(symbols.call(&places, *address))).collect();
+                let mut located: Vec<Located> =
+                    addresses.iter().map(|address| symbols.call(&places, *address)).collect();
+                located.drain(..process.calls_of_allocator(&located));
+                let calls: Vec<usize> = located.into_iter().map(|call| naming.call(call)).collect();
                 let frames: Vec<usize> = calls.iter().flat_map(|call| naming.frames_of(*call)).copied().collect();
                 let stack = stacks.entry(frames.clone()).or_insert_with(|| Stack {
                     frames,
@@ -244,6 +275,7 @@ impl StackLog {
         let Naming { frames, modules, calls } = naming;
         Some(Series {
             schema: SCHEMA,
+            sampled_by: self.sampled_by,
             sample_every_bytes: self.sample_every,
             lost_samples: self.lost_samples,
             snapshots: self.snapshots.into_iter().map(|(moment, _)| moment).collect(),
