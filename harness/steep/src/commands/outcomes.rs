@@ -70,7 +70,7 @@ impl Outcomes {
     }
 
     /// Reads and judges the cells of `run` that are not known at once, on all CPUs. One that cannot be read stays
-    /// unknown: who asks for it is told why.
+    /// unknown: whoever asks for it gets the error.
     pub(super) fn read_ahead(&mut self, folder: &RunFolder, run: &RunRecord) {
         let ids = run.plan.cells.iter().map(|cell| &cell.id);
         let unknown: Vec<&CellId> = ids.filter(|id| !self.judged.contains_key(*id)).collect();

@@ -50,7 +50,9 @@ fn answer(history: &History, shown: &[&Course]) -> Markup {
         p.sentence.(class) {
             @match changes.first() {
                 None => { strong { "No lasting change" } " between these nights." }
-                Some((cell, change)) => { strong { "It changed" } " in " code { (cell) } ": " (prose(&change.sentence)) "." }
+                Some((cell, change)) => {
+                    strong { "It changed" } " in " code { (cell) } ": " (prose(&change.sentence)) "."
+                }
             }
         }
         @if changes.len() > 1 {

@@ -27,9 +27,9 @@ pub(super) fn figures(id: &str, course: &Course) -> Markup {
     let p99 = |night: &CourseNight| value(night.p99_us);
     let by = if course.growth == Figure::GrowthBytesPerHour { "Growth per hour" } else { "Growth per request" };
     html! {
-        (figure(&format!("{id}-growth"), by, course, course.growth, Axis::Bytes, 150.0, &growth))
-        (figure(&format!("{id}-settled"), "Settled memory", course, Figure::SettledAnonBytes, Axis::Bytes, 110.0, &settled))
-        (figure(&format!("{id}-p99"), "p99 of the slowest request", course, Figure::P99Us, Axis::Times, 110.0, &p99))
+        (figure(&format!("{id}-growth"), by, course, course.growth, 150.0, &growth))
+        (figure(&format!("{id}-settled"), "Settled memory", course, Figure::SettledAnonBytes, 110.0, &settled))
+        (figure(&format!("{id}-p99"), "p99 of the slowest request", course, Figure::P99Us, 110.0, &p99))
     }
 }
 
@@ -38,13 +38,13 @@ fn figure(
     title: &str,
     course: &Course,
     of: Figure,
-    axis: Axis,
     height: f64,
     value: &dyn Fn(&CourseNight) -> Option<Estimate<f64>>,
 ) -> Markup {
     let points: Vec<(usize, Estimate<f64>)> =
         course.nights.iter().enumerate().filter_map(|(place, night)| Some((place, value(night)?))).collect();
     let ends = points.iter().flat_map(|(_, one)| [one.low, one.value, one.high]);
+    let axis = if of == Figure::P99Us { Axis::Times } else { Axis::Bytes };
     let Some(scale) = Scale::around(axis, ends) else { return html! {} };
     let span = course.nights.len().saturating_sub(1).max(1) as f64;
     let x = |place: f64| LEFT + (WHOLE - LEFT - RIGHT) * if course.nights.len() > 1 { place / span } else { 0.5 };
@@ -71,14 +71,14 @@ fn figure(
                 @for change in &changes { (changed(course, change, &x, height)) }
                 path.interval d=(whiskers(&points, &x, &y)) {}
                 @for (place, one) in &points {
-                    @let night = &course.nights[*place];
+                    @let (night, x, y) = (&course.nights[*place], x(*place as f64), y(one.value));
                     g {
                         title { (night.started) ": " (of.shown(one)) ", " (night.verdict) }
                         @if night.verdict.is_clear() {
-                            circle.point cx=(format!("{:.1}", x(*place as f64))) cy=(format!("{:.1}", y(one.value))) r="3.5" {}
+                            circle.point cx=(format!("{x:.1}")) cy=(format!("{y:.1}")) r="3.5" {}
                         } @else {
-                            rect.point.sure x=(format!("{:.1}", x(*place as f64) - 4.0))
-                                y=(format!("{:.1}", y(one.value) - 4.0)) width="8" height="8" {}
+                            rect.point.sure x=(format!("{:.1}", x - 4.0)) y=(format!("{:.1}", y - 4.0))
+                                width="8" height="8" {}
                         }
                     }
                 }
