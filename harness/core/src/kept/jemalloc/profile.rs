@@ -1,4 +1,4 @@
-//! A heap profile as jemalloc writes it (`heap_v2`, prof_data.c):
+//! A heap profile as jemalloc writes it (`heap_v2`, `prof_data.c`):
 //!
 //! ```text
 //! heap_v2/524288
@@ -74,7 +74,7 @@ pub fn heap_profile(text: &str) -> Result<HeapProfile, MalformedProfile> {
         read += line.len();
         let at_line = |wrong| MalformedProfile { line: number, wrong };
         if reading.takes(line.trim()).map_err(at_line)? == Part::Mappings {
-            reading.profile.mappings = text[read..].to_owned();
+            text[read..].clone_into(&mut reading.profile.mappings);
             return Ok(reading.profile);
         }
     }
@@ -172,7 +172,8 @@ impl Counts {
 }
 
 /// What these samples, objects and bytes, stand for. An object of `s` bytes is sampled with probability
-/// `1 - exp(-s / every)`; its size is taken to be the mean one, which jemalloc knows and has seen to (`prof_do_unbias`).
+/// `1 - exp(-s / every)`; its size is taken to be the mean one, which jemalloc knows and has seen to
+/// (`prof_do_unbias`).
 fn stand_for((objects, bytes): (u64, u64), every: u64) -> (f64, f64) {
     if bytes == 0 {
         return (0.0, 0.0);

@@ -30,8 +30,8 @@ pub fn profiled_by(env: &BTreeMap<String, Option<String>>) -> Option<(&str, &str
 
 /// What `settings` say of `option`; the last word counts, as in jemalloc.
 fn value<'s>(settings: &'s str, option: &str) -> Option<&'s str> {
-    let pairs = settings.split(',').filter_map(|pair| pair.split_once(':'));
-    pairs.filter(|(name, _)| *name == option).last().map(|(_, value)| value)
+    let mut pairs = settings.rsplit(',').filter_map(|pair| pair.split_once(':'));
+    pairs.find(|(name, _)| *name == option).map(|(_, value)| value)
 }
 
 /// Bytes that a service allocates from one profile to the next in a soak of `phases`, if it takes some 8 KiB for each

@@ -8,7 +8,7 @@ use crate::scenario::schema::{Key, key};
 pub(in crate::scenario) const KEYS: &[Key] = &[
     key("allocators", TableMap, Default("{}"), "How each allocator but `system` is provided."),
     key("allocators.*.features", Texts, Default("[]"), "Cargo features that choose it."),
-    key("allocators.*.env", TextMap, Default("{}"), "Environment that tunes it."),
+    key("allocators.*.env", TextMap, Default("{}"), "Environment that tunes it; `prof:true` in its `MALLOC_CONF` as under `service.env`."),
     key("allocators.*.preload", Text, Optional, "A shared library that is loaded before all others (`LD_PRELOAD`), such as `libjemalloc.so.2`: looked for in the system's library folders, or with a `/` relative to the scenario file. Every process of the service must have it mapped once it is ready, or the cell is `invalid`."),
     key("allocators.*.verify", Table, Optional, "How to see that it is in use, as for flags. Without it: what is preloaded is looked for among the mapped files; of an allocator with `jemalloc` or `mimalloc` in its name and with `features`, its symbols in the program or its mapped library; all others are \"unverified\". Under `system` neither of these two may be in the service, if the axis has it: the cell is `invalid` then."),
     key("allocators.*.verify.contains", Text, Optional, "The answer to a GET of `path` contains this text."),

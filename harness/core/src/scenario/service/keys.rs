@@ -18,7 +18,7 @@ pub(in crate::scenario) const KEYS: &[Key] = &[
     key("service.rustflags", Texts, Default("[]"), "Flags for rustc; they get a target folder of their own."),
     key("service.command", Templates, Optional, "Any other program and its arguments, in place of `package`. A program with a `/` is relative to the scenario file."),
     key("service.args", Templates, Default("[]"), "Arguments after the program."),
-    key("service.env", TemplateMap, Default("{}"), "Variables of the service's environment, beside steep's own."),
+    key("service.env", TemplateMap, Default("{}"), "Variables of the service's environment, beside steep's own. A variable that ends in `MALLOC_CONF` and has `prof:true` has jemalloc write heap profiles where nothing can be loaded into the program: steep adds where and how often (docs/live-bytes.md)."),
     key("service.files", Tables, Default("[]"), "Files written before each start."),
     key("service.files[].from", Text, Required, "Template file, relative to the scenario file."),
     key("service.files[].to", Template, Required, "Where it is written, such as `{{dir}}/nginx.conf`."),

@@ -174,3 +174,40 @@ fn programs_of(supervisor_pid: u32) -> BTreeSet<PathBuf> {
     let new: Vec<u32> = processes.iter().map(|process| process.pid).filter(is_new).collect();
     new.into_iter().map(|pid| PathBuf::from(format!("/proc/{pid}/exe"))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A header of a program that is linked statically, and no more.
+    fn static_program() -> Vec<u8> {
+        let mut header = vec![0_u8; 64];
+        header[..8].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1, 0]);
+        let machine = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
+        for (at, field) in [(16, 2), (18, machine), (20, 1), (52, 64), (54, 56), (58, 64)] {
+            header[at..at + 2].copy_from_slice(&u16::to_le_bytes(field));
+        }
+        header
+    }
+
+    #[test]
+    fn a_program_that_the_library_sees_nothing_of_profiles_itself_where_it_is_asked_to() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = folder.path().join("shop");
+        fs::write(&program, static_program()).expect("a file");
+        let scenario = steep_core::testing::decoded(&steep_core::testing::sound("1m", ""));
+        let folders = (folder.path(), folder.path());
+        let profiles = |program: &Path, said: &str| {
+            let mut settings = CellSettings::default();
+            let arranged = Arranged::before_start(&scenario, folders, Some(program), 64 << 10, &mut settings);
+            let env = BTreeMap::from([("_RJEM_MALLOC_CONF".to_owned(), Some(said.to_owned()))]);
+            arranged.expect("it is arranged").with_profiles(&scenario, folder.path(), 64 << 10, &env).profiles
+        };
+        assert!(profiles(&program, "prof:true").is_some());
+        assert!(profiles(&program, "background_thread:true").is_none(), "nobody asks");
+        let own = std::env::current_exe().expect("the test's own path");
+        assert_eq!(profiles(&own, "prof:true").is_some(), steep_live::LIBRARY.is_empty(), "the library counts");
+    }
+}

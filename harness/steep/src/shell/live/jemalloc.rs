@@ -1,7 +1,7 @@
 //! Heap profiles that the service's own jemalloc writes into the cell's folder, where nothing can be loaded into it.
 //!
-//! jemalloc writes one whenever so many bytes were allocated. With each sample steep reads the newest that is whole, and
-//! removes the others, so that the folder is bounded however much is allocated.
+//! jemalloc writes one each time that a number of bytes was allocated. With each sample steep reads the newest that is
+//! whole, and removes the others, so that the folder is bounded however much is allocated.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
