@@ -22,6 +22,10 @@ test:
 fuzz SECONDS="60":
     STEEP_FUZZ_SECONDS={{SECONDS}} cargo test --release --package steep --test commands -- fuzz --nocapture
 
+# The tables of the preloaded library under an interpreter that finds data races and undefined behaviour (nightly, miri)
+miri:
+    PROPTEST_CASES=4 MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --package steep-live --lib
+
 # The scenarios are valid
 scenarios:
     for scenario in scenarios/*.toml; do cargo steep check "$scenario"; done

@@ -6,6 +6,10 @@
 //!   returns and takes it out before the address is passed on, so no two threads work on one address. An empty place is
 //!   taken by compare and swap; the address is stored last and cleared first; a check shows a sample that is torn.
 //! - **Stacks** are only added. Two threads that add the same one at once may add it twice: a reader adds up by frames.
+//!
+//! Miri runs the tests of this file, of the cells, the mappings and the arithmetic (`just miri`), in tables of some
+//! hundred entries: it looks for data races and undefined behaviour in orders that it chooses itself. The unsafe half
+//! it cannot run: that calls the C library, the unwinder and the loader, and is written in part for one machine.
 
 use core::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -117,14 +121,14 @@ const NO_ADDRESS: usize = 1;
 /// Where an address stands in the filter.
 #[inline(always)]
 fn place(address: usize) -> usize {
-    (spread(address) >> 48) as usize
+    (spread(address) >> (u64::BITS - at::FILTER_BYTES.ilog2())) as usize
 }
 
 /// Where its window in the samples begins.
 fn home(address: usize) -> usize {
-    (spread(address) >> 47) as usize
+    (spread(address) >> (u64::BITS - at::SAMPLES.ilog2())) as usize
 }
-const _: () = assert!(at::FILTER_BYTES == 1 << 16 && at::SAMPLES == 1 << 17);
+const _: () = assert!(at::FILTER_BYTES.is_power_of_two() && at::SAMPLES.is_power_of_two());
 
 #[inline(always)]
 fn spread(address: usize) -> u64 {
