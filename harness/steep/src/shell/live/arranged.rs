@@ -79,6 +79,7 @@ impl Arranged {
 
     /// Has the service's own jemalloc write heap profiles into `cell_folder`, where `env`, all its variables, asks for
     /// them and the library is not there, or sees nothing of it.
+    #[must_use]
     pub fn with_profiles(
         mut self,
         scenario: &Scenario,

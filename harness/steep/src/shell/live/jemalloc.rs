@@ -261,8 +261,10 @@ impl ProfileLog {
                  ({settings})"
             )
         });
-        let left = self.seen;
-        left.iter().for_each(|one| drop(fs::remove_file(&one.path)));
+        for one in &self.seen {
+            // One that cannot be removed is left.
+            let _ = fs::remove_file(&one.path);
+        }
         FromProfiles { series: self.stacks.finish(), flaw: flaw.or(self.flaw) }
     }
 }

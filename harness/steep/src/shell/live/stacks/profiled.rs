@@ -52,7 +52,9 @@ impl StackLog {
             found.insert((id.0, id.1, number), sizes);
         }
         let mut stacks = vec![Vec::new(); numbers.len()];
-        numbers.iter().for_each(|(calls, number)| stacks[*number].clone_from(calls));
+        for (calls, number) in &*numbers {
+            stacks[*number].clone_from(calls);
+        }
         known.stacks = stacks;
         profiled.last.insert(id, found);
         self.sampled_by = SampledBy::Jemalloc;
