@@ -1,9 +1,12 @@
-//! A soak under way, as a person follows it: two lines of text from what was recorded so far, in bounded memory.
+//! A soak under way, as a person follows it: a few lines of text from what was recorded so far, in bounded memory.
+
+mod address;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+pub use self::address::LiveAddress;
 use crate::outcome::UnderWay;
 use crate::sparkline::sparkline;
 use crate::trace::{Counts, PhaseSpan, Record, Sample, Traffic};
@@ -28,6 +31,8 @@ pub struct Following {
     total: Duration,
     under_way: UnderWay,
     growth: Option<Growth>,
+    /// The line that keeps most of what grows.
+    kept_at: Option<String>,
     at: SinceStart,
     phase: String,
     memory: Option<(Bytes, Bytes)>,
@@ -44,6 +49,7 @@ impl Following {
             total,
             under_way: UnderWay::new(phases, materiality),
             growth: None,
+            kept_at: None,
             at: SinceStart::default(),
             phase: String::new(),
             memory: None,
@@ -85,6 +91,17 @@ impl Following {
     /// Fits what was seen so far. It takes some milliseconds, so that whoever follows says when.
     pub fn fit(&mut self) {
         self.growth = self.under_way.growth();
+    }
+
+    /// What grows is kept at this place most of all, by the stacks so far; none: nothing grows for sure.
+    pub fn keeps_at(&mut self, place: Option<&str>) {
+        self.kept_at = place.map(|place| format!("kept at {place}"));
+    }
+
+    /// Where what grows is kept most of all; empty where it is not known.
+    #[must_use]
+    pub fn kept_at(&self) -> &str {
+        self.kept_at.as_deref().unwrap_or_default()
     }
 
     /// Where the soak is, and how its load comes.
@@ -190,6 +207,19 @@ mod tests {
         assert!(memory.contains(", so far 6") && memory.ends_with(" KiB per request"), "{memory}");
         let (_, before) = said(&leaking, 20);
         assert!(!before.contains("so far"), "nothing is fitted yet: {before}");
+    }
+
+    #[test]
+    fn the_line_that_grows_most_is_not_known_at_first() {
+        let scenario = decoded(&sound("1h", ""));
+        let trace = soak(&scenario, &SimService::default(), &[]).expect("a trace");
+        let mut following =
+            Following::new(&trace.header.phases, materiality(&trace.header.judge), scenario.soak_duration());
+        assert_eq!(following.kept_at(), "");
+        following.keeps_at(Some("src/sessions.rs:41 (83 %)"));
+        assert_eq!(following.kept_at(), "kept at src/sessions.rs:41 (83 %)");
+        following.keeps_at(None);
+        assert_eq!(following.kept_at(), "");
     }
 
     #[test]

@@ -23,5 +23,5 @@ pub use self::json::schema;
 pub use self::layout::Layout;
 pub use self::model::{Missing, Report, Results};
 pub use self::not_run::{NotJudged, NotRun};
-pub use self::page::{Course, Page, history_page};
+pub use self::page::{Course, Page, history_page, policy};
 pub use self::terminal::{cells, compared, history, outline_text, plan_table, profile, rehearsed, terminal};

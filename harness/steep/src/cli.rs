@@ -2,6 +2,7 @@
 
 mod help;
 
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use self::help::{
     ACCESS_LOG_HELP, ANALYZE_HELP, BISECT_HELP, CLEAN_HELP, COMPARE_HELP, COMPLETIONS_HELP, EXIT_STATUS, HISTORY_HELP,
     MAN_HELP, PROFILE_HELP, REPORT_HELP, RUN_HELP,
 };
+use steep_core::following::LiveAddress;
 use steep_core::night::Until;
 use steep_core::recorded::Columns;
 use steep_core::report::Format;
@@ -107,12 +109,18 @@ pub enum Command {
     /// Write a first scenario from an access log or an OpenAPI description
     #[command(subcommand, after_help = "Example:\n  steep import openapi openapi.yaml -o soak.toml")]
     Import(Import),
+    /// Shows a run that is under way; steep starts it by itself
+    #[command(hide = true)]
+    LiveView {
+        /// Folder of the run
+        run: PathBuf,
+    },
     /// Keeps a service and all its descendants; steep starts it by itself
     #[command(hide = true)]
     Supervise {
         /// The supervisor's own arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<std::ffi::OsString>,
+        args: Vec<OsString>,
     },
 }
 
@@ -156,6 +164,9 @@ pub struct RunOptions {
     /// Soak again what this run did not finish, in its folder
     #[arg(long, value_name = "RUN_DIR")]
     pub resume: Option<PathBuf>,
+    /// Show the run in a browser while it is under way, at this loopback address [default: 127.0.0.1, a free port]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = LiveAddress::DEFAULT)]
+    pub live: Option<LiveAddress>,
     /// Say nothing of progress: only warnings, errors and the report
     #[arg(short, long)]
     pub quiet: bool,
@@ -204,6 +215,9 @@ pub struct BisectOptions {
     /// Soak nothing: simulate this many searches of each kind, and say what they take
     #[arg(long, value_name = "N", conflicts_with_all = ["out", "resume"], value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub plan_only: Option<u32>,
+    /// Show the run in a browser while it is under way, at this loopback address [default: 127.0.0.1, a free port]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = LiveAddress::DEFAULT)]
+    pub live: Option<LiveAddress>,
     /// Say nothing of progress: only warnings, errors and the report
     #[arg(short, long)]
     pub quiet: bool,
@@ -396,6 +410,22 @@ impl CompareOptions {
     }
 }
 
+/// The words of a command line, with the address spelled out after each `--live` that has none, so that the scenario
+/// may follow it.
+#[must_use]
+pub fn spelled_out(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words = words.into_iter().peekable();
+    let mut all = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "--live" && !words.peek().is_some_and(|next| next.to_str().is_some_and(LiveAddress::is_meant)) {
+            all.push(format!("--live={}", LiveAddress::DEFAULT).into());
+        } else {
+            all.push(word);
+        }
+    }
+    all
+}
+
 impl Cli {
     /// The same, if its options agree.
     ///
@@ -422,6 +452,7 @@ impl Cli {
             | Command::Completions { .. }
             | Command::Man { .. }
             | Command::Import(_)
+            | Command::LiveView { .. }
             | Command::Supervise { .. } => (false, false),
         };
         if wide && !has_tables {

@@ -4,13 +4,13 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use steep::cli::{Cli, Command};
+use steep::cli::{Cli, Command, spelled_out};
 use steep::commands;
 use steep::shell::{console, interrupt};
 
 fn main() -> ExitCode {
     interrupt::survive_full_files();
-    let command = match Cli::try_parse().and_then(Cli::agreeing) {
+    let command = match Cli::try_parse_from(spelled_out(std::env::args_os())).and_then(Cli::agreeing) {
         Ok(cli) => cli.command,
         Err(error) if error.use_stderr() => return refused(&error),
         Err(help) => help.exit(),
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Compare(options) => commands::compare(&options),
         Command::History(options) => commands::history(&options),
         Command::Import(import) => commands::import(&import),
+        Command::LiveView { run } => commands::live_view(&run),
         Command::Supervise { args } => return steep::shell::supervisor::supervise(args),
     };
     ExitCode::from(status.code())

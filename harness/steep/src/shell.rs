@@ -15,6 +15,7 @@ pub mod interrupt;
 pub mod latency_log;
 pub mod listener;
 pub mod live;
+pub mod live_view;
 pub mod loopback;
 pub mod own_program;
 pub mod ports;

@@ -22,6 +22,7 @@ mod history;
 mod icicle;
 mod intervals;
 mod levels;
+mod live;
 mod memory;
 mod nights;
 mod order;
@@ -38,6 +39,7 @@ use self::answer::Answer;
 use self::cell::{Drawing, cell};
 pub use self::course::Course;
 use self::document::document;
+pub use self::document::policy;
 pub use self::history::history_page;
 use self::order::worst_first;
 use super::Report;
@@ -68,6 +70,8 @@ pub struct Page<'r> {
     pub scenario_folder: &'r str,
     /// Courses of its cells, in any order. What has none has no figures over time.
     pub courses: &'r [Course],
+    /// Whether the run is under way, and the page shown by a steep that draws it anew.
+    pub is_live: bool,
 }
 
 /// What identifies the section of a cell.
@@ -111,6 +115,7 @@ impl Page<'_> {
                 h1 { (report.name) }
                 (overview::headline(report))
             }
+            @if self.is_live { (live::bar()) }
             main {
                 (self.first_screen())
                 (flags::flags(report))
@@ -123,7 +128,7 @@ impl Page<'_> {
                 }
             }
         };
-        document(&format!("{} – {}", report.name, report.started), &report.steep, &body)
+        document(&format!("{} – {}", report.name, report.started), &report.steep, &body, self.is_live)
     }
 
     fn first_screen(&self) -> Markup {

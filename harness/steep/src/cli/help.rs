@@ -31,8 +31,12 @@ With --until the night is the plan: each cell is the one that tells most after t
 cell is begun that would not be over in time, and what was not soaked is reported and never counted as
 clean. With --resume such a run goes on in another night.
 
+With --live the page of the report is served while the run goes on, to browsers of this host only,
+and drawn anew every few seconds; it ends with the run (docs/live-view.md).
+
 Examples:
   steep run scenarios/quickstart.toml
+  steep run scenarios/quickstart.toml --live
   steep run soak.toml --cell baseline --cell sessions
   steep run soak.toml --until 07:00
   steep run soak.toml --resume results/checkout-20261122T220000Z

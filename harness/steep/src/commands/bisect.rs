@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail, ensure};
 
 use super::campaign::{Campaign, Refused, Search};
+use super::live_view::listen;
 use super::output::{layout, print, status_of};
 use super::scenario_file::{LoadedScenario, load};
 use crate::cli::BisectOptions;
@@ -28,12 +29,14 @@ pub fn bisect(options: &BisectOptions) -> Status {
     if let Some(trials) = options.plan_only {
         return status_of(rehearse(&loaded.scenario, &allowed, budget, trials, layout(options.format.wide)));
     }
-    let plan = Plan::of_search(&loaded.scenario);
-    match Campaign::open(&loaded, &plan, options.out.as_deref(), options.resume.as_deref()) {
-        Ok(campaign) => {
-            let search = Search::new(loaded.features(), allowed, budget);
-            campaign.searching(&loaded.scenario).quietly(options.quiet).carry_out(search, options.format)
-        }
+    let begun = || {
+        let place = listen(options.live, &loaded.scenario)?;
+        let plan = Plan::of_search(&loaded.scenario);
+        let campaign = Campaign::open(&loaded, &plan, options.out.as_deref(), options.resume.as_deref())?;
+        campaign.searching(&loaded.scenario).quietly(options.quiet).shown_at(place)
+    };
+    match begun() {
+        Ok(campaign) => campaign.carry_out(Search::new(loaded.features(), allowed, budget), options.format),
         Err(refused) => refused.said(),
     }
 }

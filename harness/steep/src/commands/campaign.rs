@@ -36,6 +36,7 @@ use super::scenario_file::LoadedScenario;
 use crate::cli::ReportFormat;
 use crate::shell::cell::{self, Soaking};
 use crate::shell::interrupt::Interrupt;
+use crate::shell::live_view::{LiveView, Place};
 use crate::shell::progress::Progress;
 use crate::shell::runtime;
 use crate::shell::supervisor::become_subreaper;
@@ -59,6 +60,8 @@ pub(super) struct Campaign<'l> {
     sample_every: u64,
     /// Whether it is one of the nights of its scenario.
     is_night: bool,
+    /// Shows it while it is under way.
+    live: Option<LiveView>,
 }
 
 /// What is printed at the end of a campaign, for people.
@@ -80,7 +83,7 @@ impl<'l> Campaign<'l> {
     ) -> Result<Self, Refused> {
         let so_far = SoFar::open(loaded, plan, out, resume)?;
         let sample_every = sample_every(&loaded.scenario.phases, loaded.scenario.service.memory_limit_bytes);
-        Ok(Self { so_far, page: Page::Report, sample_every, is_night: false })
+        Ok(Self { so_far, page: Page::Report, sample_every, is_night: false, live: None })
     }
 
     /// The same, with stacks sampled once in this number of bytes, and what they tell in place of the report.
@@ -103,8 +106,20 @@ impl<'l> Campaign<'l> {
 
     /// The same, without a word of progress if it `is_quiet`.
     pub(super) fn quietly(mut self, is_quiet: bool) -> Self {
-        self.so_far.is_quiet = is_quiet;
+        self.so_far.audience.is_quiet = is_quiet;
         self
+    }
+
+    /// The same, shown at `place` while it is under way, if there is one.
+    pub(super) fn shown_at(mut self, place: Option<Place>) -> Result<Self, Refused> {
+        if let Some(place) = place {
+            let live = place.show(self.so_far.folder.path()).map_err(Refused::not_done)?;
+            // To a quiet run as well: a port that was picked is known by nothing else.
+            tell(&format!("live view until the run ends: {}", live.url()));
+            self.so_far.audience.live = Some(live.announcer());
+            self.live = Some(live);
+        }
+        Ok(self)
     }
 
     /// Soaks what `chooser` wants and what follows it, and reports what there is, whatever kept the rest from being
@@ -252,6 +267,9 @@ impl<'l> Campaign<'l> {
         let kept = keep(&self.so_far.folder, &self.so_far.run, &report).context("keep the report");
         let (kept, page) = kept.map_or_else(|error| (Err(error), None), |page| (Ok(Status::Clean), Some(page)));
         let kept = status_of(kept);
+        if let Some(live) = &self.live {
+            live.run_ended(&format!("The report is in {}.", self.so_far.folder.path().display()));
+        }
         let text = match self.page {
             Page::Profile if format.format.has_layout() => Ok(profile(&report, layout(format.wide))),
             Page::Report | Page::Profile => {
@@ -267,7 +285,7 @@ impl<'l> Campaign<'l> {
         if kept == Status::Clean {
             tidy(&self.so_far.folder, &self.so_far.run);
         }
-        if kept == Status::Clean && !self.so_far.is_quiet {
+        if kept == Status::Clean && !self.so_far.audience.is_quiet {
             tell(&format!("\nEverything is in {}", self.so_far.folder.path().display()));
         }
         Status::of([status, kept])

@@ -6,6 +6,7 @@ use anyhow::{anyhow, bail};
 use jiff::Zoned;
 
 use super::campaign::{Campaign, NightWatch, Refused, moment};
+use super::live_view::listen;
 use super::scenario_file::LoadedScenario;
 use crate::cli::RunOptions;
 use crate::shell::clock::local_clock;
@@ -66,9 +67,14 @@ pub(super) fn run(loaded: &LoadedScenario, options: &RunOptions, until: Until) -
         Ok(choice) => choice,
         Err(error) => return Refused::usage(error).said(),
     };
-    match begun(loaded, &choice, options, until) {
-        Ok((campaign, watch)) => campaign.in_history().quietly(options.quiet).carry_out(watch, options.format),
-        Err(refused) => refused.said(),
+    let begun = || {
+        let place = listen(options.live, &loaded.scenario)?;
+        let (campaign, watch) = begun(loaded, &choice, options, until)?;
+        Ok((campaign.in_history().quietly(options.quiet).shown_at(place)?, watch))
+    };
+    match begun() {
+        Ok((campaign, watch)) => campaign.carry_out(watch, options.format),
+        Err(refused) => Refused::said(refused),
     }
 }
 

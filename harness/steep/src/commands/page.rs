@@ -7,8 +7,17 @@ use steep_core::report::{Course, Page, Report};
 /// The page of the run in `folder`; its cells are drawn at once. A trace that cannot be read leaves its cell without
 /// figures over time: what is wrong with it is in the report.
 pub(super) fn page(report: &Report, folder: &RunFolder, run: &RunRecord, courses: &[Course]) -> String {
+    drawn(report, folder, run, courses, false)
+}
+
+/// The same of a run that is under way.
+pub(super) fn live_page(report: &Report, folder: &RunFolder, run: &RunRecord, courses: &[Course]) -> String {
+    drawn(report, folder, run, courses, true)
+}
+
+fn drawn(report: &Report, folder: &RunFolder, run: &RunRecord, courses: &[Course], is_live: bool) -> String {
     let (folder, scenario_folder) = (folder.path().display().to_string(), run.scenario_folder.display().to_string());
-    let page = Page { report, folder: &folder, scenario_folder: &scenario_folder, courses };
+    let page = Page { report, folder: &folder, scenario_folder: &scenario_folder, courses, is_live };
     let places: Vec<usize> = (0..report.cells.len()).collect();
     page.with_cells(&at_once(&places, |place| page.cell(*place)))
 }

@@ -39,6 +39,7 @@ pub fn profile(options: &ProfileOptions) -> Status {
         until: None,
         resume: None,
         quiet: options.quiet,
+        live: None,
         format: options.format,
     };
     match begun(&loaded, &as_run).map_err(Refused::said) {

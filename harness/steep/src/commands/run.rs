@@ -3,6 +3,7 @@
 use anyhow::bail;
 
 use super::campaign::{Campaign, Planned, Refused, tell_left_out};
+use super::live_view::listen;
 use super::night;
 use super::scenario_file::{LoadedScenario, load};
 use crate::cli::RunOptions;
@@ -18,10 +19,17 @@ pub fn run(options: &RunOptions) -> Status {
     if let Some(until) = options.until {
         return night::run(&loaded, options, until);
     }
-    let shortened = shorten(&mut loaded, options).map_err(Refused::usage);
-    match shortened.and_then(|()| begun(&loaded, options)) {
-        Ok((campaign, chooser)) => campaign.in_history().quietly(options.quiet).carry_out(chooser, options.format),
-        Err(refused) => refused.said(),
+    if let Err(error) = shorten(&mut loaded, options) {
+        return Refused::usage(error).said();
+    }
+    let begun = || {
+        let place = listen(options.live, &loaded.scenario)?;
+        let (campaign, chooser) = begun(&loaded, options)?;
+        Ok((campaign.in_history().quietly(options.quiet).shown_at(place)?, chooser))
+    };
+    match begun() {
+        Ok((campaign, chooser)) => campaign.carry_out(chooser, options.format),
+        Err(refused) => Refused::said(refused),
     }
 }
 

@@ -6,6 +6,7 @@ mod heap;
 mod jemalloc;
 mod large;
 mod linked;
+mod look;
 mod obstacle;
 mod own_heaps;
 mod preloaded;
@@ -22,6 +23,7 @@ pub use self::arranged::Arranged;
 pub use self::heap::HeapLooks;
 pub use self::jemalloc::{HeapProfiles, ProfileLog};
 pub use self::linked::link_arguments;
+use self::look::{Found, Looks};
 pub use self::preloaded::{Counted, LiveError, Preloaded};
 pub use self::profiles::write_profiles;
 use self::stacks::StackLog;
@@ -74,6 +76,7 @@ pub struct Counting {
     /// The most percent of the limit of which there is a snapshot.
     percent: u64,
     last: Last,
+    looks: Looks,
 }
 
 /// What was read last.
@@ -126,6 +129,7 @@ impl Counting {
             limit,
             percent: 0,
             last: Last::default(),
+            looks: Looks::default(),
         }
     }
 
@@ -181,6 +185,16 @@ impl Counting {
         Some(LiveCount { t_s: at, live, requests })
     }
 
+    /// What a look at the stacks has found that ended. Looks are taken now and then where somebody follows; none before
+    /// the steady time: caches that fill would be named.
+    pub fn grows_at(&mut self, is_followed: bool) -> Option<Found> {
+        let found = self.looks.found();
+        if is_followed && self.has_been_steady {
+            self.looks.begin_if_due(&self.stacks, self.preloaded.cell_folder());
+        }
+        found
+    }
+
     /// The percents of the limit that `sample` is above and none before was.
     fn is_close_to_limit(&self, sample: &Sample) -> Option<u64> {
         let limit = self.limit?.get();
@@ -194,6 +208,7 @@ impl Counting {
     /// What the stacks kept, of a service that crashed until its end: the files of its processes outlive them. Takes
     /// seconds.
     fn finish(mut self, crashed_at: Option<SinceStart>) -> Kept {
+        self.looks.finish();
         if let Some(t_s) = crashed_at {
             let moment = Moment { t_s, completed: self.last.completed };
             self.stacks.take(&self.preloaded, &self.last.processes, moment);

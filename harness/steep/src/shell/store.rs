@@ -47,7 +47,7 @@ const RERUNS: &str = "reruns";
 /// The largest `run.json`: a scenario of at most 16 MiB with its plan.
 const LARGEST_RECORD: u64 = 256 << 20;
 /// In the folder of a cell: what its stacks kept, where a preloaded library counted.
-pub const STACKS_FILE: &str = "stacks.json";
+const STACKS_FILE: &str = "stacks.json";
 /// The same when the service came close to its limit.
 pub const STACKS_AT_LIMIT_FILE: &str = "stacks-at-limit.json";
 
@@ -337,11 +337,7 @@ impl RunFolder {
     /// # Errors
     /// It cannot be written.
     pub fn write_json(&self, name: impl AsRef<Path>, value: &impl Serialize) -> Result<(), StoreError> {
-        let path = self.path.join(name);
-        let mut text =
-            serde_json::to_string_pretty(value).map_err(|source| StoreError::Json { path: path.clone(), source })?;
-        text.push('\n');
-        replace(&path, visible(&text).as_bytes())
+        write_json(&self.path.join(name), value)
     }
 
     /// Writes `text` as the file `name`, whole or not at all.
@@ -387,6 +383,21 @@ fn read_records<T: FromRecords>(path: &Path, most_lines: usize) -> Result<T, Sto
 /// It cannot be read, or is broken.
 pub fn read_header(folder: &Path) -> Result<Header, StoreError> {
     read_records(folder, 1)
+}
+
+/// Writes what the stacks of the cell in `folder` kept.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_stacks(folder: &Path, series: &Series) -> Result<(), StoreError> {
+    write_json(&folder.join(STACKS_FILE), series)
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Json { path: path.to_owned(), source };
+    let mut text = serde_json::to_string_pretty(value).map_err(failed)?;
+    text.push('\n');
+    replace(path, visible(&text).as_bytes())
 }
 
 /// What the stacks of the cell in `folder` kept; none where nobody counted, or the file cannot be read: it adds to what

@@ -9,6 +9,7 @@ mod ends;
 mod failed_builds;
 mod held;
 mod live;
+mod live_view;
 mod load;
 mod night;
 mod nights;

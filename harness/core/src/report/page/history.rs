@@ -37,7 +37,7 @@ pub fn history_page(history: &History, cell: Option<&CellId>) -> String {
             }
         }
     };
-    document(&format!("{} – nights", history.name), env!("CARGO_PKG_VERSION"), &body)
+    document(&format!("{} – nights", history.name), env!("CARGO_PKG_VERSION"), &body, false)
 }
 
 /// What changed, the latest change first.

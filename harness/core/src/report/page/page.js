@@ -431,12 +431,14 @@
   const set = (cell) => {
     if (!cell.open || seen.has(cell)) return;
     seen.add(cell);
-    cell.querySelectorAll("[data-timeline]").forEach((section) => new Timeline(section));
+    cell.querySelectorAll("[data-timeline]").forEach((section) => { section.timeline = new Timeline(section); });
   };
-  document.querySelectorAll("details.cell").forEach((cell) => {
+  const setAll = () => document.querySelectorAll("details.cell").forEach((cell) => {
     cell.addEventListener("toggle", () => set(cell));
     set(cell);
   });
+  setAll();
+  document.addEventListener("drawn-anew", setAll);         // by the script of the live view
   const reveal = () => {
     const target = location.hash && document.getElementById(location.hash.slice(1));
     if (target && target.localName === "details") { target.open = true; target.scrollIntoView(); }

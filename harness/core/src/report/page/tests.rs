@@ -62,7 +62,7 @@ fn report(name: &str, outcomes: Vec<Outcome>) -> Report {
 }
 
 fn page(report: &Report, courses: &[Course]) -> String {
-    Page { report, folder: "results/shop", scenario_folder: "scenarios", courses }.html()
+    Page { report, folder: "results/shop", scenario_folder: "scenarios", courses, is_live: false }.html()
 }
 
 fn page_of(trace: &Trace) -> String {
@@ -71,8 +71,8 @@ fn page_of(trace: &Trace) -> String {
 
 /// An element a line, without what changes with the style and the script.
 fn outline(page: &str) -> String {
-    let page = page.replace(STYLE, "…").replace(SCRIPT, "…").replace(&policy().replace('\'', "&#39;"), "…");
-    let page = page.replace(&policy(), "…").replace(env!("CARGO_PKG_VERSION"), "[version]");
+    let page = page.replace(STYLE, "…").replace(SCRIPT, "…").replace(&policy(false).replace('\'', "&#39;"), "…");
+    let page = page.replace(&policy(false), "…").replace(env!("CARGO_PKG_VERSION"), "[version]");
     page.replace("><", ">\n<")
 }
 
@@ -198,7 +198,7 @@ fn page_with(text: &str) -> String {
     let mut report = report(text, vec![outcome]);
     text.clone_into(&mut report.sentence);
     report.missing.push(crate::report::Missing { cell: trace.header.cell.clone(), reason: text.to_owned() });
-    Page { report: &report, folder: text, scenario_folder: text, courses: &[course(&trace)] }.html()
+    Page { report: &report, folder: text, scenario_folder: text, courses: &[course(&trace)], is_live: false }.html()
 }
 
 #[test]
@@ -233,7 +233,7 @@ proptest! {
 
 #[test]
 fn the_policy_names_the_style_and_the_script_that_are_there() {
-    let policy = policy();
+    let policy = policy(false);
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
     assert!(page_of(&trace("2m", 0.0)).contains("http-equiv=\"Content-Security-Policy\""));
     // A style or script that `visible` would change would not have the hash that is promised.
@@ -242,6 +242,27 @@ fn the_policy_names_the_style_and_the_script_that_are_there() {
     for other in ["http://", "https://", "@import", "url(", "eval(", "innerHTML", "fetch("] {
         let own = SCRIPT.replace("http://www.w3.org/2000/svg", "");
         assert!(!own.contains(other) && !STYLE.contains(other), "{other}");
+    }
+}
+
+#[test]
+fn a_live_page_is_the_same_with_a_line_and_a_script_and_may_ask_who_served_it() {
+    let trace = trace("2m", 700.0);
+    let report = report("shop", vec![Outcome::of(&trace)]);
+    let html = |is_live| {
+        Page { report: &report, folder: "out", scenario_folder: ".", courses: &[course(&trace)], is_live }.html()
+    };
+    let (still, live) = (html(false), html(true));
+    assert!(!still.contains("live-now") && !still.contains("EventSource") && !policy(false).contains("connect-src"));
+    assert!(live.contains("id=\"live-now\"") && live.contains("new EventSource(\"/events\")"));
+    assert!(policy(true).contains("connect-src 'self'") && policy(true).starts_with("default-src 'none'"));
+    let main = |page: &str| {
+        page.split_once("<main>").and_then(|(_, rest)| rest.split_once("</main>")).map(|(main, _)| main.to_owned())
+    };
+    assert_eq!(main(&still), main(&live));
+    assert_eq!(visible(live::SCRIPT), live::SCRIPT);
+    for other in ["http://", "https://", "eval(", "innerHTML", "import("] {
+        assert!(!live::SCRIPT.contains(other), "{other}");
     }
 }
 

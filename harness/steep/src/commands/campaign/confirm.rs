@@ -31,7 +31,7 @@ impl Campaign<'_> {
             return Ok(());
         }
         let env: Vec<String> = remedy.remedy.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut progress = Progress::new(1, self.so_far.is_quiet);
+        let mut progress = Progress::new(1, &self.so_far.audience);
         progress.say(&format!("{id}: soaked once more with {} (judge.confirm)", env.join(" ")));
         let provenance = self.so_far.provenance(interrupt.watch()).await?;
         let cell = &self.so_far.run.plan.cells[self.so_far.place(id)?];

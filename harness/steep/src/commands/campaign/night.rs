@@ -41,7 +41,7 @@ pub(in super::super) fn moment(moment: &Zoned) -> String {
 
 impl Chooser for NightWatch<'_> {
     fn begin(&mut self, so_far: &mut SoFar<'_>) -> (Progress, VecDeque<Cell>) {
-        let progress = Progress::new(1 + self.outline.most_short_cells, so_far.is_quiet);
+        let progress = Progress::new(1 + self.outline.most_short_cells, &so_far.audience);
         let (name, path) = (&so_far.run.scenario.name, so_far.folder.path().display());
         let (end, left) = (moment(&self.end), duration_text(self.outline.left));
         let short = duration_text(self.outline.short);

@@ -40,7 +40,7 @@ impl Chooser for Planned {
     fn begin(&mut self, so_far: &mut SoFar<'_>) -> (Progress, VecDeque<Cell>) {
         let mut cells = so_far.left_to_soak();
         cells.retain(|cell| self.is_chosen(&cell.id));
-        let progress = Progress::new(cells.len(), so_far.is_quiet);
+        let progress = Progress::new(cells.len(), &so_far.audience);
         progress.say(&announcement(so_far, cells.len()));
         (progress, cells)
     }

@@ -36,7 +36,7 @@ impl Campaign<'_> {
         // What cannot be counted is not soaked for nothing.
         scenario.service.live = LiveChoice::Preload;
         let provenance = self.so_far.provenance(interrupt.watch()).await?;
-        let mut progress = Progress::new(wanted.len(), self.so_far.is_quiet);
+        let mut progress = Progress::new(wanted.len(), &self.so_far.audience);
         for (number, (of, allocator, cell)) in wanted.iter().enumerate() {
             if interrupt.is_raised() {
                 break;

@@ -46,7 +46,7 @@ impl Chooser for Search {
     fn begin(&mut self, so_far: &mut SoFar<'_>) -> (Progress, VecDeque<Cell>) {
         let run = &so_far.run;
         let affordable = self.budget.div_duration_f64(run.plan.cell_duration) as usize;
-        let progress = Progress::new(affordable.min(MAX_CELLS), so_far.is_quiet);
+        let progress = Progress::new(affordable.min(MAX_CELLS), &so_far.audience);
         let (count, each) = (self.allowed.switches().len(), duration_text(run.plan.cell_duration));
         let (budget, path) = (duration_text(self.budget), so_far.folder.path().display());
         let name = &run.scenario.name;

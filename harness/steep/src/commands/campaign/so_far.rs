@@ -11,6 +11,7 @@ use super::folder::{Refused, open};
 use crate::commands::outcomes::Outcomes;
 use crate::commands::scenario_file::LoadedScenario;
 use crate::shell::cell::Soaking;
+use crate::shell::progress::Audience;
 use crate::shell::provenance::of_run;
 use crate::shell::store::{RUN_FILE, RunFolder, RunRecord, StoreError};
 use steep_core::outcome::Outcome;
@@ -28,8 +29,8 @@ pub(in super::super) struct SoFar<'l> {
     is_resumed: bool,
     pub(super) builds: Builds,
     pub(super) outcomes: Outcomes,
-    /// Whether nothing is said of progress.
-    pub(super) is_quiet: bool,
+    /// Who follows its progress.
+    pub(super) audience: Audience,
 }
 
 impl<'l> SoFar<'l> {
@@ -42,7 +43,7 @@ impl<'l> SoFar<'l> {
     ) -> Result<Self, Refused> {
         let (folder, run) = open(loaded, plan, out, resume)?;
         let (builds, outcomes) = (Builds::default(), Outcomes::default());
-        Ok(Self { loaded, folder, run, is_resumed: resume.is_some(), builds, outcomes, is_quiet: false })
+        Ok(Self { loaded, folder, run, is_resumed: resume.is_some(), builds, outcomes, audience: Audience::default() })
     }
 
     /// The soak of `cell` as the run wants it, with stacks sampled once in `sample_every` bytes.

@@ -19,7 +19,7 @@ use crate::shell::progress::Progress;
 use crate::shell::sampler::Sampler;
 use crate::shell::service::failure::Who;
 use crate::shell::service::{Ended, RunningService};
-use crate::shell::store::{STACKS_AT_LIMIT_FILE, STACKS_FILE, StoreError, TraceWriter};
+use crate::shell::store::{STACKS_AT_LIMIT_FILE, StoreError, TraceWriter, write_stacks};
 use steep_core::following::Following;
 use steep_core::outcome::materiality;
 use steep_core::scenario::Role;
@@ -348,6 +348,9 @@ impl<'r> CellUnderLoad<'r> {
         }
         self.record(&Record::Sample(sample))?;
         self.write_worker_ends(false)?;
+        if let Some(found) = self.counting.as_mut().and_then(|counting| counting.grows_at(progress.is_followed())) {
+            self.following.keeps_at(found.0.as_deref());
+        }
         progress.update(&mut self.following);
         Ok(())
     }
@@ -394,8 +397,8 @@ impl<'r> CellUnderLoad<'r> {
         let kept = kept.unwrap_or_default();
         let (folder, id) = (self.soaking.folder, &self.soaking.cell.id);
         if let Some(series) = &kept.series {
-            folder.write_json(Path::new(id.as_str()).join(STACKS_FILE), series)?;
             let own = folder.cell(id);
+            write_stacks(&own, series)?;
             write_profiles(&own, series).map_err(|source| StoreError::File { path: own, source })?;
         }
         if let Some(series) = &kept.at_limit {

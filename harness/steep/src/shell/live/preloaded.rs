@@ -142,6 +142,11 @@ impl Preloaded {
         env.insert(TIMES_VARIABLE.to_owned(), are_timed.then(|| "1".to_owned()));
     }
 
+    /// The folder of the cell.
+    pub(super) fn cell_folder(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
+    }
+
     /// The library, as it stands in the maps of a process.
     #[must_use]
     pub fn library(&self) -> PathBuf {

@@ -50,7 +50,7 @@ struct Sizes {
 type Sight = (kept::Moment, BTreeMap<Key, Sizes>);
 
 /// What is known of a process, as of the last snapshot.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Process {
     /// The return addresses of its stacks.
     stacks: Vec<Vec<u64>>,
@@ -76,7 +76,7 @@ impl Process {
 }
 
 /// The snapshots of a cell.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct StackLog {
     /// When the cell's clock began, by the clock that births are counted by.
     origin_ns: u128,

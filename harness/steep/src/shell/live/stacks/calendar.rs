@@ -12,7 +12,7 @@ const EDGES: usize = 1_280;
 const NAMES: usize = 40;
 
 /// Completed requests of each name at moments, in at most [`EDGES`] × [`NAMES`] numbers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Calendar {
     edges: Vec<SinceStart>,
     /// Of each name at each edge, from the start of the load.
