@@ -38,6 +38,14 @@ pub struct Analysis {
     seen_at_least_bytes_per_hour: Option<BytesPerHour>,
     samples: Option<usize>,
     seconds: Option<f64>,
+    /// Which series of the file, if it holds several or names them.
+    series: Option<String>,
+    /// In which format it was read; null for what steep has recorded itself.
+    format: Option<String>,
+    /// In which unit memory was read; null where nothing says it.
+    unit: Option<String>,
+    /// What should be known about how it was read.
+    remarks: Vec<String>,
     /// For people, who see by it that a column is in another unit than they thought.
     #[serde(skip)]
     typical: Option<Bytes>,
@@ -69,8 +77,23 @@ impl Analysis {
             seen_at_least_bytes_per_hour: growth.map(|growth| growth.seen_at_least),
             samples: growth.map(|growth| growth.samples),
             seconds: growth.map(|growth| growth.seconds),
+            series: None,
+            format: None,
+            unit: None,
+            remarks: Vec::new(),
             typical: growth.map(|growth| growth.typical),
         }
+    }
+
+    /// The same of a series that was read in `format`.
+    #[must_use]
+    pub fn recorded(self, format: &str, series: Option<String>, unit: Option<String>, remarks: Vec<String>) -> Self {
+        Self { series, format: Some(format.to_owned()), unit, remarks, ..self }
+    }
+
+    /// The input, and which series of it.
+    fn named(&self) -> String {
+        self.series.as_ref().map_or_else(|| self.source.clone(), |series| format!("{}, {series}", self.source))
     }
 
     /// The same for people.
@@ -78,9 +101,18 @@ impl Analysis {
     pub fn line(&self, layout: Layout) -> String {
         let words =
             |seconds: f64| Duration::try_from_secs_f64(seconds).map_or_else(|_| "for ever".to_owned(), duration_text);
-        let mut line = format!("{}: {} – {}; {}", self.source, self.verdict, self.verdict.meaning(), self.reason);
+        let mut line = format!("{}: {} – {}; {}", self.named(), self.verdict, self.verdict.meaning(), self.reason);
+        let mut read = Vec::new();
         if let (Some(samples), Some(seconds), Some(typical)) = (self.samples, self.seconds, self.typical) {
-            let _ = write!(line, " ({samples} readings over {}, typically {typical})", words(seconds));
+            read.push(format!("{samples} readings over {}, typically {typical}", words(seconds)));
+        }
+        if let Some(format) = &self.format {
+            let unit = self.unit.as_ref().map_or_else(String::new, |unit| format!(" in {unit}"));
+            read.push(format!("read as {format}{unit}"));
+        }
+        read.extend(self.remarks.iter().cloned());
+        if !read.is_empty() {
+            let _ = write!(line, " ({})", read.join("; "));
         }
         if let Some(need) = self.need_seconds {
             let _ = write!(line, "; a run of {} may decide", words(need));
@@ -93,6 +125,6 @@ impl Analysis {
     pub fn rule(&self, layout: Layout) -> String {
         let Rule { name, when, .. } = self.rule;
         let where_it_stands = "(METHOD.md, \"The rules, in order\")";
-        wrapped(&format!("{}: {} by rule `{name}`: {when} {where_it_stands}", self.source, self.verdict), layout)
+        wrapped(&format!("{}: {} by rule `{name}`: {when} {where_it_stands}", self.named(), self.verdict), layout)
     }
 }

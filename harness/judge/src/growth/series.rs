@@ -15,10 +15,15 @@ pub const LEAST_SECONDS: f64 = 55.0;
 /// What a run must last, when it was too short.
 pub const LEAST_PHASE: Duration = Duration::from_mins(1);
 
-/// Fewest readings of a short run, and of one of [`SHORT_RUN_SECONDS`] (METHOD.md, input).
+/// Fewest readings of a short run and of one that is long, of one of [`SHORT_RUN_SECONDS`] and up to that (METHOD.md,
+/// input).
 const FEWEST_SHORT_SAMPLES: usize = 40;
 /// See [`FEWEST_SHORT_SAMPLES`].
 const FEWEST_SAMPLES: usize = 120;
+
+/// From here on, in seconds, a run is long: its readings are few because they are far apart, and what they say about an
+/// hour or a week does not depend on how many lie between (METHOD.md, sparse series).
+const LONG_SECONDS: f64 = 1700.0;
 
 /// Readings closer than this are one, in seconds.
 const SAME_MOMENT: f64 = 1e-6;
@@ -101,6 +106,24 @@ pub enum Unjudgeable {
         /// How long a run must last at this sampling interval.
         need: Duration,
     },
+    /// The run was long enough, and was read too seldom.
+    #[error(
+        "too few readings: {samples} over {}, and {fewest} are needed: a reading every {} would have been enough",
+        duration_text(*.lasted),
+        duration_text(*.every)
+    )]
+    TooFew {
+        /// Readings.
+        samples: usize,
+        /// From the first to the last.
+        lasted: Duration,
+        /// How many readings are needed.
+        fewest: usize,
+        /// How far apart they may be for a run of that length.
+        every: Duration,
+        /// How long a run must last at the sampling interval that there was.
+        need: Duration,
+    },
     /// The request counter went back: the service, or what counts, was restarted.
     #[error("the request counter goes back at {at_s:.0} s: something was restarted")]
     CounterReset {
@@ -133,7 +156,7 @@ impl Unjudgeable {
     #[must_use]
     pub const fn need(&self) -> Option<Duration> {
         match self {
-            Self::TooShort { need, .. } => Some(*need),
+            Self::TooShort { need, .. } | Self::TooFew { need, .. } => Some(*need),
             Self::Empty => Some(LEAST_PHASE),
             _ => None,
         }
@@ -149,6 +172,11 @@ pub(super) struct Readings {
     pub(super) requests: Vec<f64>,
     /// Median seconds between readings.
     pub(super) interval: f64,
+}
+
+/// Fewest readings of a run of this length.
+fn fewest_samples(seconds: f64) -> usize {
+    if (SHORT_RUN_SECONDS..LONG_SECONDS).contains(&seconds) { FEWEST_SAMPLES } else { FEWEST_SHORT_SAMPLES }
 }
 
 impl Readings {
@@ -206,16 +234,28 @@ impl Readings {
 
     fn long_enough(&self) -> Result<(), Unjudgeable> {
         let (samples, seconds) = (self.ts.len(), self.seconds());
-        let fewest = if self.is_short() { FEWEST_SHORT_SAMPLES } else { FEWEST_SAMPLES };
+        let fewest = fewest_samples(seconds);
         if seconds >= LEAST_SECONDS && samples >= fewest {
             return Ok(());
         }
-        // A slow sampler needs longer for as many readings. A single reading has no interval: NaN loses both times.
-        let minute = LEAST_PHASE.as_secs_f64();
-        let slow = self.interval * FEWEST_SHORT_SAMPLES as f64 > minute;
-        let need = if slow { minute.max(self.interval * FEWEST_SAMPLES as f64) } else { minute };
         let lasted = Duration::from_secs_f64(seconds);
-        Err(Unjudgeable::TooShort { samples, lasted, need: Duration::from_secs_f64(need.min(LARGEST)) })
+        // A slow sampler needs longer for as many readings. A single reading has no interval: NaN loses all times.
+        let minute = LEAST_PHASE.as_secs_f64();
+        let at_this_pace = self.interval * FEWEST_SHORT_SAMPLES as f64;
+        let need = if at_this_pace >= LONG_SECONDS {
+            at_this_pace
+        } else if at_this_pace > minute {
+            (self.interval * FEWEST_SAMPLES as f64).min(LONG_SECONDS)
+        } else {
+            minute
+        };
+        let need = Duration::from_secs_f64(need.min(LARGEST));
+        if seconds < SHORT_RUN_SECONDS || samples < 2 {
+            return Err(Unjudgeable::TooShort { samples, lasted, need });
+        }
+        // In whole seconds, so that it is one that can be set.
+        let every = Duration::from_secs((seconds / fewest as f64).floor().max(1.0) as u64);
+        Err(Unjudgeable::TooFew { samples, lasted, fewest, every, need })
     }
 
     /// The share of all requests until the reading at `index`, or of the time where none are known.

@@ -162,6 +162,13 @@ fn every_way_to_be_unjudgeable_has_its_reason() {
     };
     assert_eq!(spoilt(&|s| shorten(s, 3)), "too short: 3 readings over 2s");
     assert_eq!(spoilt(&|s| shorten(s, 1)), "too short: 1 readings over 0s");
+    let thin = |s: &mut Series| {
+        for values in [&mut s.t_s, &mut s.memory_bytes, &mut s.requests] {
+            *values = values.iter().copied().step_by(10).collect();
+        }
+    };
+    let few = "too few readings: 61 over 10m, and 120 are needed: a reading every 5s would have been enough";
+    assert_eq!(spoilt(&thin), few);
 }
 
 proptest! {

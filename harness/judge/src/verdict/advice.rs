@@ -23,6 +23,9 @@ pub fn of_open(growth: &Growth, need: Option<Duration>) -> String {
 pub fn of_unjudgeable(unjudgeable: &Unjudgeable) -> String {
     match unjudgeable {
         Unjudgeable::TooShort { need, .. } => longer(*need),
+        Unjudgeable::TooFew { every, .. } => {
+            format!("read it more often, every {} or less (sampling.every): steep run FILE", duration_text(*every))
+        }
         Unjudgeable::Empty => longer(LEAST_PHASE),
         Unjudgeable::CounterReset { .. } => {
             "soak it without restarts, and count in one process (load.counter): steep run FILE".to_owned()

@@ -240,6 +240,7 @@ const fn are_broken(unjudgeable: &Unjudgeable) -> bool {
         | Unjudgeable::Singular => true,
         Unjudgeable::Empty
         | Unjudgeable::TooShort { .. }
+        | Unjudgeable::TooFew { .. }
         | Unjudgeable::CounterReset { .. }
         | Unjudgeable::TooManyMissing { .. }
         | Unjudgeable::TooFewBlocks { .. } => false,

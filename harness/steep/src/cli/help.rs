@@ -110,7 +110,10 @@ Examples:
   steep analyze results/quickstart-20261122T220000Z
   steep analyze results/quickstart-20261122T220000Z/sessions/trace.jsonl --format json
   steep analyze results/quickstart-20261122T220000Z/sessions --explain
-  steep analyze node.csv --columns time=timestamp,memory=rss";
+  steep analyze docker-stats.log --series web
+  steep analyze node.csv --columns time=timestamp,memory=rss --unit bytes
+
+docs/recorded-series.md lists the formats, and commands that record them.";
 
 pub(super) const REPORT_HELP: &str = "\
 Examples:

@@ -1,4 +1,4 @@
-//! `steep analyze`: judges recorded data again, from runs, cells, traces and CSV files.
+//! `steep analyze`: judges recorded data again, from runs, cells, traces and what other tools recorded.
 
 use std::path::Path;
 
@@ -6,19 +6,19 @@ use anyhow::bail;
 
 use super::output::{layout, printed, tell};
 use super::report::in_full;
-use crate::cli::{AnalyzeOptions, ResultFormat};
-use crate::shell::recording::read_recording;
+use crate::cli::{AnalyzeOptions, ResultFormat, TimeUnit};
+use crate::shell::recording::{is_foreign, read_recording};
 use crate::shell::store::packed::{is_trace_name, trace_in};
 use crate::shell::store::{RUN_FILE, RunFolder, TRACE_FILE, read_trace};
 use steep_core::exit::Status;
 use steep_core::known::weigh;
 use steep_core::outcome::{Outcome, Recorded, judged_cells};
-use steep_core::recorded::Columns;
+use steep_core::recorded::{Options, Recording};
 use steep_core::report::{Analysis, cells};
 use steep_core::scenario::{Date, Finding, Flag};
 use steep_judge::growth::{Growth, Layer, Materiality, Series, Unjudgeable, fit};
 use steep_judge::isolation::isolate;
-use steep_judge::verdict::{Judgement, Verdict, explain, judge_by};
+use steep_judge::verdict::{Judgement, Verdict, explain};
 
 /// What one input came to.
 struct Judged {
@@ -33,15 +33,23 @@ struct Judged {
 /// Judges each input. One that cannot be read is `invalid` and does not keep the others from being judged.
 #[must_use]
 pub fn analyze(options: &AnalyzeOptions) -> Status {
-    let AnalyzeOptions { ref inputs, format, wide, explain, ref columns } = *options;
-    let columns = columns.clone().unwrap_or_default();
+    let AnalyzeOptions { ref inputs, format, wide, explain, .. } = *options;
+    let said = Options {
+        columns: options.columns.clone().unwrap_or_default(),
+        unit: options.unit,
+        time_unit: options.time_unit.map(TimeUnit::seconds),
+        every: options.every,
+        zone: options.zone.clone(),
+        series: options.series.clone(),
+        restarts: options.restarts,
+    };
     if explain && format == ResultFormat::Json {
         tell("error: --explain prints for people, and --format json for programs: leave one of them out");
         return Status::Usage;
     }
     let mut statuses = Vec::new();
     for input in inputs {
-        let judged = judged(input, &columns, explain).unwrap_or_else(|error| {
+        let judged = judged(input, &said, explain).unwrap_or_else(|error| {
             let judgement = Judgement::not_read(format!("{error:#}"));
             let analyses = vec![Analysis::new(input.display().to_string(), &judgement)];
             Judged { analyses, explanations: Vec::new(), outcomes: Vec::new(), status: Status::NotDone }
@@ -69,13 +77,13 @@ fn text(judged: &Judged, format: ResultFormat, wide: bool, explain: bool) -> Res
     }
 }
 
-fn judged(input: &Path, columns: &Columns, explain: bool) -> Result<Judged, anyhow::Error> {
+fn judged(input: &Path, said: &Options, explain: bool) -> Result<Judged, anyhow::Error> {
     if input.join(RUN_FILE).is_file() {
         return judged_run(input, explain);
     }
     let source = input.display().to_string();
     let mut explanations = Explanations::new(explain);
-    if input.is_dir() || is_trace_name(input) {
+    if input.is_dir() || is_trace_name(input) && !is_foreign(input) {
         if input.is_dir() && !trace_in(input).is_file() {
             bail!("a folder with neither {RUN_FILE} nor {TRACE_FILE}: give that of a run or of a cell");
         }
@@ -86,16 +94,43 @@ fn judged(input: &Path, columns: &Columns, explain: bool) -> Result<Judged, anyh
         let analyses = vec![Analysis::new(source, &outcome.judgement)];
         return Ok(Judged { analyses, explanations: explanations.notes, outcomes: vec![outcome], status });
     }
-    let series = read_recording(input, columns)?;
-    let judgement = judge_by(&series, &Materiality::default(), explanations.of(&source));
-    let status = match judgement.verdict {
+    judged_recordings(input, said, explanations)
+}
+
+/// Each series of a file that somebody else recorded.
+fn judged_recordings(input: &Path, said: &Options, mut explanations: Explanations) -> Result<Judged, anyhow::Error> {
+    let read = read_recording(input, said)?;
+    let (mut analyses, mut statuses) = (Vec::new(), Vec::new());
+    for recording in &read.recordings {
+        let source = input.display().to_string();
+        let named = recording.name.as_ref().map_or_else(|| source.clone(), |name| format!("{source}, {name}"));
+        let judgement = recording.judged(&Materiality::default(), explanations.of(&named));
+        statuses.push(status_of(judgement.verdict));
+        analyses.push(analysis(source, &judgement, recording, read.format, &read.remarks));
+    }
+    let status = Status::of(statuses);
+    Ok(Judged { analyses, explanations: explanations.notes, outcomes: Vec::new(), status })
+}
+
+fn analysis(
+    source: String,
+    judgement: &Judgement,
+    recording: &Recording,
+    format: &str,
+    remarks: &[String],
+) -> Analysis {
+    let remarks = remarks.iter().chain(&recording.remarks).cloned().collect();
+    let unit = recording.unit.map(|unit| unit.to_string());
+    Analysis::new(source, judgement).recorded(format, recording.name.clone(), unit, remarks)
+}
+
+const fn status_of(verdict: Verdict) -> Status {
+    match verdict {
         Verdict::Leak | Verdict::Step => Status::Finding,
         Verdict::Inconclusive => Status::Undecided,
         Verdict::Plateau | Verdict::Stable | Verdict::Retention => Status::Clean,
         Verdict::Crashed | Verdict::Invalid => Status::NotDone,
-    };
-    let analyses = vec![Analysis::new(source, &judgement)];
-    Ok(Judged { analyses, explanations: explanations.notes, outcomes: Vec::new(), status })
+    }
 }
 
 fn judged_run(input: &Path, explain: bool) -> Result<Judged, anyhow::Error> {

@@ -1,18 +1,19 @@
-//! Reads CSV files that others recorded, a row at a time: what is kept is numbers.
+//! Reads files that others recorded, as whole texts within bounds.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
 
-use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::shell::files;
-use steep_core::recorded::{Columns, CsvError, Recording};
-use steep_judge::growth::Series;
+use steep_core::recorded::{self, Options, Recorded, Refusal};
 
-/// Most bytes of a row, and of what is read ahead: a row of numbers has a hundred, and a file without line ends, or
-/// with a quotation mark that is never closed, would be one row.
+/// Most bytes of a line, and of blank lines one after the other: a row of numbers has a hundred. JSON may be one line.
 const LONGEST_ROW: usize = 64 << 10;
+
+/// Most bytes of a file: ten million readings have a quarter of it.
+const LARGEST: usize = 1 << 30;
 
 /// Why a file is not a recorded series.
 #[derive(Debug, Error)]
@@ -21,11 +22,14 @@ pub enum RecordingError {
     #[error("cannot be read")]
     File(#[from] io::Error),
     /// A row without an end.
-    #[error("line {line} goes on for more than {} KiB: this is not a CSV of numbers", LONGEST_ROW >> 10)]
+    #[error("line {line} goes on for more than {} KiB: this is not a table of numbers", LONGEST_ROW >> 10)]
     LongRow {
         /// The line, from 1.
         line: u64,
     },
+    /// More than is held at once.
+    #[error("it has more than {} MiB: leave out every other reading, or cut it", LARGEST >> 20)]
+    Large,
     /// Not UTF-8.
     #[error("line {line} is not UTF-8 text")]
     NoText {
@@ -34,70 +38,73 @@ pub enum RecordingError {
     },
     /// Text, and something else than a series.
     #[error(transparent)]
-    Csv(#[from] CsvError),
+    Refused(#[from] Refusal),
 }
 
-/// Reads the series in the CSV file `path`, whose first line names the columns.
+/// Reads the series in the file `path`, of any of the formats.
 ///
 /// # Errors
 /// See [`RecordingError`].
-pub fn read_recording(path: &Path, columns: &Columns) -> Result<Series, RecordingError> {
-    read(files::open(path)?, columns)
+pub fn read_recording(path: &Path, options: &Options) -> Result<Recorded, RecordingError> {
+    read(files::open(path)?, options)
 }
 
 /// The same of what `file` gives.
 ///
 /// # Errors
 /// See [`RecordingError`].
-pub fn read(file: impl Read, columns: &Columns) -> Result<Series, RecordingError> {
-    let bounded = Bounded { file, since_row: 0 };
-    let mut reader = ReaderBuilder::new()
-        .buffer_capacity(LONGEST_ROW)
-        .trim(Trim::All)
-        .comment(Some(b'#'))
-        // Rows of another length are reported in our own words.
-        .flexible(true)
-        .has_headers(false)
-        .from_reader(bounded);
-    let mut row = StringRecord::new();
-    let mut recording: Option<Recording> = None;
+pub fn read(file: impl Read, options: &Options) -> Result<Recorded, RecordingError> {
+    let text = String::from_utf8(bounded(file)?).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        RecordingError::NoText { line: lines(before) + 1 }
+    })?;
+    Ok(recorded::read(&text, options)?)
+}
+
+/// Whether a file of JSON lines is one that others wrote: its first line is a record, and not one of a trace.
+#[must_use]
+pub fn is_foreign(path: &Path) -> bool {
+    let first = || -> io::Result<String> {
+        let mut first = String::new();
+        BufReader::new(files::open(path)?).take(LONGEST_ROW as u64).read_line(&mut first)?;
+        Ok(first)
+    };
+    let record = first().ok().and_then(|line| serde_json::from_str::<Value>(&line).ok());
+    record.is_some_and(|record| record.is_object() && record.get("record").is_none())
+}
+
+fn lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// The bytes of a file, unless a line of it, or the whole, goes on and on.
+fn bounded(mut file: impl Read) -> Result<Vec<u8>, RecordingError> {
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; LONGEST_ROW];
+    let (mut line, mut since, mut is_blank) = (1, 0, true);
     loop {
-        let line = reader.position().line();
-        if !reader.read_record(&mut row).map_err(|error| at_line(error, line))? {
-            break;
+        let read = file.read(&mut chunk)?;
+        let new = &chunk[..read];
+        if read == 0 {
+            return Ok(bytes);
         }
-        reader.get_mut().since_row = 0;
-        match &mut recording {
-            Some(recording) => recording.push(&row)?,
-            None => recording = Some(Recording::begin(&row, columns)?),
+        bytes.extend_from_slice(new);
+        let is_json = bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| b"{[".contains(byte));
+        for byte in new {
+            since += 1;
+            is_blank &= byte.is_ascii_whitespace();
+            if *byte == b'\n' && !is_blank {
+                line += 1;
+                (since, is_blank) = (0, true);
+            } else if since > LONGEST_ROW && !is_json {
+                return Err(RecordingError::LongRow { line });
+            } else if *byte == b'\n' && is_blank {
+                line += 1;
+            }
         }
-    }
-    Ok(recording.ok_or(CsvError::Empty)?.into_series()?)
-}
-
-fn at_line(error: csv::Error, line: u64) -> RecordingError {
-    match error.into_kind() {
-        ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => RecordingError::LongRow { line },
-        ErrorKind::Io(error) => error.into(),
-        // Rows may have any length, and nothing is deserialised: what is left is text that is none.
-        _ => RecordingError::NoText { line },
-    }
-}
-
-/// A file that gives no more than [`LONGEST_ROW`] bytes and one buffer between two rows.
-struct Bounded<F> {
-    file: F,
-    since_row: usize,
-}
-
-impl<F: Read> Read for Bounded<F> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.since_row >= LONGEST_ROW {
-            return Err(io::ErrorKind::FileTooLarge.into());
+        if bytes.len() > LARGEST {
+            return Err(RecordingError::Large);
         }
-        let read = self.file.read(buffer)?;
-        self.since_row += read;
-        Ok(read)
     }
 }
 
@@ -105,21 +112,27 @@ impl<F: Read> Read for Bounded<F> {
 mod tests {
     use super::*;
 
-    fn series(bytes: &[u8]) -> Result<Series, String> {
-        read(bytes, &Columns::default()).map_err(|error| error.to_string())
+    fn memory(bytes: &[u8]) -> Result<String, String> {
+        let read = read(bytes, &Options::default()).map_err(|error| error.to_string())?;
+        Ok(read.recordings.iter().map(|recording| format!("{recording:?}")).collect())
     }
 
     #[test]
     fn a_byte_order_mark_carriage_returns_comments_and_empty_lines_change_nothing() {
-        let plain = series(b"t_s,rss_bytes\n0,1000000\n1,2000000\n").expect("a series");
-        assert_eq!(plain.memory_bytes, [1e6, 2e6]);
+        let values = |text: &str| {
+            let read = memory(text.as_bytes()).expect("a series");
+            let start = read.find("memory_bytes").expect("memory");
+            read[start..].split(']').next().expect("values").to_owned()
+        };
+        let plain = values("t_s,rss_bytes\n0,1000000\n1,2000000\n");
+        assert_eq!(plain, "memory_bytes: [1000000.0, 2000000.0");
         for text in [
             "\u{feff}t_s,rss_bytes\n0,1000000\n1,2000000\n",
             "t_s,rss_bytes\r\n0,1000000\r\n1,2000000\r\n\r\n",
             "\"t_s\",\"rss_bytes\"\n# by hand\n0, 1000000\n1, 2000000\n\n  \n\n",
             "t_s,rss_bytes\n0,1000000\n1,2000000",
         ] {
-            assert_eq!(series(text.as_bytes()), Ok(plain.clone()), "{text:?}");
+            assert_eq!(values(text), plain, "{text:?}");
         }
     }
 
@@ -137,7 +150,7 @@ mod tests {
         for (head, filler) in [("", b'7'), ("t_s,rss_bytes\n0,\"", b'\n')] {
             let count = std::cell::Cell::new(0);
             let file = head.as_bytes().chain(Endless(&count, filler));
-            let error = read(file, &Columns::default()).expect_err("no end").to_string();
+            let error = read(file, &Options::default()).expect_err("no end").to_string();
             assert!(error.contains("goes on for more than 64 KiB"), "{error}");
             assert!(count.get() <= 4 * LONGEST_ROW, "{} bytes were read", count.get());
         }
@@ -145,14 +158,14 @@ mod tests {
 
     #[test]
     fn a_long_file_of_short_rows_is_read_to_its_end() {
-        let rows: String = (0..50_000).map(|i| format!("{i},{}\n", i * 3)).collect();
-        let series = series(format!("t_s,rss_bytes\n{rows}").as_bytes()).expect("a series");
-        assert_eq!((series.t_s.len(), series.memory_bytes.last()), (50_000, Some(&149_997.0)));
+        let rows: String = (0..50_000).map(|i| format!("{i},{}\n", 1_000_000 + i * 3)).collect();
+        let read = memory(format!("t_s,rss_bytes\n{rows}").as_bytes()).expect("a series");
+        assert!(read.contains("1149997.0"), "the last reading");
     }
 
     #[test]
     fn bytes_that_are_not_text_are_reported_with_their_line() {
-        assert_eq!(series(&[0xff, 0xfe, 0x00, 0x0a]), Err("line 1 is not UTF-8 text".to_owned()));
-        assert_eq!(series(b"t_s,rss_bytes\n0,1\n\xff,2\n"), Err("line 3 is not UTF-8 text".to_owned()));
+        assert_eq!(memory(&[0xff, 0xfe, 0x00, 0x0a]), Err("line 1 is not UTF-8 text".to_owned()));
+        assert_eq!(memory(b"t_s,rss_bytes\n0,1\n\xff,2\n"), Err("line 3 is not UTF-8 text".to_owned()));
     }
 }

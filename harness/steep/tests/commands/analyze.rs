@@ -47,7 +47,7 @@ fn broken_files_are_invalid_or_inconclusive_with_a_reason_and_never_a_panic() {
     let folder = tempfile::tempdir().unwrap();
     let long = format!("{HEAD}{}", rows(400));
     let hour_later: String = (4000..4400).map(row).collect();
-    let cases: [(&str, Vec<u8>, &str, &str, i32); 21] = [
+    let cases: [(&str, Vec<u8>, &str, &str, i32); 22] = [
         ("empty.csv", b"".to_vec(), "invalid", "the file is empty", 4),
         ("head.csv", HEAD.into(), "inconclusive", "there are no readings", 3),
         ("three.csv", format!("{HEAD}{}", rows(3)).into(), "inconclusive", "too short: 3 readings", 3),
@@ -56,16 +56,23 @@ fn broken_files_are_invalid_or_inconclusive_with_a_reason_and_never_a_panic() {
         ("negative.csv", format!("{long}400,-1,5\n").into(), "invalid", "line 402: -1 bytes", 4),
         ("words.csv", format!("{long}400,many,5\n").into(), "invalid", "line 402: \"many\" is not a number", 4),
         ("backwards.csv", format!("{long}3,20000000,40000\n").into(), "invalid", "time goes backwards", 4),
-        ("reset.csv", format!("{long}400,20000000,0\n").into(), "inconclusive", "the request counter goes back", 3),
+        ("reset.csv", format!("{long}400,20000000,0\n").into(), "stable", "2 lives; life 1, from line 2: no leak", 0),
         ("hour.csv", format!("{long}{hour_later}").into(), "inconclusive", "800 readings where about 4399", 3),
         ("garbage.csv", (0..=255).cycle().skip(128).take(9000).collect(), "invalid", "line 1 is not UTF-8 text", 4),
         ("zeros.csv", vec![0; 9000], "invalid", "names no column", 4),
         ("long.csv", vec![b'7'; 300_000], "invalid", "line 1 goes on for more than 64 KiB", 4),
         ("quote.csv", format!("{HEAD}0,\"{}", rows(9000)).into(), "invalid", "line 2 goes on for more than 64 KiB", 4),
-        ("semicolons.csv", long.replace(',', ";").into(), "invalid", "separated by semicolons", 4),
+        ("semicolons.csv", long.replace(',', ";").into(), "stable", "no leak", 0),
         ("twice.csv", format!("t_s,rss_bytes,rss_bytes\n{}", rows(400)).into(), "invalid", "rss_bytes twice", 4),
         ("cut.csv", format!("{long}400,2000").into(), "invalid", "line 402 has 2 fields", 4),
-        ("others.csv", long.replace("rss_bytes", "rss").into(), "invalid", "it has t_s, rss, requests", 4),
+        (
+            "others.csv",
+            long.replace("rss_bytes", "rss").into(),
+            "invalid",
+            "the unit of rss stands nowhere: say it by --unit",
+            4,
+        ),
+        ("none.csv", long.replace("rss_bytes", "cpu").into(), "invalid", "it has t_s, cpu, requests", 4),
         ("empty.jsonl", b"".to_vec(), "invalid", "the trace is empty", 4),
         ("garbage.jsonl", vec![0xff; 9000], "invalid", "trace", 4),
         ("sample.jsonl", b"{\"record\":\"sample\"}\n".to_vec(), "invalid", "not a header of a trace", 4),
@@ -95,7 +102,7 @@ fn what_is_not_there_or_is_a_folder_keeps_nothing_else_from_being_judged() {
 
 #[test]
 fn every_input_has_exactly_the_promised_fields_and_null_where_nothing_was_fitted() {
-    const PROMISED: [&str; 18] = [
+    const PROMISED: [&str; 22] = [
         "source",
         "verdict",
         "rule",
@@ -114,6 +121,10 @@ fn every_input_has_exactly_the_promised_fields_and_null_where_nothing_was_fitted
         "seen_at_least_bytes_per_hour",
         "samples",
         "seconds",
+        "series",
+        "format",
+        "unit",
+        "remarks",
     ];
     let folder = tempfile::tempdir().unwrap();
     let sound = write(folder.path(), "sound.csv", format!("{HEAD}{}", rows(1800)));
@@ -132,12 +143,13 @@ fn every_input_has_exactly_the_promised_fields_and_null_where_nothing_was_fitted
         assert_eq!(names, wanted);
         PROMISED.iter().filter(|name| said[**name].is_null()).copied().collect::<Vec<&str>>()
     };
-    assert_eq!(nulls(&sound), ["need_seconds"]);
+    assert_eq!(nulls(&sound), ["need_seconds", "series"]);
     let per_request = ["growth_bytes_per_request", "low_bytes_per_request", "high_bytes_per_request"];
-    assert_eq!(nulls(&no_requests), [&per_request[..], &["need_seconds"]].concat());
-    let fitted = || PROMISED[4..].iter().copied();
-    assert_eq!(nulls(&short), fitted().filter(|name| *name != "need_seconds").collect::<Vec<_>>());
-    assert_eq!(nulls(&broken), fitted().collect::<Vec<_>>());
+    assert_eq!(nulls(&no_requests), [&per_request[..], &["need_seconds", "series"]].concat());
+    let fitted = || PROMISED[4..18].iter().copied();
+    let of_short = fitted().filter(|name| *name != "need_seconds").chain(["series"]);
+    assert_eq!(nulls(&short), of_short.collect::<Vec<_>>());
+    assert_eq!(nulls(&broken), fitted().chain(["series", "format", "unit"]).collect::<Vec<_>>());
 }
 
 #[test]
@@ -145,7 +157,7 @@ fn other_column_names_are_read_and_wrong_ones_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let ours = write(folder.path(), "ours.csv", format!("{HEAD}{}", rows(1800)));
     let other = write(folder.path(), "other.csv", format!("when,rss,done\n{}", rows(1800)));
-    let (mut said, _) = judged(&[&other, "--columns", "time=when,memory=rss,requests=done"]);
+    let (mut said, _) = judged(&[&other, "--columns", "time=when,memory=rss,requests=done", "--unit", "bytes"]);
     said[0]["source"] = ours.clone().into();
     assert_eq!(said, judged(&[&ours]).0);
 

@@ -164,6 +164,7 @@ fn whatever_cannot_be_judged_says_what_to_do() {
         Unjudgeable::Impossible { index: 0 },
         Unjudgeable::TimeBackwards { index: 0 },
         Unjudgeable::TooShort { samples: 1, lasted: minute, need: minute },
+        Unjudgeable::TooFew { samples: 1, lasted: minute, fewest: 40, every: minute, need: minute },
         Unjudgeable::CounterReset { at_s: 1.0 },
         Unjudgeable::TooManyMissing { samples: 1, expected: 9 },
         Unjudgeable::TooFewBlocks { blocks: 1, fewest: 2 },

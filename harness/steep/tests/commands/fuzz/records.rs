@@ -3,10 +3,9 @@
 use steep::shell::recording;
 use steep::shell::store::RunRecord;
 use steep_core::outcome::Outcome;
-use steep_core::recorded::Columns;
+use steep_core::recorded::{Columns, Options};
 use steep_core::trace::{Record, Trace};
-use steep_judge::growth::Materiality;
-use steep_judge::verdict::{Verdict, judge};
+use steep_judge::growth::{Materiality, fit};
 
 use super::Target;
 use super::make;
@@ -72,6 +71,11 @@ fn tables() -> Vec<String> {
     vec![
         format!("t_s,rss_bytes,requests\n{table}"),
         "time,rss_kib\n2026-01-01T00:00:00Z,51200\n2026-01-01T00:00:01Z,51300\n".to_owned(),
+        "08:00:00\n  PID USER PR NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND\n  7 a 20 0 9 9000 1 S 0,1 0 0:01 b c\n"
+            .to_owned(),
+        "NAME  CPU %  MEM USAGE / LIMIT\nweb  1.0%  180.0MiB / 2GiB\n".to_owned(),
+        "{\"ts\":1790000000,\"rss_bytes\":9000000,\"pid\":7}\n{\"ts\":1790000001,\"rss_bytes\":9000001}\n".to_owned(),
+        "CMDLINE a\nMEM 100.5 1790000000.5\nMEM 100.6 1790000001.5\n".to_owned(),
     ]
 }
 
@@ -84,15 +88,16 @@ fn words_of_tables() -> Vec<String> {
 fn csv(input: &[u8]) {
     for columns in ["", "time=t_s,memory=rss_bytes,live=requests"] {
         let columns = if columns.is_empty() { Columns::default() } else { columns.parse().expect("columns") };
-        if let Ok(series) = recording::read(input, &columns) {
+        let options = Options { columns, unit: "KiB".parse().ok(), ..Options::default() };
+        if let Ok(read) = recording::read(input, &options) {
             super::taken();
-            assert_eq!(series.t_s.len(), series.memory_bytes.len());
-            assert!(series.memory_bytes.iter().all(|bytes| bytes.is_nan() || *bytes >= 0.0));
+            assert!(!read.recordings.is_empty());
             // Judging takes longer than all else: that of one in sixteen.
             if input.len().is_multiple_of(16) {
-                let judgement = judge(&series, &Materiality::default());
-                let is_possible = series.memory_bytes.iter().all(|bytes| bytes.is_finite());
-                assert!(is_possible || judgement.verdict == Verdict::Invalid, "{judgement:?}");
+                for recording in &read.recordings {
+                    let judgement = recording.judged(&Materiality::default(), fit);
+                    assert!(!judgement.reason.is_empty());
+                }
             }
         }
     }
