@@ -1,8 +1,11 @@
-//! Reads a counter out of Prometheus text (its exposition format 0.0.4, and `OpenMetrics` as far as counters go).
+//! Reads series out of Prometheus text (its exposition format 0.0.4, and `OpenMetrics`): one counter, or all of them with
+//! their label sets added up.
 //!
-//! Pure. The crates for it bring clocks and regular expressions; here one name is summed.
+//! Pure. The crates for it bring clocks; here names are summed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
 
 /// The sum over all series of `metric` that have these `labels`; none if there is no such series. `OpenMetrics` ends
 /// the name of a counter in `_total`, which may be left out.
@@ -13,6 +16,39 @@ pub fn sum(text: &str, metric: &str, labels: &BTreeMap<String, String>) -> Optio
         is_named && labels.iter().all(|wanted| series.has(wanted))
     });
     values.map(|series| series.value).reduce(|sum, value| sum + value)
+}
+
+/// The series of a text, the label sets of each name added up.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Folded {
+    /// By name.
+    pub values: BTreeMap<String, f64>,
+    /// Names that found no room.
+    pub left_out: usize,
+}
+
+/// The series of `text` that one of `keep` matches (all, where that is empty), at most so many. Buckets of histograms,
+/// quantiles of summaries and times of creation cannot be added up, and are left out.
+#[must_use]
+pub fn folded(text: &str, keep: &[Regex], most: usize) -> Folded {
+    let mut folded = Folded::default();
+    let mut beyond: BTreeSet<&str> = BTreeSet::new();
+    for Series { name, labels, value } in text.lines().filter_map(series) {
+        let is_part = labels.iter().any(|(label, _)| matches!(*label, "le" | "quantile"));
+        let is_kept = keep.is_empty() || keep.iter().any(|pattern| pattern.is_match(name));
+        if is_part || name.ends_with("_created") || !is_kept || !value.is_finite() {
+            continue;
+        }
+        if let Some(sum) = folded.values.get_mut(name) {
+            *sum += value;
+        } else if folded.values.len() < most {
+            folded.values.insert(name.to_owned(), value);
+        } else {
+            beyond.insert(name);
+        }
+    }
+    folded.left_out = beyond.len();
+    folded
 }
 
 /// A line of the text.
@@ -96,10 +132,21 @@ nan NaN
         assert_eq!((total("broken", &[]), total("http", &[]), total("#", &[])), (None, None, None));
     }
 
+    #[test]
+    fn label_sets_are_added_up_and_what_cannot_be_is_left_out() {
+        let text = "a{x=\"1\"} 1\na{x=\"2\"} 2\nb 3\nh_bucket{le=\"1\"} 4\nh_sum 5\nq{quantile=\"0.5\"} 6\n\
+                    h_created 7\nnan NaN\nc 8 # {trace=\"x\"} 1\n# EOF\n";
+        let all = folded(text, &[], 10);
+        let named: Vec<_> = all.values.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        assert_eq!((named, all.left_out), (vec![("a", 3.0), ("b", 3.0), ("c", 8.0), ("h_sum", 5.0)], 0));
+        assert_eq!(folded(text, &[Regex::new("^(?:b|c)$").expect("a pattern")], 1).left_out, 1);
+    }
+
     proptest! {
         #[test]
         fn no_text_is_a_panic(text in "[a-z{}=\",# \\\\\n0-9é]{0,60}") {
             let _ = sum(&text, "a", &BTreeMap::new());
+            let _ = folded(&text, &[], 3);
         }
     }
 }

@@ -9,6 +9,7 @@ mod counters;
 mod course;
 mod cut_short;
 mod delivery;
+mod disturbances;
 mod figures;
 mod held;
 mod layers;
@@ -30,6 +31,7 @@ mod stacks;
 mod status;
 mod stretches;
 mod time_to_limit;
+mod timeline;
 mod under_way;
 mod workers;
 
@@ -44,6 +46,7 @@ pub use self::by_request::{ByRequest, Part as RequestPart};
 use self::course::course;
 use self::cut_short::cut_short;
 use self::delivery::{completed, connections_note, failures, is_worth_repeating, short, standstill_note, totals};
+use self::disturbances::disturbances;
 pub use self::figures::{Figures, MemoryEnds, Start};
 use self::figures::{figures, memory_ends};
 pub use self::held::HeldMemory;
@@ -64,6 +67,8 @@ pub use self::shortage::{Evidence, Short, Shortage, Side, Waiting};
 use self::soak::Soak;
 use self::stretches::Stretch;
 use self::time_to_limit::seconds_to_limit;
+pub use self::timeline::Timeline;
+use self::timeline::timeline;
 pub use self::under_way::UnderWay;
 pub use self::workers::WorkerEnds;
 use self::workers::worker_ends;
@@ -163,6 +168,9 @@ pub struct Outcome {
     pub idle: Vec<IdlePhase>,
     /// What is recorded beside memory: open files, threads, latency. Advice, and no verdict.
     pub other_series: Vec<OtherSeries>,
+    /// What happened beside the load, and what memory did after it; none where nothing is known of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Box<Timeline>>,
     /// What the service held by descriptors, names and numbers, mapped or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldMemory>,
@@ -345,6 +353,7 @@ impl Outcome {
             lateness: end.map(|end| end.lateness).unwrap_or_default(),
             idle: idle_phases(trace),
             other_series,
+            timeline: timeline(trace).map(Box::new),
             held,
             retained: retained.map(Box::new),
             confirmed: None,
@@ -486,14 +495,4 @@ fn steep_growth(samples: &[Sample]) -> i64 {
     let settled = samples.iter().find(|sample| sample.t_s.elapsed() >= SETTLED).or(samples.first());
     let anon = |sample: &Sample| sample.steep.anon_bytes.get().cast_signed();
     settled.zip(samples.last()).map_or(0, |(settled, last)| anon(last) - anon(settled))
-}
-
-fn disturbances(trace: &Trace) -> Vec<(DisturbanceKind, usize)> {
-    use DisturbanceKind::{DriverStarved, HostSlept, SamplingGap};
-    let count = |kind| trace.disturbances.iter().filter(|disturbance| disturbance.kind == kind).count();
-    [SamplingGap, DriverStarved, HostSlept]
-        .map(|kind| (kind, count(kind)))
-        .into_iter()
-        .filter(|(_, n)| *n > 0)
-        .collect()
 }

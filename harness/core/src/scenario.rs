@@ -73,7 +73,8 @@ pub use self::requests::grpc::{Grpc, GrpcForm, GrpcStatus};
 pub use self::requests::{Expect, Request, variables};
 pub use self::sampling::Sampling;
 pub use self::service::{
-    LiveChoice, LiveFrom, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal,
+    LiveChoice, LiveFrom, LogEvent, Metrics, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop,
+    StopSignal,
 };
 pub use self::supplies::{Flaw, Supplies};
 pub use self::thresholds::{Bound, Judged, Metric, Threshold, Unit};

@@ -12,6 +12,7 @@ mod memory;
 mod own_heap;
 mod read;
 mod sample;
+mod scrapes;
 mod second;
 
 use std::collections::BTreeMap;
@@ -21,13 +22,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::cpu::{CpuTime, Cpus, HostCpu, Pressure, ThreadTime};
-pub use self::events::{WorkerCause, WorkerEnd};
-pub use self::header::{ExternalLoad, FORMAT, Header, LimitedBy, LoadStart, PhaseSpan, Provenance, Repeated};
+pub use self::events::{LogFlood, LogLine, WorkerCause, WorkerEnd};
+pub use self::header::{ExternalLoad, FORMAT, Header, LimitedBy, LoadStart, PhaseSpan, Provenance, Repeated, Spikes};
 pub use self::held::{Held, HeldSource};
 pub use self::memory::{Heap, LargeBlock, Live, Memory, Own, Places, Rollup};
 pub use self::own_heap::OwnHeap;
 pub use self::read::{FromRecords, Trace, TraceError, TraceReader};
 pub use self::sample::{Activity, LiveCount, ProcessId, Sample};
+pub use self::scrapes::{Points, Scrape, Scraped};
 pub use self::second::Second;
 use steep_judge::units::SinceStart;
 
@@ -47,6 +49,12 @@ pub enum Record {
     LiveCount(LiveCount),
     /// A process of the service ended while the service lived on.
     WorkerEnd(WorkerEnd),
+    /// A line of the service's log that is an event of the scenario.
+    LogEvent(LogLine),
+    /// Such lines that were counted and not kept.
+    LogFlood(LogFlood),
+    /// What changed of the series that the service offers.
+    Metrics(Scrape),
     /// What the driver did until one moment.
     Traffic(Traffic),
     /// Something that was not the service's doing.

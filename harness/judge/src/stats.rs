@@ -8,7 +8,10 @@ pub mod blocks;
 pub mod cholesky;
 pub mod competition;
 pub mod contributions;
+#[cfg(test)]
+mod draw;
 pub mod effects;
+pub mod explained;
 mod field;
 pub mod fit;
 mod ground;
@@ -17,6 +20,7 @@ pub mod line;
 pub mod noise;
 pub mod order;
 mod refinement;
+pub mod response;
 pub mod shapes;
 pub mod sources;
 pub mod student;

@@ -133,6 +133,14 @@ fn answer(stream: &TcpStream, mood: &str) -> Option<()> {
                 write_all(stream, b"\r\n")?;
             }
         }
+        "chatty" => {
+            let (nth, of) = (answered / 40, answered % 40);
+            if of == 0 || of == 10 {
+                println!("INFO batch {nth} {}", if of == 0 { "started" } else { "finished" });
+            }
+            println!("answered {answered}");
+            write(stream, "200 OK", "fine")
+        }
         "keeps" => {
             keep_for_ever();
             write(stream, "200 OK", "kept")

@@ -206,7 +206,7 @@ fn is_not_asked(trace: &Trace, phases: &[PhaseSpan], samples: &[Sample]) -> bool
 }
 
 /// The moments at which a process was gone and another there.
-fn replacements(samples: &[Sample]) -> Vec<f64> {
+pub(super) fn replacements(samples: &[Sample]) -> Vec<f64> {
     let replaced = samples.windows(2).filter(|pair| is_replaced(&pair[0].processes, &pair[1].processes));
     replaced.map(|pair| pair[1].t_s.as_secs_f64()).collect()
 }

@@ -56,6 +56,9 @@ impl UnderWay {
             | Record::Start(_)
             | Record::Phase(_)
             | Record::WorkerEnd(_)
+            | Record::Metrics(_)
+            | Record::LogEvent(_)
+            | Record::LogFlood(_)
             | Record::End(_) => {}
         }
     }

@@ -25,6 +25,8 @@ pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
     let before = [
         TOP,
         service::keys::KEYS,
+        service::log_events::KEYS,
+        service::metrics::KEYS,
         dependencies::KEYS,
         http::keys::KEYS,
         load::keys::KEYS,
@@ -70,11 +72,11 @@ pub fn find(path: &str) -> Option<&'static Key> {
 pub fn reference() -> String {
     let mut text = String::from(INTRODUCTION);
     text.push_str("\n| key | type | default | meaning |\n|---|---|---|---|\n");
-    for key in keys().filter(|key| key.presence != Presence::Later) {
+    for key in keys() {
         let default = match key.presence {
             Default(value) => format!("`{value}`"),
             Required => "required".into(),
-            Optional | Presence::Later => "–".into(),
+            Optional => "–".into(),
         };
         let only = key.only.map_or(String::new(), |(neighbour, values)| {
             format!(
@@ -85,22 +87,21 @@ pub fn reference() -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| `{}` | {} | {default} | {}{only} |", key.path, key.type_name(), key.meaning);
     }
-    text.push_str(
-        "\n## Not supported yet\n\nThese belong to the format and are refused, with a message, until they work.\n\n",
-    );
-    for key in keys() {
-        match key.kind {
-            _ if key.presence == Presence::Later => {
-                let _ = writeln!(text, "- `{}`", key.path);
-            }
-            Choice(_, values) if !values.is_empty() => {
-                let values: Vec<_> = values.iter().map(|value| format!("`\"{value}\"`")).collect();
-                let _ = writeln!(text, "- `{}` = {}", key.path, values.join(", "));
-            }
-            _ => {}
-        }
+    let refused: Vec<String> = keys().filter_map(refused).collect();
+    if !refused.is_empty() {
+        text.push_str(
+            "\n## Not supported yet\n\nThese belong to the format and are refused, with a message, until they work.\n\n",
+        );
+        text.push_str(&refused.concat());
     }
     text
+}
+
+/// The values of a key that later versions will know.
+fn refused(key: &Key) -> Option<String> {
+    let Choice(_, values) = key.kind else { return None };
+    let values: Vec<_> = values.iter().map(|value| format!("`\"{value}\"`")).collect();
+    (!values.is_empty()).then(|| format!("- `{}` = {}\n", key.path, values.join(", ")))
 }
 
 const INTRODUCTION: &str = "\
@@ -134,8 +135,8 @@ mod tests {
     }
 
     #[test]
-    fn every_key_that_works_has_a_meaning() {
-        assert!(keys().all(|key| (key.presence == Presence::Later) == key.meaning.is_empty()));
+    fn every_key_has_a_meaning() {
+        assert!(keys().all(|key| !key.meaning.is_empty()));
     }
 
     #[test]

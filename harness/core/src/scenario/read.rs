@@ -86,9 +86,6 @@ impl Reader {
                 self.problems
                     .push(problem.help(format!("it belongs to {neighbour} = \"{}\"", values.join("\" or \""))));
             }
-        } else if key.presence == Presence::Later && key.only.is_none() {
-            let problem = Problem::error(format!("\"{name}\" is not supported yet"), Some(span));
-            self.problems.push(problem.help("it belongs to the format, and a later version of steep will know it"));
         }
     }
 
@@ -127,7 +124,7 @@ impl Reader {
                 self.problems.push(problem);
                 None
             }
-            Presence::Optional | Presence::Later => None,
+            Presence::Optional => None,
         }
     }
 

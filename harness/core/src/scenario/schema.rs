@@ -29,8 +29,6 @@ pub enum Presence {
     Optional,
     /// This value, in TOML.
     Default(&'static str),
-    /// It is part of the contract, and a later version will know it. Refused until then.
-    Later,
 }
 
 /// What a value is.
@@ -101,10 +99,6 @@ pub(super) const fn key(path: &'static str, kind: Kind, presence: Presence, mean
 
 pub(super) const fn only(key: Key, neighbour: &'static str, values: &'static [&'static str]) -> Key {
     Key { only: Some((neighbour, values)), ..key }
-}
-
-pub(super) const fn later(path: &'static str, kind: Kind) -> Key {
-    key(path, kind, Presence::Later, "")
 }
 
 use Kind::{

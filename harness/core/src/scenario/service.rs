@@ -4,6 +4,8 @@ mod address;
 mod check;
 pub(super) mod decode;
 pub(super) mod keys;
+pub(super) mod log_events;
+pub(super) mod metrics;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,6 +14,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::log_events::LogEvent;
+pub use self::metrics::Metrics;
 use crate::template::Template;
 use steep_judge::units::{Bytes, seconds};
 
@@ -44,6 +48,12 @@ pub struct Service {
     pub live: LiveChoice,
     /// Path that answers with live bytes, as the probe crate writes them.
     pub probe: Option<String>,
+    /// Lines of its log that are events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log_events: Vec<LogEvent>,
+    /// Series that it offers; none: none are recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Metrics>,
 }
 
 impl Service {

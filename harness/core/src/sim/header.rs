@@ -44,6 +44,8 @@ pub(super) fn header(scenario: &Scenario, phases: Vec<PhaseSpan>) -> Header {
         memory_limit_bytes: scenario.service.memory_limit_bytes,
         probe: scenario.service.asked_probe().is_some(),
         live_from: scenario.service.live_from(),
+        log_events: scenario.service.log_events.clone(),
+        metrics: scenario.service.metrics.clone(),
         settings_sha256: String::new(),
         provenance: Provenance::default(),
     }

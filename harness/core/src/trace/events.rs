@@ -1,5 +1,6 @@
-//! What happened to processes of the service while it lived.
+//! What happened to processes of the service while it lived, and what it logged.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,29 @@ pub struct WorkerEnd {
     /// Another one of its name that its parent started about then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<ProcessId>,
+}
+
+/// A line of the service's log that is an event of the scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When it was read, a few hundredths of a second after it was written.
+    pub t_s: SinceStart,
+    /// The kind of event, by its name in the scenario.
+    pub event: String,
+    /// What the groups of its pattern matched, by name or number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
+}
+
+/// Events of one kind since the line before that were only counted: too many came at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogFlood {
+    /// When they were counted.
+    pub t_s: SinceStart,
+    /// The kind of event.
+    pub event: String,
+    /// How many.
+    pub lines: u64,
 }
 
 /// What is known of why a process ended.

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cpus, OwnHeap};
 use crate::scenario::{
-    Code, Counter, Judge, LiveFrom, Model, Phase, Reported, Role, Scenario, Shape, Threshold, Tolerate,
+    Code, Counter, Judge, LiveFrom, LogEvent, Metrics, Model, Phase, Reported, Role, Scenario, Shape, Threshold,
+    Tolerate,
 };
 use steep_judge::ids::{CellId, FlagSet, History};
 use steep_judge::units::{Bytes, Rps, Seed, SinceStart};
 
 /// Version of the format: the first number changes when old readers would misread, the second when lines gain fields.
-pub const FORMAT: &str = "1.5";
+pub const FORMAT: &str = "1.6";
 
 /// What was soaked, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,6 +104,12 @@ pub struct Header {
     /// Who counts live bytes; none where nobody does, and in older traces, which know the probe only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_from: Option<LiveFrom>,
+    /// Lines of the service's log that are events; empty in older traces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log_events: Vec<LogEvent>,
+    /// Series that the service offers; none where the scenario asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Metrics>,
     /// Where the service and the machine come from.
     pub provenance: Provenance,
 }
@@ -193,6 +200,21 @@ pub struct PhaseSpan {
     /// The highest scheduled rate; none where it follows from the answers, or from another program.
     #[serde(default)]
     pub peak_requests_per_second: Option<Rps>,
+    /// The peaks of its load, where it has some that come as by a clock; none in older traces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spikes: Option<Spikes>,
+}
+
+/// Most spikes of a phase: one a minute for a week.
+const SPIKES_MAX: u32 = 10_080;
+
+/// Peaks of a load, of equal width.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spikes {
+    /// From one to the next; the first ends the first such stretch.
+    pub every_s: f64,
+    /// How long one lasts.
+    pub width_s: f64,
 }
 
 impl Header {
@@ -234,6 +256,13 @@ impl ExternalLoad {
     }
 }
 
+impl Spikes {
+    fn of(shape: &Shape) -> Option<Self> {
+        let Shape::Spike { every, width, .. } = shape else { return None };
+        Some(Self { every_s: every.as_secs_f64(), width_s: width.as_secs_f64() })
+    }
+}
+
 impl PhaseSpan {
     /// The `phases` of a scenario, one after the other.
     #[must_use]
@@ -248,11 +277,22 @@ impl PhaseSpan {
                 end_s: end,
                 peak_requests_per_second: (!matches!(phase.shape, Shape::Users { .. } | Shape::External))
                     .then(|| phase.shape.peak()),
+                spikes: Spikes::of(&phase.shape),
             };
             start = end;
             span
         };
         phases.iter().map(span).collect()
+    }
+
+    /// When each of its spikes begins.
+    pub fn spikes(&self) -> impl Iterator<Item = SinceStart> + use<> {
+        let (from, to) = (self.start_s.as_secs_f64(), self.end_s.as_secs_f64());
+        // Of a header that somebody wrote by hand there may be any number.
+        let spikes = self.spikes.filter(|spikes| spikes.every_s > 0.0);
+        let Spikes { every_s, width_s } = spikes.unwrap_or(Spikes { every_s: f64::INFINITY, width_s: 0.0 });
+        let begins = (1..=SPIKES_MAX).map(move |nth| from + f64::from(nth) * every_s - width_s);
+        begins.take_while(move |at| *at < to).map(SinceStart::from_secs_f64)
     }
 
     /// Whether it is fitted.

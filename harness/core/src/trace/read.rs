@@ -3,7 +3,8 @@
 use thiserror::Error;
 
 use super::{
-    Disturbance, End, FORMAT, Header, LiveCount, LoadStart, PhaseChange, Record, Sample, Second, Traffic, WorkerEnd,
+    Disturbance, End, FORMAT, Header, LiveCount, LoadStart, LogFlood, LogLine, PhaseChange, Record, Sample, Scraped,
+    Second, Traffic, WorkerEnd,
 };
 use steep_judge::units::SinceStart;
 
@@ -26,6 +27,12 @@ pub struct Trace {
     pub disturbances: Vec<Disturbance>,
     /// Processes of the service that ended while it lived on, in the order of time.
     pub worker_ends: Vec<WorkerEnd>,
+    /// Lines of the service's log that are events, in the order of time.
+    pub log_events: Vec<LogLine>,
+    /// Those that were only counted.
+    pub log_floods: Vec<LogFlood>,
+    /// The series that the service offers.
+    pub scraped: Scraped,
     /// How it ended; none: steep was killed, or still runs.
     pub end: Option<End>,
     /// When the load began; none: it did not come to that.
@@ -165,6 +172,7 @@ impl Trace {
         let (samples, condensed, traffic) = (Vec::new(), Vec::new(), Vec::new());
         let (phases, disturbances) = (Vec::new(), Vec::new());
         let (worker_ends, live_counts) = (Vec::new(), Vec::new());
+        let (log_events, log_floods) = (Vec::new(), Vec::new());
         let (end, start, broken_lines) = (None, None, 0);
         Ok(Self {
             header,
@@ -175,6 +183,9 @@ impl Trace {
             phases,
             disturbances,
             worker_ends,
+            log_events,
+            log_floods,
+            scraped: Scraped::default(),
             end,
             start,
             broken_lines,
@@ -192,6 +203,9 @@ impl Trace {
             Record::Traffic(traffic) => self.traffic.push(traffic),
             Record::Disturbance(disturbance) => self.disturbances.push(disturbance),
             Record::WorkerEnd(end) => self.worker_ends.push(end),
+            Record::Metrics(scrape) => self.scraped.push(scrape),
+            Record::LogEvent(line) => self.log_events.push(line),
+            Record::LogFlood(flood) => self.log_floods.push(flood),
             Record::End(end) => self.end = Some(end),
         }
     }

@@ -121,12 +121,23 @@ fn broken_toml_is_reported_with_its_place() {
 }
 
 #[test]
-fn what_later_versions_will_know_is_refused_and_not_ignored() {
+fn events_and_series_of_the_service_are_checked() {
     let more = r#"
+[service.metrics]
+path = "metrics"
+keep = ["cache_entries", "db_(pool"]
+every = "100ms"
+
+[[service.log_events]]
+name = "batch"
+pattern = "batch (started"
+
+[[service.log_events]]
+name = "batch"
+pattern = "(started)?"
+
 [[service.log_events]]
 pattern = "gc"
-[plan]
-strategy = "pairwise"
 "#;
     insta::assert_snapshot!(and(more));
 }

@@ -2,6 +2,7 @@
 //! nothing behind.
 
 mod early_stop;
+mod observed;
 mod source;
 mod under_load;
 
@@ -487,6 +488,8 @@ fn header(soaking: &Soaking<'_>, attempt: u32) -> Header {
         memory_limit_bytes: scenario.service.memory_limit_bytes,
         probe: scenario.service.asked_probe().is_some(),
         live_from: scenario.service.live_from(),
+        log_events: scenario.service.log_events.clone(),
+        metrics: scenario.service.metrics.clone(),
         provenance: of_cell(soaking.provenance, plan, cell, built, command, &whole_env(scenario, &settings)),
     }
 }

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use thiserror::Error;
@@ -24,6 +24,7 @@ use crate::shell::supervisor::{CPUS_OPTION, MEMORY_OPTION, ON_ORDER_OPTION, SUBC
 use crate::shell::{cgroups, process_tree, remains};
 use oom::OomCounters;
 use output::Output;
+use steep_core::log_lines::LogLines;
 use steep_core::running_count::RunningCount;
 use steep_core::scenario::{Stop, StopSignal};
 use steep_core::trace::{Exit, LimitedBy};
@@ -287,6 +288,16 @@ impl Process {
     #[must_use]
     pub fn count(&self) -> Option<RunningCount> {
         self.output.count()
+    }
+
+    /// From now on looks for events in the lines of its output, and times them from `origin`.
+    pub fn watch_lines(&self, lines: LogLines, origin: Instant) {
+        self.output.watch_lines(lines, origin);
+    }
+
+    /// What `take` takes of the events that were found; none: see [`Process::watch_lines`].
+    pub fn take_lines<T>(&self, take: impl FnOnce(&mut LogLines) -> T) -> Option<T> {
+        self.output.take_lines(take)
     }
 
     /// What went wrong with its log file, if anything did.

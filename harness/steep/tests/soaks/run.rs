@@ -13,6 +13,7 @@ mod live_view;
 mod load;
 mod night;
 mod nights;
+mod observed;
 mod ports;
 mod profiled;
 mod repeat;

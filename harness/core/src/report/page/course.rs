@@ -112,7 +112,13 @@ impl Course {
                     self.mark(Mark { from: end.t_s, to: end.t_s, what: what.to_owned(), kind: MarkKind::End });
                 }
             }
-            Record::Header(_) | Record::Start(_) | Record::Phase(_) | Record::LiveCount(_) => {}
+            Record::Header(_)
+            | Record::Start(_)
+            | Record::Phase(_)
+            | Record::LiveCount(_)
+            | Record::Metrics(_)
+            | Record::LogEvent(_)
+            | Record::LogFlood(_) => {}
         }
     }
 

@@ -8,7 +8,9 @@ use super::kept::{kept_notes, place_notes, rerun_notes};
 use super::prose::{command, wrapped};
 use super::run_notes::run_notes;
 use crate::kept::{Ending, Frame, Holder};
-use crate::outcome::{ByRequest, Confirmed, HeldMemory, OtherSeries, Outcome, PhaseJudgement, Retained, WorkerEnds};
+use crate::outcome::{
+    ByRequest, Confirmed, HeldMemory, OtherSeries, Outcome, PhaseJudgement, Retained, Timeline, WorkerEnds,
+};
 use crate::scenario::Code;
 use crate::threshold::ThresholdOutcome;
 use crate::trace::{ExternalLoad, FlowCounts};
@@ -186,6 +188,7 @@ pub(in crate::report) fn cell_notes(outcome: &Outcome) -> Vec<String> {
     }
     notes.extend(outcome.held.as_ref().and_then(HeldMemory::note));
     notes.extend(outcome.worker_ends.iter().map(WorkerEnds::note));
+    notes.extend(outcome.timeline.as_deref().map(Timeline::notes).unwrap_or_default());
     notes.extend(outcome.other_series.iter().filter_map(OtherSeries::note));
     for (kind, count) in &outcome.disturbances {
         notes.push(if *count == 1 { format!("{kind} (once)") } else { format!("{kind} ({count} times)") });

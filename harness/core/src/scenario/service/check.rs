@@ -53,6 +53,8 @@ impl Check<'_> {
             }
             Program::Package(_) => {}
         }
+        self.log_events(scenario);
+        self.metrics(scenario);
         if let Some(probe) = &service.probe {
             self.own_path("service.probe", probe);
         } else if service.live == LiveChoice::Probe {
@@ -94,6 +96,7 @@ impl Check<'_> {
         let asking = [
             service.ready.as_ref().is_some_and(asks_ready).then(|| "service.ready.path".to_owned()),
             service.asked_probe().map(|_| "service.probe".to_owned()),
+            service.metrics.as_ref().map(|_| "service.metrics".to_owned()),
         ];
         let asking = asking.into_iter().flatten().chain(flags.map(|(index, _)| format!("flags[{index}]")));
         let asking: Vec<String> = asking.chain(allocators.map(|(name, _)| format!("allocators.{name}"))).collect();

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::log_events::log_event;
+use super::metrics::metrics;
 use super::{LiveChoice, Package, Program, Ready, ReadyCheck, RenderedFile, Service, Stop, StopSignal};
 use crate::problem::Problem;
 use crate::scenario::read::{Reader, Section};
@@ -32,6 +34,8 @@ pub(in crate::scenario) fn service(reader: &mut Reader, top: &Section<'_>) -> Se
         cpus: reader.wholes(section, "cpus"),
         live: reader.choice(section, "live").unwrap_or_default(),
         probe: reader.text(section, "probe"),
+        log_events: reader.list(section, "log_events", log_event).into_iter().flatten().collect(),
+        metrics: metrics(reader, section),
     }
 }
 
@@ -51,6 +55,8 @@ fn nobodys_service() -> Service {
         cpus: Vec::new(),
         live: LiveChoice::Auto,
         probe: None,
+        log_events: Vec::new(),
+        metrics: None,
     }
 }
 

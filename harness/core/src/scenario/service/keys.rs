@@ -4,7 +4,7 @@ use crate::scenario::schema::Kind::{
     Boolean, Choice, Duration, Integers, Size, Table, Tables, Template, TemplateMap, Templates, Text, Texts,
 };
 use crate::scenario::schema::Presence::{Default, Optional, Required};
-use crate::scenario::schema::{Key, LONGEST, key, later};
+use crate::scenario::schema::{Key, LONGEST, key};
 
 #[rustfmt::skip]
 pub(in crate::scenario) const KEYS: &[Key] = &[
@@ -35,6 +35,4 @@ pub(in crate::scenario) const KEYS: &[Key] = &[
     key("service.cpus", Integers(0, 4095), Default("[]"), "CPUs that the service is pinned to; none: all."),
     key("service.live", Choice(&["auto", "probe", "preload", "off"], &[]), Default("\"auto\""), "Where live bytes come from, what the program holds whatever its allocator keeps: from the probe, or from a library that steep preloads into a program that is not changed (docs/live-bytes.md). `auto` is the probe where `service.probe` is set, else the library where the program lets it; where it does not, resident memory decides, and the report says why."),
     key("service.probe", Text, Optional, "Path that answers with live bytes as `steep-probe` writes them; the verdict then rests on them."),
-    later("service.metrics", Table),
-    later("service.log_events", Tables),
 ];

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
 use super::early_stop::EarlyStopChecks;
+use super::observed::Observed;
 use super::source::{Source, SourceEvent};
 use super::{CellError, Prepared, Soaking};
 use crate::shell::clock::{Moment, wall_clock};
@@ -45,6 +46,7 @@ pub(super) struct CellUnderLoad<'r> {
     counting: Option<Counting>,
     profiles: Option<ProfileLog>,
     heap: HeapLooks,
+    observed: Observed,
     source: Source,
     sampler: Sampler,
     writer: TraceWriter,
@@ -99,6 +101,7 @@ impl<'r> CellUnderLoad<'r> {
         writer.write(&Record::Start(load_start(&sampler, &service, &arranged)))?;
         let (origin, clock) = (Instant::now(), Moment::now());
         source.begin(origin);
+        let observed = Observed::begin(&service, scenario, origin);
         Ok(Self {
             soaking,
             service,
@@ -107,6 +110,7 @@ impl<'r> CellUnderLoad<'r> {
                 .map(|library| Counting::new(library, scenario.service.memory_limit_bytes, clock)),
             profiles: arranged.profiles.map(|profiles| ProfileLog::new(profiles, clock)),
             heap: HeapLooks::default(),
+            observed,
             source,
             sampler,
             writer,
@@ -351,6 +355,9 @@ impl<'r> CellUnderLoad<'r> {
         if let Some(found) = self.counting.as_mut().and_then(|counting| counting.grows_at(progress.is_followed())) {
             self.following.keeps_at(found.0.as_deref());
         }
+        for record in self.observed.records(&self.service, self.now()).await {
+            self.record(&record)?;
+        }
         progress.update(&mut self.following);
         Ok(())
     }
@@ -428,6 +435,9 @@ impl<'r> CellUnderLoad<'r> {
             self.message = why;
         }
         let flaw_of_profiles = self.write_stacks((reason == EndReason::Crashed).then_some(ended_at)).await?;
+        for record in self.observed.last_records(&self.service, ended_at) {
+            self.record(&record)?;
+        }
         let latency_log = self.latency_log.finish();
         let first_unmet = self.driver_end.as_mut().and_then(|end| end.first_unmet.take());
         let first_unmet = first_unmet.map(|unmet| format!("the first answer not as expected: {unmet}"));

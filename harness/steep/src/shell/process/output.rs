@@ -8,14 +8,15 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::tail::Tail;
 use crate::shell::files;
+use steep_core::log_lines::LogLines;
 use steep_core::running_count::RunningCount;
-use steep_judge::units::Bytes;
+use steep_judge::units::{Bytes, SinceStart};
 
 /// A log file that has grown to this is renamed to `….1`, replacing the one before it: two files at most.
 pub const LOG_FILE_MAX: Bytes = Bytes::mib(16);
@@ -45,6 +46,8 @@ struct Captured {
     tail: Tail,
     /// Requests that the process counts in its output; none: nobody asked for them.
     count: Option<RunningCount>,
+    /// Events that are looked for in it, and the moment that they are timed from; none: nobody asked for them.
+    lines: Option<(LogLines, Instant)>,
     problem: Option<String>,
 }
 
@@ -98,6 +101,16 @@ impl Output {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).count.clone()
     }
 
+    /// From now on looks for events in its lines, and times them from `origin`.
+    pub fn watch_lines(&self, lines: LogLines, origin: Instant) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).lines = Some((lines, origin));
+    }
+
+    /// What `take` takes of the events that were found; none: see [`Output::watch_lines`].
+    pub fn take_lines<T>(&self, take: impl FnOnce(&mut LogLines) -> T) -> Option<T> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).lines.as_mut().map(|(lines, _)| take(lines))
+    }
+
     /// What went wrong with the log file, if anything did: lines are missing in it then.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -114,11 +127,15 @@ fn move_output(pipe: &OwnedFd, log: &mut RotatingLog, kept: &Mutex<Captured>) {
             Err(rustix::io::Errno::INTR) => continue,
             Err(_) => return,
         };
+        let read_at = Instant::now();
         let written = log.write(&buffer[..count]);
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.tail.feed(&buffer[..count]);
         if let Some(requests) = &mut kept.count {
             requests.feed(&buffer[..count]);
+        }
+        if let Some((lines, origin)) = &mut kept.lines {
+            lines.feed(SinceStart::new(read_at.saturating_duration_since(*origin)), &buffer[..count]);
         }
         if let Err(error) = written
             && kept.problem.is_none()

@@ -97,9 +97,7 @@ fn value(kind: Kind, random: &mut Random) -> String {
 pub fn scenario(random: &mut Random) -> String {
     let mut made = SOUND.to_owned();
     let tables: Vec<&str> = keys()
-        .filter(|key| {
-            matches!(key.kind, Kind::Table | Kind::Tables | Kind::TableMap) && key.presence != Presence::Later
-        })
+        .filter(|key| matches!(key.kind, Kind::Table | Kind::Tables | Kind::TableMap))
         .map(|key| key.path)
         .collect();
     for _ in 0..=random.below(3) {
@@ -109,7 +107,7 @@ pub fn scenario(random: &mut Random) -> String {
         let own: Vec<_> = keys()
             .filter_map(|key| {
                 let name = begins.iter().find_map(|begin| key.path.strip_prefix(begin.as_str()))?;
-                (!name.contains(['.', '[', '*']) && key.presence != Presence::Later).then_some((name, key))
+                (!name.contains(['.', '[', '*'])).then_some((name, key))
             })
             .collect();
         let path = table.replace("[]", "").replace(".*", ".any");

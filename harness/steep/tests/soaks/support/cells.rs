@@ -40,6 +40,8 @@ pub fn answering(answer: &str) -> Service {
         cpus: Vec::new(),
         live: LiveChoice::Off,
         probe: None,
+        log_events: Vec::new(),
+        metrics: None,
     }
 }
 
