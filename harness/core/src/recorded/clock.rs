@@ -53,7 +53,7 @@ impl Clock {
         let rows =
             || (0..table.rows()).filter(|row| columns.iter().all(|column| !is_missing(table.cell(*row, *column))));
         let texts = rows().map(|row| text(table, row, columns));
-        let found = style(texts).map_err(|wrong| {
+        let found = style(&texts).map_err(|wrong| {
             let row = wrong.and_then(|nth| rows().nth(nth)).unwrap_or_default();
             moment_error(table, row, columns)
         });

@@ -86,11 +86,13 @@ pub(super) fn leading_moment<'l>(line: &'l str, known: &mut Option<(usize, Style
     for words in (1..=WORDS_OF_MOMENT).rev() {
         let Some((moment, rest)) = split(words) else { continue };
         let end_is_moment = moment.ends_with(|c: char| c.is_ascii_digit() || matches!(c, ']' | 'M' | 'Z' | 'C' | 'T'));
-        if end_is_moment && !rest.is_empty() && is_moment(moment) {
-            if let Ok(style) = style(std::iter::once(moment)) {
-                *known = Some((words, style));
-                return (Some(moment), rest);
-            }
+        if end_is_moment
+            && !rest.is_empty()
+            && is_moment(moment)
+            && let Ok(style) = style(&std::iter::once(moment))
+        {
+            *known = Some((words, style));
+            return (Some(moment), rest);
         }
     }
     (None, line)

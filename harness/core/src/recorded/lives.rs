@@ -96,7 +96,7 @@ fn overlap(a: &Readings, b: &Readings) -> bool {
     let ((a0, a1), (b0, b1)) = (ends(a), ends(b));
     let both = a1.min(b1) - a0.max(b0);
     let shorter = (a1 - a0).min(b1 - b0);
-    both >= 0.0 && both > OVERLAP * shorter || both >= 0.0 && shorter <= 0.0
+    both >= 0.0 && (both > OVERLAP * shorter || shorter <= 0.0)
 }
 
 /// A label without what changes with each deployment: `web-6d5f7c9b8-x2x9z` is `web`.

@@ -36,7 +36,7 @@ struct Reading<'t> {
 }
 
 /// A table of what was read, with its moments if each has one.
-fn table<'t>(format: &'static str, memory: Column, rows: &[(Reading<'t>, [String; 3])]) -> Table {
+fn table(format: &'static str, memory: Column, rows: &[(Reading<'_>, [String; 3])]) -> Table {
     let timed = rows.iter().all(|(reading, _)| !reading.time.is_empty());
     let when = if timed { Column::of(Role::Time, "time") } else { Column::of(Role::Turn, "time") };
     let columns = vec![when, Column::of(Role::Label, "series"), Column::of(Role::Life, "process"), memory];

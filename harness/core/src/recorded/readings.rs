@@ -80,14 +80,13 @@ pub(super) fn readings(table: &Table, roles: &Roles, options: &Options) -> Resul
                 continue;
             }
             let key = (column, label.clone(), life.to_owned());
-            let place = match places.get(&key) {
-                Some(place) => *place,
-                None => {
-                    let begun = Readings::begin(table, roles, options, column, &label, life)?;
-                    places.insert(key, all.len());
-                    all.push(begun);
-                    all.len() - 1
-                }
+            let place = if let Some(place) = places.get(&key) {
+                *place
+            } else {
+                let begun = Readings::begin(table, roles, options, column, &label, life)?;
+                places.insert(key, all.len());
+                all.push(begun);
+                all.len() - 1
             };
             if all.len() > MOST_SERIES {
                 let names = all.iter().map(|readings| readings.label.as_str());

@@ -287,7 +287,7 @@ fn exports_of_monitoring_are_read_and_counters_and_rates_are_refused() {
     assert_eq!(said_of(&calm, "--unit bytes"), "CSV separated by semicolons; web-1: stable");
     let counter = format!("Time,x\n{}", repeated(|i| format!("{},{}\n", EPOCH + SECONDS * i, kib(i) * 1024)));
     let counter = said_of(
-        &counter.replace("x", "go_memstats_alloc_bytes_total"),
+        &counter.replace('x', "go_memstats_alloc_bytes_total"),
         "--columns memory=go_memstats_alloc_bytes_total",
     );
     assert!(counter.contains("only ever counts up"), "{counter}");

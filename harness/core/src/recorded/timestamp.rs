@@ -217,7 +217,7 @@ fn cut_offset(word: &str) -> (&str, Option<f64>) {
 }
 
 /// The way in which `texts` are written: one that fits all of them, and the first text that fits none.
-pub(super) fn style<S: AsRef<str>>(texts: impl Iterator<Item = S> + Clone) -> Result<Style, Option<usize>> {
+pub(super) fn style<S: AsRef<str>>(texts: &(impl Iterator<Item = S> + Clone)) -> Result<Style, Option<usize>> {
     let Some(first) = texts.clone().next() else { return Err(None) };
     if let Ok(number) = first.as_ref().parse::<f64>() {
         let wrong = texts.clone().position(|text| text.as_ref().parse::<f64>().is_err());
@@ -290,7 +290,7 @@ mod tests {
 
     fn step(first: &str, second: &str) -> f64 {
         let texts = [first, second];
-        let style = style(texts.iter().copied()).unwrap_or_else(|_| panic!("{first}"));
+        let style = style(&texts.iter().copied()).unwrap_or_else(|_| panic!("{first}"));
         let at = |text: &str| match style.read(text).expect(text) {
             Moment::At(at) | Moment::Clock(at) => at,
             Moment::Wall(wall) => since_1970(wall).expect("a moment"),

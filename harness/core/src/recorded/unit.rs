@@ -267,7 +267,9 @@ mod tests {
     fn a_comma_is_of_thousands_or_decimal_by_the_whole_column() {
         let decimal = |texts: &[&str], likely| {
             let mut commas = Commas::default();
-            texts.iter().for_each(|text| commas.look(text, 7));
+            for text in texts {
+                commas.look(text, 7);
+            }
             commas.decimal(likely)
         };
         assert_eq!(decimal(&["1,5", "1,125"], false), Ok(Decimal::Comma));
