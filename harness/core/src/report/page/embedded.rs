@@ -270,8 +270,8 @@ mod tests {
             times in prop::collection::vec(prop::option::of(0..u64::MAX - 1), 1..40),
             in_steps: bool,
         ) {
-            let told = |time: u64| if in_steps { top(step(time)) } else { time };
-            let times: Vec<_> = times.into_iter().map(|time| time.map(told).filter(|time| *time < u64::MAX - 1)).collect();
+            let as_written = |time: u64| if in_steps { top(step(time)) } else { time };
+            let times: Vec<_> = times.into_iter().map(|time| time.map(as_written).filter(|time| *time < u64::MAX - 1)).collect();
             let table = table(Column::new("p99", "p99", Unit::Microseconds, Kind::Level), &times);
             let embedded = Embedded::of(&[&table]);
             let back = |read: u64| match embedded.described[0].columns[0].written {
