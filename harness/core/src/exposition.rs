@@ -1,5 +1,5 @@
-//! Reads series out of Prometheus text (its exposition format 0.0.4, and `OpenMetrics`): one counter, or all of them with
-//! their label sets added up.
+//! Reads series out of Prometheus text (its exposition format 0.0.4, and `OpenMetrics`): one counter, or all of them
+//! with their label sets added up.
 //!
 //! Pure. The crates for it bring clocks; here names are summed.
 
@@ -27,7 +27,7 @@ pub struct Folded {
     pub left_out: usize,
 }
 
-/// The series of `text` that one of `keep` matches (all, where that is empty), at most so many. Buckets of histograms,
+/// The series of `text` that one of `keep` matches (all, where that is empty), at most `most`. Buckets of histograms,
 /// quantiles of summaries and times of creation cannot be added up, and are left out.
 #[must_use]
 pub fn folded(text: &str, keep: &[Regex], most: usize) -> Folded {

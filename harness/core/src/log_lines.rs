@@ -88,7 +88,7 @@ impl LogLines {
 
 impl Wanted {
     fn look(&mut self, at: SinceStart, line: &[u8]) -> Option<LogLine> {
-        // Nearly all lines are no events, and whether they are is known sooner without groups.
+        // Nearly no line is an event, and whether they are is known sooner without groups.
         if !self.pattern.is_match(line) {
             return None;
         }

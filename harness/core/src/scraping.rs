@@ -14,7 +14,7 @@ use steep_judge::units::SinceStart;
 /// Names that are recorded.
 const SERIES_MAX: usize = 200;
 
-/// Every so many readings all values are written, so that a line that is lost is not missed for long.
+/// After this many readings all values are written, so that a line that is lost is not missed for long.
 const READINGS_PER_WHOLE: u32 = 60;
 
 /// What is kept of the reason of a failure.

@@ -63,13 +63,13 @@ pub fn explained(ts: &[f64], level: &[f64], work: &[f64], series: &[&[f64]]) -> 
     series.iter().map(of_one).collect()
 }
 
-/// `values` as they are looked at: of more than a few thousand, means of so many one after the other.
+/// `values` as they are looked at: of more than a few thousand, means of this many one after the other.
 #[must_use]
 pub fn thinned(values: &[f64]) -> Vec<f64> {
     means(values, values.len().div_ceil(MOST).max(1))
 }
 
-/// Steps over so many readings, with what is to be taken out of them.
+/// Steps over this many readings, with what is to be taken out of them.
 struct Scale {
     width: usize,
     smooth: Projection,
@@ -220,7 +220,7 @@ fn centred(values: &[f64]) -> Vec<f64> {
     values.iter().map(|value| value - mean).collect()
 }
 
-/// The means of so many values one after the other; what is left over at the end is left out.
+/// The means of this many values one after the other; what is left over at the end is left out.
 fn means(values: &[f64], together: usize) -> Vec<f64> {
     values.chunks_exact(together).map(|part| part.iter().sum::<f64>() / together as f64).collect()
 }

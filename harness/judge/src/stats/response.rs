@@ -83,7 +83,7 @@ pub struct Levels<'l> {
     pub breaks: &'l [f64],
 }
 
-/// What the level does after `events`, which are one of so many `kinds` that are asked for, the `others` among
+/// What the level does after `events`, which are one of all `kinds` that are asked for, the `others` among
 /// them; none where no event has readings around it.
 #[must_use]
 pub fn response(levels: Levels<'_>, events: &[f64], others: &[f64], kinds: usize) -> Option<Response> {
@@ -340,10 +340,10 @@ fn stands_out(changes: &[f64], placebos: &[f64], chance: f64) -> bool {
 /// One over the variance of a uniform number.
 const UNIFORM: f64 = 12.0;
 
-/// Up to so many numbers the distribution of their sum is reckoned exactly; of more it is normal.
+/// Up to this many numbers the distribution of their sum is reckoned exactly; of more it is normal.
 const EXACT: usize = 12;
 
-/// The chance that so many uniform numbers add up to less than `sum` (Irwin 1927, Hall 1927).
+/// The chance that this many uniform numbers add up to less than `sum` (Irwin 1927, Hall 1927).
 fn below_sum(sum: f64, count: usize) -> f64 {
     let (mut total, mut choose, mut factorial) = (0.0, 1.0, 1.0);
     for k in 0..=count {
@@ -369,8 +369,8 @@ fn long_run(values: &[f64], mean: f64) -> f64 {
     (product(0) + weighted) / n as f64
 }
 
-/// The median of `values` with its interval: between order statistics where there are enough of them (David and Nagaraja
-/// 2003, section 7.1), else by Student's t; of one value by the `noise` of two readings.
+/// The median of `values` with its interval: between order statistics where there are enough of them (David and
+/// Nagaraja 2003, section 7.1), else by Student's t; of one value by the `noise` of two readings.
 fn of_median(values: &[f64], noise: f64) -> Option<Interval> {
     const ENOUGH: usize = 6;
     let n = values.len();

@@ -281,7 +281,7 @@ mod tests {
         }
         drop(announcer);
         let mut text = String::new();
-        (&heard).read_to_string(&mut text).expect("what was told");
+        (&heard).read_to_string(&mut text).expect("what was said");
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         assert!(lines.len() > 10 && lines.len() < 10_000, "{}", lines.len());
         assert!(lines[..lines.len() - 1].iter().all(|line| *line == word.line()));

@@ -21,7 +21,7 @@ const EVENTS_PER_VALUE: usize = 3;
 /// Kinds that one pattern may be told apart into.
 const KINDS_PER_PATTERN: usize = 12;
 
-/// What is not the scenario's wish is worth a word from so many times on.
+/// What is not the scenario's wish is worth a word from this many times on.
 const OFTEN: usize = 3;
 
 /// Share of the events that have to be back for their kind to be one that comes back.
@@ -56,7 +56,7 @@ pub struct EventEffect {
     /// The median change of memory after it; none where no memory was read around any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_bytes: Option<Estimate<f64>>,
-    /// Of so many it was seen how they went on.
+    /// Of this many it was seen how they went on.
     pub watched: usize,
     /// So many of those were back before the next.
     pub back: usize,

@@ -62,7 +62,7 @@ impl Observed {
         records
     }
 
-    /// What is left to be said at the end. A service that has ended has no answers any more, and that is no failure.
+    /// What is left to be said at the end. A service that has ended has no answers any more, and that is not a failure.
     pub(super) fn last_records(&mut self, service: &RunningService, now: SinceStart) -> Vec<Record> {
         let mut records = of_log(service, now);
         if let Some(scraper) = &mut self.scraper {

@@ -251,8 +251,8 @@ async fn events(State(shared): State<Arc<Shared>>) -> Response {
     Sse::new(heard(&shared, permit)).keep_alive(KeepAlive::default()).into_response()
 }
 
-/// What a browser hears: where the run is and what was said before it came, then what steep says, until the run is over or
-/// it is too far behind.
+/// What a browser hears: where the run is and what was said before it came, then what steep says, until the run is over
+/// or it is too far behind.
 fn heard(shared: &Shared, permit: OwnedSemaphorePermit) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
     let receiver = shared.events.subscribe();
     let said: Vec<String> = shared.said.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
