@@ -38,6 +38,10 @@ docs:
 quickstart:
     cargo steep run scenarios/quickstart.toml
 
+# The live view in Chromium, from the beginning of a run of minutes to its end, in a folder that `.ci/page/run` filled
+live-page FOLDER:
+    .ci/page/live {{FOLDER}} scenarios/quickstart.toml
+
 # Cost of the driver for each request, beside a bare hyper loop
 bench-driver:
     cargo bench --package steep --bench driver

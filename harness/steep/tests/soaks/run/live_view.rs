@@ -154,7 +154,8 @@ fn cells(page: &str) -> Vec<(String, u64)> {
 
 #[test]
 fn a_run_is_seen_from_its_beginning_through_a_change_of_cells_until_it_ends() {
-    let place = Place::of_two_cells(40);
+    // The view is drawn with what processors other tests leave over.
+    let place = Place::of_two_cells(60);
     let seen = Seen::begin(&place, &["--live"]);
     assert!(seen.address.starts_with("127.0.0.1:"), "{}", seen.address);
     let mut events = seen.events();
