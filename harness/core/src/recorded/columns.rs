@@ -21,7 +21,7 @@ pub enum ColumnsError {
     #[error("{0:?} is not a ROLE=NAME, such as time=t_s")]
     NoPair(String),
     /// A role that there is not.
-    #[error("there is no role {0:?}: the roles are time, memory, requests, live and series")]
+    #[error("unknown role {0:?}: expected one of time, memory, requests, live, series")]
     UnknownRole(String),
     /// A role with two names.
     #[error("the role {0} is given twice")]
@@ -86,7 +86,7 @@ mod tests {
         let error = |text: &str| text.parse::<Columns>().expect_err("no columns").to_string();
         assert_eq!(error("time"), "\"time\" is not a ROLE=NAME, such as time=t_s");
         assert_eq!(error("time="), "\"time=\" is not a ROLE=NAME, such as time=t_s");
-        assert_eq!(error("rss=a"), "there is no role \"rss\": the roles are time, memory, requests, live and series");
+        assert_eq!(error("rss=a"), "unknown role \"rss\": expected one of time, memory, requests, live, series");
         assert_eq!(error("time=a,time=b"), "the role time is given twice");
     }
 

@@ -165,9 +165,11 @@ fn other_column_names_are_read_and_wrong_ones_are_reported() {
     assert_eq!(status, 4);
     assert!(said[0]["reason"].as_str().unwrap().contains("no column heap; it has when, rss, done"), "{}", said[0]);
 
-    for (columns, described) in
-        [("colour=red", "there is no role"), ("time", "not a ROLE=NAME"), ("time=a,time=b", "twice")]
-    {
+    for (columns, described) in [
+        ("colour=red", "unknown role \"colour\": expected one of time"),
+        ("time", "not a ROLE=NAME"),
+        ("time=a,time=b", "twice"),
+    ] {
         let output = analyze(&[&other, "--columns", columns]);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{columns}");

@@ -56,9 +56,9 @@ pub struct EventEffect {
     /// The median change of memory after it; none where no memory was read around any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_bytes: Option<Estimate<f64>>,
-    /// Of this many it was seen how they went on.
+    /// Of how many it was seen how they went on.
     pub watched: usize,
-    /// So many of those were back before the next.
+    /// How many of those were back before the next.
     pub back: usize,
     /// Within this time, 95 % of them.
     #[serde(skip_serializing_if = "Option::is_none")]

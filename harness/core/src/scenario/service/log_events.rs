@@ -30,7 +30,7 @@ pub struct LogEvent {
 pub(in crate::scenario) const KEYS: &[Key] = &[
     key("service.log_events", Kind::Tables, Presence::Default("[]"), "Lines of the service's output (stdout and stderr) that are events: each gets a place on the time axis, and the report says what memory does after it (docs/timeline.md). At most 16."),
     key("service.log_events[].name", Kind::Text, Presence::Required, "What the event is called: letters, digits, `-`, `_` and `.`."),
-    key("service.log_events[].pattern", Kind::Text, Presence::Required, "What such a line holds anywhere in its first 4 KiB: an expression in the syntax of docs.rs/regex, such as `batch job (?<what>started|finished)`. What its groups match are values of the event, by name or by number, and events that differ in a value of few are told apart. At most 8 groups. Of each kind 10 events are kept at once and one a second from then on; more are counted."),
+    key("service.log_events[].pattern", Kind::Text, Presence::Required, "A regular expression that such a line matches somewhere in its first 4 KiB, such as `batch job (?<what>started|finished)` (syntax: docs.rs/regex). What its groups match are values of the event, by name or by number; events that differ in a group with few values are separate kinds. At most 8 groups. Of each kind 10 events are kept at once and one a second from then on; more are counted."),
 ];
 
 pub(super) fn log_event(reader: &mut Reader, section: &Section<'_>) -> Option<LogEvent> {
