@@ -12,6 +12,8 @@
 
 mod shifts;
 
+use std::iter::successors;
+
 use self::shifts::shift;
 use super::cholesky::{Triangle, dot};
 use super::noise::{Noise, Whitening};
@@ -112,20 +114,23 @@ struct Explained {
 }
 
 impl Explained {
-    /// `levels` by `columns` and by shifts, as long as there is one; none where there are too few levels.
+    /// `levels` by `columns`, and by shifts where there are some; none where there are too few levels.
     fn of(levels: &[f64], columns: Vec<Vec<f64>>) -> Option<Self> {
-        let without_shifts = columns.clone();
-        let mut explained = Self::by(levels, columns, 0)?;
-        while explained.shifts < SHIFTS_MAX && levels.len() > 2 * explained.columns.len() + 4 {
-            let Some(at) = explained.shift(levels.len()) else { break };
-            let shift = (0..levels.len()).map(|level| if level < at { 0.0 } else { 1.0 }).collect();
-            let columns = explained.columns.iter().cloned().chain([shift]).collect();
-            match Self::by(levels, columns, explained.shifts + 1) {
-                Some(more) if more.likelihood() > explained.likelihood() + LIKELIER => explained = more,
-                Some(_) | None => break,
-            }
+        let without = Self::by(levels, columns, 0)?;
+        let with = successors(without.shifted(levels), |with| with.shifted(levels)).last();
+        Some(with.filter(|with| with.is_one_off(levels)).unwrap_or(without))
+    }
+
+    /// The same with one shift more; none where there is none for sure.
+    fn shifted(&self, levels: &[f64]) -> Option<Self> {
+        let count = levels.len();
+        if self.shifts == SHIFTS_MAX || count <= 2 * self.columns.len() + 4 {
+            return None;
         }
-        if explained.is_one_off(levels) { Some(explained) } else { Self::by(levels, without_shifts, 0) }
+        let at = self.shift(count)?;
+        let shift = (0..count).map(|level| if level < at { 0.0 } else { 1.0 }).collect();
+        let columns = self.columns.iter().cloned().chain([shift]).collect();
+        Self::by(levels, columns, self.shifts + 1).filter(|more| more.likelihood() > self.likelihood() + LIKELIER)
     }
 
     /// Whether all shifts are falls, and take back a small part of what was added.
@@ -133,7 +138,7 @@ impl Explained {
         let of_shifts = &self.best().coefficients[self.columns.len() - self.shifts..];
         let fallen: f64 = of_shifts.iter().map(|shift| -shift).sum();
         let rise = levels[levels.len() - 1] - levels[0] + fallen;
-        self.shifts == 0 || (of_shifts.iter().all(|shift| *shift < 0.0) && fallen < TAKEN_BACK * rise)
+        of_shifts.iter().all(|shift| *shift < 0.0) && fallen < TAKEN_BACK * rise
     }
 
     fn by(levels: &[f64], columns: Vec<Vec<f64>>, shifts: usize) -> Option<Self> {
